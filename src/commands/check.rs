@@ -1,6 +1,6 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
-use std::path::PathBuf;
+use std::iter;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
@@ -14,8 +14,6 @@ use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::entry::{FilePlace, FileTarget};
-use crate::model::env_name::EnvName;
 use crate::model::environment::Environment;
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
@@ -96,7 +94,6 @@ impl Check<'_> {
         let limits = exec::limits();
         let mut undeliverable = unusable(&outcome.resolved, limits);
         let files = std::mem::take(&mut outcome.resolved.files);
-        let paths: Vec<_> = files.iter().filter_map(|file| variable_and_path(&file.target)).collect();
         if !self.arguments.offline {
             let files = Files::find(files);
             print_disk_notices(&files, &options);
@@ -128,8 +125,8 @@ impl Check<'_> {
         let Resolution { resolved, errors, .. } = outcome;
         report.append(Report::of_values(errors, undeliverable, format!("{program} would not be started")));
         if report.is_empty() {
-            let paths = paths.iter().map(|(name, path)| (name, path.as_path()));
-            let environment = Environment::new(retained, &resolved.variables, paths);
+            // A file's variable has a short path.
+            let environment = Environment::new(retained, &resolved.variables, iter::empty());
             let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
             report.extend(environment.check(launched, limits).err());
         }
@@ -153,13 +150,4 @@ fn source(backend: &BackendConfig) -> &'static str {
         BackendConfig::Agent(..) => "agent",
         BackendConfig::Local { .. } => "local",
     }
-}
-
-/// Returns the variable that would hold the path of a file; the number of a descriptor has three digits.
-fn variable_and_path(FileTarget { env, place, .. }: &FileTarget) -> Option<(EnvName, PathBuf)> {
-    let path = match place {
-        FilePlace::Memory => PathBuf::from("/proc/self/fd/100"),
-        FilePlace::Path(path) => path.clone(),
-    };
-    Some((env.clone()?, path))
 }

@@ -14,7 +14,7 @@ use crate::model::command_line::CommandLine;
 use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::inherited::Retained;
-use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
+use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
@@ -88,7 +88,8 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
     let backend = backend.map(|backend| if options.rotation.is_some() { backend.unattended() } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept));
-    if signals_without_file(&options, plan.as_ref()) {
+    let signals = matches!(options.rotation, Some(RotationOptions { on_rotation: OnRotation::Signal(_), .. }));
+    if signals && plan.as_ref().is_some_and(|plan| !plan.has_path()) {
         let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
                     or of a file in memory";
         let remedy = "declare a file with `path` under `files:`, or write --on-rotation restart";
@@ -101,12 +102,6 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
         }
         (_, _) => Err(report),
     }
-}
-
-/// True if a signal would be sent about a file that does not exist.
-fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
-    let signals = options.rotation.is_some_and(|rotation| matches!(rotation.on_rotation, OnRotation::Signal(_)));
-    signals && plan.is_some_and(|plan| !plan.has_path())
 }
 
 /// Merges the inputs, and adds the errors to `report`.
@@ -128,7 +123,7 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     let mut defaults = TypedOptions::default();
     let (mut layers, mut read) = (Vec::new(), Vec::new());
     for declaration in declarations {
-        read.push(declaration.path);
+        read.push(file_name(&declaration.path));
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
@@ -138,11 +133,10 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     terminal::choose_format(options.log_format);
     terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
     report.extend(conflicts);
+    let narrowed = scope.narrow(&mut layers);
     // An error before may be the reason that a credential is not declared.
-    if let Err(problem) = scope.narrow(&mut layers)
-        && report.is_empty()
-    {
-        report.extend([problem]);
+    if report.is_empty() {
+        report.extend(narrowed.err());
     }
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
@@ -152,14 +146,11 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
 }
 
 /// Returns the error of inputs without any entry, in which these declarations were read.
-fn nothing_to_resolve(read: &[PathBuf], find_file: bool) -> Problem {
+fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
     let looked_at = match (read, find_file) {
         ([], false) => "no declaration was looked for (--no-file)".to_owned(),
         ([], true) => format!("the working directory has none of {} with an entry", DEFAULT_NAMES.join(", ")),
-        (files, _) => {
-            let names: Vec<_> = files.iter().map(|file| file_name(file)).collect();
-            format!("there is no entry in {}", names.join(", "))
-        }
+        (files, _) => format!("there is no entry in {}", files.join(", ")),
     };
     let text = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
     Problem::usage(text)
@@ -215,12 +206,12 @@ impl BackendConfig {
         has_quiet_flag: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
-        let settings = || Settings::new(aws, inherited);
         match source {
             SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),
-            SourceOption::Aws => settings().map(|settings| Self::Aws(Box::new(settings))),
+            SourceOption::Aws => Ok(Self::Aws(Box::new(Settings::new(aws, inherited)?))),
             SourceOption::Agent { url, fallback } => {
-                match (settings(), AgentSettings::new(url.as_ref(), *fallback, inherited)) {
+                let agent = AgentSettings::new(url.as_ref(), *fallback, inherited);
+                match (Settings::new(aws, inherited), agent) {
                     (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
                     (settings, agent) => Err(settings.err().into_iter().chain(agent.err()).flatten().collect()),
                 }

@@ -82,6 +82,7 @@ pub fn variables(
             }
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
+            let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
             errors.push(clash(&name, other, key, &entry.subject));
             continue;
         }
@@ -134,21 +135,16 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom) -> Problem {
         ),
         NamingError::Unsafe(name) => (
             format!("{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"),
-            "leave it out with `only` or `except`",
+            "leave it out with `only` or `except`, or set it under `env`",
         ),
     };
-    let mut help = match (&entry.subject.origin, entry.subject.reference()) {
-        // An option can only have a prefix.
+    // An option can only have a prefix.
+    let help = match (&entry.subject.origin, entry.subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
             format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {remedy}")
         }
         (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => format!("{remedy}, or give a `prefix`"),
     };
-    match error {
-        NamingError::Unsafe(name) if name == "PATH" => help += "; PATH itself takes only `value` under `env`",
-        NamingError::Unsafe(name) => help += &format!("; to set it nevertheless, use --env {name}=REF or `env`"),
-        NamingError::Illegal(_) => {}
-    }
     Problem::configuration(text).code("variable-name").help(help)
 }
 
@@ -159,15 +155,15 @@ pub fn with_entry(problem: Problem, entry: &EnvFrom, region: Option<&Region>) ->
 }
 
 /// Returns the error of two keys of one object that both give `name`.
-fn clash(name: &EnvName, first: &str, second: &str, subject: &Subject) -> Problem {
-    let both = format!("{:?} and {:?} both give", key_or_placeholder(first), key_or_placeholder(second));
-    let name = if is_quotable(second) { format!("the variable {name}") } else { "one variable".to_owned() };
-    let in_file = "`rename` one of them, or leave it out with `except`";
+fn clash(name: &str, first: &str, second: &str, subject: &Subject) -> Problem {
+    let (first, second) = (key_or_placeholder(first), key_or_placeholder(second));
     let help = match subject.origin {
-        Origin::Argument(_) => format!("declare it in a file, under `env-from`: {in_file}"),
-        Origin::Inherited | Origin::File { .. } => in_file.to_owned(),
+        Origin::Argument(_) => {
+            "declare it in a file, under `env-from`: `rename` one of them, or leave it out with `except`"
+        }
+        Origin::Inherited | Origin::File { .. } => "`rename` one of them, or leave it out with `except`",
     };
-    Problem::configuration(format!("{both} {name}")).code("same-name").help(help)
+    Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
 }
 
 /// Returns the errors in the names that `env-from` entries give to the keys of their `only` and `rename`, as if each object had them all.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jsonpath_rust::parser::model::{Segment, Selector as Selected};
 use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 
@@ -106,19 +105,14 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
     let found = js_path_process(path.query(), json)
         .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text())))?;
     match found.as_slice() {
-        [] => {
-            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text()));
-            Err(match first_miss(json, path) {
-                Some((map, name)) => absent.help(keys_hint(map, name)),
-                None => absent,
-            })
-        }
+        [] => Err(NoValue::absent("key-not-found", format!("has nothing at {}", path.text()))),
         [one] => Ok(one.val),
         several => {
-            // A normalized path (RFC 9535): $['hosts'][0].
-            let has_quotable_names = |path: &str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let paths = several.iter().filter(|node| !node.val.is_null()).map(|node| node.path.as_str());
-            let mut paths: Vec<&str> = paths.filter(|path| has_quotable_names(path)).take(LISTED).collect();
+            // Normalized paths (RFC 9535): $['hosts'][0].
+            let mut paths: Vec<&str> =
+                several.iter().filter(|node| !node.val.is_null()).map(|node| &*node.path).collect();
+            paths.retain(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
+            paths.truncate(LISTED);
             let count = several.len();
             if count > paths.len() {
                 paths.push("…");
@@ -127,18 +121,6 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
             Err(NoValue::failed("several-matches", text))
         }
     }
-}
-
-/// Follows the leading names of a path to the first that does not exist, and returns the object that lacks it.
-fn first_miss<'j>(mut json: &'j Value, path: &'j JsonPath) -> Option<(&'j Map<String, Value>, &'j str)> {
-    for segment in &path.query().segments {
-        let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
-        match map.get(name) {
-            Some(found) => json = found,
-            None => return Some((map, name)),
-        }
-    }
-    None
 }
 
 /// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON; `None` for null.

@@ -49,7 +49,10 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec
 pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<SecretValue, Vec<Problem>> {
     let mut text = Vec::with_capacity(capacity(variables));
     let errors = match format {
-        ExportFormat::Shell => write_each(variables, |variable| shell::write(variable, &mut text)),
+        ExportFormat::Shell => {
+            variables.iter().for_each(|variable| shell::write(*variable, &mut text));
+            Vec::new()
+        }
         ExportFormat::Dotenv => write_each(variables, |variable| dotenv::write(variable, &mut text)),
         ExportFormat::Docker => write_each(variables, |variable| write_docker(variable, &mut text)),
         ExportFormat::Kubernetes => write_each(variables, |variable| write_kubernetes(variable, &mut text)),
