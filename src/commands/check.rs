@@ -3,7 +3,7 @@
 use std::iter;
 use std::time::SystemTime;
 
-use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
+use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Examined, read_and_examine};
 use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
@@ -23,7 +23,7 @@ use crate::report::check::{
     override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, failed_references, resolve_offline};
+use crate::resolve::{Resolution, failed_references, resolve};
 use crate::system::signals;
 use crate::time::deadline::Deadline;
 
@@ -39,14 +39,16 @@ pub fn check(
 ) -> Result<(), Report> {
     let mut findings = Findings::new();
     let mut report = Report::default();
-    let (prepared, program) = match command {
-        None => (prepare(inputs, EntryScope::Everything, inherited), None),
-        Some(command) => {
-            let (prepared, found) = prepare_and_find(inputs, command, inherited);
-            findings.command = Some(CheckedCommand::new(command, &found));
-            (prepared, found.map_err(|error| report.append(error.into())).ok())
-        }
-    };
+    let prepared = prepare(inputs, EntryScope::Everything, inherited);
+    let mut program = None;
+    if let Some(command) = command {
+        let found = match &prepared {
+            Ok(prepared) => prepared.find(command),
+            Err(_) => exec::find(command.program(), inherited.get("PATH")),
+        };
+        findings.command = Some(CheckedCommand::new(command, &found));
+        program = found.map_err(|error| report.append(error.into())).ok();
+    }
     match prepared {
         Ok(prepared) => Check { command, program, arguments, inherited }.run(prepared, &mut findings, &mut report),
         Err(wrong) => report.append(wrong),
@@ -135,7 +137,7 @@ impl Check<'_> {
 
 /// Resolves what needs no request, and fails what the agent can never read.
 fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Resolution {
-    let mut outcome = resolve_offline(plan);
+    let mut outcome = resolve(plan, &Fetched::default());
     if let BackendConfig::Agent(settings, agent_settings) = backend {
         let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
         let answers = agent.unsupported(&plan.locators()).into_iter().collect();

@@ -11,7 +11,6 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{DEFAULT_NAMES, LookUp};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
-use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::inherited::Retained;
 use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
@@ -29,59 +28,14 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// The inputs of all places in one, before references are looked up.
-struct Merged {
-    supervises: bool,
-    options: Options,
-    /// A later one takes precedence.
-    layers: Vec<Layer>,
-    has_quiet_flag: bool,
-}
-
-/// Reads the declarations and merges all inputs.
+/// Reads the declarations, merges all inputs, and makes the plan.
 ///
 /// # Errors
 /// Every error in them.
 pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
     let mut report = Report::default();
-    let merged = merge(inputs, scope, inherited, &mut report);
-    complete(merged, inherited, report)
-}
-
-/// Does the same as [`prepare`] for [`EntryScope::Everything`], and looks up a command even if an input is wrong.
-///
-/// # Errors
-/// Every error in the inputs.
-pub fn prepare_and_find(
-    inputs: Inputs,
-    command: &CommandLine,
-    inherited: &Inherited,
-) -> (Result<Prepared, Report>, Result<Program, Problem>) {
-    let mut report = Report::default();
-    let merged = merge(inputs, EntryScope::Everything, inherited, &mut report);
-    // The PATH of the declarations, as far as these can be read.
-    let (path, retained) = (literal_path(&merged.layers), inherited.retain(&merged.options.retention));
-    let prepared = complete(merged, inherited, report);
-    let found = match &prepared {
-        Ok(prepared) => prepared.find(command),
-        Err(_) => exec::find(command.program(), path.as_deref().map(AsRef::as_ref).or_else(|| retained.get("PATH"))),
-    };
-    (prepared, found)
-}
-
-/// Returns the PATH that the latest layer sets.
-fn literal_path(layers: &[Layer]) -> Option<String> {
-    let entries = layers.iter().rev().flat_map(|layer| &layer.entries);
-    let mut set = entries.filter(|entry| entry.target.variable().is_some_and(|name| name.as_str() == "PATH"));
-    set.find_map(|entry| match &entry.source {
-        EntrySource::Literal(text) => Some(text.clone()),
-        EntrySource::Reference(_) | EntrySource::Composed(_) | EntrySource::Template(_) => None,
-    })
-}
-
-/// Reads the variables of the backend and makes the plan.
-fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result<Prepared, Report> {
-    let Merged { supervises, mut options, layers, has_quiet_flag } = merged;
+    let (supervises, has_quiet_flag) = (inputs.supervises, inputs.has_quiet_flag);
+    let (mut options, layers) = merge(inputs, scope, inherited, &mut report);
     options.rotation = options.rotation.filter(|_| supervises);
     let retained = inherited.retain(&options.retention);
     let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
@@ -104,9 +58,9 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
     }
 }
 
-/// Merges the inputs, and adds the errors to `report`.
-fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
-    let Inputs { supervises, options, has_quiet_flag, layer, files, find_file, resolve_env, errors, warnings } = inputs;
+/// Merges the inputs to the options and the layers, of which a later one takes precedence, and adds the errors to `report`.
+fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
+    let Inputs { options, layer, files, find_file, resolve_env, errors, warnings, .. } = inputs;
     report.extend(errors);
     // Without entries elsewhere, a working directory that may not be entered is an error.
     let look_up = match find_file {
@@ -142,7 +96,7 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         report.extend([nothing_to_resolve(&read, find_file)]);
     }
-    Merged { supervises, options, layers, has_quiet_flag }
+    (options, layers)
 }
 
 /// Returns the error of inputs without any entry, in which these declarations were read.

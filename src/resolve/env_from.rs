@@ -1,14 +1,14 @@
 //! Turns the keys of a JSON object, or the parameters below a path, into environment variables, as `env-from` asks for.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::extract::{ONE_VARIABLE, kind, print};
 use crate::model::answer::Document;
-use crate::model::entry::{Claim, Naming, NamingError, Origin, Subject};
+use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::env_name::EnvName;
-use crate::model::plan::{EnvFrom, Plan};
+use crate::model::plan::EnvFrom;
 use crate::model::problem::{About, Lacks, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::Region;
@@ -164,24 +164,4 @@ fn clash(name: &str, first: &str, second: &str, subject: &Subject) -> Problem {
         Origin::Inherited | Origin::File { .. } => "`rename` one of them, or leave it out with `except`",
     };
     Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
-}
-
-/// Returns the errors in the names that `env-from` entries give to the keys of their `only` and `rename`, as if each object had them all.
-pub fn naming_errors(plan: &Plan) -> Vec<Problem> {
-    let mut errors = Vec::new();
-    let mut claimed: HashSet<String> = HashSet::new();
-    for layer in &plan.layers {
-        for claim in layer.bindings.iter().flat_map(|binding| binding.target.claims()) {
-            claimed.extend(Claim::variable(&claim).map(str::to_owned));
-        }
-        for entry in &layer.env_from {
-            let Naming { only, rename, .. } = &entry.naming;
-            let keys: BTreeSet<&str> = only.iter().flatten().chain(rename.keys()).map(String::as_str).collect();
-            let members = keys.into_iter().map(|key| (key, Some(SecretValue::new("")))).collect();
-            let is_set = |_: &str, name: &str| claimed.contains(name) || plan.kept.contains(name);
-            let (_, wrong) = variables(members, entry, is_set);
-            errors.extend(wrong.into_iter().map(|error| with_entry(error, entry, None)));
-        }
-    }
-    errors
 }

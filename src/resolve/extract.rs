@@ -12,9 +12,10 @@ use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// The reason that there is no value. An absence lets the entry's `default` or `optional` apply.
+/// The reason that there is no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoValue {
+    /// True if the secret, key or variable does not exist or is null, so that `default` and `optional` apply.
     pub is_absent: bool,
     pub problem: Problem,
 }

@@ -44,12 +44,8 @@ pub enum Input {
     Text(Zeroizing<String>),
 }
 
-/// The reason that a template gives no value, and the alias that it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RenderError {
-    pub alias: Option<String>,
-    pub why: NoValue,
-}
+/// The alias that an error is about, and the reason that the template gives no value.
+type RenderError = (Option<String>, NoValue);
 
 impl Input {
     /// Returns `object`, the document's JSON object, or else its text; `None` for bytes that are not UTF-8.
@@ -81,9 +77,9 @@ impl Input {
 /// The first missing key, lookup in a text, or other failure of the template. A text is looked for before the template
 /// runs, so that its `default` cannot hide a malformed secret.
 pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<SecretValue, RenderError> {
-    for error in lookups_in_no_object(template, inputs) {
-        if matches!(error.alias.as_ref().and_then(|alias| inputs.get(alias)), Some(Input::Text(_))) {
-            return Err(error);
+    for (alias, why) in lookups_in_no_object(template, inputs) {
+        if matches!(inputs.get(alias), Some(Input::Text(_))) {
+            return Err((Some(alias.to_owned()), why));
         }
     }
     let misses = Arc::new(Misses::default());
@@ -195,8 +191,8 @@ fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
 /// It is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
 fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, Input>, misses: &Misses) -> RenderError {
     if is_undefined_error(error) {
-        if let Some(error) = lookups_in_no_object(template, inputs).next() {
-            return error;
+        if let Some((alias, why)) = lookups_in_no_object(template, inputs).next() {
+            return (Some(alias.to_owned()), why);
         }
         if let Some(miss) = misses.take_last() {
             return absent(miss, template, inputs);
@@ -212,7 +208,7 @@ fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, In
     let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
     let why = NoValue::failed("template", place + &text);
     let why = if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why };
-    RenderError { alias: None, why }
+    (None, why)
 }
 
 /// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
@@ -233,7 +229,7 @@ fn absent(Miss { alias, path }: Miss, template: &Template, inputs: &BTreeMap<Str
     let why = if whose == template::ENV { "is not set" } else { "does not exist or is null" };
     let absent = NoValue::absent("key-not-found", format!("the template's {whose}.{} {why}", keys.join(".")));
     let problem = absent.problem.help_if(existing_keys(whose, &path, template, inputs));
-    RenderError { alias, why: NoValue { problem, ..absent } }
+    (alias, NoValue { problem, ..absent })
 }
 
 /// Returns the hint with the keys that exist beside a missing one, if the template spells that out.
@@ -254,7 +250,10 @@ fn existing_keys(
 }
 
 /// Returns an error for each dotted lookup of the template whose parent is neither an object nor null.
-fn lookups_in_no_object(template: &Template, inputs: &BTreeMap<String, Input>) -> impl Iterator<Item = RenderError> {
+fn lookups_in_no_object<'t>(
+    template: &'t Template,
+    inputs: &BTreeMap<String, Input>,
+) -> impl Iterator<Item = (&'t str, NoValue)> {
     template.lookups.iter().filter_map(|lookup| {
         let (alias, key) = lookup.split_once('.')?;
         if let Input::Object(secret) = inputs.get(alias)? {
@@ -266,7 +265,7 @@ fn lookups_in_no_object(template: &Template, inputs: &BTreeMap<String, Input>) -
         }
         let text = format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
         let why = NoValue::failed("not-an-object", text).help(format!("write {{{{ {alias} }}}} for the whole value"));
-        Some(RenderError { alias: Some(alias.to_owned()), why })
+        Some((alias, why))
     })
 }
 

@@ -105,8 +105,7 @@ fn a_denied_description_is_not_permitted_and_no_failure() {
         .refuses_to_describe("x", fault::denied_description())
         .secret("y", Secret::text(CANARY));
     let run = described(&aws).resolve("A=x").resolve("B=y").run();
-    run.ended(Status::Exit(0)).says(["secretsmanager:DescribeSecret; secrets-exec policy --describe prints"]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    run.launched_silently();
     assert_eq!(cells(&run, "x")[2], "not-permitted", "{run}");
     assert_eq!(cells(&run, "y")[2], "off", "{run}");
     let run = described(&aws).arg("--json").resolve("A=x").run();
