@@ -7,7 +7,7 @@ use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Examined, read_and_examine};
 use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
-use super::wait::ThisProcess;
+use super::wait::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
@@ -25,7 +25,6 @@ use crate::report::check::{
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, failed_references, resolve};
 use crate::system::signals;
-use crate::time::deadline::Deadline;
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -81,7 +80,8 @@ impl Check<'_> {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
         let (mut outcome, Examined { secrets, cached, caller }) = if self.arguments.offline {
-            (offline(backend, &options, &plan), Examined::default())
+            let outcome = self.resolve_offline(backend, &options, &plan);
+            (outcome.map_err(|failed| report.append(failed)).unwrap_or_default(), Examined::default())
         } else {
             findings.source = Some(source(&backend));
             findings.has_cache = options.cache.is_some();
@@ -133,17 +133,19 @@ impl Check<'_> {
             report.extend(environment.check(launched, limits).err());
         }
     }
-}
 
-/// Resolves what needs no request, and fails what the agent can never read.
-fn offline(backend: BackendConfig, options: &Options, plan: &Plan) -> Resolution {
-    let mut outcome = resolve(plan, &Fetched::default());
-    if let BackendConfig::Agent(settings, agent_settings) = backend {
-        let agent = Agent::new(agent_settings, *settings, Deadline::new(options.timeout));
-        let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-        outcome.errors.extend(failed_references(plan, &answers));
+    /// Resolves what needs no request, and fails what the agent can never read.
+    fn resolve_offline(&self, backend: BackendConfig, options: &Options, plan: &Plan) -> Result<Resolution, Report> {
+        run(options, &ThisProcess::new(self.inherited), async |deadline| {
+            let mut outcome = resolve(plan, &Fetched::default());
+            if let BackendConfig::Agent(settings, agent_settings) = backend {
+                let agent = Agent::new(agent_settings, *settings, deadline);
+                let answers = agent.unsupported(&plan.locators()).into_iter().collect();
+                outcome.errors.extend(failed_references(plan, &answers));
+            }
+            Ok(outcome)
+        })
     }
-    outcome
 }
 
 fn source(backend: &BackendConfig) -> &'static str {

@@ -20,6 +20,9 @@ pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
 /// The kind of the error for a name that [`Names`] lacks. MiniJinja uses it only for `include`, too.
 pub const UNREAD_NAME: ErrorKind = ErrorKind::TemplateNotFound;
 
+/// The levels of a value that is printed: itself and 127 lists and maps around it, as many as serde_json reads.
+const DEEPEST: usize = 128;
+
 /// The names of a template: the aliases, `env`, and MiniJinja's functions.
 ///
 /// Any other name is an error rather than an undefined value, which `default` would replace: it may be an alias that
@@ -169,11 +172,13 @@ pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// `UndefinedError` for an undefined item, and [`own_error`] for a value without JSON (a function).
 pub fn json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
-    write_json(&mut text, value)?;
+    write_json(&mut text, value, DEEPEST)?;
     Ok(text)
 }
 
-fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
+/// Writes a value of at most `depth` levels.
+fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+    let Some(depth) = depth.checked_sub(1) else { return Err(own_error("the value is too deeply nested")) };
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(ErrorKind::UndefinedError.into()),
@@ -185,7 +190,7 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
             out.push('[');
             for (at, item) in value.try_iter()?.checked().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
-                write_json(out, &item?)?;
+                write_json(out, &item?, depth)?;
             }
             out.push(']');
         }
@@ -195,7 +200,7 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
             for (at, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write!(out, "{}:", JsonValue::from(&*text(&key)?))?;
-                write_json(out, &item)?;
+                write_json(out, &item, depth)?;
             }
             out.push('}');
         }

@@ -201,6 +201,37 @@ fn a_variable_that_is_not_set_is_found_offline_and_no_value_is_shown() {
     assert!(!run.stdout().contains(CANARY), "{run}");
 }
 
+/// MiniJinja recurses for each of these operators, keys and filters.
+#[test]
+fn a_template_of_16_kib_is_rendered_and_a_longer_one_is_refused_with_its_place() {
+    let minus = |length: usize| format!("{{{{ {}1 }}}}", "-".repeat(length - "{{ 1 }}".len()));
+    let filters = format!("{{{{ 1{} }}}} ", "|e".repeat((16_384 - "{{ 1 }} ".len()) / 2));
+    let keys = format!("{{{{ env{} }}}}", ".a".repeat((16_384 - "{{ env }}".len()) / 2));
+    assert_eq!((filters.len(), keys.len()), (16_384, 16_383));
+    let aws = secrets();
+    let run = launch(&aws, &[minus(16_384), filters.clone()], "");
+    run.launched_silently().has("V0", "-1").has("V1", "1 ");
+    are_absent(&[(keys, "env.a is not set")]);
+    are_refused(&aws, &[(minus(16_385), "secrets-exec.yaml:3:")], "");
+    are_refused(&aws, &[(minus(16_385), "it has 16385 bytes, and a template at most 16384")], "");
+    let declaration =
+        format!("env: {{ A: {{ template: \"{}\" }}, B: {{ template: \"{filters}\" }} }}\n", minus(16_384));
+    Sandbox::new().args(["check", "--offline"]).bare().declaration(&declaration).run().ended(Status::Exit(0));
+}
+
+#[test]
+fn a_value_of_128_levels_is_printed_and_a_deeper_one_refused() {
+    let nested = |loops: u32| {
+        let body = "{% set list.x = [list.x] %}";
+        format!("{{% set list = namespace(x=1) %}}{{% for _ in range({loops}) %}}{body}{{% endfor %}}{{{{ list.x }}}}")
+    };
+    let aws = secrets();
+    let printed = format!("{}1{}", "[".repeat(127), "]".repeat(127));
+    launch(&aws, &[nested(127)], "").launched_silently().has("V0", &printed);
+    let rows = [128, 9_000].map(|loops| (nested(loops), "line 1 of the template: the value is too deeply nested"));
+    are_refused(&aws, &rows, ", default: d");
+}
+
 #[test]
 fn an_absent_optional_file_is_not_made() {
     let declaration = "secrets: { db: prod/db }\nfiles: [{ template: \"{{ db.nope }}\", env: A, optional: true }]\n";
