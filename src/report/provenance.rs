@@ -2,7 +2,7 @@
 
 use super::record::{Record, age};
 use crate::model::answer::{Document, Fetched};
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::Store;
 use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
@@ -55,7 +55,12 @@ fn source(from: &ReadFrom, answer: &Document) -> String {
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
     let name = from.locator.name_of(from.parameter_name.as_deref());
-    let mut text = format!("{name}, version {version}{}, {place}", labels(&from.locator, document));
+    let labels = match (document.stages.join(", "), from.locator.store) {
+        (labels, _) if labels.is_empty() => labels,
+        (labels, Store::SecretsManager) => format!(", stage {labels}"),
+        (labels, Store::ParameterStore) => format!(", label {labels}"),
+    };
+    let mut text = format!("{name}, version {version}{labels}, {place}");
     for passed in &answer.passed_over {
         text += &format!(", in place of {} ({})", passed.region, passed.outage.text());
     }
@@ -63,14 +68,4 @@ fn source(from: &ReadFrom, answer: &Document) -> String {
         text += &format!(", from the cache, {} old", age(cached.age.as_secs()));
     }
     text
-}
-
-/// Returns the labels of a version, which may have none.
-fn labels(locator: &Locator, document: &Document) -> String {
-    let labels = document.stages.join(", ");
-    match locator.store {
-        _ if labels.is_empty() => String::new(),
-        Store::SecretsManager => format!(", stage {labels}"),
-        Store::ParameterStore => format!(", label {labels}"),
-    }
 }

@@ -50,13 +50,11 @@ impl<'a> LayerWalk<'a> {
     pub fn resolve_layer(&mut self, layer: &'a PlannedLayer) {
         for binding in &layer.bindings {
             let claims = binding.target.claims();
-            match claims.iter().find_map(|claim| self.claimed.get(claim)) {
-                Some(by) => {
-                    let by = OverriddenBy::Entry(by.clone());
-                    let subject = binding.subject.clone();
-                    self.outcome.resolved.overridden.push(Override { entry: binding.id, subject, by });
-                }
-                None => self.resolve_binding(binding, claims),
+            if let Some(later) = claims.iter().find_map(|claim| self.claimed.get(claim)) {
+                let (subject, by) = (binding.subject.clone(), OverriddenBy::Entry(later.clone()));
+                self.outcome.resolved.overridden.push(Override { entry: binding.id, subject, by });
+            } else {
+                self.resolve_binding(binding, claims);
             }
         }
         for entry in layer.env_from.iter().rev() {

@@ -60,6 +60,9 @@ fn has_escape(value: &str, escaped: &str) -> bool {
 /// True for a line without blanks at its ends, quotes at its start, comments, and characters that either reader may take for white
 /// space: JavaScript's has U+FEFF, Python's some control characters.
 fn is_bare(value: &str) -> bool {
-    let is_odd = |c: char| c == '#' || c == '\u{feff}' || c.is_control() || (c != ' ' && c.is_whitespace());
     !value.is_empty() && !value.contains(is_odd) && !value.starts_with([' ', '\'', '"', '`']) && !value.ends_with(' ')
+}
+
+fn is_odd(c: char) -> bool {
+    c == '#' || c == '\u{feff}' || c.is_control() || (c != ' ' && c.is_whitespace())
 }
