@@ -13,9 +13,10 @@ use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// The reason that there is no value. An absence lets the entry's `default` or `optional` apply.
+/// The reason that there is no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoValue {
+    /// True if the secret, key or variable does not exist or is null, so that `default` and `optional` apply.
     pub is_absent: bool,
     pub problem: Problem,
 }
@@ -115,10 +116,11 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         }
         [one] => Ok(one.val),
         several => {
-            // A normalized path (RFC 9535): $['hosts'][0].
-            let has_quotable_names = |path: &str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let paths = several.iter().filter(|node| !node.val.is_null()).map(|node| node.path.as_str());
-            let mut paths: Vec<&str> = paths.filter(|path| has_quotable_names(path)).take(LISTED).collect();
+            // Normalized paths (RFC 9535): $['hosts'][0].
+            let mut paths: Vec<&str> =
+                several.iter().filter(|node| !node.val.is_null()).map(|node| &*node.path).collect();
+            paths.retain(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
+            paths.truncate(LISTED);
             let count = several.len();
             if count > paths.len() {
                 paths.push("…");

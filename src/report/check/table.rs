@@ -45,8 +45,13 @@ fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     }
     let mut text = String::new();
     for line in lines {
-        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = width + GAP));
-        text += cells.collect::<String>().trim_end();
+        let mut cells = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            cells += cell;
+            // A width of `format!` has 16 bits.
+            cells += &" ".repeat(width + GAP - cell.chars().count());
+        }
+        text += cells.trim_end();
         text += "\n";
     }
     text
@@ -115,5 +120,11 @@ mod tests {
         let text = layout(&["NAME", "REFERENCE", "STATUS"], rows);
         let expected = "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            a\\u{1b}[31m\\nb\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_cell_may_be_longer_than_the_largest_width_of_format() {
+        let text = layout(&["NAME"], vec![vec!["x".repeat(70_000)]]);
+        assert_eq!(text.len(), "NAME\n".len() + 70_001);
     }
 }

@@ -77,15 +77,12 @@ pub fn print_records(records: impl IntoIterator<Item = Record>) {
 /// The connection of a credential is refused before any end, so with one the signals stay held.
 pub fn print_interruptibly(records: impl IntoIterator<Item = Record>) {
     let mut records = records.into_iter().peekable();
-    match (records.peek(), connection::descriptor()) {
-        (None, _) => {}
-        (Some(_), Some(_)) => print_records(records),
-        (Some(_), None) => {
-            signals::release();
-            print_records(records);
-            signals::hold();
-        }
+    if records.peek().is_none() || connection::descriptor().is_some() {
+        return print_records(records);
     }
+    signals::release();
+    print_records(records);
+    signals::hold();
 }
 
 /// Prints the report that ends this process, and returns the exit status, which its records have in JSON.

@@ -139,7 +139,6 @@ fn advice_leads_to_what_was_meant() {
         ("env: { A: debug }\n", 78, "for the text itself write A: { value: debug }; else check its name"),
         ("env: { A: info }\n", 77, "for the text itself write A: { value: info }; else allow this identity"),
         ("env: { A: x:k:AWSCURENT }\n", 78, "did you mean the stage AWSCURRENT?"),
-        ("env: { A: 'x:$.inner.nothing' }\n", 78, "it has a"),
         ("secrets: { s: x }\nenv: { A: { template: '{{ s.inner.nothing }}' } }\n", 78, "it has a"),
     ] {
         let run = Sandbox::new().aws(&aws).declaration(declaration).run();
