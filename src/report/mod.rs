@@ -79,7 +79,7 @@ impl Report {
     pub fn render(&self) -> Rendered {
         let mut groups: Vec<Vec<&Problem>> = Vec::new();
         for problem in &self.problems {
-            match groups.iter_mut().find(|group| group[0].has_reason_of(problem)) {
+            match groups.iter_mut().find(|group| group[0].is_grouped_with(problem)) {
                 Some(group) => group.push(problem),
                 None => groups.push(vec![problem]),
             }

@@ -75,7 +75,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         mode: fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse).unwrap_or(Mode::PRIVATE),
         owner: fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse),
     });
-    // Errors of the value name the file.
+    // From here on an error begins with the path or the variable of this entry.
     fields.item = item.named(target.to_string());
     mapping(fields, Some(target), item.origin())
 }

@@ -4,10 +4,10 @@ mod aliases;
 mod entries;
 mod find;
 mod reader;
-mod schema;
+mod top_level;
 
 pub use find::DEFAULT_NAMES;
-pub use schema::read;
+pub use top_level::read;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{ReadFailure, read_text};
-use schema::Declaration;
+use top_level::Declaration;
 
 /// Reads `files` and, with `find_file`, the declaration in the working directory.
 ///

@@ -29,7 +29,7 @@ const MAX_STAGE_LENGTH: usize = 256;
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 impl Version {
-    /// Checks a version that was written against AWS's rules for the store.
+    /// Checks a version, as it was written, by AWS's rules for the store.
     ///
     /// # Errors
     /// The reason why no secret or parameter can have it, as a predicate.

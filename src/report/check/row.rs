@@ -77,7 +77,7 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// The state of a value that was not requested.
+    /// The status of a value that was not read: with --offline only the declaration was checked.
     fn unread(&self) -> &'static str {
         if self.is_offline { "valid" } else { "unread" }
     }
