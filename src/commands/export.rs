@@ -6,13 +6,14 @@ use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
 use super::wait::ThisProcess;
-use crate::deliver::export::{Exported, export as export_variables, variables};
+use crate::deliver::export::{export as export_variables, shell_warning, variables};
 use crate::deliver::{Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
+use crate::model::options::ExportFormat;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
@@ -39,12 +40,14 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors);
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let Some(Exported { text, warnings }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
+    let Some(text) = exported.filter(|_| report.is_empty()) else { return Err(report) };
     if options.verbose {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }
     if !options.quiet {
-        terminal::print_records(warnings.into_iter().map(Record::warning));
+        if arguments.format == ExportFormat::Shell {
+            terminal::print_records(variables.iter().copied().filter_map(shell_warning).map(Record::warning));
+        }
         terminal::print_records(resolved.files.iter().map(unwritten));
     }
     match output {

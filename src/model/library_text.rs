@@ -16,8 +16,8 @@ pub fn presented_name(name: &str) -> &str {
     name.split('"').nth(1).unwrap_or(name)
 }
 
-/// Returns the text of an error without what only says that another step failed: empty if its source says it all.
-pub fn plain_text(message: &str) -> &str {
+/// Returns the text of one layer of a library's error in plain words: empty if its source says it all, unchanged if there are no better words.
+pub fn reworded(message: &str) -> &str {
     match message {
         "dns error" => "name lookup",
         // The SDK's, for SSO.

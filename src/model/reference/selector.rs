@@ -23,16 +23,16 @@ impl fmt::Display for Selector {
         match self {
             Self::Whole => Ok(()),
             Self::Key(key) => f.write_str(key),
-            Self::Path(path) => f.write_str(path.text()),
+            Self::Path(path) => f.write_str(&path.text),
         }
     }
 }
 
 /// An RFC 9535 query as written, and parsed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
-    text: String,
-    query: JpQuery,
+    pub text: String,
+    pub query: JpQuery,
 }
 
 impl JsonPath {
@@ -43,20 +43,6 @@ impl JsonPath {
     pub fn parse(text: &str) -> Result<Self, Option<usize>> {
         let query = parse_json_path(text).map_err(|error| json_path_column(&error.to_string()))?;
         Ok(Self { text: text.to_owned(), query })
-    }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn query(&self) -> &JpQuery {
-        &self.query
-    }
-}
-
-impl PartialEq for JsonPath {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
     }
 }
 

@@ -127,9 +127,9 @@ fn a_later_file_overrides_a_credential_and_adds_others() {
 fn what_is_not_listed_is_refused_without_a_request() {
     let aws = two_secrets();
     let unit = refused(asking(&aws, DECLARATION), "apq.service", "tok", 78);
-    unit.says(["apq.service", "tok", "did you mean app.service?"]);
+    unit.says(["apq.service", "tok", "did you mean \"app.service\"?"]);
     let name = refused(asking(&aws, DECLARATION), "app.service", "token", 78);
-    name.says(["app.service", "token", "did you mean tok?"]);
+    name.says(["token", "lists other, tok for app.service"]);
     refused(asking(&aws, "env: { A: \"x:k\" }\n"), "app.service", "tok", 78).says([
         "app.service",
         "tok",
