@@ -14,7 +14,7 @@ mod running;
 mod state;
 mod stopping;
 
-pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult, Timer};
+pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult};
 pub use state::{CommandState, Next, Stopping, SupervisorState};
 
 use crate::model::options::RotationOptions;
@@ -27,7 +27,7 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 
 /// Returns the state after an event, and what is to be done now, in this order.
 ///
-/// An event that has no meaning in a state changes nothing: a timer or a poll may end in the moment in which it is cancelled.
+/// An event that has no meaning in a state changes nothing: a poll may end in the moment in which it is cancelled.
 pub fn step(rotation: &RotationOptions, state: SupervisorState, event: Event) -> (SupervisorState, Vec<Action>) {
     match state {
         SupervisorState::Running(running) => running::step(rotation, running, event),

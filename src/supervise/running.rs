@@ -1,27 +1,16 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::state::{CommandState, EarlierChange, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult};
+use super::state::{CommandState, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 pub fn step(rotation: &RotationOptions, state: RunningState, event: Event) -> (SupervisorState, Vec<Action>) {
     match (event, state.poll) {
         (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => asked(state),
         (Event::Signal(signal), _) => forward(state, signal),
-        (Event::Elapsed(Timer::Poll), Poll::Idle) => poll(state, EarlierChange::None),
-        (Event::Elapsed(Timer::Poll), Poll::Waiting) => poll(state, EarlierChange::Delayed),
-        (Event::Polled(result), Poll::Polling(change)) => polled(rotation, state, change, result),
-        // The next poll finds the change again.
-        (Event::Polled(PollResult::Failed), Poll::Waiting) => {
-            (SupervisorState::Running(RunningState { poll: Poll::Idle, ..state }), vec![Action::Disarm(Timer::Splay)])
-        }
-        (Event::Elapsed(Timer::Splay), Poll::Polling(EarlierChange::Delayed)) => {
-            (SupervisorState::Running(RunningState { poll: Poll::Polling(EarlierChange::Due), ..state }), Vec::new())
-        }
-        (Event::Elapsed(Timer::Splay), Poll::Waiting) if may_be_ending(rotation, &state) => {
-            (SupervisorState::Running(RunningState { has_term: false, ..state }), vec![Action::Arm(Delay::AfterTerm)])
-        }
-        (Event::Elapsed(Timer::Splay), Poll::Waiting) => rotate(rotation, state, Vec::new()),
+        (Event::Elapsed, Poll::Idle) => poll(state, false),
+        (Event::Elapsed, Poll::Splayed | Poll::AfterTerm) => poll(state, true),
+        (Event::Polled(result), Poll::Polling { is_delayed }) => polled(rotation, state, is_delayed, result),
         (Event::Delivered, Poll::Delivering) => delivered(rotation, state),
         (Event::NotDelivered, Poll::Delivering) => idle(state, Vec::new()),
         (Event::Suspended(signal), _) => {
@@ -30,18 +19,18 @@ pub fn step(rotation: &RotationOptions, state: RunningState, event: Event) -> (S
         (Event::Continued, _) => (SupervisorState::Running(RunningState { is_suspended: false, ..state }), Vec::new()),
         (Event::Ended { status, group }, _) => ended(status, group),
         (
-            Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed(_),
-            Poll::Idle | Poll::Polling(_) | Poll::Waiting | Poll::Delivering,
+            Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed,
+            Poll::Idle | Poll::Splayed | Poll::AfterTerm | Poll::Polling { .. } | Poll::Delivering,
         ) => (SupervisorState::Running(state), Vec::new()),
     }
 }
 
-/// Schedules a poll that was requested, at once or after the launch in flight.
+/// Schedules a poll that was requested: at once, after the launch in flight, or where the command may be ending, after its time for that.
 fn asked(state: RunningState) -> (SupervisorState, Vec<Action>) {
     let state = RunningState { is_poll_asked: true, ..state };
     let actions = match state.poll {
-        Poll::Idle | Poll::Waiting => vec![state.next_poll()],
-        Poll::Polling(_) | Poll::Delivering => Vec::new(),
+        Poll::Idle | Poll::Splayed => vec![Action::Arm(Delay::AskedPoll)],
+        Poll::AfterTerm | Poll::Polling { .. } | Poll::Delivering => Vec::new(),
     };
     (SupervisorState::Running(state), actions)
 }
@@ -59,8 +48,8 @@ fn forward(state: RunningState, signal: SignalNumber) -> (SupervisorState, Vec<A
     (SupervisorState::Running(RunningState { has_term, ..state }), actions)
 }
 
-fn poll(state: RunningState, change: EarlierChange) -> (SupervisorState, Vec<Action>) {
-    let state = RunningState { poll: Poll::Polling(change), is_poll_asked: false, ..state };
+fn poll(state: RunningState, is_delayed: bool) -> (SupervisorState, Vec<Action>) {
+    let state = RunningState { poll: Poll::Polling { is_delayed }, is_poll_asked: false, ..state };
     (SupervisorState::Running(state), vec![Action::StartPoll])
 }
 
@@ -72,7 +61,7 @@ fn idle(state: RunningState, mut actions: Vec<Action>) -> (SupervisorState, Vec<
 fn polled(
     rotation: &RotationOptions,
     mut state: RunningState,
-    change: EarlierChange,
+    is_delayed: bool,
     result: PollResult,
 ) -> (SupervisorState, Vec<Action>) {
     let mut actions = Vec::new();
@@ -81,52 +70,33 @@ fn polled(
     } else if std::mem::take(&mut state.failures) > 0 {
         actions.push(Action::Report(Notice::PollRecovered));
     }
-    match (result, change) {
-        (PollResult::Changed, EarlierChange::Due) if !may_be_ending(rotation, &state) => {
-            rotate(rotation, state, actions)
-        }
-        (PollResult::Changed, _) => {
-            match change {
-                EarlierChange::None => actions.push(Action::Arm(Delay::Splay)),
-                EarlierChange::Delayed => {}
-                EarlierChange::Due => {
-                    state.has_term = false;
-                    actions.push(Action::Arm(Delay::AfterTerm));
-                }
-            }
-            actions.push(state.next_poll());
-            (SupervisorState::Running(RunningState { poll: Poll::Waiting, ..state }), actions)
-        }
-        (PollResult::Unchanged | PollResult::Failed, _) => {
-            actions.extend((change == EarlierChange::Delayed).then_some(Action::Disarm(Timer::Splay)));
-            let is_reverted = result == PollResult::Unchanged && change != EarlierChange::None;
-            actions.extend(is_reverted.then_some(Action::Report(Notice::Reverted)));
-            idle(state, actions)
-        }
+    if result != PollResult::Changed {
+        return idle(state, actions);
     }
-}
-
-/// True if a change waits, since the command may be ending by a SIGTERM: a stop would cut that short, and a start undo it.
-fn may_be_ending(rotation: &RotationOptions, state: &RunningState) -> bool {
-    match rotation.on_rotation {
-        OnRotation::Restart | OnRotation::Exit => state.has_term,
-        OnRotation::Signal(_) => false,
+    if !is_delayed && !rotation.splay.is_zero() {
+        state.poll = Poll::Splayed;
+        let delay = if state.is_poll_asked { Delay::AskedPoll } else { Delay::Splay };
+        actions.extend([Action::CancelPoll, Action::Arm(delay)]);
+    } else if state.has_term && !matches!(rotation.on_rotation, OnRotation::Signal(_)) {
+        // A stop would cut the end of the command short, and a start undo it.
+        (state.poll, state.has_term) = (Poll::AfterTerm, false);
+        actions.extend([Action::CancelPoll, Action::Arm(Delay::AfterTerm)]);
+    } else {
+        return rotate(rotation, state, actions);
     }
+    (SupervisorState::Running(state), actions)
 }
 
 /// Carries out the consequence of a change, whose launch waits at the gate.
 fn rotate(rotation: &RotationOptions, state: RunningState, mut actions: Vec<Action>) -> (SupervisorState, Vec<Action>) {
     let next = match rotation.on_rotation {
-        OnRotation::Restart => {
-            actions.push(Action::Disarm(Timer::Poll));
-            Next::Start
-        }
+        OnRotation::Restart => Next::Start,
         OnRotation::Exit => {
             actions.push(Action::CancelPoll);
             Next::ExitRotated
         }
         OnRotation::Signal(_) => {
-            actions.extend([Action::Disarm(Timer::Poll), Action::Deliver]);
+            actions.push(Action::Deliver);
             return (SupervisorState::Running(RunningState { poll: Poll::Delivering, ..state }), actions);
         }
     };
@@ -149,7 +119,7 @@ fn delivered(rotation: &RotationOptions, state: RunningState) -> (SupervisorStat
 
 /// The command ended by itself: asks what is left of its group to end as well.
 fn ended(status: ExitStatus, group: Group) -> (SupervisorState, Vec<Action>) {
-    let mut actions = vec![Action::Report(Notice::Ended(status)), Action::CancelPoll, Action::Disarm(Timer::Splay)];
+    let mut actions = vec![Action::Report(Notice::Ended(status)), Action::CancelPoll];
     match group {
         Group::Empty => {
             actions.push(Action::Exit(Outcome::Command(status)));

@@ -1,6 +1,6 @@
 //! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, PollResult, Timer};
+use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, PollResult};
 use super::state::{CommandState, Next, Phase, RunningState, Stopping, SupervisorState};
 use crate::model::options::{RotationOptions, SignalNumber};
 
@@ -8,16 +8,10 @@ pub fn step(rotation: &RotationOptions, mut state: Stopping, event: Event) -> (S
     match (event, state.command) {
         (Event::Ended { status, group }, CommandState::Alive) => ended(state, status, group),
         (Event::GroupEmpty, CommandState::Ended(status)) => finish(state, status),
-        (Event::Elapsed(Timer::Grace), _) if state.phase == Phase::Grace => {
-            kill(state, KillReason::GraceOver, Vec::new())
-        }
+        (Event::Elapsed, _) if state.phase == Phase::Grace => kill(state, KillReason::GraceOver),
         // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
-        (Event::Elapsed(Timer::Kill), CommandState::Alive) if state.phase == Phase::Killed => {
-            (SupervisorState::Stopping(state), vec![Action::Arm(Delay::Kill)])
-        }
-        (Event::Elapsed(Timer::Kill), CommandState::Ended(status)) if state.phase == Phase::Killed => {
-            finish(state, status)
-        }
+        (Event::Elapsed, CommandState::Alive) => (SupervisorState::Stopping(state), vec![Action::Arm(Delay::Kill)]),
+        (Event::Elapsed, CommandState::Ended(status)) => finish(state, status),
         (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => {
             state.is_poll_asked = true;
             (SupervisorState::Stopping(state), Vec::new())
@@ -38,8 +32,7 @@ pub fn step(rotation: &RotationOptions, mut state: Stopping, event: Event) -> (S
             | Event::Continued
             | Event::Polled(_)
             | Event::Delivered
-            | Event::NotDelivered
-            | Event::Elapsed(_),
+            | Event::NotDelivered,
             CommandState::Alive | CommandState::Ended(_),
         ) => (SupervisorState::Stopping(state), Vec::new()),
     }
@@ -53,7 +46,7 @@ fn terminate(state: Stopping) -> (SupervisorState, Vec<Action>) {
             let state = Stopping { next: Next::ExitCancelled, ..state };
             (SupervisorState::Stopping(state), vec![Action::CancelPoll, Action::Report(Notice::Cancelled)])
         }
-        (Next::ExitCancelled, Phase::Grace) => kill(state, KillReason::SecondTerm, vec![Action::Disarm(Timer::Grace)]),
+        (Next::ExitCancelled, Phase::Grace) => kill(state, KillReason::SecondTerm),
         (Next::ExitCancelled, Phase::Killed) => (SupervisorState::Stopping(state), Vec::new()),
         (Next::ExitEnded, Phase::Grace | Phase::Killed) => forward(state, SignalNumber::TERM),
     }
@@ -70,9 +63,9 @@ fn forward(state: Stopping, signal: SignalNumber) -> (SupervisorState, Vec<Actio
     (SupervisorState::Stopping(state), actions)
 }
 
-fn kill(state: Stopping, reason: KillReason, mut actions: Vec<Action>) -> (SupervisorState, Vec<Action>) {
-    let killed = [Action::Report(Notice::Killed(reason)), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)];
-    actions.extend(killed);
+fn kill(state: Stopping, reason: KillReason) -> (SupervisorState, Vec<Action>) {
+    let actions =
+        vec![Action::Report(Notice::Killed(reason)), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)];
     (SupervisorState::Stopping(Stopping { phase: Phase::Killed, ..state }), actions)
 }
 
@@ -87,17 +80,13 @@ fn ended(state: Stopping, status: ExitStatus, group: Group) -> (SupervisorState,
 
 /// Starts the command again, or exits. The status is the command's.
 fn finish(state: Stopping, status: ExitStatus) -> (SupervisorState, Vec<Action>) {
-    let disarm = Action::Disarm(match state.phase {
-        Phase::Grace => Timer::Grace,
-        Phase::Killed => Timer::Kill,
-    });
-    let exit = |outcome| (SupervisorState::Exited, vec![disarm, Action::Exit(outcome)]);
-    match state.next {
+    let outcome = match state.next {
         Next::Start => {
             let running = RunningState { is_poll_asked: state.is_poll_asked, ..RunningState::default() };
-            (SupervisorState::Running(running), vec![disarm, Action::Start, running.next_poll()])
+            return (SupervisorState::Running(running), vec![Action::Start, running.next_poll()]);
         }
-        Next::ExitRotated => exit(Outcome::Rotated),
-        Next::ExitCancelled | Next::ExitEnded => exit(Outcome::Command(status)),
-    }
+        Next::ExitRotated => Outcome::Rotated,
+        Next::ExitCancelled | Next::ExitEnded => Outcome::Command(status),
+    };
+    (SupervisorState::Exited, vec![Action::Exit(outcome)])
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
 
+use aws_lc_rs::error::Unspecified;
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Fingerprint, FingerprintScope, HashKey};
+use super::fingerprint::{Fingerprint, HashKey};
 use crate::commands::start::{Launch, LaunchValues, Staged};
 use crate::commands::wait::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
@@ -35,23 +36,30 @@ pub struct Ready {
     /// The key of the hashes, which the first launch draws.
     pub key: HashKey,
     pub fingerprint: Fingerprint,
-    /// The labels of the values that differ from those of the command.
-    pub changed: Vec<String>,
+    /// The values that differ from those of the command; `None` for the first launch, and if there are none.
+    pub changed: Option<ChangedValues>,
     /// The lines about the changes that no launch before has found, as they are printed. The parent prints them: a stalled reader of
     /// standard error must not hold up the launch.
     pub lines: String,
 }
 
+/// The values of a change.
+#[derive(Default, Serialize, Deserialize)]
+pub struct ChangedValues {
+    /// The labels of variables and files.
+    pub labels: Vec<String>,
+}
+
 /// The knowledge of the parent, of which a fork gives the launch a copy.
 #[derive(Default)]
 pub struct KnownValues {
-    /// `None` before the first start, as in `current`.
+    /// `None` before the first launch has drawn it.
     pub key: Option<HashKey>,
     /// The values of the command.
     pub current: Option<Fingerprint>,
     /// The values of the launch that waits, or last waited, at the gate.
     pub next: Option<Fingerprint>,
-    /// True if the last poll failed, which is told once.
+    /// True if the last poll failed. Of several that fail in succession, the first prints why.
     pub last_poll_failed: bool,
 }
 
@@ -62,7 +70,7 @@ impl KnownValues {
     }
 }
 
-/// The surroundings of the launch.
+/// The launch as its parent knows it.
 struct GatedLaunch<'a> {
     gate: Gate,
     known: &'a KnownValues,
@@ -93,13 +101,19 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &
         Ok(values) => values,
         Err(report) => return child.fail(report.render()),
     };
-    let Ok(key) = known.key.clone().map_or_else(HashKey::random, Ok) else {
-        let failure = Problem::nothing_resolved("the kernel gives no random bytes");
-        return child.fail(Report::from(failure).render());
+    let key = match &known.key {
+        Some(key) => key.clone(),
+        None => match HashKey::random() {
+            Ok(key) => key,
+            Err(Unspecified) => {
+                let failure = Problem::nothing_resolved("the kernel gives no random bytes");
+                return child.fail(Report::from(failure).render());
+            }
+        },
     };
-    let fingerprint = key.fingerprint(scope(rotation), &values.resolved, &values.fetched);
+    let fingerprint = key.fingerprint(rotation.on_rotation, &values.resolved, &values.fetched);
     let (changed, lines) = child.compare(&fingerprint);
-    let is_unchanged = is_poll && changed.is_empty();
+    let is_unchanged = is_poll && changed.is_none();
     let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
     if is_unchanged {
         child.gate.send(&ready);
@@ -108,14 +122,6 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &
     match rotation.on_rotation {
         OnRotation::Signal(_) if is_poll => child.replace_files(values.resolved.files, &ready),
         OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => child.start(launch, values, &ready),
-    }
-}
-
-/// The values that can change in the command.
-fn scope(rotation: &RotationOptions) -> FingerprintScope {
-    match rotation.on_rotation {
-        OnRotation::Signal(_) => FingerprintScope::PathFiles,
-        OnRotation::Restart | OnRotation::Exit => FingerprintScope::All,
     }
 }
 
@@ -132,7 +138,7 @@ impl GatedLaunch<'_> {
             Err(problem) => return self.fail(Report::from(problem).render()),
         };
         self.gate.send(ready);
-        if !self.gate.pass(self.rotation.stop_signal) {
+        if !self.gate.await_opening(self.rotation.stop_signal) {
             return 0;
         }
         let Err(report) = self.execute(launch, staged);
@@ -154,7 +160,7 @@ impl GatedLaunch<'_> {
             Err(errors) => return self.fail(errors.into_iter().collect::<Report>().render()),
         };
         self.gate.send(ready);
-        if !self.gate.pass(SignalNumber::TERM) {
+        if !self.gate.await_opening(SignalNumber::TERM) {
             return 0;
         }
         match staged.place() {
@@ -167,15 +173,17 @@ impl GatedLaunch<'_> {
         }
     }
 
-    /// Returns the labels of the values that differ from those of the command, and the lines about changes that no launch before has
-    /// found.
-    fn compare(&self, fingerprint: &Fingerprint) -> (Vec<String>, String) {
-        let Some(current) = &self.known.current else { return Default::default() };
-        let changes = current.changes(fingerprint);
-        let found = self.known.next.as_ref().map_or_else(|| changes.clone(), |next| next.changes(fingerprint));
+    /// Returns the values that differ from those of the command, and the lines about changes that no launch before has found.
+    fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
+        let Some(current) = &self.known.current else { return (None, String::new()) };
+        let found = self.known.next.as_ref().unwrap_or(current).changes(fingerprint);
         let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
-        let labels: BTreeSet<String> = changes.into_iter().flat_map(|change| change.names).collect();
-        (labels.into_iter().collect(), lines)
+        let mut labels = BTreeSet::new();
+        for change in current.changes(fingerprint) {
+            labels.extend(change.names);
+        }
+        let changed = ChangedValues { labels: labels.into_iter().collect() };
+        ((!changed.labels.is_empty()).then_some(changed), lines)
     }
 }
 
