@@ -20,7 +20,7 @@ use crate::supervise::process::{LaunchProcess, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
 use crate::system::{os_error, signals, wait_for};
 
-/// The time after its deadline in which a launch ends by itself.
+/// The time in which a launch ends by itself: after its deadline, after a termination signal, and once its gate is open.
 const GRACE: Duration = Duration::from_secs(5);
 
 pub struct Launches<'a> {
@@ -235,10 +235,14 @@ impl<'a> Launches<'a> {
         self.process = None;
     }
 
-    /// Waits for the end of a launch whose gate is open.
+    /// Waits for the end of a launch whose gate is open. One that a file system holds up is left: it gets a signal at the end of this
+    /// process, by which it removes its temporary files once it can.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
-        while let Some(descriptor) = self.descriptor() {
-            wait_for([descriptor], None, None);
+        let end = Instant::now() + GRACE;
+        while let Some(descriptor) = self.descriptor()
+            && let Some(left) = end.checked_duration_since(Instant::now())
+        {
+            wait_for([descriptor], None, Some(left));
             self.receive(notices);
         }
     }
