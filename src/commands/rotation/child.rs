@@ -48,6 +48,8 @@ pub struct Ready {
 pub struct ChangedValues {
     /// The labels of variables and files.
     pub labels: Vec<String>,
+    /// The secrets and parameters that they are read from, as messages name them.
+    pub secrets: Vec<String>,
 }
 
 /// The knowledge of the parent, of which a fork gives the launch a copy.
@@ -178,12 +180,13 @@ impl GatedLaunch<'_> {
         let Some(current) = &self.known.current else { return (None, String::new()) };
         let found = self.known.next.as_ref().unwrap_or(current).changes(fingerprint);
         let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
-        let mut labels = BTreeSet::new();
+        let (mut labels, mut secrets) = (BTreeSet::new(), BTreeSet::new());
         for change in current.changes(fingerprint) {
             labels.extend(change.names);
+            secrets.insert(change.name.to_owned());
         }
-        let changed = ChangedValues { labels: labels.into_iter().collect() };
-        ((!changed.labels.is_empty()).then_some(changed), lines)
+        let changed = ChangedValues { labels: labels.into_iter().collect(), secrets: secrets.into_iter().collect() };
+        ((!changed.secrets.is_empty()).then_some(changed), lines)
     }
 }
 

@@ -125,10 +125,10 @@ impl Notices<'_> {
 
     /// Returns the note of what has happened to the command because of the values that changed.
     fn consequence(&self, what: &str) -> Record {
-        let ChangedValues { labels } = &self.changed;
+        let ChangedValues { labels, secrets } = &self.changed;
         let mut text = format!("{} {what}", self.command);
         if !labels.is_empty() {
-            text += &format!(": {} changed", rotation::some_of(labels));
+            text += &format!(": {} changed ({})", rotation::some_of(labels), rotation::some_of(secrets));
         }
         Record::note(text).with("variables", labels.as_slice())
     }

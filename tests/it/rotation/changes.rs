@@ -35,7 +35,11 @@ fn several_secrets_that_change_together_are_one_change() {
     run.rotate(&aws, "v3", "last-4c7a1e");
     assert_eq!(run.values(3), ["one-4c7a1e", "two-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
-    outcome.says(["secret x has version v2 after v1: A", "secret y has version w2 after w1: B", "A and B changed"]);
+    outcome.says([
+        "secret x has version v2 after v1: A",
+        "secret y has version w2 after w1: B",
+        "A and B changed (secret x and secret y)",
+    ]);
 }
 
 #[test]

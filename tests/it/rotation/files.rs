@@ -98,7 +98,7 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     let run = Rotating { sandbox: run.sandbox.executable("app", "#!/no/such/interpreter\n"), ..run };
     run.rotate(&aws, "v2", "two-4c7a1e");
-    let says = ["./app was stopped for new values, and cannot be started again: file changed", "error: ./app"];
+    let says = ["./app was stopped for new values, and cannot be started again: file changed (secret x)", "error: ./app"];
     leaves_none(run, 126).says(says);
 }
 
@@ -158,7 +158,7 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
     assert_eq!(open.metadata().unwrap().nlink(), 0);
     assert_ne!(fs::metadata(run.sandbox.path("file")).unwrap().ino(), before);
     let outcome = run.end();
-    outcome.ended(Status::Exit(143)).says(["note: /bin/sh was sent SIGHUP: file changed"]);
+    outcome.ended(Status::Exit(143)).says(["note: /bin/sh was sent SIGHUP: file changed (secret x)"]);
 }
 
 #[test]
