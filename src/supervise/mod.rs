@@ -29,11 +29,13 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 ///
 /// An event that has no meaning in a state changes nothing: a poll may end in the moment in which it is cancelled.
 pub fn step(rotation: &RotationOptions, state: SupervisorState, event: Event) -> (SupervisorState, Vec<Action>) {
-    match state {
-        SupervisorState::Running(running) => running::step(rotation, running, event),
-        SupervisorState::Stopping(stopping) => stopping::step(rotation, stopping, event),
-        SupervisorState::Exited => (SupervisorState::Exited, Vec::new()),
-    }
+    let mut actions = Vec::new();
+    let state = match state {
+        SupervisorState::Running(running) => running::step(rotation, running, event, &mut actions),
+        SupervisorState::Stopping(stopping) => stopping::step(rotation, stopping, event, &mut actions),
+        SupervisorState::Exited => SupervisorState::Exited,
+    };
+    (state, actions)
 }
 
 #[cfg(test)]

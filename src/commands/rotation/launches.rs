@@ -6,9 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use nix::unistd::Pid;
-
 use super::child::{self, KnownValues, Message, Ready};
 use super::notices::Notices;
 use crate::commands::start::Launch;
@@ -16,7 +13,7 @@ use crate::deliver::WrittenFiles;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::Problem;
 use crate::report::Report;
-use crate::supervise::process::{LaunchProcess, fork};
+use crate::supervise::process::{LaunchProcess, Pid, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
 use crate::system::{os_error, signals, wait_for};
 
@@ -35,13 +32,13 @@ pub struct Launches<'a> {
     written: WrittenFiles,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum LaunchPhase {
-    /// It reads the values, for which it has until this time; `None` once that is over and it got SIGKILL.
-    Resolving(Option<Instant>),
-    /// Its files are complete under temporary names.
+    /// It reads the values, and writes the files under temporary names.
+    Resolving,
+    /// All of that is done.
     AtGate,
-    /// The gate is open, and it puts the files in place.
+    /// The gate is open, and it puts the files in place. A launch that fails ends in this phase.
     Placing,
     /// The files are in place. The end of the pipe follows: the command is executed, or only files were to be replaced.
     Executed,
@@ -49,34 +46,31 @@ enum LaunchPhase {
 
 impl<'a> Launches<'a> {
     pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
-        let known = KnownValues::default();
-        Self {
-            rotation,
-            launch,
-            known,
-            process: None,
-            phase: LaunchPhase::Resolving(None),
-            written: WrittenFiles::default(),
-        }
+        let (known, written) = (KnownValues::default(), WrittenFiles::default());
+        Self { rotation, launch, known, process: None, phase: LaunchPhase::Resolving, written }
     }
 
     /// Forks the first launch, and waits until it is at the gate. Returns its exit status if it ends before. A termination signal ends
-    /// both.
+    /// both, after the launch has told what it waited for.
     ///
     /// # Errors
     /// When it cannot be started, or is killed.
     pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
         self.fork().map_err(|error| Problem::nothing_resolved(&os_error::no_process(&error)))?;
         let held = signals::descriptor().ok().flatten();
-        while self.phase != LaunchPhase::AtGate {
-            wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None, self.time_left());
+        while let Some(process) = &mut self.process
+            && self.phase != LaunchPhase::AtGate
+        {
+            wait_for(held.iter().map(AsFd::as_fd).chain(process.descriptor()), None, process.time_left());
             if let Some(signal) = signals::held() {
-                self.end_both_by(signal, notices);
+                process.terminate(signal);
+                self.await_end(notices);
+                signals::end_by(signal);
             }
-            self.kill_if_overdue();
             self.receive(notices);
-            let Some(process) = &self.process else { break };
-            if process.descriptor().is_none() {
+            if let Some(process) = &self.process
+                && process.descriptor().is_none()
+            {
                 return match process.wait() {
                     ExitStatus::Exited(status) => Ok(Some(status.into())),
                     ExitStatus::Killed(signal) => {
@@ -87,18 +81,6 @@ impl<'a> Launches<'a> {
             }
         }
         Ok(None)
-    }
-
-    /// Ends the first launch and this process by a termination signal. The launch tells what it waited for.
-    fn end_both_by(&mut self, signal: Signal, notices: &mut Notices<'_>) -> ! {
-        if let Some(process) = &self.process {
-            process.kill(signal);
-            process.kill(Signal::SIGCONT);
-        }
-        // At the gate it would not look for a signal.
-        self.open();
-        self.await_end(notices);
-        signals::end_by(signal)
     }
 
     /// Begins a poll.
@@ -117,18 +99,21 @@ impl<'a> Launches<'a> {
         let Self { launch, known, rotation, .. } = self;
         let options = &launch.prepared.options;
         let wait = if known.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
-        self.phase = LaunchPhase::Resolving(Some(Instant::now() + options.timeout + wait + GRACE));
-        self.process = Some(fork(|gate| child::run(launch, gate, known, rotation))?);
+        let limit = options.timeout + wait + GRACE;
+        self.process = Some(fork(limit, |gate| child::run(launch, gate, known, rotation))?);
+        self.phase = LaunchPhase::Resolving;
         Ok(())
     }
 
-    /// Receives the messages of the launch.
+    /// Receives the messages of the launch. One that is overdue is killed.
     pub fn receive(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
+        let process = self.process.as_mut()?;
+        process.kill_if_overdue();
         let mut event = None;
-        for message in self.process.as_mut()?.receive() {
+        for message in process.receive() {
             match message {
                 Message::Notify(assignments) => notices.manager.send(&assignments),
-                Message::Ready(ready) => event = self.resolved(ready, notices),
+                Message::Ready(ready) => event = self.compare(ready, notices),
                 Message::Placed(files) => {
                     self.phase = LaunchPhase::Executed;
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
@@ -136,22 +121,20 @@ impl<'a> Launches<'a> {
                 Message::Failed => self.phase = LaunchPhase::Placing,
             }
         }
-        let is_open = matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed);
-        if is_open && self.descriptor().is_none() {
-            event = self.passed(notices);
+        match self.phase {
+            LaunchPhase::Placing | LaunchPhase::Executed if self.descriptor().is_none() => self.finish(notices),
+            _ => event,
         }
-        event
     }
 
-    /// Takes the result of a launch that has reached the gate. One with unchanged values is ended.
-    fn resolved(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
+    /// Takes the values of a launch that has reached the gate. One that would change nothing is ended.
+    fn compare(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
+        self.process.iter_mut().for_each(|process| process.kill_at = None);
         self.known.key = Some(ready.key);
         self.known.next = Some(ready.fingerprint);
         self.known.last_poll_failed = false;
-        if self.known.current.is_none() {
-            return None;
-        }
+        self.known.current.as_ref()?;
         notices.write(&ready.lines);
         let Some(changed) = ready.changed else {
             self.process = None;
@@ -167,18 +150,20 @@ impl<'a> Launches<'a> {
         self.process.as_ref().filter(|_| self.phase == LaunchPhase::AtGate).map(|process| process.pid)
     }
 
-    /// Opens the gate: the launch becomes the command, or for `signal=NAME` replaces its files.
+    /// Opens the gate: the launch becomes the command, or with `signal=NAME` replaces its files.
     pub fn open(&mut self) {
         self.phase = LaunchPhase::Placing;
         self.process.iter_mut().for_each(LaunchProcess::open);
     }
 
-    /// Notes the end of the pipe of a launch that has passed the gate.
-    fn passed(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
+    /// Notes the end of the pipe behind the gate.
+    fn finish(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
         self.process = None;
         let has_succeeded = self.phase == LaunchPhase::Executed;
         let is_first = self.known.current.is_none();
-        if let (OnRotation::Signal(signal), false) = (self.rotation.on_rotation, is_first) {
+        if let OnRotation::Signal(signal) = self.rotation.on_rotation
+            && !is_first
+        {
             if !has_succeeded {
                 self.known.last_poll_failed = true;
                 return Some(Event::NotDelivered);
@@ -197,22 +182,19 @@ impl<'a> Launches<'a> {
         None
     }
 
-    /// Turns the end of a launch before its gate was opened into an event; the end of any other child is none.
+    /// Turns the end of a poll into an event; the end of any other child is none.
     pub fn ended(&mut self, child: Pid, status: ExitStatus, notices: &mut Notices<'_>) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
         }
         let event = self.receive(notices);
-        if self.process.take().is_none() {
-            return event;
-        }
-        let why = match (status, self.phase) {
-            // It has told why.
-            (ExitStatus::Exited(_), _) => None,
-            (ExitStatus::Killed(_), LaunchPhase::Resolving(None)) => Some("it was not over in time".to_owned()),
-            // A stop of the whole service.
-            (ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT), _) => None,
-            (ExitStatus::Killed(signal), _) => Some(format!("its process was ended by {signal}")),
+        let Some(process) = self.process.take() else { return event };
+        let is_overdue = self.phase == LaunchPhase::Resolving && process.kill_at.is_none();
+        let why = match status {
+            ExitStatus::Killed(_) if is_overdue => Some("it was not over in time".to_owned()),
+            // It has told why, or the whole service is stopped.
+            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => None,
+            ExitStatus::Killed(signal) => Some(format!("its process was ended by {signal}")),
         };
         Some(self.poll_failed(why.as_deref(), notices))
     }
@@ -235,8 +217,8 @@ impl<'a> Launches<'a> {
         self.process = None;
     }
 
-    /// Waits for the end of a launch whose gate is open. One that a file system holds up is left: it gets a signal at the end of this
-    /// process, by which it removes its temporary files once it can.
+    /// Waits for the end of the launch. One that a file system holds up is left: it gets a signal at the end of this process, by which it
+    /// removes its temporary files once it can.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
         let end = Instant::now() + GRACE;
         while let Some(descriptor) = self.descriptor()
@@ -252,22 +234,9 @@ impl<'a> Launches<'a> {
         self.process.as_ref()?.descriptor()
     }
 
-    /// The time until [`Self::kill_if_overdue`] kills the launch.
+    /// The time until the launch is overdue.
     pub fn time_left(&self) -> Option<Duration> {
-        match (&self.process, self.phase) {
-            (Some(_), LaunchPhase::Resolving(Some(end))) => Some(end.saturating_duration_since(Instant::now())),
-            (Some(_) | None, _) => None,
-        }
-    }
-
-    /// Kills a launch that did not end by itself in its time.
-    pub fn kill_if_overdue(&mut self) {
-        if let Some(process) = &self.process
-            && self.time_left() == Some(Duration::ZERO)
-        {
-            process.kill(Signal::SIGKILL);
-            self.phase = LaunchPhase::Resolving(None);
-        }
+        self.process.as_ref()?.time_left()
     }
 
     /// Removes the files of the command.

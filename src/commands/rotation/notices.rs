@@ -4,15 +4,13 @@
 
 use std::time::Duration;
 
-use nix::unistd::Pid;
-
 use super::child::ChangedValues;
 use super::manager::Manager;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::process::Writer;
+use crate::supervise::process::{Pid, Writer};
 use crate::supervise::{ExitStatus, KillReason, Notice};
 
 pub struct Notices<'a> {

@@ -12,14 +12,12 @@ use super::launches::Launches;
 use super::manager::Manager;
 use super::notices::Notices;
 use super::timer::Timer;
-use nix::unistd::Pid;
-
 use crate::commands::start::Launch;
 use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::{Report, terminal};
-use crate::supervise::process::{Job, Signals, StateChange, Writer, adopt_orphans, next_state_change};
+use crate::supervise::process::{Job, Pid, Signals, StateChange, Writer, adopt_orphans, next_state_change};
 use crate::supervise::{Action, CommandState, Delay, Event, Next, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::os_error::describe;
 use crate::system::wait_for;
@@ -165,7 +163,6 @@ impl Parent<'_> {
         if has_remains(state) && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
         }
-        self.launches.kill_if_overdue();
     }
 
     /// Sleeps until a descriptor is readable or it is time for something.

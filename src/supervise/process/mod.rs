@@ -8,6 +8,7 @@ mod writer;
 
 pub use gate::{Gate, LaunchProcess, fork};
 pub use job::Job;
+pub use nix::unistd::Pid;
 pub use reaper::{StateChange, adopt_orphans, next_state_change};
 pub use signals::Signals;
 pub use writer::Writer;
