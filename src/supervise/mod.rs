@@ -15,7 +15,7 @@ mod state;
 mod stopping;
 
 pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult};
-pub use state::{CommandState, Next, Stopping, SupervisorState};
+pub use state::{Next, Stopping, SupervisorState};
 
 use crate::model::options::RotationOptions;
 use state::RunningState;

@@ -1,7 +1,7 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult};
-use super::state::{CommandState, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use super::state::{Next, Phase, Poll, RunningState, Stopping, SupervisorState};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 pub fn step(
@@ -112,7 +112,7 @@ fn stop(rotation: &RotationOptions, state: RunningState, actions: &mut Vec<Actio
     }
     actions.push(Action::Arm(Delay::Grace));
     let is_poll_asked = state.is_poll_asked;
-    SupervisorState::Stopping(Stopping { command: CommandState::Alive, phase: Phase::Grace, next, is_poll_asked })
+    SupervisorState::Stopping(Stopping { ended: None, phase: Phase::Grace, next, is_poll_asked })
 }
 
 /// The command ended by itself: asks what is left of its group to end as well.
@@ -125,6 +125,6 @@ fn ended(status: ExitStatus, group: Group, actions: &mut Vec<Action>) -> Supervi
     // Some of it may be stopped, of which this process is not told.
     actions.extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
     actions.push(Action::Arm(Delay::Grace));
-    let command = CommandState::Ended(status);
-    SupervisorState::Stopping(Stopping { command, phase: Phase::Grace, next: Next::ExitEnded, is_poll_asked: false })
+    let (ended, next) = (Some(status), Next::ExitEnded);
+    SupervisorState::Stopping(Stopping { ended, phase: Phase::Grace, next, is_poll_asked: false })
 }

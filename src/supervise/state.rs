@@ -47,18 +47,12 @@ pub enum Poll {
 /// The process group was asked to end, or killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
-    pub command: CommandState,
+    /// The status of the command once it has ended, and processes of its group are left.
+    pub ended: Option<ExitStatus>,
     pub phase: Phase,
     pub next: Next,
     /// As in [`RunningState`], for the next command.
     pub is_poll_asked: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandState {
-    Alive,
-    /// The command ended, and processes of its group are left.
-    Ended(ExitStatus),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

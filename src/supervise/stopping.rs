@@ -1,7 +1,7 @@
 //! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
 
 use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, PollResult};
-use super::state::{CommandState, Next, Phase, RunningState, Stopping, SupervisorState};
+use super::state::{Next, Phase, RunningState, Stopping, SupervisorState};
 use crate::model::options::{RotationOptions, SignalNumber};
 
 pub fn step(
@@ -10,25 +10,25 @@ pub fn step(
     event: Event,
     actions: &mut Vec<Action>,
 ) -> SupervisorState {
-    match (event, state.command) {
-        (Event::Ended { status, group }, CommandState::Alive) => {
+    match (event, state.ended) {
+        (Event::Ended { status, group }, None) => {
             actions.push(Action::Report(Notice::Ended(status)));
             if group == Group::Empty {
                 return finish(state, status, actions);
             }
-            state.command = CommandState::Ended(status);
+            state.ended = Some(status);
         }
-        (Event::GroupEmpty, CommandState::Ended(status)) => return finish(state, status, actions),
+        (Event::GroupEmpty, Some(status)) => return finish(state, status, actions),
         (Event::Elapsed, _) if state.phase == Phase::Grace => kill(&mut state, KillReason::GraceOver, actions),
         // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
-        (Event::Elapsed, CommandState::Alive) => actions.push(Action::Arm(Delay::Kill)),
-        (Event::Elapsed, CommandState::Ended(status)) => return finish(state, status, actions),
+        (Event::Elapsed, None) => actions.push(Action::Arm(Delay::Kill)),
+        (Event::Elapsed, Some(status)) => return finish(state, status, actions),
         (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => state.is_poll_asked = true,
         (Event::Signal(SignalNumber::TERM), _) => terminate(&mut state, actions),
         (Event::Signal(signal), _) => forward(&state, signal, actions),
         // The launch that waits for this end died at the gate.
         (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => state.next = Next::ExitRotated,
-        (Event::Suspended(signal), CommandState::Alive) => actions.push(Action::Suspend(signal)),
+        (Event::Suspended(signal), None) => actions.push(Action::Suspend(signal)),
         (
             Event::Ended { .. }
             | Event::GroupEmpty
@@ -37,7 +37,7 @@ pub fn step(
             | Event::Polled(_)
             | Event::Delivered
             | Event::NotDelivered,
-            CommandState::Alive | CommandState::Ended(_),
+            _,
         ) => {}
     }
     SupervisorState::Stopping(state)
@@ -62,7 +62,7 @@ fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
     if state.phase == Phase::Killed {
         return;
     }
-    if signal == SignalNumber::CONT && state.command == CommandState::Alive {
+    if signal == SignalNumber::CONT && state.ended.is_none() {
         actions.push(Action::GiveTerminal);
     }
     actions.push(Action::Signal(signal));

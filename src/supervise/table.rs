@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::libc;
 
 use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-use super::state::{CommandState, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use super::state::{Next, Phase, Poll, RunningState, Stopping, SupervisorState};
 use super::step;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
@@ -25,7 +25,7 @@ fn running(poll: Poll) -> RunningState {
 
 /// The time after SIGKILL.
 fn killed(next: Next) -> Stopping {
-    Stopping { command: CommandState::Alive, phase: Phase::Killed, next, is_poll_asked: false }
+    Stopping { ended: None, phase: Phase::Killed, next, is_poll_asked: false }
 }
 
 fn check(on_rotation: OnRotation, before: &SupervisorState, event: Event, after: SupervisorState, actions: &[Action]) {
@@ -129,7 +129,7 @@ fn after_sigkill_the_command_is_awaited_and_the_rest_of_its_group_for_a_moment()
             actions,
         );
     }
-    let rest = SupervisorState::Stopping(Stopping { command: CommandState::Ended(SEVEN), ..killed(Next::ExitEnded) });
+    let rest = SupervisorState::Stopping(Stopping { ended: Some(SEVEN), ..killed(Next::ExitEnded) });
     let exit = [Action::Exit(Outcome::Command(SEVEN))];
     check(OnRotation::Restart, &rest, over, SupervisorState::Exited, &exit);
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
 
-use aws_lc_rs::error::Unspecified;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Fingerprint, HashKey};
@@ -13,7 +12,6 @@ use crate::commands::wait::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
-use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::report::{Record, Rendered, Report, rotation, terminal};
 use crate::supervise::process::Gate;
@@ -47,9 +45,9 @@ pub struct Ready {
 #[derive(Default, Serialize, Deserialize)]
 pub struct ChangedValues {
     /// The labels of variables and files.
-    pub labels: Vec<String>,
+    pub labels: BTreeSet<String>,
     /// The secrets and parameters that they are read from, as messages name them.
-    pub secrets: Vec<String>,
+    pub secrets: BTreeSet<String>,
 }
 
 /// The knowledge of the parent, of which a fork gives the launch a copy.
@@ -103,15 +101,9 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &
         Ok(values) => values,
         Err(report) => return child.fail(report.render()),
     };
-    let key = match &known.key {
-        Some(key) => key.clone(),
-        None => match HashKey::random() {
-            Ok(key) => key,
-            Err(Unspecified) => {
-                let failure = Problem::nothing_resolved("the kernel gives no random bytes");
-                return child.fail(Report::from(failure).render());
-            }
-        },
+    let key = match known.key.clone().map_or_else(HashKey::random, Ok) {
+        Ok(key) => key,
+        Err(problem) => return child.fail(Report::from(problem).render()),
     };
     let fingerprint = key.fingerprint(rotation.on_rotation, &values.resolved, &values.fetched);
     let (changed, lines) = child.compare(&fingerprint);
@@ -139,8 +131,7 @@ impl GatedLaunch<'_> {
             Ok(program) => program,
             Err(problem) => return self.fail(Report::from(problem).render()),
         };
-        self.gate.send(ready);
-        if !self.gate.await_opening(self.rotation.stop_signal) {
+        if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return 0;
         }
         let Err(report) = self.execute(launch, staged);
@@ -161,8 +152,7 @@ impl GatedLaunch<'_> {
             Ok(staged) => staged,
             Err(errors) => return self.fail(errors.into_iter().collect::<Report>().render()),
         };
-        self.gate.send(ready);
-        if !self.gate.await_opening(SignalNumber::TERM) {
+        if !self.gate.await_opening(ready, SignalNumber::TERM) {
             return 0;
         }
         match staged.place() {
@@ -180,12 +170,11 @@ impl GatedLaunch<'_> {
         let Some(current) = &self.known.current else { return (None, String::new()) };
         let found = self.known.next.as_ref().unwrap_or(current).changes(fingerprint);
         let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
-        let (mut labels, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        let mut changed = ChangedValues::default();
         for change in current.changes(fingerprint) {
-            labels.extend(change.names);
-            secrets.insert(change.name.to_owned());
+            changed.labels.extend(change.names);
+            changed.secrets.insert(change.name.to_owned());
         }
-        let changed = ChangedValues { labels: labels.into_iter().collect(), secrets: secrets.into_iter().collect() };
         ((!changed.secrets.is_empty()).then_some(changed), lines)
     }
 }

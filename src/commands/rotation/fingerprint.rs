@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{FilePlace, Target};
 use crate::model::options::OnRotation;
+use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
 use crate::model::secret_value::SecretValue;
@@ -41,22 +41,18 @@ struct Secret {
     name: String,
     /// As references do.
     id: String,
-    version: FingerprintVersion,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum FingerprintVersion {
-    Id(String),
+    version_id: Option<String>,
     /// The hash of a document without a version id, such as one of a local file.
-    Content(Hash),
+    content: Option<Hash>,
 }
 
 impl HashKey {
     /// # Errors
     /// When the kernel gives no random bytes.
-    pub fn random() -> Result<Self, Unspecified> {
+    pub fn random() -> Result<Self, Problem> {
         let mut bytes = [0; LENGTH];
-        aws_lc_rs::rand::fill(&mut bytes)?;
+        let filled = aws_lc_rs::rand::fill(&mut bytes);
+        filled.map_err(|_| Problem::nothing_resolved("the kernel gives no random bytes"))?;
         Ok(Self(bytes))
     }
 
@@ -100,10 +96,8 @@ impl HashKey {
         Secret {
             name: locator.name_of(parameter_name),
             id: locator.written_id() + parameter_name.unwrap_or_default(),
-            version: match &document.version_id {
-                Some(id) => FingerprintVersion::Id(id.clone()),
-                None => FingerprintVersion::Content(self.hash(&document.body)),
-            },
+            version_id: document.version_id.clone(),
+            content: document.version_id.is_none().then(|| self.hash(&document.body)),
         }
     }
 
@@ -130,38 +124,23 @@ impl Fingerprint {
                 continue;
             }
             for key in [self, later].into_iter().filter_map(|either| either.read_from.get(label)).flatten() {
-                if self.version(key) != later.version(key) {
+                if self.secrets.get(key) != later.secrets.get(key) {
                     labels_of.entry(key).or_default().insert(label);
                 }
             }
         }
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
-            let Some(Secret { name, id, .. }) = later.secrets.get(key).or_else(|| self.secrets.get(key)) else {
-                continue;
-            };
+            let (old, new) = (self.secrets.get(key), later.secrets.get(key));
+            let Some(Secret { name, id, .. }) = new.or(old) else { continue };
             changes.push(Change {
                 name,
                 id,
-                old_version: self.version(key).and_then(FingerprintVersion::id),
-                new_version: later.version(key).and_then(FingerprintVersion::id),
+                old_version: old.and_then(|secret| secret.version_id.as_deref()),
+                new_version: new.and_then(|secret| secret.version_id.as_deref()),
                 names: labels.into_iter().cloned().collect(),
             });
         }
         changes
-    }
-
-    fn version(&self, key: &str) -> Option<&FingerprintVersion> {
-        self.secrets.get(key).map(|secret| &secret.version)
-    }
-}
-
-impl FingerprintVersion {
-    /// The version id; `None` for a document without one.
-    fn id(&self) -> Option<&str> {
-        match self {
-            Self::Id(id) => Some(id),
-            Self::Content(_) => None,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::{replace, take};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -121,8 +121,9 @@ impl<'a> Launches<'a> {
                 Message::Failed => self.phase = LaunchPhase::Placing,
             }
         }
+        let is_at_end = self.process().is_some_and(|process| process.descriptor().is_none());
         match self.phase {
-            LaunchPhase::Placing | LaunchPhase::Executed if self.descriptor().is_none() => self.finish(notices),
+            LaunchPhase::Placing | LaunchPhase::Executed if is_at_end => self.finish(notices),
             _ => event,
         }
     }
@@ -221,7 +222,7 @@ impl<'a> Launches<'a> {
     /// removes its temporary files once it can.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
         let end = Instant::now() + GRACE;
-        while let Some(descriptor) = self.descriptor()
+        while let Some(descriptor) = self.process().and_then(LaunchProcess::descriptor)
             && let Some(left) = end.checked_duration_since(Instant::now())
         {
             wait_for([descriptor], None, Some(left));
@@ -229,14 +230,9 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// A descriptor that is readable while the launch has a message.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.process.as_ref()?.descriptor()
-    }
-
-    /// The time until the launch is overdue.
-    pub fn time_left(&self) -> Option<Duration> {
-        self.process.as_ref()?.time_left()
+    /// The launch, until it has executed the command or ended.
+    pub fn process(&self) -> Option<&LaunchProcess> {
+        self.process.as_ref()
     }
 
     /// Removes the files of the command.

@@ -123,12 +123,13 @@ impl Notices<'_> {
 
     /// Returns the note of what has happened to the command because of the values that changed.
     fn consequence(&self, what: &str) -> Record {
-        let ChangedValues { labels, secrets } = &self.changed;
+        let [labels, secrets] =
+            [&self.changed.labels, &self.changed.secrets].map(|names| Vec::from_iter(names.clone()));
         let mut text = format!("{} {what}", self.command);
         if !labels.is_empty() {
-            text += &format!(": {} changed ({})", rotation::some_of(labels), rotation::some_of(secrets));
+            text += &format!(": {} changed ({})", rotation::some_of(&labels), rotation::some_of(&secrets));
         }
-        Record::note(text).with("variables", labels.as_slice())
+        Record::note(text).with("variables", labels)
     }
 
     /// Prints files that could not be removed.

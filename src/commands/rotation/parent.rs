@@ -17,8 +17,10 @@ use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::{Report, terminal};
-use crate::supervise::process::{Job, Pid, Signals, StateChange, Writer, adopt_orphans, next_state_change};
-use crate::supervise::{Action, CommandState, Delay, Event, Next, Outcome, Stopping, SupervisorState, begin, step};
+use crate::supervise::process::{
+    Job, LaunchProcess, Pid, Signals, StateChange, Writer, adopt_orphans, next_state_change,
+};
+use crate::supervise::{Action, Delay, Event, Next, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::os_error::describe;
 use crate::system::wait_for;
 
@@ -168,8 +170,10 @@ impl Parent<'_> {
     /// Sleeps until a descriptor is readable or it is time for something.
     fn sleep(&self, state: &SupervisorState) {
         let check = has_remains(state).then_some(GROUP_CHECK);
-        let times = [self.timer.left(), self.notices.manager.left(), self.launches.time_left(), check];
-        let descriptors = [self.signals.as_fd()].into_iter().chain(self.launches.descriptor());
+        let launch = self.launches.process();
+        let launch_left = launch.and_then(LaunchProcess::time_left);
+        let times = [self.timer.left(), self.notices.manager.left(), launch_left, check];
+        let descriptors = [self.signals.as_fd()].into_iter().chain(launch.and_then(LaunchProcess::descriptor));
         wait_for(descriptors, None, times.into_iter().flatten().min());
     }
 
@@ -210,5 +214,5 @@ fn status(state: &SupervisorState) -> Option<&'static str> {
 
 /// True if the command has ended, and processes of its group had not.
 fn has_remains(state: &SupervisorState) -> bool {
-    matches!(state, SupervisorState::Stopping(Stopping { command: CommandState::Ended(_), .. }))
+    matches!(state, SupervisorState::Stopping(Stopping { ended: Some(_), .. }))
 }

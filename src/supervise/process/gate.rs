@@ -128,9 +128,11 @@ impl Gate {
         }
     }
 
-    /// Waits until the parent opens the gate, and returns false if the parent closes it. With the gate open, this process gets
-    /// `death_signal` when the parent ends; the kernel clears that when a program with a set-uid bit or capabilities is executed (prctl(2)).
-    pub fn await_opening(&self, death_signal: SignalNumber) -> bool {
+    /// Says that this process is at the gate, and waits until the parent opens it; returns false if the parent closes it. With the gate open,
+    /// this process gets `death_signal` when the parent ends; the kernel clears that when a program with a set-uid bit or capabilities is
+    /// executed (prctl(2)).
+    pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
+        self.send(ready);
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
         }
