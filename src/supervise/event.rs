@@ -7,7 +7,8 @@ pub enum Event {
     /// The command ended and is reaped. A command that cannot be delivered or executed ends as well, with 78, 126 or 127.
     Ended {
         status: ExitStatus,
-        group: Group,
+        /// True if no process of the command's group is left.
+        is_group_empty: bool,
     },
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
@@ -29,13 +30,6 @@ pub enum Event {
 pub enum ExitStatus {
     Exited(u8),
     Killed(SignalNumber),
-}
-
-/// The rest of the command's process group at the command's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    Empty,
-    Alive,
 }
 
 /// The values of a poll, compared with those of the command.
@@ -96,15 +90,9 @@ pub enum Notice {
     Ended(ExitStatus),
     /// A SIGTERM cancelled what was to follow the end of the command.
     Cancelled,
-    /// The group is killed.
-    Killed(KillReason),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KillReason {
-    /// The time of `--grace` is over.
+    /// The group is killed, since the time of `--grace` is over.
     GraceOver,
-    /// Another SIGTERM came after the one that cancelled what was to follow.
+    /// The group is killed, since another SIGTERM came after the one that cancelled what was to follow.
     SecondTerm,
 }
 

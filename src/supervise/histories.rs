@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::libc;
 use proptest::prelude::*;
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult};
+use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
 use super::state::{Next, Phase, Poll, SupervisorState};
 use super::{begin, step};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
@@ -79,7 +79,7 @@ impl World {
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command seldom ends by itself, so that histories have restarts.
             let ends = is_killed || !self.is_running();
-            events.extend(ends.then_some(Event::Ended { status, group: self.group() }));
+            events.extend(ends.then_some(Event::Ended { status, is_group_empty: !self.has_rest }));
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
@@ -203,7 +203,7 @@ impl World {
             self.feed(match stopping.phase {
                 Phase::Grace => Event::Elapsed,
                 Phase::Killed if self.has_command => {
-                    Event::Ended { status: ExitStatus::Exited(0), group: self.group() }
+                    Event::Ended { status: ExitStatus::Exited(0), is_group_empty: !self.has_rest }
                 }
                 Phase::Killed => Event::Elapsed,
             });
@@ -212,10 +212,6 @@ impl World {
 
     fn is_running(&self) -> bool {
         matches!(self.state, SupervisorState::Running(_))
-    }
-
-    fn group(&self) -> Group {
-        if self.has_rest { Group::Alive } else { Group::Empty }
     }
 }
 
@@ -242,9 +238,8 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
 /// Every kind of event, possible or not.
 fn events() -> impl Strategy<Value = Event> {
     let status = any::<u8>().prop_map(ExitStatus::Exited);
-    let group = prop_oneof![Just(Group::Empty), Just(Group::Alive)];
     prop_oneof![
-        (status, group).prop_map(|(status, group)| Event::Ended { status, group }),
+        (status, any::<bool>()).prop_map(|(status, is_group_empty)| Event::Ended { status, is_group_empty }),
         Just(Event::GroupEmpty),
         Just(Event::Suspended(USR1)),
         Just(Event::Continued),
@@ -289,7 +284,7 @@ proptest! {
         prop_assert!(world.child == Child::Delivers || !world.is_running(), "{:?}", world.state);
         world.settle();
         if world.has_command {
-            world.feed(Event::Ended { status: ExitStatus::Exited(3), group: Group::Empty });
+            world.feed(Event::Ended { status: ExitStatus::Exited(3), is_group_empty: true });
             prop_assert_eq!(world.exit, Some(Outcome::Command(ExitStatus::Exited(3))));
         }
     }

@@ -14,7 +14,7 @@ mod running;
 mod state;
 mod stopping;
 
-pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult};
+pub use event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
 pub use state::{Next, Stopping, SupervisorState};
 
 use crate::model::options::RotationOptions;

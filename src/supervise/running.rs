@@ -1,6 +1,6 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult};
+use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
 use super::state::{Next, Phase, Poll, RunningState, Stopping, SupervisorState};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
@@ -39,7 +39,7 @@ pub fn step(
             actions.push(Action::Suspend(signal));
         }
         (Event::Continued, _) => state.is_suspended = false,
-        (Event::Ended { status, group }, _) => return ended(status, group, actions),
+        (Event::Ended { status, is_group_empty }, _) => return ended(status, is_group_empty, actions),
         (
             Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed,
             Poll::Idle | Poll::Splayed | Poll::AfterTerm | Poll::Polling { .. } | Poll::Delivering,
@@ -116,9 +116,9 @@ fn stop(rotation: &RotationOptions, state: RunningState, actions: &mut Vec<Actio
 }
 
 /// The command ended by itself: asks what is left of its group to end as well.
-fn ended(status: ExitStatus, group: Group, actions: &mut Vec<Action>) -> SupervisorState {
+fn ended(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) -> SupervisorState {
     actions.extend([Action::Report(Notice::Ended(status)), Action::CancelPoll]);
-    if group == Group::Empty {
+    if is_group_empty {
         actions.push(Action::Exit(Outcome::Command(status)));
         return SupervisorState::Exited;
     }

@@ -1,6 +1,6 @@
 //! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, KillReason, Notice, Outcome, PollResult};
+use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
 use super::state::{Next, Phase, RunningState, Stopping, SupervisorState};
 use crate::model::options::{RotationOptions, SignalNumber};
 
@@ -11,15 +11,15 @@ pub fn step(
     actions: &mut Vec<Action>,
 ) -> SupervisorState {
     match (event, state.ended) {
-        (Event::Ended { status, group }, None) => {
+        (Event::Ended { status, is_group_empty }, None) => {
             actions.push(Action::Report(Notice::Ended(status)));
-            if group == Group::Empty {
+            if is_group_empty {
                 return finish(state, status, actions);
             }
             state.ended = Some(status);
         }
         (Event::GroupEmpty, Some(status)) => return finish(state, status, actions),
-        (Event::Elapsed, _) if state.phase == Phase::Grace => kill(&mut state, KillReason::GraceOver, actions),
+        (Event::Elapsed, _) if state.phase == Phase::Grace => kill(&mut state, Notice::GraceOver, actions),
         // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
         (Event::Elapsed, None) => actions.push(Action::Arm(Delay::Kill)),
         (Event::Elapsed, Some(status)) => return finish(state, status, actions),
@@ -51,7 +51,7 @@ fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
             state.next = Next::ExitCancelled;
             actions.extend([Action::CancelPoll, Action::Report(Notice::Cancelled)]);
         }
-        (Next::ExitCancelled, Phase::Grace) => kill(state, KillReason::SecondTerm, actions),
+        (Next::ExitCancelled, Phase::Grace) => kill(state, Notice::SecondTerm, actions),
         (Next::ExitCancelled, Phase::Killed) => {}
         (Next::ExitEnded, Phase::Grace | Phase::Killed) => forward(state, SignalNumber::TERM, actions),
     }
@@ -68,10 +68,9 @@ fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
     actions.push(Action::Signal(signal));
 }
 
-fn kill(state: &mut Stopping, reason: KillReason, actions: &mut Vec<Action>) {
+fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     state.phase = Phase::Killed;
-    actions.push(Action::Report(Notice::Killed(reason)));
-    actions.extend([Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)]);
+    actions.extend([Action::Report(notice), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)]);
 }
 
 /// Starts the command again, or exits. The status is the command's.

@@ -75,68 +75,55 @@ struct GatedLaunch<'a> {
     gate: Gate,
     known: &'a KnownValues,
     rotation: &'a RotationOptions,
-    options: &'a Options,
+    options: Options,
     command: String,
 }
 
 /// Makes the launch, and returns the exit status unless this process becomes the command.
-///
-/// Each step that can fail while the old command runs is done before the gate: the files are complete under temporary names.
 pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &RotationOptions) -> u8 {
-    let is_poll = known.current.is_some();
     let options = launch.prepared.options.clone();
-    if is_poll {
+    if known.current.is_some() {
         gate.leave_group();
         launch.repeat();
     }
     launch.prepared.retained.rename_process(gate.parent(), std::process::id());
-    let child = GatedLaunch {
-        gate,
-        known,
-        rotation,
-        options: &options,
-        command: launch.command.program().to_string_lossy().into_owned(),
-    };
-    let values = match launch.resolve(&child) {
-        Ok(values) => values,
-        Err(report) => return child.fail(report.render()),
-    };
-    let key = match known.key.clone().map_or_else(HashKey::random, Ok) {
-        Ok(key) => key,
-        Err(problem) => return child.fail(Report::from(problem).render()),
-    };
-    let fingerprint = key.fingerprint(rotation.on_rotation, &values.resolved, &values.fetched);
-    let (changed, lines) = child.compare(&fingerprint);
-    let is_unchanged = is_poll && changed.is_none();
-    let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
-    if is_unchanged {
-        child.gate.send(&ready);
-        return 0;
-    }
-    match rotation.on_rotation {
-        OnRotation::Signal(_) if is_poll => child.replace_files(values.resolved.files, &ready),
-        OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => child.start(launch, values, &ready),
-    }
+    let command = launch.command.program().to_string_lossy().into_owned();
+    let child = GatedLaunch { gate, known, rotation, options, command };
+    child.resolve(launch).unwrap_or_else(|report| child.fail(report.render()))
 }
 
 impl GatedLaunch<'_> {
+    /// Resolves the values, and goes on with those that the command does not have. Each step that can fail while the old command runs is done
+    /// before the gate. Returns the exit status.
+    fn resolve(&self, launch: &mut Launch<'_>) -> Result<u8, Report> {
+        let values = launch.resolve(self)?;
+        let key = self.known.key.clone().map_or_else(HashKey::random, Ok)?;
+        let fingerprint = key.fingerprint(self.rotation.on_rotation, &values.resolved, &values.fetched);
+        let (changed, lines) = self.compare(&fingerprint);
+        let is_poll = self.known.current.is_some();
+        let is_unchanged = is_poll && changed.is_none();
+        let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
+        match self.rotation.on_rotation {
+            _ if is_unchanged => {
+                self.gate.send(&ready);
+                Ok(0)
+            }
+            OnRotation::Signal(_) if is_poll => self.replace_files(values.resolved.files, &ready),
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => self.start(launch, values, &ready),
+        }
+    }
+
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
-    fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> u8 {
-        let staged = match launch.stage(values) {
-            Ok(staged) => staged,
-            Err(report) => return self.fail(report.render()),
-        };
+    fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> Result<u8, Report> {
+        let staged = launch.stage(values)?;
         // Its file may have vanished since the last start.
-        launch.program = match launch.prepared.find(launch.command) {
-            Ok(program) => program,
-            Err(problem) => return self.fail(Report::from(problem).render()),
-        };
+        launch.program = launch.prepared.find(launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
-            return 0;
+            return Ok(0);
         }
         let Err(report) = self.execute(launch, staged);
         self.gate.send(&Message::Failed);
-        terminal::print_rendered(report.render())
+        Ok(terminal::print_rendered(report.render()))
     }
 
     fn execute(&self, launch: &mut Launch<'_>, staged: Staged) -> Result<Infallible, Report> {
@@ -146,30 +133,22 @@ impl GatedLaunch<'_> {
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
-    fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> u8 {
+    fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> Result<u8, Report> {
         let files = files.into_iter().filter(|file| matches!(file.target.place, FilePlace::Path(_))).collect();
-        let staged = match Delivery::stage(Files::find(files)) {
-            Ok(staged) => staged,
-            Err(errors) => return self.fail(errors.into_iter().collect::<Report>().render()),
-        };
-        if !self.gate.await_opening(ready, SignalNumber::TERM) {
-            return 0;
+        let staged = Delivery::stage(Files::find(files)).map_err(Report::from_iter)?;
+        if self.gate.await_opening(ready, SignalNumber::TERM) {
+            let placed = staged.place()?;
+            self.gate.send(&Message::Placed(placed.placed_files()));
+            placed.keep();
         }
-        match staged.place() {
-            Ok(placed) => {
-                self.gate.send(&Message::Placed(placed.placed_files()));
-                placed.keep();
-                0
-            }
-            Err(problem) => self.fail(Report::from(problem).render()),
-        }
+        Ok(0)
     }
 
     /// Returns the values that differ from those of the command, and the lines about changes that no launch before has found.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
         let Some(current) = &self.known.current else { return (None, String::new()) };
         let found = self.known.next.as_ref().unwrap_or(current).changes(fingerprint);
-        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
+        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), &self.options));
         let mut changed = ChangedValues::default();
         for change in current.changes(fingerprint) {
             changed.labels.extend(change.names);
@@ -192,7 +171,7 @@ impl Surroundings for GatedLaunch<'_> {
             return terminal::print_rendered(failures);
         }
         if !self.known.last_poll_failed {
-            terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], self.options);
+            terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], &self.options);
         }
         failures.exit_status
     }

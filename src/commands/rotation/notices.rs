@@ -11,7 +11,7 @@ use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::process::{Pid, Writer};
-use crate::supervise::{ExitStatus, KillReason, Notice};
+use crate::supervise::{ExitStatus, Notice};
 
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
@@ -65,6 +65,8 @@ impl Notices<'_> {
 
     pub fn notice(&mut self, notice: Notice) {
         let command = &self.command;
+        let grace = humantime::format_duration(self.rotation.grace);
+        let killed = SignalNumber::KILL.to_string();
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.ended(status),
@@ -72,19 +74,17 @@ impl Notices<'_> {
                 let text = format!("SIGTERM came meanwhile, so {command} is not started again");
                 Record::note(text).event("cancelled").with("signal", SignalNumber::TERM.to_string()).detail()
             }
-            Notice::Killed(reason) => {
-                let group = format!("the process group of {command}");
-                let grace = humantime::format_duration(self.rotation.grace);
-                let record = match reason {
-                    KillReason::SecondTerm => Record::warning(format!("a second SIGTERM came, so {group} is killed")),
-                    KillReason::GraceOver if self.rotation.grace.is_zero() => {
-                        Record::note(format!("{group} is killed (--grace 0s)")).detail()
-                    }
-                    KillReason::GraceOver => {
-                        Record::warning(format!("{group} did not end and is killed (--grace {grace})"))
-                    }
-                };
-                record.event("killed").with("signal", SignalNumber::KILL.to_string())
+            Notice::SecondTerm => {
+                let text = format!("a second SIGTERM came, so the process group of {command} is killed");
+                Record::warning(text).event("killed").with("signal", killed)
+            }
+            Notice::GraceOver if self.rotation.grace.is_zero() => {
+                let text = format!("the process group of {command} is killed (--grace 0s)");
+                Record::note(text).event("killed").with("signal", killed).detail()
+            }
+            Notice::GraceOver => {
+                let text = format!("the process group of {command} did not end and is killed (--grace {grace})");
+                Record::warning(text).event("killed").with("signal", killed)
             }
         };
         self.print([record]);

@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 use super::reaper::{StateChange, is_empty, send};
 use super::signals::{Stopped, stop_by};
 use crate::model::options::SignalNumber;
-use crate::supervise::event::{Event, ExitStatus, Group};
+use crate::supervise::event::{Event, ExitStatus};
 use crate::system::terminal::is_foreground;
 
 /// At most one process group.
@@ -80,8 +80,7 @@ impl Job {
                 }
             }
         }
-        let group = if self.forget_empty_group() { Group::Empty } else { Group::Alive };
-        Event::Ended { status, group }
+        Event::Ended { status, is_group_empty: self.forget_empty_group() }
     }
 
     /// True if no process of the group is left.
