@@ -36,7 +36,7 @@ struct World {
     /// A poll was requested, and none began since.
     is_poll_asked: bool,
     /// The SIGTERMs that the group got without one that came.
-    own_terms: u32,
+    added_terms: u32,
     ends: u32,
     reported_ends: u32,
     last_status: Option<ExitStatus>,
@@ -57,7 +57,7 @@ impl World {
             child: Child::Waits,
             armed: None,
             is_poll_asked: false,
-            own_terms: 0,
+            added_terms: 0,
             ends: 0,
             reported_ends: 0,
             last_status: None,
@@ -127,7 +127,7 @@ impl World {
             Action::Start => {
                 assert!(!self.has_command, "a second command");
                 assert_eq!(self.child, Child::Waits, "a start without a launch at the gate");
-                (self.has_command, self.has_rest, self.child, self.own_terms) = (true, false, Child::None, 0);
+                (self.has_command, self.has_rest, self.child, self.added_terms) = (true, false, Child::None, 0);
             }
             Action::Deliver => {
                 assert_eq!(self.child, Child::Waits, "a delivery without a launch at the gate");
@@ -141,8 +141,8 @@ impl World {
             Action::Signal(signal) => {
                 assert!(self.has_command || self.has_rest, "{signal:?} to an empty group");
                 self.sent += u32::from(signal == USR1);
-                let is_own = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
-                self.own_terms += u32::from(is_own);
+                let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
+                self.added_terms += u32::from(is_added);
             }
             Action::GiveTerminal | Action::Suspend(_) => assert!(self.has_command, "{action:?} without a command"),
             Action::Arm(delay) => {
@@ -170,7 +170,7 @@ impl World {
 
     /// The invariants between events.
     fn check(&self) {
-        assert!(self.own_terms <= 1, "a second SIGTERM of our own");
+        assert!(self.added_terms <= 1, "a second SIGTERM of our own");
         assert_eq!(self.ends, self.reported_ends, "every end is reported once");
         assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
         // Held signals are pending once, and signals after SIGKILL have no receiver.

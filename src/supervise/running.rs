@@ -122,7 +122,7 @@ fn ended(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) ->
         actions.push(Action::Exit(Outcome::Command(status)));
         return SupervisorState::Exited;
     }
-    // Some of it may be stopped, of which this process is not told.
+    // Some of it may be stopped: the kernel reports that to its parent alone.
     actions.extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
     actions.push(Action::Arm(Delay::Grace));
     let (ended, next) = (Some(status), Next::ExitEnded);

@@ -50,9 +50,9 @@ pub struct ChangedValues {
     pub secrets: BTreeSet<String>,
 }
 
-/// The knowledge of the parent, of which a fork gives the launch a copy.
+/// The values that a launch compares with its own. A fork gives it a copy.
 #[derive(Default)]
-pub struct KnownValues {
+pub struct Baseline {
     /// `None` before the first launch has drawn it.
     pub key: Option<HashKey>,
     /// The values of the command.
@@ -63,32 +63,32 @@ pub struct KnownValues {
     pub last_poll_failed: bool,
 }
 
-impl KnownValues {
+impl Baseline {
     /// Makes the values of the last launch those of the command: the same values may have new versions.
     pub fn adopt(&mut self) {
         self.current = self.next.take().or(self.current.take());
     }
 }
 
-/// The launch as its parent knows it.
+/// The surroundings of a launch: its gate, and what its parent knows of earlier ones.
 struct GatedLaunch<'a> {
     gate: Gate,
-    known: &'a KnownValues,
+    baseline: &'a Baseline,
     rotation: &'a RotationOptions,
     options: Options,
     command: String,
 }
 
 /// Makes the launch, and returns the exit status unless this process becomes the command.
-pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &RotationOptions) -> u8 {
+pub fn run(launch: &mut Launch<'_>, gate: Gate, baseline: &Baseline, rotation: &RotationOptions) -> u8 {
     let options = launch.prepared.options.clone();
-    if known.current.is_some() {
+    if baseline.current.is_some() {
         gate.leave_group();
         launch.repeat();
     }
     launch.prepared.retained.rename_process(gate.parent(), std::process::id());
     let command = launch.command.program().to_string_lossy().into_owned();
-    let child = GatedLaunch { gate, known, rotation, options, command };
+    let child = GatedLaunch { gate, baseline, rotation, options, command };
     child.resolve(launch).unwrap_or_else(|report| child.fail(report.render()))
 }
 
@@ -97,10 +97,10 @@ impl GatedLaunch<'_> {
     /// before the gate. Returns the exit status.
     fn resolve(&self, launch: &mut Launch<'_>) -> Result<u8, Report> {
         let values = launch.resolve(self)?;
-        let key = self.known.key.clone().map_or_else(HashKey::random, Ok)?;
+        let key = self.baseline.key.clone().map_or_else(HashKey::random, Ok)?;
         let fingerprint = key.fingerprint(self.rotation.on_rotation, &values.resolved, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
-        let is_poll = self.known.current.is_some();
+        let is_poll = self.baseline.current.is_some();
         let is_unchanged = is_poll && changed.is_none();
         let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
         match self.rotation.on_rotation {
@@ -146,8 +146,8 @@ impl GatedLaunch<'_> {
 
     /// Returns the values that differ from those of the command, and the lines about changes that no launch before has found.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
-        let Some(current) = &self.known.current else { return (None, String::new()) };
-        let found = self.known.next.as_ref().unwrap_or(current).changes(fingerprint);
+        let Some(current) = &self.baseline.current else { return (None, String::new()) };
+        let found = self.baseline.next.as_ref().unwrap_or(current).changes(fingerprint);
         let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), &self.options));
         let mut changed = ChangedValues::default();
         for change in current.changes(fingerprint) {
@@ -160,17 +160,17 @@ impl GatedLaunch<'_> {
 
 impl Surroundings for GatedLaunch<'_> {
     fn notify(&self, assignments: &str) {
-        if self.known.current.is_none() {
+        if self.baseline.current.is_none() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     /// A poll that fails is one warning, the first time.
     fn fail(&self, failures: Rendered) -> u8 {
-        if self.known.current.is_none() {
+        if self.baseline.current.is_none() {
             return terminal::print_rendered(failures);
         }
-        if !self.known.last_poll_failed {
+        if !self.baseline.last_poll_failed {
             terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], &self.options);
         }
         failures.exit_status
@@ -178,7 +178,7 @@ impl Surroundings for GatedLaunch<'_> {
 
     /// A stop of the whole service ends a poll, too.
     fn interrupted(&self, record: Record) {
-        if self.known.current.is_none() {
+        if self.baseline.current.is_none() {
             terminal::print_without_blocking(record);
         }
     }

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::child::{self, KnownValues, Message, Ready};
+use super::child::{self, Baseline, Message, Ready};
 use super::notices::Notices;
 use crate::commands::start::Launch;
 use crate::deliver::WrittenFiles;
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Launches<'a> {
     rotation: &'a RotationOptions,
     launch: Launch<'a>,
-    known: KnownValues,
+    baseline: Baseline,
     /// The launch, until it has executed the command or ended.
     process: Option<LaunchProcess>,
     /// The phase of `process`.
@@ -46,8 +46,8 @@ enum LaunchPhase {
 
 impl<'a> Launches<'a> {
     pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
-        let (known, written) = (KnownValues::default(), WrittenFiles::default());
-        Self { rotation, launch, known, process: None, phase: LaunchPhase::Resolving, written }
+        let (baseline, written) = (Baseline::default(), WrittenFiles::default());
+        Self { rotation, launch, baseline, process: None, phase: LaunchPhase::Resolving, written }
     }
 
     /// Forks the first launch, and waits until it is at the gate. Returns its exit status if it ends before. A termination signal ends
@@ -96,11 +96,11 @@ impl<'a> Launches<'a> {
     }
 
     fn fork(&mut self) -> io::Result<()> {
-        let Self { launch, known, rotation, .. } = self;
+        let Self { launch, baseline, rotation, .. } = self;
         let options = &launch.prepared.options;
-        let wait = if known.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
+        let wait = if baseline.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
         let limit = options.timeout + wait + GRACE;
-        self.process = Some(fork(limit, |gate| child::run(launch, gate, known, rotation))?);
+        self.process = Some(fork(limit, |gate| child::run(launch, gate, baseline, rotation))?);
         self.phase = LaunchPhase::Resolving;
         Ok(())
     }
@@ -113,7 +113,7 @@ impl<'a> Launches<'a> {
         for message in process.receive() {
             match message {
                 Message::Notify(assignments) => notices.manager.send(&assignments),
-                Message::Ready(ready) => event = self.compare(ready, notices),
+                Message::Ready(ready) => event = self.reach_gate(ready, notices),
                 Message::Placed(files) => {
                     self.phase = LaunchPhase::Executed;
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
@@ -129,17 +129,19 @@ impl<'a> Launches<'a> {
     }
 
     /// Takes the values of a launch that has reached the gate. One that would change nothing is ended.
-    fn compare(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
+    fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.process.iter_mut().for_each(|process| process.kill_at = None);
-        self.known.key = Some(ready.key);
-        self.known.next = Some(ready.fingerprint);
-        self.known.last_poll_failed = false;
-        self.known.current.as_ref()?;
+        self.baseline.key = Some(ready.key);
+        self.baseline.next = Some(ready.fingerprint);
+        self.baseline.last_poll_failed = false;
+        if self.baseline.current.is_none() {
+            return None;
+        }
         notices.write(&ready.lines);
         let Some(changed) = ready.changed else {
             self.process = None;
-            self.known.adopt();
+            self.baseline.adopt();
             return Some(Event::Polled(PollResult::Unchanged));
         };
         notices.changed = changed;
@@ -157,23 +159,23 @@ impl<'a> Launches<'a> {
         self.process.iter_mut().for_each(LaunchProcess::open);
     }
 
-    /// Notes the end of the pipe behind the gate.
+    /// Notes the end of the pipe of a launch whose gate was opened.
     fn finish(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
         self.process = None;
         let has_succeeded = self.phase == LaunchPhase::Executed;
-        let is_first = self.known.current.is_none();
+        let is_first = self.baseline.current.is_none();
         if let OnRotation::Signal(signal) = self.rotation.on_rotation
             && !is_first
         {
             if !has_succeeded {
-                self.known.last_poll_failed = true;
+                self.baseline.last_poll_failed = true;
                 return Some(Event::NotDelivered);
             }
-            self.known.adopt();
+            self.baseline.adopt();
             notices.signalled(signal);
             return Some(Event::Delivered);
         }
-        self.known.adopt();
+        self.baseline.adopt();
         match (has_succeeded, is_first) {
             (true, true) => notices.started(),
             (true, false) => notices.restarted(),
@@ -202,8 +204,8 @@ impl<'a> Launches<'a> {
 
     /// Notes that a poll failed, and prints the reason unless the one before failed as well.
     fn poll_failed(&mut self, why: Option<&str>, notices: &mut Notices<'_>) -> Event {
-        self.known.next = None;
-        let had_failed = replace(&mut self.known.last_poll_failed, true);
+        self.baseline.next = None;
+        let had_failed = replace(&mut self.baseline.last_poll_failed, true);
         if let (Some(why), false) = (why, had_failed) {
             notices.poll_ended(why);
         }
@@ -218,8 +220,8 @@ impl<'a> Launches<'a> {
         self.process = None;
     }
 
-    /// Waits for the end of the launch. One that a file system holds up is left: it gets a signal at the end of this process, by which it
-    /// removes its temporary files once it can.
+    /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process
+    /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
         let end = Instant::now() + GRACE;
         while let Some(descriptor) = self.process().and_then(LaunchProcess::descriptor)

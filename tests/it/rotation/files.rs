@@ -98,7 +98,8 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     let run = Rotating { sandbox: run.sandbox.executable("app", "#!/no/such/interpreter\n"), ..run };
     run.rotate(&aws, "v2", "two-4c7a1e");
-    let says = ["./app was stopped for new values, and cannot be started again: file changed (secret x)", "error: ./app"];
+    let says =
+        ["./app was stopped for new values, and cannot be started again: file changed (secret x)", "error: ./app"];
     leaves_none(run, 126).says(says);
 }
 
