@@ -78,8 +78,8 @@ impl Drop for DiskFile {
     }
 }
 
-/// Copies the running program to a directory, under its own name: complete or not at all, readable and executable for everybody. A termination
-/// signal before it has its name ends this process without it.
+/// Copies the running program to `directory`, as `secrets-exec` with mode 0755. A termination signal before the rename of the complete copy
+/// removes the copy, and ends this process.
 ///
 /// # Errors
 /// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.

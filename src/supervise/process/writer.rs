@@ -73,12 +73,12 @@ impl Writer {
 
     /// Notes the end of a child. Returns false if it is not the process that writes.
     pub fn ended(&mut self, child: Pid) -> bool {
-        let is_own = self.process == Some(child);
-        if is_own {
+        let is_writer = self.process == Some(child);
+        if is_writer {
             self.process = None;
             self.start();
         }
-        is_own
+        is_writer
     }
 
     /// Waits until all is written, for a limited time.
