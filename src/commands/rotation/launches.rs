@@ -57,15 +57,15 @@ impl<'a> Launches<'a> {
     /// When it cannot be started, or is killed.
     pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
         self.fork().map_err(|error| Problem::nothing_resolved(&os_error::no_process(&error)))?;
-        let held = signals::descriptor().ok().flatten();
+        let held = ending::signal_descriptor().ok().flatten();
         while let Some(process) = &mut self.process
             && self.phase != LaunchPhase::AtGate
         {
             wait_for(held.iter().map(AsFd::as_fd).chain(process.descriptor()), None, process.time_left());
-            if let Some(signal) = signals::held() {
+            if let Some(signal) = ending::pending_signal() {
                 process.terminate(signal);
                 self.await_end(notices);
-                signals::end_by(signal);
+                ending::by_signal(signal);
             }
             self.receive(notices);
             if let Some(process) = &self.process

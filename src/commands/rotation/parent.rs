@@ -44,7 +44,7 @@ pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inh
         changed: ChangedValues::default(),
         manager: Manager::new(inherited, options.notify_ready),
         options,
-        writer: Writer::new(terminal::write_all),
+        writer: Writer::new(terminal::print_text),
     };
     let mut launches = Launches::new(rotation, launch);
     if let Some(status) = launches.await_first(&mut notices)? {
