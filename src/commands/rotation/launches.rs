@@ -122,10 +122,10 @@ impl<'a> Launches<'a> {
             }
         }
         let is_at_end = self.process().is_some_and(|process| process.descriptor().is_none());
-        match self.phase {
-            LaunchPhase::Placing | LaunchPhase::Executed if is_at_end => self.finish(notices),
-            _ => event,
+        if is_at_end && matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
+            return self.finish(notices);
         }
+        event
     }
 
     /// Takes the values of a launch that has reached the gate. One that would change nothing is ended.
@@ -135,17 +135,20 @@ impl<'a> Launches<'a> {
         self.baseline.key = Some(ready.key);
         self.baseline.next = Some(ready.fingerprint);
         self.baseline.last_poll_failed = false;
-        if self.baseline.current.is_none() {
-            return None;
-        }
         notices.write(&ready.lines);
-        let Some(changed) = ready.changed else {
-            self.process = None;
-            self.baseline.adopt();
-            return Some(Event::Polled(PollResult::Unchanged));
-        };
-        notices.changed = changed;
-        Some(Event::Polled(PollResult::Changed))
+        match ready.changed {
+            // The first launch, which has nothing to compare its values with.
+            _ if self.baseline.current.is_none() => None,
+            None => {
+                self.process = None;
+                self.baseline.adopt();
+                Some(Event::Polled(PollResult::Unchanged))
+            }
+            Some(changed) => {
+                notices.changed = changed;
+                Some(Event::Polled(PollResult::Changed))
+            }
+        }
     }
 
     /// The process id of the launch at the gate.
