@@ -41,7 +41,7 @@ pub async fn sso_credentials(
     let output = output.map_err(|error| {
         let failed = failed(classify(&error));
         match &error {
-            SdkError::ServiceError(service) if service.raw().status().as_u16() == 401 => log_in(failed.why),
+            SdkError::ServiceError(service) if service.err().is_unauthorized_exception() => log_in(failed.why),
             _ => failed,
         }
     })?;

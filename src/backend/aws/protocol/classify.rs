@@ -9,11 +9,10 @@ use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::error_codes::{ServiceError, classify_status};
+use super::error_codes::{ServiceError, classify_status, malformed_response};
 use super::error_text::error_text;
 use crate::model::answer::{Outage, OutageKind, Refusal};
 use crate::model::library_text::container_status;
-use crate::model::quoting::one_line;
 use crate::net::certificate::certificate_error;
 use crate::net::errors::{ImdsUnavailable, TrustError, find_source, is_timeout, proxy_error};
 use crate::time::retry::AttemptFailure;
@@ -32,13 +31,10 @@ where
             // No service of AWS sends a date.
             let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
             let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
-            // An HTML page is a proxy's or a captive portal's.
-            if status < 500 && service.raw().body().bytes().is_some_and(is_html) {
-                return AttemptFailure::Transient(malformed_response(status, headers.get("content-type")), retry_after);
-            }
             let meta = service.err().meta();
             let (code, message, request_id) = (meta.code(), meta.message(), meta.request_id());
-            ServiceError { status, code, message, request_id, retry_after }.classify()
+            let content_type = headers.get("content-type");
+            ServiceError { status, code, message, request_id, content_type, retry_after }.classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
@@ -63,23 +59,8 @@ fn is_incomplete(error: &(dyn Error + 'static)) -> bool {
         || find_source::<std::io::Error>(error).is_some()
 }
 
-fn is_html(body: &[u8]) -> bool {
-    let body = body.trim_ascii_start();
-    let begins_with = |tag: &[u8]| body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
-    begins_with(b"<!doctype html") || begins_with(b"<html")
-}
-
 /// The limit for a Retry-After, so that sums of durations do not overflow.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Returns the outage for a response that is no answer of AWS's.
-pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
-    let content_type = content_type.map(|kind| format!(", {}", one_line(kind))).unwrap_or_default();
-    Outage::new(
-        OutageKind::MalformedResponse,
-        format!("a response (HTTP status {status}{content_type}) that cannot be read"),
-    )
-}
 
 /// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
