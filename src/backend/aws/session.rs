@@ -112,7 +112,7 @@ impl Session {
             let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
             let context = SearchContext { settings, clients, region, mfa_codes };
-            let found = find_credentials(&context, &regions, &self.budget, &self.deadline).await;
+            let found = find_credentials(&context, &regions, &self.budget).await;
             self.callers.insert(None, found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() }));
         }
         let base = self.credentials(None)?;

@@ -43,7 +43,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
     let role = roles.as_ref().trim().to_owned();
     if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
         let why = "the response is not one of the instance metadata service";
-        return Err(ProviderError::new(ErrorKind::Outage, why));
+        return Err(ProviderError::new(ErrorKind::FAILED, why));
     }
     let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client);
     Ok(provider.profile(role).build().provide_credentials().await?)

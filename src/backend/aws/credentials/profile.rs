@@ -33,7 +33,7 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
     };
     let mut credentials = found.map_err(|error| match error.kind {
         ErrorKind::NotConfigured => ProviderError { kind: ErrorKind::Defect, ..error },
-        ErrorKind::Unanswered => ProviderError { kind: ErrorKind::Outage, ..error },
+        ErrorKind::Unanswered => ProviderError { kind: ErrorKind::FAILED, ..error },
         _ => error,
     })?;
     credentials.set_property(ProviderName("profile"));

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError as SdkError;
@@ -12,7 +13,7 @@ use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::Settings;
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
-use crate::model::answer::{FetchError, Refusal};
+use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
 use crate::net::errors::find_source;
@@ -47,8 +48,10 @@ pub enum ErrorKind {
     Defect,
     /// Configured with invalid settings: end the search, even with `--wait`.
     Misconfigured,
-    /// Configured, and may work later: repeat the search.
-    Outage,
+    /// Configured, and may work later: repeat the search, as a request that failed so is repeated. The time is that of Retry-After.
+    Outage(OutageKind, Option<Duration>),
+    /// Configured, but a proxy answers in AWS's place, or the clock is wrong: repeat the search in another region alone.
+    Unavailable,
     /// No answer within the share of the budget: repeat the search.
     OutOfTime,
     /// A certificate, CA bundle or proxy, which neither another provider nor waiting can fix.
@@ -63,7 +66,7 @@ impl ProviderError {
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         let ReadFailure { why, is_limit } = error.into();
-        let kind = if is_limit { ErrorKind::Outage } else { ErrorKind::Defect };
+        let kind = if is_limit { ErrorKind::FAILED } else { ErrorKind::Defect };
         Self::new(kind, format!("{}: {why}", path.display()))
     }
 
@@ -92,7 +95,7 @@ impl From<SdkError> for ProviderError {
         let why = error.source().map_or_else(|| error.to_string(), error_text);
         let kind = match &error {
             SdkError::CredentialsNotLoaded(_) => ErrorKind::NotConfigured,
-            SdkError::ProviderTimedOut(_) => ErrorKind::Outage,
+            SdkError::ProviderTimedOut(_) => ErrorKind::FAILED,
             SdkError::InvalidConfiguration(_) => ErrorKind::Misconfigured,
             error => ErrorKind::of_sdk_error(error),
         };
@@ -108,9 +111,13 @@ impl From<ImdsError> for ProviderError {
 }
 
 impl ErrorKind {
+    /// The failure of a service or of the machine, without a Retry-After.
+    pub const FAILED: Self = Self::Outage(OutageKind::Service, None);
+
     fn of(retry: &AttemptFailure) -> Self {
         match retry {
-            AttemptFailure::Transient(..) | AttemptFailure::Permanent(FetchError::Unavailable(_)) => Self::Outage,
+            AttemptFailure::Transient(outage, retry_after) => Self::Outage(outage.kind, *retry_after),
+            AttemptFailure::Permanent(FetchError::Unavailable(_)) => Self::Unavailable,
             AttemptFailure::Permanent(FetchError::Refused(
                 refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
             )) => Self::Refused(refusal.clone()),
@@ -121,14 +128,14 @@ impl ErrorKind {
     fn of_sdk_error(error: &(dyn Error + 'static)) -> Self {
         if let (Some(error), None) = (find_source::<io::Error>(error), find_source::<ConnectorError>(error)) {
             // The file of a container's token.
-            return if os_error::is_limit(os_error::errno(error)) { Self::Outage } else { Self::Defect };
+            return if os_error::is_limit(os_error::errno(error)) { Self::FAILED } else { Self::Defect };
         }
         match classify_sdk_error(error) {
             // A response that is none of the metadata service's may be that of what is before it.
             AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(why)))
                 if !is_metadata_forbidden(&why.text) =>
             {
-                Self::Outage
+                Self::FAILED
             }
             retry => Self::of(&retry),
         }

@@ -49,7 +49,7 @@ pub async fn sso_credentials(
         let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
         Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
     });
-    let incomplete = || ProviderError::new(ErrorKind::Outage, "the SSO portal: a response without credentials");
+    let incomplete = || ProviderError::new(ErrorKind::FAILED, "the SSO portal: a response without credentials");
     found.ok_or_else(incomplete)
 }
 
