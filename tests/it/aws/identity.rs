@@ -9,6 +9,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY, served};
 use crate::support::deadline::ends_within;
 use crate::support::identity::{ROLE, keyless, pair};
+use crate::support::network;
 use crate::support::rows::side_by_side;
 use crate::support::sandbox::Sandbox;
 
@@ -178,10 +179,21 @@ fn the_region_of_an_instance_is_asked_for_again_and_its_failure_is_told() {
         without_region(&aws).case(path).run().launched().has("A", "v-4c7a1e");
         let aws = served().fails(path, Fault::Hang);
         without_region(&aws).timeout("3s").case(path).run().refused(75).says(["A (", "region"]);
+        let silent = without_region(&aws).env("AWS_METADATA_SERVICE_TIMEOUT", "1");
+        silent.timeout("50s").case(path).run().refused(78).says(["A (", "no AWS region", "help: set --region"]);
     }
     let aws = served().fails(REGION, fault::status(404));
     without_region(&aws).run().refused(78).says(["A (", "region", "AWS_REGION"]);
     assert!(aws.reads().is_empty());
+}
+
+#[test]
+fn without_a_route_to_the_instance_metadata_the_region_may_come_later() {
+    network::alone(|| {
+        let aws = served();
+        let sandbox = keyless(&aws).keys().env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
+        sandbox.run().refused(75).says(["A (", "not reachable", "169.254.169.254"]);
+    });
 }
 
 #[test]

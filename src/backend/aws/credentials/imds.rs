@@ -57,7 +57,8 @@ fn client(settings: MetadataSettings, config: &ProviderConfig) -> imds::Client {
 /// Returns the region of the instance.
 ///
 /// # Errors
-/// [`FetchError::NoRegion`] without IMDS or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS times out or fails.
+/// [`FetchError::NoRegion`] without IMDS, which never answers off EC2, or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS
+/// fails, or without a route to it.
 pub async fn instance_region(
     settings: MetadataSettings,
     config: &ProviderConfig,
@@ -82,11 +83,9 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
         }
         Err(error) => error,
     };
-    // Off EC2, IMDS never answers: do not retry a timeout, nor without a network.
-    let is_silent = is_timeout(&error);
-    if is_silent || is_unreachable(&error) {
-        let kind = if is_silent { OutageKind::Timeout } else { OutageKind::Connection };
-        return Err(AttemptFailure::Permanent(FetchError::Unavailable(Outage::new(kind, error_text(&error)))));
+    if is_unreachable(&error) {
+        let outage = Outage::new(OutageKind::Connection, error_text(&error));
+        return Err(AttemptFailure::Permanent(FetchError::Unavailable(outage)));
     }
     Err(match classify_sdk_error(&error) {
         AttemptFailure::Transient(outage, retry_after)
