@@ -131,6 +131,8 @@ async fn fetch_and_resolve(
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
+        // Without an answer an entry would have neither a value nor an error, and the command would start without it.
+        assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
         let outcome = resolve(plan, fetched);
         let failures: Vec<&FetchFailure> =
             outcome.lacking.iter().filter_map(|locator| fetched.get(locator)?.as_ref().err()).collect();
