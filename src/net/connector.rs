@@ -24,9 +24,6 @@ use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_login::{ProxyLogin, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 
-/// An older connection without a request may have been closed by the server.
-const MAX_PRECONNECTED_AGE: Duration = Duration::from_secs(1);
-
 /// The connector for TCP.
 type Tcp = HttpConnector<DnsResolver>;
 
@@ -168,16 +165,13 @@ impl Service<Uri> for Connector {
         let preconnected = self.preconnected().get_mut(&host_key(&to)).and_then(VecDeque::pop_front);
         let connector = self.clone();
         Box::pin(async move {
-            let connected = match preconnected {
-                Some(connecting) => connecting.await.ok().and_then(Result::ok),
-                None => None,
-            };
-            let fresh = connected.filter(|stream| stream.age() < MAX_PRECONNECTED_AGE);
-            match fresh {
-                Some(stream) => Ok(stream),
-                // Also after a preconnection that failed: the host may be reachable by now.
-                None => connector.connect(to).await,
+            // After a preconnection that failed, the host may be reachable by now.
+            if let Some(connecting) = preconnected
+                && let Ok(Ok(stream)) = connecting.await
+            {
+                return Ok(stream);
             }
+            connector.connect(to).await
         })
     }
 }

@@ -81,8 +81,12 @@ impl Session {
         Ok(Locator { region: self.region.clone().transpose()?, ..locator })
     }
 
-    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
+    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not, nor with
+    /// credentials of an earlier try of `--wait`.
     pub async fn preconnect(&self, requests: &[Locator]) {
+        if self.callers.contains_key(&None) {
+            return;
+        }
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
         for Locator { store, region, role, .. } in requests {
             let has_credentials = self.settings.has_static_keys() && role.is_none();
