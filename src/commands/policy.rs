@@ -6,7 +6,7 @@ use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
 use super::wait::{ThisProcess, run};
 use crate::backend::agent::{Agent, AgentSettings};
-use crate::backend::aws::{self, PolicyOptions, Settings, apply_profile, apply_settings};
+use crate::backend::aws::{self, PolicyOptions, RoleChain, Settings, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
@@ -35,9 +35,9 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let PolicyArguments { account, for_role, kms_keys, describe } = arguments;
     let policy_options = PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe };
     let locators = plan.locators();
-    complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
+    let chain = complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
     signals::release();
-    let (text, notices) = aws::policy(&settings, &locators, &policy_options)?;
+    let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
     if !options.quiet {
         terminal::print_records(report::scheme_warnings(&plan));
@@ -46,7 +46,7 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     Ok(())
 }
 
-/// Completes `settings` with those of the profile, in files that may be on a file system that hangs.
+/// Completes `settings` with those of the profile, in files that may be on a file system that hangs, and returns the way to its credentials.
 ///
 /// # Errors
 /// When the files or the profile are invalid, or the agent can never read some of `locators`.
@@ -57,15 +57,13 @@ fn complete(
     locators: &BTreeSet<&Locator>,
     options: &Options,
     inherited: &Inherited,
-) -> Result<(), Report> {
-    let refused: Fetched = run(options, &ThisProcess::new(inherited), async |deadline| {
-        let Some(agent) = agent else {
-            apply_profile(settings)?;
-            return Ok(Fetched::default());
-        };
+) -> Result<Option<RoleChain>, Report> {
+    let (chain, refused) = run(options, &ThisProcess::new(inherited), async |deadline| {
+        let Some(agent) = agent else { return Ok((apply_profile(settings)?, Fetched::default())) };
         apply_settings(settings)?;
         let agent = Agent::new(agent, settings.clone(), deadline);
-        Ok(agent.unsupported(locators).into_iter().collect())
+        Ok((None, agent.unsupported(locators).into_iter().collect()))
     })?;
-    Report::of_values(failed_references(plan, &refused), Vec::new(), "no policy was printed").check()
+    Report::of_values(failed_references(plan, &refused), Vec::new(), "no policy was printed").check()?;
+    Ok(chain)
 }

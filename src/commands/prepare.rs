@@ -85,7 +85,6 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
     options.rotation = options.rotation.filter(|_| supervises);
     let retained = inherited.retain(&options.retention);
     let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
-    let backend = backend.map(|backend| if options.rotation.is_some() { backend.unattended() } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept));
     if signals_without_file(&options, plan.as_ref()) {
@@ -186,25 +185,6 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Returns the same configuration for polls, at which nobody can be asked for a code.
-    #[must_use]
-    fn unattended(mut self) -> Self {
-        match &mut self {
-            Self::Local { .. } => {}
-            Self::Aws(settings) | Self::Agent(settings, _) => settings.is_unattended = true,
-        }
-        self
-    }
-
-    /// Makes AWS tell whom it answers.
-    #[must_use]
-    pub fn identified(mut self) -> Self {
-        if let Self::Aws(settings) = &mut self {
-            settings.asks_identity = true;
-        }
-        self
-    }
-
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors

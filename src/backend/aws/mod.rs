@@ -14,7 +14,7 @@ mod secrets_manager;
 mod session;
 mod sts;
 
-pub use config::{Settings, VariableReader, apply_profile, apply_settings};
+pub use config::{Purpose, RoleChain, Settings, VariableReader, apply_profile, apply_settings};
 pub use credentials::{asks_on_terminal, kill_process};
 pub use policy::{PolicyNotice, PolicyOptions, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
@@ -36,6 +36,7 @@ use session::Session;
 /// The client of Secrets Manager and Parameter Store.
 pub struct Aws {
     settings: Settings,
+    purpose: Purpose,
     deadline: Deadline,
     /// `None` before the first fetch.
     session: Option<Session>,
@@ -44,8 +45,8 @@ pub struct Aws {
 
 impl Aws {
     /// Opens no file or connection before the first fetch.
-    pub fn new(settings: Settings, deadline: Deadline) -> Self {
-        Self { settings, deadline, session: None, mfa_codes: MfaCodes::default() }
+    pub fn new(settings: Settings, purpose: Purpose, deadline: Deadline) -> Self {
+        Self { settings, purpose, deadline, session: None, mfa_codes: MfaCodes::default() }
     }
 
     /// Returns one answer for each of `wanted`, of requests that give up after `limit`. A question to the user comes before.
@@ -87,7 +88,10 @@ impl Aws {
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
-            none => none.insert(Session::open(self.settings.clone(), self.deadline.clone(), &mut self.mfa_codes)?),
+            none => {
+                let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
+                none.insert(Session::open(settings, self.purpose, deadline, &mut self.mfa_codes)?)
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use aws_credential_types::Credentials;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
-use super::config::{Settings, apply_profile};
+use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{MfaCodes, SearchContext, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, ProviderName};
@@ -25,6 +25,8 @@ pub struct Session {
     pub clients: Clients,
     pub deadline: Deadline,
     pub budget: RetryBudget,
+    purpose: Purpose,
+    chain: Option<RoleChain>,
     /// The region of the instance.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
@@ -37,12 +39,24 @@ impl Session {
     ///
     /// # Errors
     /// When they or the profile are invalid.
-    pub fn open(mut settings: Settings, deadline: Deadline, codes: &mut MfaCodes) -> Result<Self, Problem> {
+    pub fn open(
+        mut settings: Settings,
+        purpose: Purpose,
+        deadline: Deadline,
+        codes: &mut MfaCodes,
+    ) -> Result<Self, Problem> {
         let awaited = deadline.progress().awaits("the AWS configuration files".to_owned());
-        apply_profile(&mut settings)?;
+        let chain = apply_profile(&mut settings)?;
         drop(awaited);
+        let roles = chain.as_ref().map(|chain| chain.roles.as_slice()).unwrap_or_default();
+        if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
+            let name = settings.profile().1;
+            let text =
+                format!("the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later");
+            return Err(Problem::configuration(text).help("use credentials without a code with --on-rotation"));
+        }
         let mut callers = BTreeMap::new();
-        if let Err(error) = codes.complete(&settings, &deadline) {
+        if let Err(error) = codes.complete(roles, &deadline) {
             callers.insert(None, Err(error));
         }
         let settings = Rc::new(settings);
@@ -50,6 +64,8 @@ impl Session {
             clients: Clients::new(Rc::clone(&settings)),
             budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
             settings,
+            purpose,
+            chain,
             deadline,
             region: None,
             mfa_codes: codes.clone(),
@@ -115,7 +131,7 @@ impl Session {
         if !self.callers.contains_key(&None) {
             let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
-            let context = SearchContext { settings, clients, region, mfa_codes };
+            let context = SearchContext { settings, clients, region, chain: self.chain.as_ref(), mfa_codes };
             let found = find_credentials(&context, &regions, &self.budget).await;
             self.callers.insert(None, found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() }));
         }
@@ -162,7 +178,7 @@ impl Session {
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.deadline.progress();
         let is_known = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
-        if !(progress.is_traced() || self.settings.asks_identity) || is_known {
+        if !(progress.is_traced() || self.purpose.asks_identity) || is_known {
             return;
         }
         for role in self.callers.keys() {

@@ -16,7 +16,7 @@ use crate::time::retry::AttemptFailure;
 /// Asks for the profile's credentials.
 pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
     let settings = context.settings;
-    let Some(chain) = &settings.chain else {
+    let Some(chain) = context.chain else {
         let (name, files) = (settings.profile().1, settings.config_files.described());
         let why = format!("no profile {name:?} with credentials {files}");
         return Err(ProviderError::new(ErrorKind::NotConfigured, why));

@@ -11,7 +11,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
-use crate::backend::aws::config::Settings;
+use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::library_text::is_metadata_forbidden;
@@ -27,6 +27,8 @@ pub struct SearchContext<'a> {
     pub clients: &'a Clients,
     /// The region in which STS is called.
     pub region: &'a Region,
+    /// The way to the credentials of the profile; `None` if it has none, or is not used.
+    pub chain: Option<&'a RoleChain>,
     pub mfa_codes: &'a MfaCodes,
 }
 
