@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::scope::EntryScope;
 use super::wait::run_unlimited;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::Settings;
+use crate::backend::aws::{Settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{DEFAULT_NAMES, LookUp};
@@ -195,7 +195,10 @@ impl BackendConfig {
         has_quiet_flag: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
-        let settings = || Settings::new(aws, inherited);
+        let settings = || {
+            remove_empty_variables(inherited);
+            Settings::new(aws, inherited)
+        };
         match source {
             SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),
             SourceOption::Aws => settings().map(|settings| Self::Aws(Box::new(settings))),

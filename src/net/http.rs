@@ -21,9 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::certificate::certificate_error;
 use super::connector::Connector;
-use super::errors::{
-    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, find_source, host_and_port, proxy_error, within,
-};
+use super::errors::{BoxError, HostError, TimedOut, TrustError, find_source, host_and_port, proxy_error, within};
 use super::proxy_login::authentication_required;
 
 /// The time limits of a request.
@@ -100,7 +98,6 @@ impl HttpConnector for Pool {
         }
         add_user_agent(request.headers_mut());
         let host = host_and_port(request.uri());
-        let is_token = request.uri().path() == "/latest/api/token";
         let (client, login) = (self.client.clone(), self.connector.login.clone());
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
@@ -109,12 +106,7 @@ impl HttpConnector for Pool {
                 None => answer.await,
                 Some(proxy) => login.run(&proxy, async { checked(answer.await?, &proxy) }).await,
             };
-            let mut response = response.map_err(|error| connector_error(host, error))?;
-            let status = response.status();
-            if is_token && status.is_server_error() {
-                return Err(ConnectorError::io(ImdsUnavailable(status.as_u16()).into()));
-            }
-            cap_token_ttl(response.headers_mut());
+            let response = response.map_err(|error| connector_error(host, error))?;
             let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_BODY)));
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
@@ -127,15 +119,6 @@ fn checked<B>(response: Response<B>, proxy: &Intercept) -> Result<Response<B>, B
     match response.status() {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy).into()),
         _ => Ok(response),
-    }
-}
-
-/// Caps the TTL of an IMDS token at IMDS's own limit of six hours: the SDK panics over a TTL that overflows the time.
-fn cap_token_ttl(headers: &mut HeaderMap) {
-    const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
-    let seconds = headers.get(TTL).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
-    if seconds.is_some_and(|seconds| seconds > 21_600) {
-        headers.insert(TTL, HeaderValue::from_static("21600"));
     }
 }
 

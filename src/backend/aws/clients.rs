@@ -27,7 +27,7 @@ pub struct Clients {
     /// The pool of `http` for the timeouts of an attempt.
     http_connector: SharedHttpConnector,
     /// A client without proxies, for link-local endpoints.
-    direct: SharedHttpClient,
+    pub direct: SharedHttpClient,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);

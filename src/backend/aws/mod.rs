@@ -15,7 +15,7 @@ mod session;
 mod sts;
 
 pub use config::{Purpose, RoleChain, Settings, VariableReader, apply_profile, apply_settings};
-pub use credentials::{asks_on_terminal, kill_process};
+pub use credentials::{asks_on_terminal, kill_process, remove_empty_variables};
 pub use policy::{PolicyNotice, PolicyOptions, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
 #[cfg(any(fuzzing, test))]

@@ -91,8 +91,7 @@ impl Session {
         }
         if self.region.is_none() {
             let _awaited = self.deadline.progress().awaits("the AWS region".to_owned());
-            let config = self.clients.link_local();
-            self.region = Some(instance_region(self.settings.metadata, &config, &self.budget).await);
+            self.region = Some(instance_region(self.settings.metadata, &self.clients, &self.budget).await);
         }
         Ok(Locator { region: self.region.clone().transpose()?, ..locator })
     }

@@ -15,3 +15,4 @@ pub use imds::instance_region;
 pub use mfa::MfaCodes;
 pub use program::{asks_on_terminal, kill_process};
 pub use provider::SearchContext;
+pub use sources::remove_empty_variables;

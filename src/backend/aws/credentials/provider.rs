@@ -5,19 +5,15 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError as SdkError;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::model::answer::{FetchError, OutageKind, Refusal};
-use crate::model::library_text::is_metadata_forbidden;
 use crate::model::reference::Region;
-use crate::net::errors::find_source;
-use crate::system::os_error::{self, ReadFailure};
+use crate::system::os_error::ReadFailure;
 use crate::time::retry::AttemptFailure;
 
 /// The clients and settings of a search.
@@ -88,27 +84,18 @@ impl ProviderError {
         };
         Self::new(ErrorKind::of(retry), format!("{subject}: {why}"))
     }
-}
 
-/// Converts the error of the SDK's provider of a container's or of the instance's credentials.
-impl From<SdkError> for ProviderError {
-    fn from(error: SdkError) -> Self {
+    /// The failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
+    pub fn of_sdk(error: &SdkError, status: Option<u16>) -> Self {
         // The outermost error only says that the provider failed.
         let why = error.source().map_or_else(|| error.to_string(), error_text);
-        let kind = match &error {
+        let kind = match error {
             SdkError::CredentialsNotLoaded(_) => ErrorKind::NotConfigured,
             SdkError::ProviderTimedOut(_) => ErrorKind::FAILED,
             SdkError::InvalidConfiguration(_) => ErrorKind::Misconfigured,
-            error => ErrorKind::of_sdk_error(error),
+            error => ErrorKind::of_sdk_error(error, status),
         };
         Self { kind, why }
-    }
-}
-
-/// Converts an error of the SDK's client of the instance metadata service.
-impl From<ImdsError> for ProviderError {
-    fn from(error: ImdsError) -> Self {
-        Self { kind: ErrorKind::of_sdk_error(&error), why: error_text(&error) }
     }
 }
 
@@ -127,19 +114,12 @@ impl ErrorKind {
         }
     }
 
-    fn of_sdk_error(error: &(dyn Error + 'static)) -> Self {
-        if let (Some(error), None) = (find_source::<io::Error>(error), find_source::<ConnectorError>(error)) {
-            // The file of a container's token.
-            return if os_error::is_limit(os_error::errno(error)) { Self::FAILED } else { Self::Defect };
-        }
-        match classify_sdk_error(error) {
+    /// Returns the kind of an error of the SDK, in which `status` is that of an HTTP response.
+    pub fn of_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> Self {
+        match classify_sdk_error(error, status) {
             // A response that is none of the metadata service's may be that of what is before it.
-            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(why)))
-                if !is_metadata_forbidden(&why.text) =>
-            {
-                Self::FAILED
-            }
-            retry => Self::of(&retry),
+            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(_))) => Self::FAILED,
+            failure => Self::of(&failure),
         }
     }
 }

@@ -29,7 +29,11 @@ pub async fn sso_credentials(
     let config = context.clients.sdk_config(Api::SsoOidc);
     let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
     let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
-    let token = tokens.provide_token().await.map_err(|error| log_in(error_text(&error)))?;
+    let token = tokens.provide_token().await.map_err(|error| {
+        let why = error_text(&error).replace("an error occurred while loading an access token: ", "");
+        let uncached = "there is no cached SSO token, or it cannot be read";
+        log_in(why.replace("failed to load the cached SSO token", uncached))
+    })?;
 
     let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;

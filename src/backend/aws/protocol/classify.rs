@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -12,9 +11,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use super::error_codes::{ServiceError, classify_status, malformed_response};
 use super::error_text::error_text;
 use crate::model::answer::{Outage, OutageKind, Refusal};
-use crate::model::library_text::container_status;
 use crate::net::certificate::certificate_error;
-use crate::net::errors::{ImdsUnavailable, TrustError, find_source, is_timeout, proxy_error};
+use crate::net::errors::{TrustError, find_source, is_timeout, proxy_error};
 use crate::time::retry::AttemptFailure;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
@@ -82,20 +80,17 @@ pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
 }
 
 /// Classifies the error of one of the SDK's credential providers or of IMDS by its sources, since the SDK does not expose its kind.
-pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> AttemptFailure {
-    if let Some(ImdsUnavailable(status)) = find_source(error) {
-        return classify_status(*status);
+/// `status` is that of an HTTP response in it.
+pub fn classify_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> AttemptFailure {
+    if let Some(status) = status {
+        return classify_status(status);
     }
     if let Some(error) = find_source::<ConnectorError>(error) {
         return classify_connector_error(error);
     }
-    if let Some(ImdsError::ErrorResponse(response)) = find_source::<ImdsError>(error) {
-        return classify_status(response.response().status().as_u16());
-    }
     let text = error_text(error);
-    if is_timeout(error) {
-        return Outage::new(OutageKind::Timeout, text).into();
+    match is_timeout(error) {
+        true => Outage::new(OutageKind::Timeout, text).into(),
+        false => Refusal::Request(text.into()).into(),
     }
-    // The status of a container's endpoint is in the text alone.
-    container_status(&text).map_or_else(|| Refusal::Request(text.into()).into(), classify_status)
 }
