@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare, prepare_and_find};
-use super::read::{Examined, read_and_examine};
+use super::read::{Examined, read};
 use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
 use super::wait::ThisProcess;
@@ -83,14 +83,16 @@ impl Check<'_> {
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
-        let (mut outcome, Examined { secrets, cached, caller }) = if self.arguments.offline {
-            (offline(backend, &options, &plan), Examined::default())
+        let mut examined = Examined { describes: self.arguments.describe, ..Examined::default() };
+        let mut outcome = if self.arguments.offline {
+            offline(backend, &options, &plan)
         } else {
             findings.source = Some(source(&backend));
             findings.has_cache = options.cache.is_some();
-            let read = self.read(backend, &options, &plan, &mut fetched);
+            let read = self.read(backend, &options, &plan, &mut fetched, &mut examined);
             read.map_err(|failed| report.append(failed)).unwrap_or_default()
         };
+        let Examined { secrets, cached, caller, .. } = examined;
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
         findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();
@@ -135,12 +137,12 @@ impl Check<'_> {
         options: &Options,
         plan: &Plan,
         fetched: &mut Fetched,
-    ) -> Result<(Resolution, Examined), Report> {
-        let describe = self.arguments.describe;
-        if let (true, Some(option), false) = (describe, describes_nothing(&backend), options.quiet) {
+        examined: &mut Examined,
+    ) -> Result<Resolution, Report> {
+        if let (true, Some(option), false) = (examined.describes, describes_nothing(&backend), options.quiet) {
             terminal::print_records([report::not_described(option)]);
         }
-        read_and_examine(backend, options, plan, &ThisProcess::new(self.inherited), fetched, describe)
+        read(backend, options, plan, &ThisProcess::new(self.inherited), fetched, Some(examined))
     }
 
     /// Returns the reasons, known without writing any file, why the files cannot be delivered here.

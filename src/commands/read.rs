@@ -9,7 +9,7 @@ use super::wait::{Surroundings, run};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
-use crate::backend::cached::{CacheDirectory, CacheNotice, Cached};
+use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::input::local_file;
 use crate::model::answer::{Asked, Caller, DescribedSecret, FetchFailure, Fetched};
@@ -25,7 +25,18 @@ use crate::time::deadline::Deadline;
 /// The longest pause between two tries of `--wait`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`.
+/// The state of secrets that `check` reports.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// True if descriptions are asked for.
+    pub describes: bool,
+    pub secrets: Vec<DescribedSecret>,
+    /// The ages of their entries in the cache.
+    pub cached: BTreeMap<Locator, Duration>,
+    pub caller: Option<Caller>,
+}
+
+/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`; for `check`, it then examines the secrets.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
@@ -35,76 +46,41 @@ pub fn read(
     plan: &Plan,
     surroundings: &impl Surroundings,
     fetched: &mut Fetched,
+    examined: Option<&mut Examined>,
 ) -> Result<Resolution, Report> {
     let begun = Instant::now();
     let (outcome, cache_notices) = run(options, surroundings, async |deadline| {
-        let mut backend = open(config, options, false, &deadline)?;
-        let outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
+        let mut backend = open(config, options, examined.is_some(), &deadline)?;
+        let mut outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
+        if let (Ok(_), Some(examined)) = (&outcome, examined)
+            && let Err(problem) = examine(&mut backend, fetched, examined, &deadline).await
+        {
+            outcome = Err(problem);
+        }
         Ok((outcome, backend.take_cache_notices()))
     })?;
-    print_notices(options, &cache_notices, fetched, begun);
+    if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
+        terminal::print_interruptibly(cache_warnings(directory, &cache_notices, fetched));
+    }
+    if options.trace {
+        terminal::print_interruptibly([report::resolution_time(begun.elapsed())]);
+    }
     Ok(outcome?)
-}
-
-/// Does the same as [`read`], and then examines the secrets, with their descriptions if `describe` is set.
-///
-/// # Errors
-/// When nothing can be fetched at all.
-pub fn read_and_examine(
-    config: BackendConfig,
-    options: &Options,
-    plan: &Plan,
-    surroundings: &impl Surroundings,
-    fetched: &mut Fetched,
-    describe: bool,
-) -> Result<(Resolution, Examined), Report> {
-    let begun = Instant::now();
-    let (outcome, cache_notices) = run(options, surroundings, async |deadline| {
-        let mut backend = open(config, options, true, &deadline)?;
-        let outcome = match fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await {
-            Ok(resolution) => Ok((resolution, examine(&mut backend, fetched, describe, &deadline).await)),
-            Err(problem) => Err(problem),
-        };
-        Ok((outcome, backend.take_cache_notices()))
-    })?;
-    print_notices(options, &cache_notices, fetched, begun);
-    let (resolution, examined) = outcome?;
-    Ok((resolution, examined?))
-}
-
-/// The state of secrets that `check` reports.
-#[derive(Debug, Default)]
-pub struct Examined {
-    /// Their descriptions, if these were asked for.
-    pub secrets: Vec<DescribedSecret>,
-    /// The ages of their entries in the cache.
-    pub cached: BTreeMap<Locator, Duration>,
-    pub caller: Option<Caller>,
 }
 
 async fn examine(
     backend: &mut Backend,
     fetched: &Fetched,
-    describe: bool,
+    examined: &mut Examined,
     deadline: &Deadline,
-) -> Result<Examined, Problem> {
-    let (cached, caller) = (backend.cached_ages(fetched), backend.caller());
-    let mut secrets = Vec::new();
-    if describe {
+) -> Result<(), Problem> {
+    (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
+    if examined.describes {
         // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
         deadline.restart();
-        secrets = backend.describe(fetched).await?;
+        examined.secrets = backend.describe(fetched).await?;
     }
-    Ok(Examined { secrets, cached, caller })
-}
-
-fn print_notices(options: &Options, cache_notices: &[CacheNotice], fetched: &Fetched, begun: Instant) {
-    if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
-        terminal::print_interruptibly(cache_warnings(directory, cache_notices, fetched));
-    }
-    if options.trace {
-        terminal::print_interruptibly([report::resolution_time(begun.elapsed())]);
-    }
+    Ok(())
 }
 
 /// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a

@@ -3,13 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Client, call, classify, read_object, timestamp};
+use super::protocol::{Client, call_for, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, OutageKind, Replica, RotationSchedule};
+use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
 use crate::model::reference::{Arn, Locator};
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
+use crate::time::retry::{RetryBudget, retry};
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter.
 pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
@@ -38,13 +38,12 @@ async fn describe(client: &Client, request: &Locator, budget: &RetryBudget) -> R
     let input = json!({ "SecretId": id.to_string() });
     let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     let description = retry(&budget, async || {
-        let body = call(client, "secretsmanager.DescribeSecret", &input).await.map_err(|error| classify(&error))?;
-        let malformed =
-            || AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, "a description that cannot be read"));
-        let response: DescribeSecretResponse = read_object(&body).ok_or_else(malformed)?;
+        let malformed = "a description that cannot be read";
+        let response: DescribeSecretResponse =
+            call_for(client, "secretsmanager.DescribeSecret", &input, malformed).await?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
-            return Err(malformed());
+            return Err(Outage::malformed(malformed).into());
         }
         Ok(response.into())
     });

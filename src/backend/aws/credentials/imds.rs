@@ -136,8 +136,8 @@ pub async fn instance_region(
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, AttemptFailure> {
     let error = match answer {
         Ok(text) => {
-            let malformed = || Outage::new(OutageKind::MalformedResponse, "a response that is not a region");
-            return Region::parse(text.as_ref().trim()).ok_or_else(|| malformed().into());
+            let region = Region::parse(text.as_ref().trim());
+            return region.ok_or_else(|| Outage::malformed("a response that is not a region").into());
         }
         Err(error) => error,
     };

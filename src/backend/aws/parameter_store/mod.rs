@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::protocol::{Client, call, classify, read_object};
-use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
+use super::protocol::{Client, call_for};
+use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::Locator;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
+use crate::time::retry::{RetryBudget, retry};
 use path::get_below;
 use response::{GetParametersResponse, requested_name};
 
@@ -70,13 +70,11 @@ async fn get_together(
         format!("GetParameters of {} at {}", ids.join(", "), host_and_port(&client.endpoint))
     });
     retry(&budget, async || {
-        let body = call(client, "AmazonSSM.GetParameters", &input).await.map_err(|error| classify(&error))?;
-        let malformed = || {
-            AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, "a response without one of the parameters"))
-        };
-        let mut response: GetParametersResponse = read_object(&body).ok_or_else(malformed)?;
+        let malformed = "a response without one of the parameters";
+        let mut response: GetParametersResponse =
+            call_for(client, "AmazonSSM.GetParameters", &input, malformed).await?;
         let results = requests.iter().map(|request| response.take(request, &client.region));
-        results.collect::<Option<_>>().ok_or_else(malformed)
+        results.collect::<Option<_>>().ok_or_else(|| Outage::malformed(malformed).into())
     })
     .await
 }
