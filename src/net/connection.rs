@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-trait Io: Read + Write + Connection + Send + Unpin {}
+trait Io: Read + Write + Send + Unpin {}
 
-impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
+impl<T: Read + Write + Send + Unpin> Io for T {}
 
 /// An open connection.
 pub struct Stream {
@@ -19,7 +19,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(io: impl Read + Write + Connection + Send + Unpin + 'static) -> Self {
+    pub fn new(io: impl Read + Write + Send + Unpin + 'static) -> Self {
         Self { io: Box::new(io), is_forwarded: false }
     }
 
@@ -31,7 +31,7 @@ impl Stream {
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.is_forwarded)
+        Connected::new().proxy(self.is_forwarded)
     }
 }
 
