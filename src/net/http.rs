@@ -6,11 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Response, StatusCode};
@@ -44,21 +43,16 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The part of the User-Agent header that identifies this program in CloudTrail.
 const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
 
-impl fmt::Debug for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transport")
-    }
-}
-
-impl HttpClient for Transport {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        self.connector(HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() })
-    }
-}
-
 impl Transport {
     pub fn new(connector: Connector) -> Self {
         Self { connector, pools: Mutex::default() }
+    }
+
+    /// Converts the transport into a client for the SDK.
+    pub fn into_client(self) -> SharedHttpClient {
+        http_client_fn(move |settings, _| {
+            self.connector(HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() })
+        })
     }
 
     /// Returns the pool for these timeouts.

@@ -42,8 +42,8 @@ impl Clients {
             settings,
             connector: connector.with_timeout(Some(CONNECT_TIMEOUT)),
             http_connector: transport.connector(timeouts),
-            http: SharedHttpClient::new(transport),
-            direct: SharedHttpClient::new(Transport::new(direct)),
+            http: transport.into_client(),
+            direct: Transport::new(direct).into_client(),
         }
     }
 

@@ -104,8 +104,9 @@ impl Session {
         }
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
         for Locator { store, region, role, .. } in requests {
-            let has_credentials = self.settings.has_static_keys() && role.is_none();
-            if let (Some(region), false) = (region, has_credentials) {
+            if let Some(region) = region
+                && !(self.settings.has_static_keys() && role.is_none())
+            {
                 *counts.entry((*store, region)).or_default() += 1;
             }
         }
@@ -176,8 +177,8 @@ impl Session {
     /// Asks, once, which ARN AWS knows the credentials by, and traces it.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.deadline.progress();
-        let is_known = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
-        if !(progress.is_traced() || self.purpose.asks_identity) || is_known {
+        let is_traced_already = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
+        if !(progress.is_traced() || self.purpose.asks_identity) || is_traced_already {
             return;
         }
         for role in self.callers.keys() {

@@ -54,9 +54,9 @@ fn apply_endpoints(profile: Profile<'_>, profiles: &Profiles, endpoints: &mut En
     let general = profile.parse("endpoint_url", URL_EXPECTED, HttpUrl::parse)?;
     for api in Api::ALL {
         let services = profile.get("services");
-        let own = services.and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
-        let own = profile.parse_text(own, "services", URL_EXPECTED, HttpUrl::parse)?;
-        if let (None, Some(url)) = (endpoints.configured.get(&api), own.or_else(|| general.clone())) {
+        let text = services.and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
+        let of_service = profile.parse_text(text, "services", URL_EXPECTED, HttpUrl::parse)?;
+        if let (None, Some(url)) = (endpoints.configured.get(&api), of_service.or_else(|| general.clone())) {
             endpoints.configured.insert(api, url);
         }
     }

@@ -34,13 +34,12 @@ pub async fn find_credentials(
             Ok(credentials) => return Ok(credentials),
             Err(failure) => failure,
         };
-        let is_of_region =
-            matches!(failure.kind, ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime);
+        let is_repeated = matches!(failure.kind, ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime);
         // The earlier error is more specific.
         if failure.kind != ErrorKind::OutOfTime || last.tried.is_empty() {
             last = failure;
         }
-        if !is_of_region {
+        if !is_repeated {
             break;
         }
     }
@@ -58,15 +57,12 @@ struct SearchFailure {
 
 impl SearchFailure {
     fn into_error(self, has_tried_all: bool) -> FetchError {
-        let (temporary, is_final) = match self.kind {
-            ErrorKind::Refused(refusal) => return FetchError::Refused(refusal),
-            ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime | ErrorKind::Unanswered => {
-                (true, false)
-            }
-            ErrorKind::Misconfigured => (false, true),
-            ErrorKind::NotConfigured | ErrorKind::Defect => (false, false),
-        };
-        let (what, tried) = (Wanted::Credentials, self.tried);
+        let Self { tried, kind } = self;
+        if let ErrorKind::Refused(refusal) = kind {
+            return FetchError::Refused(refusal);
+        }
+        let is_lasting = matches!(kind, ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured);
+        let (what, temporary, is_final) = (Wanted::Credentials, !is_lasting, kind == ErrorKind::Misconfigured);
         FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final })
     }
 }

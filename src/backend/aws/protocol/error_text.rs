@@ -19,8 +19,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
         if errors.peek().is_some_and(|source| source.to_string() == error.to_string()) {
             continue;
         }
-        let part = own_text(error);
-        if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
+        let part = text_without_sources(error);
+        if !part.is_empty() && !parts.iter().any(|earlier| earlier.contains(&part)) {
             parts.push(part);
         }
     }
@@ -28,7 +28,7 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Returns the text of one error without its sources. Some of the SDK's errors print a whole response or the names of their fields.
-fn own_text(error: &(dyn Error + 'static)) -> String {
+fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         return format!("the metadata service answered with HTTP status {}", response.response().status().as_u16());
     }
