@@ -61,7 +61,11 @@ impl Aws {
 
     /// Forgets every failure, so that the next fetch begins anew. Credentials that were found are kept: an MFA code can be used once.
     pub fn forget(&mut self) {
-        self.session.take_if(|session| !session.forget_failures());
+        match &mut self.session {
+            Some(session) if session.has_credentials() => session.forget_failures(),
+            // The configuration files, too, may have changed.
+            _ => self.session = None,
+        }
     }
 
     /// The settings of the options and variables.

@@ -17,7 +17,7 @@ pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<
     let (session, found) = (&*session, &found);
     let describing = requests.into_iter().filter_map(|request| Some((request.region.clone()?, request)));
     let describing = describing.map(async |(region, request)| {
-        let _awaited = session.deadline.progress().awaits(format!("the description of {request}"));
+        let _awaited = session.budget.progress().awaits(format!("the description of {request}"));
         let description = match found {
             Ok(()) => describe(session, &request, &region).await,
             Err(error) => Err(error.clone()),

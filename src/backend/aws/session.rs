@@ -23,7 +23,6 @@ use crate::time::retry::RetryBudget;
 pub struct Session {
     pub settings: Rc<Settings>,
     pub clients: Clients,
-    pub deadline: Deadline,
     pub budget: RetryBudget,
     purpose: Purpose,
     chain: Option<RoleChain>,
@@ -62,22 +61,23 @@ impl Session {
         let settings = Rc::new(settings);
         Ok(Self {
             clients: Clients::new(Rc::clone(&settings)),
-            budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
+            budget: RetryBudget::new(deadline, settings.max_attempts),
             settings,
             purpose,
             chain,
-            deadline,
             region: None,
             mfa_codes: codes.clone(),
             callers,
         })
     }
 
-    /// Forgets every failure. Returns false without credentials, for which the configuration files are to be read again.
-    pub fn forget_failures(&mut self) -> bool {
+    pub fn has_credentials(&self) -> bool {
+        matches!(self.callers.get(&None), Some(Ok(_)))
+    }
+
+    pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
         self.callers.retain(|_, caller| caller.is_ok());
-        self.callers.contains_key(&None)
     }
 
     /// Returns a locator with the default region and role if it names none: equal ones are one request.
@@ -90,7 +90,7 @@ impl Session {
             return Ok(locator);
         }
         if self.region.is_none() {
-            let _awaited = self.deadline.progress().awaits("the AWS region".to_owned());
+            let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
             self.region = Some(instance_region(self.settings.metadata, &self.clients, &self.budget).await);
         }
         Ok(Locator { region: self.region.clone().transpose()?, ..locator })
@@ -99,7 +99,7 @@ impl Session {
     /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not, nor with
     /// credentials of an earlier try of `--wait`.
     pub async fn preconnect(&self, requests: &[Locator]) {
-        if self.callers.contains_key(&None) {
+        if self.has_credentials() {
             return;
         }
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
@@ -129,7 +129,7 @@ impl Session {
         let Some(region) = self.settings.region.as_ref().or(first) else { return Ok(()) };
         let regions = self.settings.regions(region);
         if !self.callers.contains_key(&None) {
-            let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
+            let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
             let context = SearchContext { settings, clients, region, chain: self.chain.as_ref(), mfa_codes };
             let found = find_credentials(&context, &regions, &self.budget).await;
@@ -145,7 +145,7 @@ impl Session {
     }
 
     async fn assume(&self, role: &Role, regions: &[Region], base: &Credentials) -> Result<CallerIdentity, FetchError> {
-        let _awaited = self.deadline.progress().awaits(format!("the role {}", role.arn));
+        let _awaited = self.budget.progress().awaits(format!("the role {}", role.arn));
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
             let budget = self.budget.share(regions.len() - index);
@@ -176,7 +176,7 @@ impl Session {
 
     /// Asks, once, which ARN AWS knows the credentials by, and traces it.
     pub async fn trace_identities(&self, region: &Region) {
-        let progress = self.deadline.progress();
+        let progress = self.budget.progress();
         let is_traced_already = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
         if !(progress.is_traced() || self.purpose.asks_identity) || is_traced_already {
             return;
