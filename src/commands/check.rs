@@ -4,7 +4,7 @@ use std::iter;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare};
-use super::read::{Examined, read_and_examine};
+use super::read::{Examined, read};
 use super::scope::EntryScope;
 use super::values::{print_disk_notices, unusable};
 use super::wait::{ThisProcess, run};
@@ -77,17 +77,17 @@ impl Check<'_> {
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
-        let (mut outcome, Examined { secrets, cached, caller }) = if self.arguments.offline {
-            let outcome = self.resolve_offline(backend, &options, &plan);
-            (outcome.map_err(|failed| report.append(failed)).unwrap_or_default(), Examined::default())
+        let mut examined = Examined { describes: self.arguments.describe, ..Examined::default() };
+        let mut outcome = if self.arguments.offline {
+            self.resolve_offline(backend, &options, &plan).map_err(|failed| report.append(failed)).unwrap_or_default()
         } else {
             findings.source = Some(source(&backend));
             findings.has_cache = options.cache.is_some();
             let surroundings = ThisProcess::new(self.inherited);
-            let describe = self.arguments.describe;
-            let read = read_and_examine(backend, &options, &plan, &surroundings, &mut fetched, describe);
+            let read = read(backend, &options, &plan, &surroundings, &mut fetched, Some(&mut examined));
             read.map_err(|failed| report.append(failed)).unwrap_or_default()
         };
+        let Examined { secrets, cached, caller, .. } = examined;
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
         findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();

@@ -62,7 +62,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let mut fetched = Fetched::default();
     let Resolution { resolved, errors, .. } =
-        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched)?;
+        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);
     let unusable = unusable(&resolved, exec::limits());
     Report::of_values(errors, unusable, consequence).check()?;

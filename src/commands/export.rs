@@ -35,7 +35,7 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Resolution { resolved, errors, .. } =
-        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched)?;
+        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
     let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
     let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors);

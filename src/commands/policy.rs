@@ -30,17 +30,14 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let policy_options = PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe };
     let locators = plan.locators();
     // The profile's files may be on a file system that hangs.
-    let refused: Fetched = run(&options, &ThisProcess::new(inherited), async |deadline| {
-        let Some(agent) = agent else {
-            apply_profile(&mut settings)?;
-            return Ok(Fetched::default());
-        };
+    let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {
+        let Some(agent) = agent else { return Ok((apply_profile(&mut settings)?, Fetched::default())) };
         apply_settings(&mut settings)?;
         let agent = Agent::new(agent, settings.clone(), deadline);
-        Ok(agent.unsupported(&locators).into_iter().collect())
+        Ok((None, agent.unsupported(&locators).into_iter().collect()))
     })?;
     Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").check()?;
-    let (text, notices) = aws::policy(&settings, &locators, &policy_options)?;
+    let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
     if !options.quiet {
         terminal::print_records(notices.iter().map(report::policy_notice));

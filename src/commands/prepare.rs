@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::scope::EntryScope;
 use super::wait::run_unlimited;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::Settings;
+use crate::backend::aws::{Settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::DEFAULT_NAMES;
@@ -39,7 +39,6 @@ pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> 
     options.rotation = options.rotation.filter(|_| supervises);
     let retained = inherited.retain(&options.retention);
     let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
-    let backend = backend.map(|backend| if options.rotation.is_some() { backend.unattended() } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept));
     let signals = matches!(options.rotation, Some(RotationOptions { on_rotation: OnRotation::Signal(_), .. }));
@@ -125,25 +124,6 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Returns the same configuration for polls, at which nobody can be asked for a code.
-    #[must_use]
-    fn unattended(mut self) -> Self {
-        match &mut self {
-            Self::Local { .. } => {}
-            Self::Aws(settings) | Self::Agent(settings, _) => settings.is_unattended = true,
-        }
-        self
-    }
-
-    /// Makes AWS tell whom it answers.
-    #[must_use]
-    pub fn identified(mut self) -> Self {
-        if let Self::Aws(settings) = &mut self {
-            settings.asks_identity = true;
-        }
-        self
-    }
-
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors
@@ -154,6 +134,7 @@ impl BackendConfig {
         has_quiet_flag: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
+        remove_empty_variables(inherited);
         match source {
             SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),
             SourceOption::Aws => Ok(Self::Aws(Box::new(Settings::new(aws, inherited)?))),

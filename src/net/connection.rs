@@ -3,42 +3,35 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-trait Io: Read + Write + Connection + Send + Unpin {}
+trait Io: Read + Write + Send + Unpin {}
 
-impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
+impl<T: Read + Write + Send + Unpin> Io for T {}
 
 /// An open connection.
 pub struct Stream {
     io: Box<dyn Io>,
     /// True if a proxy forwards the requests, which then need an absolute URI (RFC 9112, section 3.2.2).
     is_forwarded: bool,
-    opened: Instant,
 }
 
 impl Stream {
-    pub fn new(io: impl Read + Write + Connection + Send + Unpin + 'static) -> Self {
-        Self { io: Box::new(io), is_forwarded: false, opened: Instant::now() }
+    pub fn new(io: impl Read + Write + Send + Unpin + 'static) -> Self {
+        Self { io: Box::new(io), is_forwarded: false }
     }
 
     /// Marks a connection to a proxy that forwards the requests.
     pub fn forwarded(self) -> Self {
         Self { is_forwarded: true, ..self }
     }
-
-    /// The time since the connection was opened.
-    pub fn age(&self) -> Duration {
-        self.opened.elapsed()
-    }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.is_forwarded)
+        Connected::new().proxy(self.is_forwarded)
     }
 }
 

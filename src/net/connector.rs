@@ -11,10 +11,15 @@ use futures_util::TryFutureExt;
 use futures_util::future::try_join;
 use http::Uri;
 use http::uri::Scheme;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::connection::Stream;
@@ -24,13 +29,11 @@ use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_login::{ProxyLogin, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 
-/// An older connection without a request may have been closed by the server.
-const MAX_PRECONNECTED_AGE: Duration = Duration::from_secs(1);
-
 /// The connector for TCP.
 type Tcp = HttpConnector<DnsResolver>;
 
-type TcpStream = <Tcp as Service<Uri>>::Response;
+/// TLS over a stream.
+type TlsIo<S> = TokioIo<TlsStream<TokioIo<S>>>;
 
 /// A connection that is being opened.
 type Connecting = JoinHandle<Result<Stream, BoxError>>;
@@ -106,14 +109,13 @@ impl Connector {
     async fn open(mut self, to: Uri) -> Result<Stream, BoxError> {
         let is_tls = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(&to), is_tls) {
-            (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
+            (None, false) => Ok(Stream::new(self.tcp.call(to).await?)),
             (None, true) => {
                 // The roots are read while DNS and TCP wait for the network.
                 let connecting = self.tcp.call(to.clone()).map_err(BoxError::from);
                 let reading = async { self.tls.config().map_err(BoxError::from) };
                 let (stream, config) = try_join(connecting, reading).await?;
-                let mut https = HttpsConnector::from((Preconnected(Some(stream)), config));
-                Ok(Stream::new(https.call(to).await?))
+                Ok(Stream::new(handshake(config, &to, stream).await?))
             }
             (Some(proxy), true) => {
                 let config = self.tls.config()?;
@@ -121,38 +123,26 @@ impl Connector {
                 let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, &to, &proxy).await };
                 // On the heap, as every launch moves this future, and few have a proxy.
                 let tunnel = Box::pin(login.run(&proxy, opening)).await?;
-                let mut https = HttpsConnector::from((Preconnected(Some(tunnel)), config));
-                Ok(Stream::new(https.call(to).await?))
+                Ok(Stream::new(handshake(config, &to, tunnel).await?))
             }
-            (Some(proxy), false) => Ok(Stream::new(Box::pin(self.open_to_proxy(&proxy)).await?).forwarded()),
+            (Some(proxy), false) => Ok(Box::pin(self.open_to_proxy(&proxy)).await?.forwarded()),
         }
     }
 
-    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<MaybeHttpsStream<TcpStream>, BoxError> {
-        let to = proxy.uri().clone();
-        if to.scheme() == Some(&Scheme::HTTPS) {
-            HttpsConnector::from((self.tcp.clone(), self.tls.config()?)).call(to).await
-        } else {
-            Ok(MaybeHttpsStream::Http(self.tcp.call(to).await?))
-        }
+    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<Stream, BoxError> {
+        let stream = self.tcp.call(proxy.uri().clone()).await?;
+        Ok(match proxy.uri().scheme() == Some(&Scheme::HTTPS) {
+            true => Stream::new(handshake(self.tls.config()?, proxy.uri(), stream).await?),
+            false => Stream::new(stream),
+        })
     }
 }
 
-/// A connector that returns an open stream, once: hyper-rustls takes a connector and not a stream.
-struct Preconnected<S>(Option<S>);
-
-impl<S> Service<Uri> for Preconnected<S> {
-    type Response = S;
-    type Error = io::Error;
-    type Future = std::future::Ready<io::Result<S>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        std::future::ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
-    }
+/// Begins TLS on an open stream.
+async fn handshake<S: Read + Write + Unpin>(config: Arc<ClientConfig>, to: &Uri, stream: S) -> io::Result<TlsIo<S>> {
+    let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host).map_err(io::Error::other)?;
+    Ok(TokioIo::new(TlsConnector::from(config).connect(name, TokioIo::new(stream)).await?))
 }
 
 impl Service<Uri> for Connector {
@@ -168,16 +158,13 @@ impl Service<Uri> for Connector {
         let preconnected = self.preconnected().get_mut(&host_key(&to)).and_then(VecDeque::pop_front);
         let connector = self.clone();
         Box::pin(async move {
-            let connected = match preconnected {
-                Some(connecting) => connecting.await.ok().and_then(Result::ok),
-                None => None,
-            };
-            let fresh = connected.filter(|stream| stream.age() < MAX_PRECONNECTED_AGE);
-            match fresh {
-                Some(stream) => Ok(stream),
-                // Also after a preconnection that failed: the host may be reachable by now.
-                None => connector.connect(to).await,
+            // After a preconnection that failed, the host may be reachable by now.
+            if let Some(connecting) = preconnected
+                && let Ok(Ok(stream)) = connecting.await
+            {
+                return Ok(stream);
             }
+            connector.connect(to).await
         })
     }
 }

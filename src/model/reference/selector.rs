@@ -5,8 +5,6 @@ use std::fmt;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use crate::model::library_text::json_path_column;
-
 /// The part of a secret that becomes the value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
@@ -46,6 +44,13 @@ impl JsonPath {
     }
 }
 
+/// Returns the column (from 1) of a syntax error of jsonpath-rust. Its message begins with the position, ` --> 1:5`.
+fn json_path_column(message: &str) -> Option<usize> {
+    let (_, after) = message.split_once("--> ")?;
+    let (_, column) = after.lines().next()?.split_once(':')?;
+    column.trim().parse().ok()
+}
+
 /// Returns the characters of a path outside brackets, with their offsets. A quoted `]` closes no bracket.
 pub fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
     let mut depth = 0_usize;
@@ -64,4 +69,14 @@ pub fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
         }
         false
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_jsonpath_rust_has_its_column() {
+        assert_eq!(JsonPath::parse("$.a[").unwrap_err(), Some(5));
+    }
 }

@@ -137,7 +137,7 @@ impl Gate {
             return false;
         }
         // SAFETY: the call accesses no memory. nix knows no real-time signals.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, death_signal.0) };
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(death_signal.0.cast_unsigned())) };
         // The parent may have ended before prctl.
         getppid() == self.parent
     }

@@ -58,7 +58,9 @@ impl Writer {
             Ok(ForkResult::Child) => {
                 close_other_descriptors();
                 // SAFETY: the call accesses no memory.
-                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, SignalNumber::KILL.0) };
+                unsafe {
+                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(SignalNumber::KILL.0.cast_unsigned()))
+                };
                 (self.write_all)(self.waiting.as_bytes());
                 ending::exit(0)
             }

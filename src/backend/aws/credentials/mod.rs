@@ -14,3 +14,4 @@ pub use chain::find_credentials;
 pub use imds::instance_region;
 pub use mfa::MfaCodes;
 pub use provider::SearchContext;
+pub use sources::remove_empty_variables;

@@ -88,7 +88,7 @@ fn metadata_that_swallows_everything_leaves_neither_region_nor_credentials_and_c
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
         let aws = served();
         let sandbox = || keyless(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
-        ends_within(TIMEOUT, sandbox().env_remove("AWS_REGION")).refused(75).says(["A (", "region", "metadata"]);
+        ends_within(TIMEOUT, sandbox().env_remove("AWS_REGION")).refused(78).says(["A (", "no AWS region", "--region"]);
         ends_within(TIMEOUT, sandbox()).refused(75).says(["A (", "credentials", "metadata"]);
     });
 }
