@@ -11,10 +11,11 @@
 #![allow(unsafe_code, reason = "_exit")]
 
 use std::fs::{self, File};
-use std::iter;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+use std::{io, iter, thread};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -27,9 +28,16 @@ use super::connection::CredentialConnection;
 use super::signals::{self, InheritedSignals};
 use super::terminal;
 
-/// The process id of the program that is asked for credentials; 0 if none runs, or another thread ends it. Whoever takes the id out
-/// may signal or reap the program: the kernel cannot give the id to another process meanwhile.
+/// The process id of the program that is asked for credentials; 0 if none runs, or another thread ends it; [`STARTING`]. Whoever takes the
+/// id out may signal or reap the program: the kernel cannot give the id to another process meanwhile.
 static PROGRAM: AtomicI32 = AtomicI32::new(0);
+
+/// In place of the process id until the child has called execve(2).
+const STARTING: i32 = -1;
+
+/// The time for a child to call execve(2), which a file system may hold up: until then it has started nothing, and the kernel kills it with
+/// this process (PR_SET_PDEATHSIG).
+const TIME_TO_START: Duration = Duration::from_secs(1);
 
 /// The terminal on which programs may ask, with the modes from before the first of them.
 static TERMINAL: OnceLock<(File, libc::termios)> = OnceLock::new();
@@ -137,9 +145,15 @@ pub fn await_writable(descriptor: BorrowedFd<'_>) {
     }
 }
 
-/// Notes the program that is asked for credentials. Only one runs at a time.
-pub fn note_program(program: Pid) {
-    PROGRAM.store(program.as_raw(), Ordering::SeqCst);
+/// Starts the program that is asked for credentials, by `spawn`, with the process id that `id` returns. Only one runs at a time.
+///
+/// # Errors
+/// Those of `spawn`.
+pub fn start_program<T>(spawn: impl FnOnce() -> io::Result<T>, id: fn(&T) -> Pid) -> io::Result<T> {
+    PROGRAM.store(STARTING, Ordering::SeqCst);
+    let child = spawn();
+    PROGRAM.store(child.as_ref().map_or(0, |child| id(child).as_raw()), Ordering::SeqCst);
+    child
 }
 
 /// Notes the terminal on which a program may ask, and its modes.
@@ -158,21 +172,25 @@ pub fn asks_on_terminal() -> bool {
     PROGRAM.load(Ordering::SeqCst) != 0 && TERMINAL.get().is_some()
 }
 
-/// Kills the program that is asked for credentials, if one runs, and what it started. The terminal gets back the modes that the program
-/// may have changed (a password is not echoed).
-///
-/// A program that is just being started is not noted yet; the kernel kills it at the end of the thread that starts it (PR_SET_PDEATHSIG).
+/// Kills the program that is asked for credentials, if one runs, and what it started. The terminal gets back the modes that a program may
+/// have changed (a password is not echoed), also if it has ended by the signal that ends this process.
 pub fn kill_program() {
+    let end = Instant::now() + TIME_TO_START;
+    while PROGRAM.load(Ordering::SeqCst) == STARTING {
+        if end <= Instant::now() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
     let program = PROGRAM.swap(0, Ordering::SeqCst);
-    if program == 0 {
-        return;
+    if program != 0 {
+        let program = Pid::from_raw(program);
+        // At a terminal the program is in this process's group; else it leads a session.
+        for process in descendants(program) {
+            let _ = kill(process, Signal::SIGKILL);
+        }
+        let _ = killpg(program, Signal::SIGKILL);
     }
-    let program = Pid::from_raw(program);
-    // At a terminal the program is in this process's group; else it leads a session.
-    for process in descendants(program) {
-        let _ = kill(process, Signal::SIGKILL);
-    }
-    let _ = killpg(program, Signal::SIGKILL);
     if let Some((terminal, modes)) = TERMINAL.get()
         && terminal::is_foreground(terminal)
     {

@@ -49,10 +49,7 @@ impl CredentialProcess {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: `prepare` makes system calls alone, and these are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
-        // Returns when the child has called execve, which a file system that hangs delays.
-        let child = command.spawn()?;
-        ending::note_program(process_id(&child));
-        Ok(Self(child))
+        ending::start_program(|| command.spawn(), process_id).map(Self)
     }
 
     /// Returns the program's standard output.
