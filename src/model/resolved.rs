@@ -46,13 +46,6 @@ pub struct ResolvedEntry {
     pub is_default: bool,
 }
 
-/// An optional entry that is absent.
-#[derive(Debug)]
-pub struct UnusedEntry {
-    pub entry: EntryId,
-    pub subject: Subject,
-}
-
 /// The values of a plan, each variable, each path and each credential once.
 #[derive(Debug, Default)]
 pub struct Resolved {
@@ -62,7 +55,7 @@ pub struct Resolved {
     /// The entry of each value.
     pub entries: Vec<ResolvedEntry>,
     /// The optional entries that are absent.
-    pub omitted: Vec<UnusedEntry>,
+    pub omitted: Vec<(EntryId, Subject)>,
     /// The entries, and the keys of objects, whose variable or path another entry sets.
     pub overridden: Vec<Override>,
 }

@@ -7,8 +7,7 @@ use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
     let mut records: Vec<Record> = resolved.entries.iter().map(|entry| value_note(entry, fetched)).collect();
-    for unused in &resolved.omitted {
-        let subject = &unused.subject;
+    for (_, subject) in &resolved.omitted {
         if !resolved.has(&subject.label) {
             let text = format!("{subject}: not set, since it is optional and absent");
             records.push(Record::note(text).event("omitted").with("variables", vec![subject.label.as_str()]));

@@ -12,9 +12,7 @@ use crate::model::plan::{Binding, EnvFrom, OverriddenBy, Override, Plan, Planned
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::resolved::{
-    CredentialValue, FileValue, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable, UnusedEntry,
-};
+use crate::model::resolved::{CredentialValue, FileValue, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable};
 use crate::model::secret_value::SecretValue;
 
 /// The result of a resolution.
@@ -69,8 +67,7 @@ impl<'a> LayerWalk<'a> {
                 let is_absent = !errors.is_empty() && errors.iter().all(|error| error.is_absent);
                 match &binding.on_missing {
                     OnMissing::Omit if is_absent => {
-                        let unused = UnusedEntry { entry: binding.id, subject: binding.subject.clone() };
-                        self.outcome.resolved.omitted.push(unused);
+                        self.outcome.resolved.omitted.push((binding.id, binding.subject.clone()));
                         return;
                     }
                     OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), true),

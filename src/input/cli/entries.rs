@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use clap::ArgMatches;
 
-use crate::model::entry::{Entry, EntrySource, EnvFromEntry, FileTarget, Naming, OnMissing, Origin, Target, Transform};
+use crate::model::entry::{
+    Entry, EntrySource, EnvFromEntry, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Target, Transform,
+};
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -54,7 +56,7 @@ fn entry(option: &'static str, number: usize, text: &str) -> Result<Entry, Probl
     let reference = parse_reference(format!("{option} {name}=…"), reference)?;
     let target = match option {
         "--env" => Target::Env(parsed),
-        _ => Target::File(FileTarget::in_memory(parsed)),
+        _ => Target::File(FileTarget { place: FilePlace::Memory, env: Some(parsed), mode: Mode::PRIVATE, owner: None }),
     };
     Ok(Entry {
         target,

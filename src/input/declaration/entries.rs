@@ -164,7 +164,7 @@ fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>,
 
 /// Reads an entry from the keys that are left.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
-    let takes_value = fields.knows("value");
+    let takes_value = fields.known.contains(&"value");
     let source = match (fields.take("from"), fields.take("value"), fields.take("template")) {
         (Some(from), None, None) => reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference),
         (None, Some(value), None) => value.text("text").map(|text| EntrySource::Literal(text.to_owned())),
@@ -178,7 +178,8 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     };
     let mut is_base64 = |name| fields.parsed(name, "base64", |text| (text == "base64").then_some(())).is_some();
     let transform = Transform { decode: is_base64("decode"), encode: is_base64("encode") };
-    let on_missing = match (fields.text("default"), fields.take("optional")) {
+    let default = fields.take("default").and_then(|default| default.text("text").map(str::to_owned));
+    let on_missing = match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
             optional.refuse("`default` and `optional` exclude each other");
             None

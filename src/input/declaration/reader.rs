@@ -50,7 +50,8 @@ pub struct MappingEntry<'a> {
 pub struct Fields<'a> {
     pub item: Item<'a>,
     members: Vec<MappingEntry<'a>>,
-    known: &'static [&'static str],
+    /// The keys that it may have.
+    pub known: &'static [&'static str],
     /// True if the mapping has other keys, which were reported.
     pub has_unknown: bool,
 }
@@ -183,18 +184,8 @@ impl<'a> Fields<'a> {
         self.take(name).ok_or_else(|| self.item.refuse(format!("expected `{name}` with {expected}"))).ok()
     }
 
-    /// Takes a text.
-    pub fn text(&mut self, name: &str) -> Option<String> {
-        self.take(name)?.text("text").map(str::to_owned)
-    }
-
     /// Takes the value that a text stands for.
     pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
         self.take(name)?.parsed(expected, parse)
-    }
-
-    /// True if the mapping may have this key.
-    pub fn knows(&self, name: &str) -> bool {
-        self.known.contains(&name)
     }
 }

@@ -69,7 +69,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in item.members() {
         match find_option(name) {
-            Some(spec) if spec.in_declaration() => drop(set(&mut options, spec, &value)),
+            Some(spec) if spec.in_declaration() => set(&mut options, spec, &value),
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),
             None => {
                 let legal = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
@@ -81,20 +81,27 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
 }
 
 /// Sets an option, unless it does not take the value.
-fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) -> Option<()> {
-    let digit = |on| if on { "1" } else { "0" }.to_owned();
-    let texts = match (spec.takes, value.node.boolean()) {
-        (Takes::Level | Takes::Optional(_), Some(on)) => vec![digit(on)],
-        (Takes::Nothing, _) => vec![digit(value.boolean()?)],
-        (Takes::Texts(_), _) if value.node.text().is_none() => value.texts()?,
-        (Takes::Text(_) | Takes::Texts(_), _) => vec![value.text("text")?.to_owned()],
-        (Takes::Level | Takes::Optional(_), None) => vec![value.text("true, false or text")?.to_owned()],
-    };
-    for text in texts {
+fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
+    for text in texts(spec.takes, value).unwrap_or_default() {
         if let Err(expected) = (spec.set)(options, text.as_ref()) {
-            value.refuse_value(&text, expected);
-            return None;
+            return value.refuse_value(&text, expected);
         }
     }
-    Some(())
+}
+
+/// Returns the texts that a command line would have for the value.
+fn texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
+    let text = match (takes, value.node.boolean()) {
+        (Takes::Texts(_), _) if value.node.text().is_none() => return value.texts(),
+        (Takes::Text(_) | Takes::Texts(_), _) => value.text("text")?,
+        (Takes::Level | Takes::Optional(_), None) => value.text("true, false or text")?,
+        (Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
+            if value.boolean()? {
+                "1"
+            } else {
+                "0"
+            }
+        }
+    };
+    Some(vec![text.to_owned()])
 }

@@ -62,15 +62,6 @@ pub enum Part {
     Reference(SecretRef),
 }
 
-impl Part {
-    pub fn reference(&self) -> Option<&SecretRef> {
-        match self {
-            Self::Text(_) => None,
-            Self::Reference(reference) => Some(reference),
-        }
-    }
-}
-
 /// The codings that are applied to a value: it is decoded first, then encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {

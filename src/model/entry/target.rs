@@ -86,13 +86,6 @@ impl fmt::Display for Target {
     }
 }
 
-impl FileTarget {
-    /// Returns a file in memory with mode 0400, and its path in a variable.
-    pub fn in_memory(env: EnvName) -> Self {
-        Self { place: FilePlace::Memory, env: Some(env), mode: Mode::PRIVATE, owner: None }
-    }
-}
-
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -50,7 +50,12 @@ impl ValueSource {
         match self {
             Self::Secret(reference) => vec![reference],
             Self::Literal(_) => Vec::new(),
-            Self::Composed(parts) => parts.iter().filter_map(Part::reference).collect(),
+            Self::Composed(parts) => {
+                let references = parts
+                    .iter()
+                    .filter_map(|part| if let Part::Reference(reference) = part { Some(reference) } else { None });
+                references.collect()
+            }
             Self::Template { inputs, .. } => inputs.values().collect(),
         }
     }

@@ -62,14 +62,12 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// True for a reference like `aws-sm://prod/db`, of the secret aws-sm and the key //prod/db.
-    pub fn has_scheme(&self) -> bool {
-        self.selector.to_string().starts_with("//")
-    }
-
-    /// The remedy for a reference with a scheme.
+    /// The remedy for a reference with a scheme, like `aws-sm://prod/db`: the secret aws-sm with the key //prod/db.
     pub fn scheme_hint(&self) -> Option<&'static str> {
-        self.has_scheme().then_some("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]")
+        self.selector
+            .to_string()
+            .starts_with("//")
+            .then_some("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]")
     }
 
     /// Checks that a path is absolute and has no KEY, LABEL or VERSION.

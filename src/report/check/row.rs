@@ -84,9 +84,9 @@ impl CheckedValues<'_> {
 
     /// Returns `None` for an entry that another one overrides, and for an optional one whose variable a later layer leaves unset, too.
     fn binding(&self, Binding { id, subject, target, value_source, .. }: &Binding) -> Option<Row> {
-        let is_omitted = self.resolved.omitted.iter().any(|unused| unused.entry == *id);
-        let latest = self.resolved.omitted.iter().find(|unused| unused.subject.label == subject.label);
-        let is_repeated = latest.is_some_and(|latest| latest.entry != *id);
+        let is_omitted = self.resolved.omitted.iter().any(|(entry, _)| entry == id);
+        let latest = self.resolved.omitted.iter().find(|(_, omitted)| omitted.label == subject.label);
+        let is_repeated = latest.is_some_and(|(entry, _)| entry != id);
         if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.has(&subject.label)) {
             return None;
         }
