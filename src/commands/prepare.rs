@@ -127,7 +127,7 @@ impl BackendConfig {
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors
-    /// One for each variable with an invalid value.
+    /// An error for each variable with an invalid value.
     fn new(
         aws: &AwsOptions,
         source: &SourceOption,

@@ -23,7 +23,7 @@ const CLOSE: &str = "}}";
 /// Returns an entry for each variable whose name matches and whose value contains references.
 ///
 /// # Errors
-/// One for each variable with a malformed reference.
+/// An error for each variable with a malformed reference.
 pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut entries = Vec::new();
     let mut errors = Vec::new();

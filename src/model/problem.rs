@@ -103,7 +103,7 @@ impl Problem {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
 
-    /// Gives it the word of `check`'s table.
+    /// Sets the word for the table of `check`.
     #[must_use]
     pub fn code(self, code: &'static str) -> Self {
         Self { code, ..self }

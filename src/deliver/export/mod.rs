@@ -45,7 +45,7 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec
 /// Writes variables in a format.
 ///
 /// # Errors
-/// One for each variable whose value the format cannot hold.
+/// An error for each variable whose value the format cannot hold.
 pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<SecretValue, Vec<Problem>> {
     let mut text = Vec::with_capacity(capacity(variables));
     let errors = match format {

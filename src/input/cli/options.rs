@@ -72,11 +72,8 @@ fn entries() -> [Arg; 4] {
 }
 
 fn argument(option: &'static OptionSpec) -> Arg {
-    let arg = Arg::new(option.name).long(option.name).help(option.help).help_heading(option.heading);
-    let arg = match option.short {
-        Some(short) => arg.short(short),
-        None => arg,
-    };
+    let arg = Arg::new(option.name).long(option.name).short(option.short);
+    let arg = arg.help(option.help).help_heading(option.heading);
     let text = |name| {
         let hint = match name {
             "FILE" => ValueHint::FilePath,

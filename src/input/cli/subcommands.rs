@@ -21,9 +21,9 @@ pub struct Subcommand {
     /// The paragraph after `about` in `--help` and the man page.
     details: &'static str,
     examples: &'static str,
-    /// Adds its arguments.
+    /// Adds the arguments to clap's command.
     arguments: fn(Command) -> Command,
-    /// Reads its arguments.
+    /// Reads the arguments that clap has matched.
     pub invocation: fn(&mut ArgMatches, &Inherited) -> Result<Invocation, clap::Error>,
 }
 

@@ -13,7 +13,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_optio
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 
-/// One declaration file.
+/// A declaration file.
 #[derive(Debug, Default)]
 pub struct Declaration {
     pub path: PathBuf,

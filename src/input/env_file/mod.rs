@@ -40,7 +40,7 @@ fn error(place: &str, what: impl Display) -> Problem {
 /// Reads the variables with names that match `only`; all if it is empty.
 ///
 /// # Errors
-/// One for the file, or for each line that cannot be read.
+/// An error for the file, or for each line that cannot be read.
 pub fn read(path: &Path, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));

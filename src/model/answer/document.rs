@@ -7,7 +7,7 @@ use super::outage::Outage;
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 
-/// One version of a secret or parameter.
+/// A version of a secret or parameter.
 #[derive(Debug, Default)]
 pub struct Document {
     pub body: SecretValue,

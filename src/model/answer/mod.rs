@@ -19,7 +19,7 @@ use crate::model::reference::Locator;
 
 pub type Answer = Result<Document, FetchFailure>;
 
-/// One answer for each requested locator.
+/// The answers, one for each requested locator.
 pub type Answers = Vec<(Locator, Answer)>;
 
 /// The answers by locator; a locator that was not requested has none.

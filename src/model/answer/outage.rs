@@ -20,7 +20,7 @@ pub enum OutageKind {
     Timeout,
     /// No connection, or a broken one.
     Connection,
-    /// The same, to the Secrets Manager Agent.
+    /// No connection to the Secrets Manager Agent, or a broken one.
     AgentConnection,
     /// An answer that is not from AWS, or is damaged.
     MalformedResponse,

@@ -12,7 +12,7 @@ pub enum Forwarding {
     Always,
     /// If a process sent it (`si_code` of 0 or less): the kernel raises it for a fault of this process (sigaction(2)).
     IfSent,
-    /// It concerns this process alone, or has no handler (SIGKILL, SIGSTOP).
+    /// The signal concerns this process alone, or has no handler (SIGKILL, SIGSTOP).
     Never,
 }
 

@@ -52,7 +52,7 @@ impl Reference {
     /// Looks SECRET up: as an alias, else as an id in which `${NAME}` is expanded.
     ///
     /// # Errors
-    /// Those of [`expand`] and [`SecretId::parse`], and a parameter with both a label and a version.
+    /// The errors of [`expand`] and [`SecretId::parse`], and a parameter with both a label and a version.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, ReferenceError> {
         let selector = self.selector.clone();
         if let Some(alias) = aliases.get(&self.secret) {

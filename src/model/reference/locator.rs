@@ -7,7 +7,7 @@ use super::secret_id::SecretId;
 use super::selector::Selector;
 use super::version::Version;
 
-/// One version of one secret or parameter. Equal locators are one request.
+/// A version of a secret or parameter. Equal locators are one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator {
     pub store: Store,

@@ -4,7 +4,7 @@ use super::secret_id::ReferenceError;
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
-/// One `${NAME}` or `${NAME:-default}`.
+/// A `${NAME}` or `${NAME:-default}`.
 pub struct Placeholder<'a> {
     /// The position in the text, in bytes.
     pub span: std::ops::Range<usize>,

@@ -8,7 +8,7 @@ use super::arn::{Arn, Region, Store};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(String),
-    /// Possibly without the six random characters at the end of a secret's ARN.
+    /// A secret's ARN may lack the six random characters at its end.
     Arn(Arn),
 }
 

@@ -10,9 +10,9 @@ use jsonpath_rust::parser::parse_json_path;
 pub enum Selector {
     /// The whole secret, byte for byte.
     Whole,
-    /// One top-level key of a JSON object, taken literally.
+    /// A top-level key of a JSON object, taken literally.
     Key(String),
-    /// The one node that an RFC 9535 path matches.
+    /// The only node that an RFC 9535 path matches.
     Path(JsonPath),
 }
 

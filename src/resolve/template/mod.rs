@@ -99,7 +99,7 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
 
 /// Translates MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
 ///
-/// It is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
+/// The error is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
 fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, Input>, misses: &Misses) -> RenderError {
     if is_undefined_error(error) {
         if let Some((alias, why)) = lookups_in_no_object(template, inputs).next() {
