@@ -69,21 +69,17 @@ pub fn path(value: &OsStr) -> Result<PathBuf, Expected> {
     Ok(value.into())
 }
 
+fn choice<T: Copy>(value: &OsStr, choices: &[(&str, T)], expected: Expected) -> Result<T, Expected> {
+    let chosen = choices.iter().find(|(text, _)| value == *text);
+    chosen.map(|(_, choice)| *choice).ok_or(expected)
+}
+
 pub fn flag(value: &OsStr) -> Result<bool, Expected> {
-    match value.to_str() {
-        Some("1") => Ok(true),
-        Some("0") => Ok(false),
-        Some(_) | None => Err("1 or 0"),
-    }
+    choice(value, &[("1", true), ("0", false)], "1 or 0")
 }
 
 pub fn level(value: &OsStr) -> Result<u8, Expected> {
-    match value.to_str() {
-        Some("0") => Ok(0),
-        Some("1") => Ok(1),
-        Some("2") => Ok(2),
-        Some(_) | None => Err("0, 1 or 2"),
-    }
+    choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
 }
 
 pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
@@ -153,9 +149,5 @@ pub fn poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
 }
 
 pub fn log_format(value: &OsStr) -> Result<LogFormat, Expected> {
-    match value.to_str() {
-        Some("text") => Ok(LogFormat::Text),
-        Some("json") => Ok(LogFormat::Json),
-        Some(_) | None => Err("text or json"),
-    }
+    choice(value, &[("text", LogFormat::Text), ("json", LogFormat::Json)], "text or json")
 }
