@@ -66,10 +66,9 @@ fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
 
 /// Returns the key and value of a table with one entry.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
-    match &node.kind {
-        Kind::Table(entries) if entries.len() == 1 => entries.first().map(|(key, value)| (key.text.as_str(), value)),
-        Kind::Table(_) | Kind::Text(_) | Kind::Plain(_) | Kind::List(_) => None,
-    }
+    let Kind::Table(entries) = &node.kind else { return None };
+    let [(key, value)] = entries.as_slice() else { return None };
+    Some((&key.text, value))
 }
 
 /// Returns text, the bytes under `$binary`, or a table as a JSON object.

@@ -45,10 +45,8 @@ impl Subject {
 
     /// The reference as written; `None` for an entry without one.
     pub fn reference(&self) -> Option<&str> {
-        match &self.written {
-            Some(Written::Reference(reference)) => Some(reference),
-            Some(Written::Template) | None => None,
-        }
+        let Some(Written::Reference(reference)) = &self.written else { return None };
+        Some(reference)
     }
 
     /// The advice for a value that need not exist; `None` for an `env-from` entry, which cannot have a default.

@@ -166,11 +166,9 @@ impl TypedOptions {
         let has_agent = matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_)));
         let (has_cache, has_local, rotates) = (self.cache.is_some(), self.local.is_some(), self.on_rotation.is_some());
         let has_region_and_endpoint = self.endpoint_url.is_some() && self.fallback_regions.is_some();
-        let polls_by = |signal: Option<SignalNumber>| signal.is_some() && signal == self.poll_signal;
-        let rotation_signal = match self.on_rotation {
-            Some(OnRotation::Signal(signal)) => Some(signal),
-            Some(OnRotation::Restart | OnRotation::Exit) | None => None,
-        };
+        let polls_by_stop_signal = self.poll_signal.is_some() && self.poll_signal == self.stop_signal;
+        let polls_by_rotation_signal =
+            self.poll_signal.is_some_and(|signal| self.on_rotation == Some(OnRotation::Signal(signal)));
         let mut conflicts = Vec::new();
         for (option, is_given, needed, has_needed) in [
             ("--external-id", self.external_id.is_some(), "--role-arn", self.role_arn.is_some()),
@@ -193,8 +191,8 @@ impl TypedOptions {
             ("--local", "--agent", has_local && has_agent, "each is the only source of values"),
             ("--cache", "--local", has_cache && has_local, cached),
             ("--cache", "--agent", has_cache && has_agent, cached),
-            ("--poll-signal", "--stop-signal", polls_by(self.stop_signal), same),
-            ("--poll-signal", "--on-rotation", polls_by(rotation_signal), same),
+            ("--poll-signal", "--stop-signal", polls_by_stop_signal, same),
+            ("--poll-signal", "--on-rotation", polls_by_rotation_signal, same),
         ] {
             if are_given {
                 conflicts.push(format!("{option} and {other} exclude each other: {why}"));

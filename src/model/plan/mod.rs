@@ -95,9 +95,7 @@ impl Plan {
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         let binding = bindings.find(|binding| binding.target.variable().is_some_and(|other| other.as_str() == name))?;
-        match &binding.value_source {
-            ValueSource::Literal(text) => Some(text),
-            ValueSource::Secret(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
-        }
+        let ValueSource::Literal(text) = &binding.value_source else { return None };
+        Some(text)
     }
 }

@@ -100,10 +100,8 @@ impl SecretId {
     }
 
     pub fn arn(&self) -> Option<&Arn> {
-        match self {
-            Self::Name(_) => None,
-            Self::Arn(arn) => Some(arn),
-        }
+        let Self::Arn(arn) = self else { return None };
+        Some(arn)
     }
 
     /// The region that an ARN names.

@@ -76,10 +76,8 @@ impl Version {
 
     /// The label of a parameter to request; a request with neither label nor version returns the newest version.
     pub fn label(&self) -> Option<&str> {
-        match self {
-            Self::Stage(label) => Some(label),
-            Self::Current | Self::Id(_) | Self::Both { .. } => None,
-        }
+        let Self::Stage(label) = self else { return None };
+        Some(label)
     }
 
     /// True if an answer with this version id and these staging labels matches. A field that the answer omits matches.
@@ -92,10 +90,8 @@ impl Version {
 
     /// The version id to request.
     pub fn id(&self) -> Option<&str> {
-        match self {
-            Self::Current | Self::Stage(_) => None,
-            Self::Id(id) | Self::Both { id, .. } => Some(id),
-        }
+        let (Self::Id(id) | Self::Both { id, .. }) = self else { return None };
+        Some(id)
     }
 }
 

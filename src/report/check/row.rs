@@ -55,10 +55,7 @@ fn kind(subject: &Subject) -> RowKind {
 impl Row {
     /// Returns the row of a variable that has its value.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
-        let line = match subject.origin {
-            Origin::File { line, .. } => line,
-            Origin::Argument(_) | Origin::Inherited => 0,
-        };
+        let line = if let Origin::File { line, .. } = subject.origin { line } else { 0 };
         Self {
             variable: is_name(&label).then(|| label.clone()),
             label,
