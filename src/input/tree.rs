@@ -38,10 +38,8 @@ pub struct Key {
 impl Node {
     /// Returns the characters of a scalar; `None` for null, a list and a table.
     pub fn text(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Text(text) | Kind::Plain(text) if !self.is_null() => Some(text),
-            Kind::Text(_) | Kind::Plain(_) | Kind::List(_) | Kind::Table(_) => None,
-        }
+        let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else { return None };
+        (!self.is_null()).then_some(text)
     }
 
     /// Returns the boolean that a plain scalar is in the core schema (YAML 1.2.2, 10.3.2).

@@ -31,15 +31,11 @@ fn value_note(ResolvedEntry { subject, read_from, is_default, .. }: &ResolvedEnt
     };
     let record = Record::note(format!("{subject}: {text}")).event("resolved");
     let record = record.with("variables", vec![subject.label.as_str()]);
-    match read_from.as_slice() {
-        [only] => {
-            let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
-            let answer = fetched.get(&only.locator).and_then(|answer| answer.as_ref().ok());
-            let version = answer.and_then(|answer| version_of(only, answer).version_id.clone());
-            record.with("secret", secret).with_some("version", version)
-        }
-        [] | [_, _, ..] => record,
-    }
+    let [only] = read_from.as_slice() else { return record };
+    let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
+    let answer = fetched.get(&only.locator).and_then(|answer| answer.as_ref().ok());
+    let version = answer.and_then(|answer| version_of(only, answer).version_id.clone());
+    record.with("secret", secret).with_some("version", version)
 }
 
 /// Returns the document that has the version: that of the parameter, if the answer is that of a path.

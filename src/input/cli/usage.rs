@@ -67,10 +67,8 @@ fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
 }
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
-    match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        _ => None,
-    }
+    let Some(ContextValue::String(text)) = error.get(kind) else { return None };
+    Some(text.clone())
 }
 
 /// Returns what to write in place of a word that clap does not know, which may be a command or an option of another tool.

@@ -69,6 +69,7 @@ pub fn path(value: &OsStr) -> Result<PathBuf, Expected> {
     Ok(value.into())
 }
 
+/// Returns the choice whose word is the value.
 fn choice<T: Copy>(value: &OsStr, choices: &[(&str, T)], expected: Expected) -> Result<T, Expected> {
     let chosen = choices.iter().find(|(text, _)| value == *text);
     chosen.map(|(_, choice)| *choice).ok_or(expected)
