@@ -40,12 +40,12 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use commands::check::check;
-use commands::credential::{credential, refuse_unless_answered, take_connection};
+use commands::credential::{credential, refuse_others, take_connection};
 use commands::export::export;
 use commands::launch::launch;
 use commands::migrate::migrate;
 use commands::policy::policy;
-use commands::{end_by_panics, install};
+use commands::{end_by_panics, install, settle};
 use input::cli::{self, Invocation, completion_script, man_page};
 use model::inherited::Inherited;
 use model::options::LogFormat;
@@ -62,7 +62,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
         return ExitCode::from(status);
     }
     let exit_code = start(arguments, environment);
-    refuse_unless_answered();
+    settle();
     exit_code
 }
 
@@ -78,15 +78,18 @@ fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, 
 }
 
 fn print(report: Report) -> ExitCode {
+    settle();
     ExitCode::from(terminal::print_rendered(report.render()))
 }
 
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode, Report> {
     let invocation = cli::parse(arguments, inherited);
-    let done = match invocation.map_err(|errors| errors.into_iter().collect::<Report>())? {
+    let invocation = invocation.map_err(|errors| errors.into_iter().collect::<Report>())?;
+    refuse_others(&invocation)?;
+    let done = match invocation {
         Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
         Invocation::Usage(text) => {
-            terminal::write_all(text.as_bytes());
+            terminal::print_text(text.as_bytes());
             return Ok(ExitCode::from(Status::Usage as u8));
         }
         Invocation::Print(text) => terminal::print(text).map_err(Into::into),

@@ -22,24 +22,24 @@ impl LocalFile {
     }
 
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
-        let failure = |missing, nearest| FetchFailure {
-            is_local: true,
-            ..FetchFailure::new(None, FetchError::NotFound { missing, nearest })
-        };
         if locator.is_path() {
-            return self.below(locator).ok_or_else(|| failure(Missing::Secret, None));
+            return self.below(locator).ok_or_else(|| not_found(Missing::Secret, None));
         }
         let names = names(locator);
         let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
-            let known = || self.0.keys().map(String::as_str).filter(|id| SecretId::parse(id).is_ok());
-            let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, known())).map(str::to_owned);
-            return Err(failure(Missing::Secret, nearest));
+            return Err(not_found(Missing::Secret, self.nearest_id(&names)));
         };
         // Local versions have no ids, so a version id is never found.
         let version = &locator.version;
         let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
-        let Some((stage, body)) = body else { return Err(failure(Missing::Version, None)) };
+        let Some((stage, body)) = body else { return Err(not_found(Missing::Version, None)) };
         Ok(Document { stages: vec![stage.clone()], ..Document::new(SecretValue::new(body.expose())) })
+    }
+
+    fn nearest_id(&self, names: &[String]) -> Option<String> {
+        let ids: Vec<_> = self.0.keys().map(String::as_str).filter(|id| SecretId::parse(id).is_ok()).collect();
+        let nearest = names.iter().rev().find_map(|name| suggest::nearest(name, ids.iter().copied()));
+        nearest.map(str::to_owned)
     }
 
     /// The parameters whose id begins with the path, each with its current value; `None` if there are none.
@@ -53,6 +53,10 @@ impl LocalFile {
             .collect();
         (!parameters.is_empty()).then(|| Document { parameters, ..Document::new(SecretValue::new("")) })
     }
+}
+
+fn not_found(missing: Missing, nearest: Option<String>) -> FetchFailure {
+    FetchFailure { is_local: true, ..FetchFailure::new(None, FetchError::NotFound { missing, nearest }) }
 }
 
 /// Returns the keys that a locator is looked up by: its id, and for an ARN the name in it. AWS adds six random characters to a

@@ -9,28 +9,37 @@ use super::scope::EntryScope;
 use super::values::unusable;
 use super::wait::ThisProcess;
 use crate::exec;
-use crate::input::cli::{CREDENTIAL, Inputs};
+use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Lacks, Problem, Status};
 use crate::report::{self, Report, terminal};
 use crate::resolve::Resolution;
-use crate::system::connection;
+use crate::system::connection::no_connection;
+use crate::system::ending;
 
-/// Takes the connection from standard input, before anything is printed on it, if the command line begins with `credential`.
+/// Takes a connection of systemd's LoadCredential= from standard input, whatever the arguments are: a slip in them must not become the
+/// credential.
 ///
 /// # Errors
 /// When nothing may be printed; the connection is refused already.
 pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
-    match arguments.first() {
-        Some(first) if first == CREDENTIAL => connection::take().map_err(|_| Status::Temporary as u8),
-        _ => Ok(()),
-    }
+    let is_expected = arguments.first().is_some_and(|first| first == CREDENTIAL);
+    ending::take_connection(is_expected).map_err(|_| Status::Temporary as u8)
 }
 
-/// Fails the client, if there is one that has no value. To be called before the process ends.
-pub fn refuse_unless_answered() {
-    connection::refuse();
+/// Refuses any other command that was started for a connection of LoadCredential=.
+///
+/// # Errors
+/// The slip in the arguments.
+pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
+    let Some(connection) = ending::connection() else { return Ok(()) };
+    if matches!(invocation, Invocation::Credential { .. }) {
+        return Ok(());
+    }
+    let request = connection.request()?;
+    let text = format!("standard input asks for the credential {request}, which `secrets-exec credential` answers");
+    Err(Problem::usage(text).help("the service needs ExecStart=/usr/bin/secrets-exec credential -f FILE").into())
 }
 
 /// Resolves the credential that the client asks for, and sends its value.
@@ -42,8 +51,9 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f -: standard input is the connection of systemd, not a declaration";
         inputs.errors.push(Problem::usage(text));
     }
-    let request = match connection::request() {
-        Ok(request) => request,
+    let connection = ending::connection().ok_or_else(no_connection);
+    let (connection, request) = match connection.and_then(|connection| Ok((connection, connection.request()?))) {
+        Ok(answerable) => answerable,
         Err(problem) => {
             let usage = inputs.errors.into_iter();
             return Err(usage.chain([problem]).collect());
@@ -52,7 +62,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let mut fetched = Fetched::default();
     let Resolution { resolved, errors, .. } =
-        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched)?;
+        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);
     let unusable = unusable(&resolved, exec::limits());
     Report::of_values(errors, unusable, consequence).check()?;
@@ -61,6 +71,6 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     }
     // The plan has one entry, and it is resolved.
     let Some(credential) = resolved.credentials.first() else { return Err(Report::default()) };
-    let sent = connection::answer(credential.value.expose());
+    let sent = connection.answer(credential.value.expose());
     Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Lacks::Delivery))?)
 }

@@ -6,19 +6,19 @@ use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
 use super::wait::ThisProcess;
-use crate::deliver::export::{Exported, export as export_variables, variables};
+use crate::deliver::export::{export as export_variables, shell_warning, variables};
 use crate::deliver::{Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
+use crate::model::options::ExportFormat;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::Resolution;
-use crate::system::signals;
 
 /// A command that prints values does so on a terminal only with `--reveal`.
 pub const VALUES_ON_TERMINAL: &str = "standard output is a terminal, which would show the values";
@@ -35,25 +35,24 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Resolution { resolved, errors, .. } =
-        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched)?;
+        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
     let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
     let (variables, errors) = variables(&resolved, exec::limits());
     report.extend(errors);
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let Some(Exported { text, warnings }) = exported.filter(|_| report.is_empty()) else { return Err(report) };
+    let Some(text) = exported.filter(|_| report.is_empty()) else { return Err(report) };
     if options.verbose {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }
     if !options.quiet {
-        terminal::print_records(warnings.into_iter().map(Record::warning));
+        if arguments.format == ExportFormat::Shell {
+            terminal::print_records(variables.iter().copied().filter_map(shell_warning).map(Record::warning));
+        }
         terminal::print_records(resolved.files.iter().map(unwritten));
     }
     match output {
         Some(path) => write(path.clone(), text),
-        None => {
-            signals::release();
-            Ok(terminal::print_whole(text.expose())?)
-        }
+        None => Ok(terminal::print_whole(text.expose())?),
     }
 }
 

@@ -20,11 +20,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::backend::aws::kill_process;
 use crate::deliver;
 use crate::model::problem::Status;
 use crate::report::{self, Report, terminal};
-use crate::system::{connection, signals};
+use crate::system::ending;
+pub use crate::system::ending::settle;
 
 /// Runs `secrets-exec install`: copies the running program to a directory, for images that cannot be rebuilt.
 ///
@@ -43,9 +43,8 @@ pub fn end_by_panics() {
             // Another thread ends the process.
             thread::park();
         }
+        settle();
         terminal::print_records([report::bug(panic)]);
-        kill_process();
-        connection::refuse();
-        signals::exit(Status::Bug as i32)
+        ending::exit(Status::Bug as i32)
     }));
 }

@@ -1,22 +1,16 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without any request.
 
-use std::collections::BTreeSet;
-
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
 use super::wait::{ThisProcess, run};
-use crate::backend::agent::{Agent, AgentSettings};
-use crate::backend::aws::{self, PolicyOptions, Settings, apply_profile, apply_settings};
+use crate::backend::agent::Agent;
+use crate::backend::aws::{self, PolicyOptions, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
-use crate::model::options::Options;
-use crate::model::plan::Plan;
 use crate::model::problem::Problem;
-use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
 use crate::resolve::failed_references;
-use crate::system::signals;
 
 /// Prints the policy as JSON, and notices about it on standard error.
 ///
@@ -35,37 +29,18 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let PolicyArguments { account, for_role, kms_keys, describe } = arguments;
     let policy_options = PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe };
     let locators = plan.locators();
-    complete(&mut settings, agent, &plan, &locators, &options, inherited)?;
-    signals::release();
-    let (text, notices) = aws::policy(&settings, &locators, &policy_options)?;
+    // The profile's files may be on a file system that hangs.
+    let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {
+        let Some(agent) = agent else { return Ok((apply_profile(&mut settings)?, Fetched::default())) };
+        apply_settings(&mut settings)?;
+        let agent = Agent::new(agent, settings.clone(), deadline);
+        Ok((None, agent.unsupported(&locators).into_iter().collect()))
+    })?;
+    Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").check()?;
+    let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
     if !options.quiet {
-        terminal::print_records(report::scheme_warnings(&plan));
         terminal::print_records(notices.iter().map(report::policy_notice));
     }
     Ok(())
-}
-
-/// Completes `settings` with those of the profile, in files that may be on a file system that hangs.
-///
-/// # Errors
-/// When the files or the profile are invalid, or the agent can never read some of `locators`.
-fn complete(
-    settings: &mut Settings,
-    agent: Option<AgentSettings>,
-    plan: &Plan,
-    locators: &BTreeSet<&Locator>,
-    options: &Options,
-    inherited: &Inherited,
-) -> Result<(), Report> {
-    let refused: Fetched = run(options, &ThisProcess::new(inherited), async |deadline| {
-        let Some(agent) = agent else {
-            apply_profile(settings)?;
-            return Ok(Fetched::default());
-        };
-        apply_settings(settings)?;
-        let agent = Agent::new(agent, settings.clone(), deadline);
-        Ok(agent.unsupported(locators).into_iter().collect())
-    })?;
-    Report::of_values(failed_references(plan, &refused), Vec::new(), "no policy was printed").check()
 }

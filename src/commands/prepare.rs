@@ -5,16 +5,15 @@ use std::path::PathBuf;
 use super::scope::EntryScope;
 use super::wait::run_unlimited;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::Settings;
+use crate::backend::aws::{Settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{DEFAULT_NAMES, LookUp};
+use crate::input::declaration::DEFAULT_NAMES;
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
-use crate::model::entry::EntrySource;
 use crate::model::inherited::Inherited;
 use crate::model::inherited::Retained;
-use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
+use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
@@ -29,66 +28,21 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// The inputs of all places in one, before references are looked up.
-struct Merged {
-    supervises: bool,
-    options: Options,
-    /// A later one takes precedence.
-    layers: Vec<Layer>,
-    has_quiet_flag: bool,
-}
-
-/// Reads the declarations and merges all inputs.
+/// Reads the declarations, merges all inputs, and makes the plan.
 ///
 /// # Errors
 /// Every error in them.
 pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
     let mut report = Report::default();
-    let merged = merge(inputs, scope, inherited, &mut report);
-    complete(merged, inherited, report)
-}
-
-/// Does the same as [`prepare`] for [`EntryScope::Everything`], and looks up a command even if an input is wrong.
-///
-/// # Errors
-/// Every error in the inputs.
-pub fn prepare_and_find(
-    inputs: Inputs,
-    command: &CommandLine,
-    inherited: &Inherited,
-) -> (Result<Prepared, Report>, Result<Program, Problem>) {
-    let mut report = Report::default();
-    let merged = merge(inputs, EntryScope::Everything, inherited, &mut report);
-    // The PATH of the declarations, as far as these can be read.
-    let (path, retained) = (literal_path(&merged.layers), inherited.retain(&merged.options.retention));
-    let prepared = complete(merged, inherited, report);
-    let found = match &prepared {
-        Ok(prepared) => prepared.find(command),
-        Err(_) => exec::find(command.program(), path.as_deref().map(AsRef::as_ref).or_else(|| retained.get("PATH"))),
-    };
-    (prepared, found)
-}
-
-/// Returns the PATH that the latest layer sets.
-fn literal_path(layers: &[Layer]) -> Option<String> {
-    let entries = layers.iter().rev().flat_map(|layer| &layer.entries);
-    let mut set = entries.filter(|entry| entry.target.variable().is_some_and(|name| name.as_str() == "PATH"));
-    set.find_map(|entry| match &entry.source {
-        EntrySource::Literal(text) => Some(text.clone()),
-        EntrySource::Reference(_) | EntrySource::Composed(_) | EntrySource::Template(_) => None,
-    })
-}
-
-/// Reads the variables of the backend and makes the plan.
-fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result<Prepared, Report> {
-    let Merged { supervises, mut options, layers, has_quiet_flag } = merged;
+    let (supervises, has_quiet_flag) = (inputs.supervises, inputs.has_quiet_flag);
+    let (mut options, layers) = merge(inputs, scope, inherited, &mut report);
     options.rotation = options.rotation.filter(|_| supervises);
     let retained = inherited.retain(&options.retention);
     let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
-    let backend = backend.map(|backend| if options.rotation.is_some() { backend.unattended() } else { backend });
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept));
-    if signals_without_file(&options, plan.as_ref()) {
+    let signals = matches!(options.rotation, Some(RotationOptions { on_rotation: OnRotation::Signal(_), .. }));
+    if signals && plan.as_ref().is_some_and(|plan| !plan.has_path()) {
         let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
                     or of a file in memory";
         let remedy = "declare a file with `path` under `files:`, or write --on-rotation restart";
@@ -103,23 +57,11 @@ fn complete(merged: Merged, inherited: &Inherited, mut report: Report) -> Result
     }
 }
 
-/// True if a signal would be sent about a file that does not exist.
-fn signals_without_file(options: &Options, plan: Option<&Plan>) -> bool {
-    let signals = options.rotation.is_some_and(|rotation| matches!(rotation.on_rotation, OnRotation::Signal(_)));
-    signals && plan.is_some_and(|plan| !plan.has_path())
-}
-
-/// Merges the inputs, and adds the errors to `report`.
-fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> Merged {
-    let Inputs { supervises, options, has_quiet_flag, layer, files, find_file, resolve_env, errors, warnings } = inputs;
+/// Merges the inputs to the options and the layers, of which a later one takes precedence, and adds the errors to `report`.
+fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
+    let Inputs { options, layer, files, find_file, resolve_env, errors, warnings, .. } = inputs;
     report.extend(errors);
-    // Without entries elsewhere, a working directory that may not be entered is an error.
-    let look_up = match find_file {
-        true if layer.is_empty() && resolve_env.is_empty() => LookUp::Needed,
-        true => LookUp::Optional,
-        false => LookUp::Off,
-    };
-    let loaded = run_unlimited("the declarations", || declaration::load(&files, look_up));
+    let loaded = run_unlimited("the declarations", || declaration::load(&files, find_file));
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
         report.append(failed);
         Default::default()
@@ -128,7 +70,7 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     let mut defaults = TypedOptions::default();
     let (mut layers, mut read) = (Vec::new(), Vec::new());
     for declaration in declarations {
-        read.push(declaration.path);
+        read.push(file_name(&declaration.path));
         defaults = declaration.options.over(defaults);
         layers.push(declaration.layer);
     }
@@ -138,28 +80,24 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     terminal::choose_format(options.log_format);
     terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
     report.extend(conflicts);
+    let narrowed = scope.narrow(&mut layers);
     // An error before may be the reason that a credential is not declared.
-    if let Err(problem) = scope.narrow(&mut layers)
-        && report.is_empty()
-    {
-        report.extend([problem]);
+    if report.is_empty() {
+        report.extend(narrowed.err());
     }
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         report.extend([nothing_to_resolve(&read, find_file)]);
     }
-    Merged { supervises, options, layers, has_quiet_flag }
+    (options, layers)
 }
 
 /// Returns the error of inputs without any entry, in which these declarations were read.
-fn nothing_to_resolve(read: &[PathBuf], find_file: bool) -> Problem {
+fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
     let looked_at = match (read, find_file) {
         ([], false) => "no declaration was looked for (--no-file)".to_owned(),
         ([], true) => format!("the working directory has none of {} with an entry", DEFAULT_NAMES.join(", ")),
-        (files, _) => {
-            let names: Vec<_> = files.iter().map(|file| file_name(file)).collect();
-            format!("there is no entry in {}", names.join(", "))
-        }
+        (files, _) => format!("there is no entry in {}", files.join(", ")),
     };
     let text = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
     Problem::usage(text)
@@ -186,25 +124,6 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
-    /// Returns the same configuration for polls, at which nobody can be asked for a code.
-    #[must_use]
-    fn unattended(mut self) -> Self {
-        match &mut self {
-            Self::Local { .. } => {}
-            Self::Aws(settings) | Self::Agent(settings, _) => settings.is_unattended = true,
-        }
-        self
-    }
-
-    /// Makes AWS tell whom it answers.
-    #[must_use]
-    pub fn identified(mut self) -> Self {
-        if let Self::Aws(settings) = &mut self {
-            settings.asks_identity = true;
-        }
-        self
-    }
-
     /// Reads AWS's variables unless the backend is a local file, which `has_quiet_flag` keeps from being announced.
     ///
     /// # Errors
@@ -215,12 +134,13 @@ impl BackendConfig {
         has_quiet_flag: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
-        let settings = || Settings::new(aws, inherited);
+        remove_empty_variables(inherited);
         match source {
             SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),
-            SourceOption::Aws => settings().map(|settings| Self::Aws(Box::new(settings))),
+            SourceOption::Aws => Ok(Self::Aws(Box::new(Settings::new(aws, inherited)?))),
             SourceOption::Agent { url, fallback } => {
-                match (settings(), AgentSettings::new(url.as_ref(), *fallback, inherited)) {
+                let agent = AgentSettings::new(url.as_ref(), *fallback, inherited);
+                match (Settings::new(aws, inherited), agent) {
                     (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
                     (settings, agent) => Err(settings.err().into_iter().chain(agent.err()).flatten().collect()),
                 }

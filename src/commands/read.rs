@@ -8,7 +8,7 @@ use super::prepare::BackendConfig;
 use super::wait::{Surroundings, run};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::Aws;
+use crate::backend::aws::{Aws, Purpose};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::input::local_file;
@@ -25,7 +25,18 @@ use crate::time::deadline::Deadline;
 /// The longest pause between two tries of `--wait`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`.
+/// The state of secrets that `check` reports.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// True if descriptions are asked for.
+    pub describes: bool,
+    pub secrets: Vec<DescribedSecret>,
+    /// The ages of their entries in the cache.
+    pub cached: BTreeMap<Locator, Duration>,
+    pub caller: Option<Caller>,
+}
+
+/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`; for `check`, it then examines the secrets.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
@@ -35,63 +46,18 @@ pub fn read(
     plan: &Plan,
     surroundings: &impl Surroundings,
     fetched: &mut Fetched,
+    examined: Option<&mut Examined>,
 ) -> Result<Resolution, Report> {
-    let read = read_then(config, options, plan, surroundings, fetched, async |_, _, _| Ok(()));
-    read.map(|(outcome, ())| outcome)
-}
-
-/// Does the same as [`read`], and then examines the secrets.
-///
-/// # Errors
-/// When nothing can be fetched at all.
-pub fn read_and_examine(
-    config: BackendConfig,
-    options: &Options,
-    plan: &Plan,
-    surroundings: &impl Surroundings,
-    fetched: &mut Fetched,
-    describe: bool,
-) -> Result<(Resolution, Examined), Report> {
-    read_then(config.identified(), options, plan, surroundings, fetched, async |backend, fetched, deadline| {
-        let (cached, caller) = (backend.cached_ages(fetched), backend.caller());
-        if !describe {
-            return Ok(Examined { cached, caller, ..Examined::default() });
-        }
-        // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
-        deadline.restart();
-        Ok(Examined { secrets: backend.describe(fetched).await?, cached, caller })
-    })
-}
-
-/// The state of secrets that `check` reports.
-#[derive(Debug, Default)]
-pub struct Examined {
-    /// Their descriptions, if these were asked for.
-    pub secrets: Vec<DescribedSecret>,
-    /// The ages of their entries in the cache.
-    pub cached: BTreeMap<Locator, Duration>,
-    pub caller: Option<Caller>,
-}
-
-/// Resolves `plan`, and then calls `then` with all answers.
-fn read_then<T: Send>(
-    config: BackendConfig,
-    options: &Options,
-    plan: &Plan,
-    surroundings: &impl Surroundings,
-    fetched: &mut Fetched,
-    then: impl AsyncFnOnce(&mut Backend, &Fetched, &Deadline) -> Result<T, Problem> + Send,
-) -> Result<(Resolution, T), Report> {
     let begun = Instant::now();
-    let (cache_notices, outcome) = run(options, surroundings, async |deadline| {
-        // Not dropped: the end of the process or execve closes the connections.
-        let mut backend = ManuallyDrop::new(open(config, options.cache.as_ref(), deadline.clone())?);
-        let outcome = async {
-            let outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await?;
-            Ok((outcome, then(&mut backend, fetched, &deadline).await?))
-        };
-        let outcome: Result<_, Problem> = outcome.await;
-        Ok((backend.take_cache_notices(), outcome))
+    let (outcome, cache_notices) = run(options, surroundings, async |deadline| {
+        let mut backend = open(config, options, examined.is_some(), &deadline)?;
+        let mut outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
+        if let (Ok(_), Some(examined)) = (&outcome, examined)
+            && let Err(problem) = examine(&mut backend, fetched, examined, &deadline).await
+        {
+            outcome = Err(problem);
+        }
+        Ok((outcome, backend.take_cache_notices()))
     })?;
     if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
         terminal::print_interruptibly(cache_warnings(directory, &cache_notices, fetched));
@@ -100,6 +66,21 @@ fn read_then<T: Send>(
         terminal::print_interruptibly([report::resolution_time(begun.elapsed())]);
     }
     Ok(outcome?)
+}
+
+async fn examine(
+    backend: &mut Backend,
+    fetched: &Fetched,
+    examined: &mut Examined,
+    deadline: &Deadline,
+) -> Result<(), Problem> {
+    (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
+    if examined.describes {
+        // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
+        deadline.restart();
+        examined.secrets = backend.describe(fetched).await?;
+    }
+    Ok(())
 }
 
 /// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a
@@ -131,6 +112,8 @@ async fn fetch_and_resolve(
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
+        // Without an answer an entry would have neither a value nor an error, and the command would start without it.
+        assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
         let outcome = resolve(plan, fetched);
         let failures: Vec<&FetchFailure> =
             outcome.lacking.iter().filter_map(|locator| fetched.get(locator)?.as_ref().err()).collect();
@@ -156,44 +139,43 @@ async fn fetch_and_resolve(
     }
 }
 
-/// Opens the directory of `--cache`.
-///
-/// # Errors
-/// Each reason why it cannot hold values.
-fn open_cache(aws: Aws, options: &CacheOptions) -> Result<Cached, Report> {
-    let mut report = Report::default();
-    let directory = report.value_of(CacheDirectory::open(&options.directory));
-    directory.map(|directory| Cached::new(aws, directory, options)).ok_or(report)
-}
-
-/// Opens the backend.
+/// Opens the backend, which is never dropped: the end of the process or execve closes its connections.
 ///
 /// # Errors
 /// When the file of `--local` cannot be read, or the directory of `--cache` cannot hold values.
-pub fn open(config: BackendConfig, cache: Option<&CacheOptions>, deadline: Deadline) -> Result<Backend, Report> {
-    match config {
+fn open(
+    config: BackendConfig,
+    options: &Options,
+    asks_identity: bool,
+    deadline: &Deadline,
+) -> Result<ManuallyDrop<Backend>, Report> {
+    let purpose = Purpose { is_unattended: options.rotation.is_some(), asks_identity };
+    let mut report = Report::default();
+    let backend = match config {
         BackendConfig::Aws(settings) => {
-            let aws = Aws::new(*settings, deadline);
-            Ok(match cache {
-                None => Backend::Aws(Box::new(aws)),
-                Some(cache) => Backend::Cached(Box::new(open_cache(aws, cache)?)),
-            })
+            let aws = Box::new(Aws::new(*settings, purpose, deadline.clone()));
+            match &options.cache {
+                None => Some(Backend::Aws(aws)),
+                Some(cache) => {
+                    let directory = report.value_of(CacheDirectory::open(&cache.directory));
+                    directory.map(|directory| Backend::Cached(Box::new(Cached::new(*aws, directory, cache))))
+                }
+            }
         }
         BackendConfig::Agent(settings, agent_settings) => {
             let has_fallback = agent_settings.has_fallback;
             let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
-            let aws = has_fallback.then(|| Box::new(Aws::new(*settings, deadline)));
-            Ok(Backend::Agent(Box::new(agent), aws))
+            let aws = has_fallback.then(|| Box::new(Aws::new(*settings, purpose, deadline.clone())));
+            Some(Backend::Agent(Box::new(agent), aws))
         }
         BackendConfig::Local { path, is_announced } => {
             let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
-            let mut failures = Report::default();
-            let secrets = failures.value_of(local_file::read(&path));
-            failures.check()?;
-            if is_announced {
+            let secrets = report.value_of(local_file::read(&path));
+            if is_announced && secrets.is_some() {
                 terminal::print_records([report::local_notice(&path)]);
             }
-            Ok(Backend::Local(LocalFile::new(secrets.unwrap_or_default())))
+            secrets.map(|secrets| Backend::Local(LocalFile::new(secrets)))
         }
-    }
+    };
+    backend.map(ManuallyDrop::new).ok_or(report)
 }

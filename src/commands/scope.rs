@@ -6,7 +6,7 @@ use crate::model::credential::{CredentialRequest, parse_unit};
 use crate::model::entry::Target;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::suggest;
+use crate::model::suggest::{self, did_you_mean};
 
 /// The part of the declarations that a command needs.
 #[derive(Clone, Copy)]
@@ -44,7 +44,7 @@ impl EntryScope<'_> {
 /// When no declaration lists the credential, or several patterns match the unit.
 fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Problem> {
     let unit = unit_of(layers, request)?;
-    let mut known = BTreeSet::new();
+    let mut names = BTreeSet::new();
     let mut is_found = false;
     for layer in layers {
         layer.entries.clear();
@@ -52,7 +52,7 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
         let units = std::mem::take(&mut layer.credentials).into_iter().filter(|credentials| credentials.unit == unit);
         for mut entry in units.flat_map(|credentials| credentials.entries) {
             let Target::Credential(target) = &mut entry.target else { continue };
-            known.insert(target.name.clone());
+            names.insert(target.name.clone());
             if target.name == request.name {
                 // Messages name the unit that asks, not its pattern.
                 target.unit.clone_from(&request.unit);
@@ -64,10 +64,8 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
     if is_found {
         return Ok(());
     }
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let listed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let nearest = did_you_mean(&request.name, known);
-    Err(refused(request, &format!("`credentials:` lists {listed} for {unit}")).help_if(nearest))
+    let names = if names.is_empty() { "none".to_owned() } else { Vec::from_iter(names).join(", ") };
+    Err(refused(request, &format!("`credentials:` lists {names} for {unit}")))
 }
 
 /// Returns the unit of `credentials:`, a name or a pattern, that stands for the unit of `request`.
@@ -77,14 +75,14 @@ fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Prob
     if units.contains(request.unit.as_str()) {
         return Ok(request.unit.clone());
     }
-    let matches = |unit: &&str| parse_unit(unit).ok().flatten().is_some_and(|pattern| pattern.matches(&request.unit));
-    let patterns: Vec<String> = units.iter().copied().filter(matches).map(str::to_owned).collect();
+    let mut patterns: Vec<&str> = units.iter().copied().collect();
+    patterns.retain(|unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)));
     match &patterns[..] {
-        [pattern] => Ok(pattern.clone()),
+        [pattern] => Ok((*pattern).to_owned()),
         [] => {
-            let refused = refused(request, "no declaration lists the unit under `credentials:`");
-            let help = "name the declaration with -f FILE, and the unit in it";
-            Err(refused.help(help).help_if(did_you_mean(&request.unit, units)))
+            let why = "no declaration lists the unit under `credentials:`";
+            let nearest = suggest::nearest(&request.unit, units.into_iter()).map(did_you_mean);
+            Err(refused(request, why).help("name the declaration with -f FILE, and the unit in it").help_if(nearest))
         }
         patterns => {
             let why = format!("the patterns {} under `credentials:` match the unit", patterns.join(" and "));
@@ -96,8 +94,4 @@ fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Prob
 
 fn refused(CredentialRequest { unit, name }: &CredentialRequest, why: &str) -> Problem {
     Problem::configuration(format!("{unit} is refused the credential {name}: {why}"))
-}
-
-fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    Some(format!("did you mean {}?", suggest::nearest(text, known.into_iter())?))
 }

@@ -70,7 +70,7 @@ impl<'a> Launch<'a> {
     pub fn resolve(&self, surroundings: &impl Surroundings) -> Result<LaunchValues, Report> {
         let Prepared { options, backend, plan, .. } = &self.prepared;
         let mut fetched = Fetched::default();
-        let outcome = read(backend.clone(), options, plan, surroundings, &mut fetched)?;
+        let outcome = read(backend.clone(), options, plan, surroundings, &mut fetched, None)?;
         let unusable = unusable(&outcome.resolved, exec::limits());
         let consequence = format!("{} was not started", self.command.program().to_string_lossy());
         let mut report = Report::of_values(outcome.errors, unusable, consequence);

@@ -1,4 +1,5 @@
-//! The wait for a thread that works: a signal or the deadline ends it, and a long wait is told to the terminal and the service manager.
+//! The wait of the main thread for a worker. A signal, the deadline or the other end of a pipe ends it, and the process with it; during a
+//! long wait the terminal and the service manager get messages about what is awaited.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,21 +8,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backend::aws::{asks_on_terminal, kill_process};
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
 use crate::report::{self, Record, Rendered, Report, terminal};
-use crate::system::connection;
+use crate::system::ending::{self, settle};
 use crate::system::notify::Notifier;
-use crate::system::wait_for;
-use crate::system::{os_error, signals};
+use crate::system::{os_error, wait_for};
 use crate::time::deadline::Deadline;
-use crate::time::progress::Waiting;
+use crate::time::progress::Progress;
 
 /// The stack of a working thread, of which only what it uses takes memory; as much as Linux gives the main thread.
-const STACK: usize = 8 * 1024 * 1024;
+///
+/// MiniJinja recurses for each operator: a template of 16 KiB takes 6 MB, and without optimization 15 MB.
+const STACK: usize = if cfg!(debug_assertions) { 32 } else { 8 } * 1024 * 1024;
 
 /// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
 const GRACE: Duration = Duration::from_millis(500);
@@ -29,7 +30,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The time before a wait is long.
 const LONG: Duration = Duration::from_secs(2);
 
-/// The interval between two messages about a long wait.
+/// The interval of messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The receiver of reports about a resolution: the service manager and standard error of this process, or the parent of a rotation.
@@ -70,7 +71,7 @@ impl Surroundings for ThisProcess {
 
     /// The connection of a credential.
     fn other_end(&self) -> Option<BorrowedFd<'_>> {
-        connection::descriptor()
+        ending::connection().map(AsFd::as_fd)
     }
 }
 
@@ -85,126 +86,148 @@ pub fn run<T: Send>(
 ) -> Result<T, Report> {
     let trace = options.trace.then_some((|event| terminal::print_records([report::trace(event)])) as fn(&_));
     let deadline = Deadline::new(options.timeout).traced_by(trace);
-    let of_action = deadline.clone();
+    let mut watch = Watch::new(options, deadline.clone());
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Problem::nothing_resolved(&os_error::text(&error)))?;
-        let result = runtime.block_on(action(of_action));
+        let result = runtime.block_on(action(deadline));
         // Dropping the runtime would wait for its blocking threads.
         runtime.shutdown_background();
         result
     };
-    let begun = Instant::now();
-    let mut next_tick = begun + LONG;
-    let (mut is_long, mut overdue) = (false, None);
-    let pass = || {
-        let now = Instant::now();
-        let Some(end) = deadline.end() else {
-            // A question to the user, after which the wait begins.
-            next_tick = now + LONG;
-            return Some(TICK);
-        };
-        // Counted from the first look after the deadline: this process may have been stopped meanwhile.
-        overdue = overdue.filter(|_| end <= now).or((end <= now).then_some(now));
-        let end = overdue.map_or(end, |since| since + GRACE);
-        if end <= now {
-            end_overdue(surroundings, &deadline.progress().waiting());
-        }
-        if next_tick <= now {
-            // A try of `--wait` may begin until its end.
-            let wait = options.wait.and_then(|wait| wait.checked_sub(begun.elapsed()));
-            let left = wait.map_or(deadline.left(), |wait| wait.saturating_add(options.timeout));
-            tell(surroundings, &deadline.progress().waiting(), left, !options.quiet);
-            is_long = true;
-            next_tick = now + TICK;
-        }
-        Some(end.min(next_tick).saturating_duration_since(now))
-    };
-    let result = wait_for_thread(surroundings, work, pass, || deadline.progress().waiting());
-    if is_long {
+    let progress = watch.deadline.progress().clone();
+    let result = wait_for_thread(surroundings, &progress, Some(&mut watch), work);
+    if watch.is_long {
         terminal::erase_progress();
         surroundings.notify("STATUS=");
     }
     result?
 }
 
-/// Tells what a long wait awaits, for `left` at most.
-fn tell(surroundings: &impl Surroundings, status: &Waiting, left: Duration, has_progress_line: bool) {
-    if left.is_zero() {
-        return;
-    }
-    if has_progress_line && !asks_on_terminal() {
-        terminal::show_progress(&report::progress(status, left));
-    }
-    let text = escaped(&report::waiting(status, left));
-    surroundings.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={}", left.as_micros()));
-}
-
-/// Runs `work`, which may read a pipe, on a thread of its own. `awaited` names what it waits for.
+/// Runs `work`, which may read a pipe, on a thread of its own and without a deadline. `awaited` names what it waits for.
 ///
 /// # Errors
 /// When no thread can be created.
 pub fn run_unlimited<T: Send>(awaited: &str, work: impl FnOnce() -> T + Send) -> Result<T, Report> {
-    let status = || Waiting { awaited: vec![awaited.to_owned()], ..Waiting::default() };
-    wait_for_thread(&ThisProcess::default(), work, || None, status)
+    let progress = Progress::default();
+    let _awaited = progress.awaits(awaited.to_owned());
+    wait_for_thread(&ThisProcess::default(), &progress, None, work)
 }
 
-/// Waits for a thread that does `work`. Termination signals are held from here on: one that comes ends this process.
-///
-/// `pass` is called before each sleep, of which it returns the limit.
+/// The main thread's watch over the time of a resolution.
+struct Watch<'a> {
+    options: &'a Options,
+    deadline: Deadline,
+    begun: Instant,
+    /// The time of the next message about a long wait.
+    next_message: Instant,
+    is_long: bool,
+    /// The first look after the deadline, from which [`GRACE`] counts: this process may have been stopped meanwhile.
+    overdue_since: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(options: &'a Options, deadline: Deadline) -> Self {
+        let begun = Instant::now();
+        Self { options, deadline, begun, next_message: begun + LONG, is_long: false, overdue_since: None }
+    }
+
+    /// Ends this process if the worker is overdue, sends the messages about a long wait, and returns the time until the next look.
+    fn look(&mut self, surroundings: &impl Surroundings) -> Duration {
+        let now = Instant::now();
+        let Some(end) = self.deadline.end() else {
+            // A question to the user, after which the wait begins.
+            self.next_message = now + LONG;
+            return TICK;
+        };
+        self.overdue_since = if now < end { None } else { self.overdue_since.or(Some(now)) };
+        let end = self.overdue_since.map_or(end, |since| since + GRACE);
+        if end <= now {
+            let report = Report::from(report::overdue(&self.deadline.progress().waiting()));
+            end_temporarily(|| surroundings.fail(report.render()));
+        }
+        if self.next_message <= now {
+            self.send_messages(surroundings);
+            self.is_long = true;
+            self.next_message = now + TICK;
+        }
+        end.min(self.next_message).saturating_duration_since(now)
+    }
+
+    /// Says to the terminal and the service manager what is awaited, and for how long at most.
+    fn send_messages(&self, surroundings: &impl Surroundings) {
+        // A try of `--wait` may begin until its end.
+        let wait = self.options.wait.and_then(|wait| wait.checked_sub(self.begun.elapsed()));
+        let left = wait.map_or(self.deadline.left(), |wait| wait.saturating_add(self.options.timeout));
+        if left.is_zero() {
+            return;
+        }
+        let waiting = self.deadline.progress().waiting();
+        if !self.options.quiet && !ending::asks_on_terminal() {
+            terminal::show_progress(&report::progress(&waiting, left));
+        }
+        let text = escaped(&report::waiting(&waiting, left));
+        surroundings.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={}", left.as_micros()));
+    }
+}
+
+/// Does `work` on a thread, and waits for its result. Termination signals are held from here on: one that comes ends this process, and so
+/// do the end of `watch` and the other end of the surroundings.
 fn wait_for_thread<T: Send>(
     surroundings: &impl Surroundings,
+    progress: &Progress,
+    mut watch: Option<&mut Watch<'_>>,
     work: impl FnOnce() -> T + Send,
-    mut pass: impl FnMut() -> Option<Duration>,
-    status: impl Fn() -> Waiting,
 ) -> Result<T, Report> {
-    let no_thread = |error: io::Error| Problem::nothing_resolved(&os_error::no_thread(&error));
     let begun = Instant::now();
-    signals::hold();
-    let signals = signals::descriptor().map_err(|errno| no_thread(errno.into()))?;
-    let (done, end) = io::pipe().map_err(no_thread)?;
+    ending::hold_signals();
+    let signals = ending::signal_descriptor().map_err(|errno| no_thread(&errno.into()))?;
+    let (done, end) = io::pipe().map_err(|error| no_thread(&error))?;
     thread::scope(|scope| {
         let work = move || {
             let result = work();
             drop(end);
             result
         };
-        let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).map_err(no_thread)?;
+        let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let worker = worker.map_err(|error| no_thread(&error))?;
         loop {
-            let limit = pass();
+            let limit = watch.as_mut().map(|watch| watch.look(surroundings));
             let awaited = [done.as_fd()].into_iter().chain(signals.iter().map(AsFd::as_fd));
             let woken = wait_for(awaited, surroundings.other_end(), limit);
-            if let Some(signal) = signals::held() {
-                kill_process();
-                surroundings.interrupted(report::interrupted(signal.as_str(), begun.elapsed(), &status()));
-                connection::refuse();
-                signals::end_by(signal);
+            if let Some(signal) = ending::pending_signal() {
+                settle();
+                surroundings.interrupted(report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting()));
+                ending::by_signal(signal);
             }
             if woken.readable.first() == Some(&true) {
                 // An error is a panic, whose hook has already ended the process.
                 return worker.join().map_err(|_| Problem::nothing_resolved("a thread ended").into());
             }
             if woken.is_closed {
-                end_alone();
+                end_temporarily(print_lost_client);
             }
         }
     })
 }
 
-fn end_overdue(surroundings: &impl Surroundings, status: &Waiting) -> ! {
-    kill_process();
-    surroundings.fail(Report::from(report::overdue(status)).render());
-    signals::exit(Status::Temporary as i32)
+fn no_thread(error: &io::Error) -> Problem {
+    Problem::nothing_resolved(&os_error::no_thread(error))
 }
 
-/// Ends this process when the parent of a rotation has closed the gate, or systemd given up its request for a credential.
-fn end_alone() -> ! {
-    kill_process();
-    if let Ok(request) = connection::request() {
+/// Ends this process with the status of a temporary failure, after `print`.
+fn end_temporarily<T>(print: impl FnOnce() -> T) -> ! {
+    settle();
+    print();
+    ending::exit(Status::Temporary as i32)
+}
+
+/// Prints that systemd has given up its request for a credential. A launch whose gate is closed prints nothing.
+fn print_lost_client() {
+    if let Some(request) = ending::connection().and_then(|connection| connection.request().ok()) {
         let text = format!("{request}: the client closed the connection before the value was sent");
         terminal::print_rendered(Report::from(Problem::temporary(text)).render());
     }
-    signals::exit(Status::Temporary as i32)
 }
 
 #[cfg(test)]

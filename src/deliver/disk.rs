@@ -13,8 +13,8 @@ use super::access::WRITE;
 use super::directory::DirectoryEntry;
 use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Lacks, Problem};
+use crate::system::ending;
 use crate::system::os_error::{errno, failed};
-use crate::system::signals;
 
 /// A file at a path. Dropping the value removes a temporary file, and a new one unless [`Self::keep`] was called.
 #[derive(Debug)]
@@ -78,8 +78,8 @@ impl Drop for DiskFile {
     }
 }
 
-/// Copies the running program to a directory, under its own name: complete or not at all, readable and executable for everybody. A termination
-/// signal before it has its name ends this process without it.
+/// Copies the running program to `directory`, as `secrets-exec` with mode 0755. A termination signal before the rename of the complete copy
+/// removes the copy, and ends this process.
 ///
 /// # Errors
 /// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.
@@ -93,11 +93,11 @@ fn copy(path: &Path) -> Result<(), Problem> {
     // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
     let mut program =
         File::open("/proc/self/exe").map_err(|error| failed("the running program cannot be read", errno(&error)))?;
-    signals::hold();
+    ending::hold_signals();
     let mut file = DiskFile::stage(entry, |file| fill(file, &mut program))?;
-    if let Some(signal) = signals::held() {
+    if let Some(signal) = ending::pending_signal() {
         drop(file);
-        signals::end_by(signal);
+        ending::by_signal(signal);
     }
     file.place()?;
     file.keep();

@@ -15,7 +15,7 @@ use crate::model::env_name::EnvName;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
-use crate::system::signals;
+use crate::system::ending;
 
 /// Files to deliver. The directory of each is open already and is not looked up again.
 #[derive(Debug)]
@@ -24,13 +24,8 @@ pub struct Files(Vec<Pending>);
 #[derive(Debug)]
 struct Pending {
     file: FileValue,
-    destination: Result<Destination, Problem>,
-}
-
-#[derive(Debug)]
-enum Destination {
-    Memory,
-    Disk(DirectoryEntry),
+    /// `None` for a file in memory.
+    destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
 /// Files with their content: those on disk have temporary names until [`Self::place`].
@@ -57,43 +52,45 @@ enum StagedFile {
 impl Files {
     /// Opens the directories of the files. Errors are kept for [`Delivery::stage`], which returns all errors together.
     pub fn find(files: Vec<FileValue>) -> Self {
-        let destinations = find(&files);
-        Self(files.into_iter().zip(destinations).map(|(file, destination)| Pending { file, destination }).collect())
+        let (mut entries, mut pending) = (HashSet::new(), Vec::new());
+        for file in files {
+            let destination = match &file.target.place {
+                FilePlace::Memory => Ok(None),
+                FilePlace::Path(path) => DirectoryEntry::find(path).map(Some),
+            };
+            let destination = match destination {
+                Ok(Some(entry)) if !entries.insert(entry.id()) => {
+                    Err(Problem::configuration("another entry writes the same file by another path"))
+                }
+                destination => destination,
+            };
+            pending.push(Pending { file, destination });
+        }
+        Self(pending)
     }
 
     /// Returns the paths on file systems other than tmpfs and ramfs, and their origins.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
         self.0.iter().filter_map(|Pending { file, destination }| match destination {
-            Ok(Destination::Disk(entry)) if entry.is_on_disk() => Some((entry.path(), &file.subject.origin)),
+            Ok(Some(entry)) if entry.is_on_disk() => Some((entry.path(), &file.subject.origin)),
             Ok(_) | Err(_) => None,
         })
     }
 
     /// Returns the reasons, known without writing anything, that files cannot be delivered: of its owner, and of its place.
     pub fn undeliverable(&self) -> Vec<Problem> {
-        let error = |Pending { file: FileValue { target, subject, .. }, destination }: &Pending| {
-            let found = match destination {
-                Ok(Destination::Memory) => Ok(()),
-                Ok(Destination::Disk(entry)) => entry.find_regular_file().and_then(|_| entry.expect_writable()),
+        let mut problems = Vec::new();
+        for Pending { file: FileValue { target, subject, .. }, destination } in &self.0 {
+            let place = match destination {
+                Ok(None) => Ok(()),
+                Ok(Some(entry)) => entry.find_regular_file().and_then(|_| entry.expect_writable()),
                 Err(problem) => Err(problem.clone()),
             };
-            let problems = [Access::wanted(target).err(), found.err()].into_iter().flatten();
-            problems.map(|problem| problem.of(subject.clone(), Lacks::Delivery)).collect::<Vec<_>>()
-        };
-        self.0.iter().flat_map(error).collect()
+            let found = [Access::wanted(target).err(), place.err()].into_iter().flatten();
+            problems.extend(found.map(|problem| problem.of(subject.clone(), Lacks::Delivery)));
+        }
+        problems
     }
-}
-
-fn find(files: &[FileValue]) -> Vec<Result<Destination, Problem>> {
-    let mut entries = HashSet::new();
-    let destination = |file: &FileValue| match &file.target.place {
-        FilePlace::Memory => Ok(Destination::Memory),
-        FilePlace::Path(path) => match DirectoryEntry::find(path)? {
-            entry if entries.insert(entry.id()) => Ok(Destination::Disk(entry)),
-            _ => Err(Problem::configuration("another entry writes the same file by another path")),
-        },
-    };
-    files.iter().map(destination).collect()
 }
 
 impl Delivery {
@@ -115,14 +112,15 @@ impl Delivery {
     /// Returns the files on disk, for the process that removes them.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
-        let placed = |delivered: &DeliveredFile| match &delivered.file {
-            StagedFile::Memory(_) => None,
-            StagedFile::Disk(file) => {
-                let stat = file.entry().stat().ok()??;
-                Some(PlacedFile { path: file.entry().path().to_owned(), id: (stat.st_dev, stat.st_ino) })
+        let mut placed = Vec::new();
+        for delivered in &self.0 {
+            if let StagedFile::Disk(file) = &delivered.file
+                && let Ok(Some(stat)) = file.entry().stat()
+            {
+                placed.push(PlacedFile { path: file.entry().path().to_owned(), id: (stat.st_dev, stat.st_ino) });
             }
-        };
-        self.0.iter().filter_map(placed).collect()
+        }
+        placed
     }
 
     /// Returns the variables that hold a file's path, and the paths.
@@ -156,9 +154,9 @@ impl Delivery {
     }
 
     fn unless_interrupted(self) -> Self {
-        if let Some(signal) = signals::held() {
+        if let Some(signal) = ending::pending_signal() {
             drop(self);
-            signals::end_by(signal);
+            ending::by_signal(signal);
         }
         self
     }
@@ -176,13 +174,13 @@ impl Delivery {
 impl StagedFile {
     fn stage(
         target: &FileTarget,
-        destination: Result<Destination, Problem>,
+        destination: Result<Option<DirectoryEntry>, Problem>,
         value: &SecretValue,
     ) -> Result<Self, Problem> {
         let access = Access::wanted(target)?;
         match destination? {
-            Destination::Memory => MemoryFile::create(&access, value).map(Self::Memory),
-            Destination::Disk(entry) => DiskFile::stage(entry, |file| access.fill(file, value)).map(Self::Disk),
+            None => MemoryFile::create(&access, value).map(Self::Memory),
+            Some(entry) => DiskFile::stage(entry, |file| access.fill(file, value)).map(Self::Disk),
         }
     }
 

@@ -35,14 +35,16 @@ struct WrittenFile {
 impl WrittenFiles {
     /// Opens files without access to their content. Those that are gone, or replaced by another process, are left out.
     pub fn open(placed: Vec<PlacedFile>) -> Self {
-        let open = |PlacedFile { path, id }| {
-            let entry = DirectoryEntry::find(&path).ok()?;
+        let mut files = Vec::new();
+        for PlacedFile { path, id } in placed {
+            let Ok(entry) = DirectoryEntry::find(&path) else { continue };
             let flags = COMPONENT | OFlag::O_NOFOLLOW;
-            let file = openat(entry.directory(), entry.name(), flags, Mode::empty()).ok()?;
-            let stat = fstat(&file).ok()?;
-            ((stat.st_dev, stat.st_ino) == id).then_some(WrittenFile { entry, id, _file: file })
-        };
-        Self(placed.into_iter().filter_map(open).collect())
+            let Ok(file) = openat(entry.directory(), entry.name(), flags, Mode::empty()) else { continue };
+            if fstat(&file).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id) {
+                files.push(WrittenFile { entry, id, _file: file });
+            }
+        }
+        Self(files)
     }
 
     /// Takes the files of a later delivery, and removes those that it does not have.
@@ -50,9 +52,9 @@ impl WrittenFiles {
     /// # Errors
     /// One for each file that cannot be removed.
     pub fn replace(&mut self, later: Self) -> Vec<Problem> {
-        let earlier = std::mem::replace(self, later);
-        let is_gone = |file: &WrittenFile| !self.0.iter().any(|later| later.entry.path() == file.entry.path());
-        Self(earlier.0.into_iter().filter(is_gone).collect()).remove()
+        let mut earlier = std::mem::replace(self, later);
+        earlier.0.retain(|file| !self.0.iter().any(|later| later.entry.path() == file.entry.path()));
+        earlier.remove()
     }
 
     /// Removes the files. A file that another process has put in the place of one is left.
@@ -60,18 +62,16 @@ impl WrittenFiles {
     /// # Errors
     /// One for each file that cannot be removed.
     pub fn remove(self) -> Vec<Problem> {
-        let name = |file: &WrittenFile| Subject::of_path(file.entry.path(), Origin::Argument("--on-rotation"));
-        let removed = self.0.iter().map(|file| (file, file.remove_unless_replaced()));
-        removed.filter_map(|(file, removed)| Some(removed.err()?.of(name(file), Lacks::Nothing))).collect()
-    }
-}
-
-impl WrittenFile {
-    fn remove_unless_replaced(&self) -> Result<(), Problem> {
-        match self.entry.stat()? {
-            Some(found) if (found.st_dev, found.st_ino) == self.id => self.entry.remove(self.entry.name()),
-            Some(_) | None => Ok(()),
+        let mut problems = Vec::new();
+        for WrittenFile { entry, id, .. } in &self.0 {
+            let removed = match entry.stat() {
+                Ok(Some(found)) if (found.st_dev, found.st_ino) == *id => entry.remove(entry.name()),
+                found => found.map(|_| ()),
+            };
+            let subject = Subject::of_path(entry.path(), Origin::Argument("--on-rotation"));
+            problems.extend(removed.err().map(|problem| problem.of(subject, Lacks::Nothing)));
         }
+        problems
     }
 }
 

@@ -74,15 +74,17 @@ fn cannot_execute(what: &str, why: Errno) -> Problem {
 
 /// Adds the remedy for a command that only a shell would understand.
 fn not_found(text: String, command: &str) -> Problem {
-    let is_syntax = || command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c));
-    Problem::new(Status::NotFound, text).help_if(if let Some(name) = assigned(command) {
-        Some(format!("for a variable of the command write: -- env {name}=… COMMAND"))
+    let is_syntax = command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c));
+    let problem = Problem::new(Status::NotFound, text);
+    if let Some(name) = assigned(command) {
+        problem.help(format!("for a variable of the command write: -- env {name}=… COMMAND"))
     } else if BUILTINS.contains(&command) {
-        Some(format!("only a shell has {command}; write: -- sh -c '…'"))
+        problem.help(format!("only a shell has {command}; write: -- sh -c '…'"))
+    } else if is_syntax {
+        problem.help("no shell reads the command; for variables, pipes and the like write: -- sh -c '…'")
     } else {
-        is_syntax()
-            .then(|| "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'".to_owned())
-    })
+        problem
+    }
 }
 
 /// The name in `NAME=value`, which a shell sets for a command.

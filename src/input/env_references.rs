@@ -11,9 +11,7 @@ use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::{Lacks, Problem};
-use crate::model::reference::{
-    Aliases, Arn, Locator, Reference, ReferenceError, SecretId, SecretRef, Selector, Store, Version,
-};
+use crate::model::reference::{Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version};
 
 /// The defect of a variable. It quotes no part of the value, which may hold a secret next to the reference.
 type Defect = String;
@@ -74,10 +72,13 @@ fn arn(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
         return Err(defect("has ${, and no variable is expanded in it"));
     }
-    let located = Reference::parse(text)
-        .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-        .map_err(|error| defect(error.defect))?;
-    located.single().map_err(defect)
+    locate(&Reference::parse(text).map_err(|error| defect(error.defect))?)
+}
+
+/// Looks up a reference to one secret or parameter, without aliases and variables.
+fn locate(reference: &Reference) -> Result<SecretRef, Defect> {
+    let located = reference.locate(&Aliases::default(), &Inherited::default());
+    located.map_err(|error| defect(error.defect))?.single().map_err(defect)
 }
 
 fn defect(kind: &str) -> Defect {
@@ -107,7 +108,7 @@ fn dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
         "secretsmanager" => secret(rest),
-        "ssm" | "ssm-secure" => parameter(rest)?.single().map_err(defect),
+        "ssm" | "ssm-secure" => parameter(rest),
         other => {
             let service = if other.len() > 20 { "…".to_owned() } else { format!("{other}:…") };
             Err(format!("{{{{resolve:{service}}}}} must name secretsmanager, ssm or ssm-secure"))
@@ -127,18 +128,19 @@ fn secret(text: &str) -> Result<SecretRef, Defect> {
     if fields.next().is_some() {
         return Err(defect("has too many fields"));
     }
-    Ok(SecretRef { locator: locator(&id, version)?, selector })
+    let version = Some(version).filter(|version| *version != Version::Current);
+    locate(&Reference { secret: id, selector, version })
 }
 
 fn parameter(text: &str) -> Result<SecretRef, Defect> {
     let (name, fields) = split_id(text, Store::ParameterStore)?;
     let version = match *fields {
-        [] | [""] => Version::Current,
-        [version] => Version::Id(version.to_owned()),
+        [] | [""] => None,
+        [version] => Some(Version::Id(version.to_owned())),
         _ => return Err(defect("has too many fields")),
     };
-    let id = if Arn::is_meant(&name) { name } else { format!("ssm:{name}") };
-    Ok(SecretRef { locator: locator(&id, version)?, selector: Selector::Whole })
+    let secret = if Arn::is_meant(&name) { name } else { format!("ssm:{name}") };
+    locate(&Reference { secret, selector: Selector::Whole, version })
 }
 
 /// Splits an id, which has colons of its own if it is an ARN, from the fields after it.
@@ -150,14 +152,6 @@ fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
     }
     let rest = fields.split_off(count);
     Ok((fields.join(":"), rest))
-}
-
-fn locator(id: &str, version: Version) -> Result<Locator, Defect> {
-    let (store, id) = SecretId::parse(id).map_err(|error| defect(error.defect))?;
-    if version != Version::Current {
-        version.check(store).map_err(defect)?;
-    }
-    Ok(Locator { store, region: id.region(), id, role: None, version })
 }
 
 #[cfg(test)]

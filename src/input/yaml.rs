@@ -14,8 +14,8 @@ pub struct SyntaxError {
     pub message: String,
 }
 
-/// The maximum number of nodes that aliases add, against an alias bomb ("billion laughs").
-const MAX_ALIASED_NODES: usize = 100_000;
+/// The maximum number of nodes that are copied for anchors and aliases, against an alias bomb ("billion laughs").
+const MAX_COPIED_NODES: usize = 100_000;
 
 /// The maximum nesting of lists and mappings, against a stack overflow.
 const MAX_DEPTH: usize = 64;
@@ -25,7 +25,7 @@ const MAX_DEPTH: usize = 64;
 /// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let events = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut builder = YamlBuilder { events, anchors: BTreeMap::new(), aliased_nodes: 0, duplicates: Vec::new() };
+    let mut builder = YamlBuilder { events, anchors: BTreeMap::new(), copied_nodes: 0, duplicates: Vec::new() };
     match builder.document() {
         Ok(node) => (Some(node), builder.duplicates),
         Err(error) => (None, vec![error]),
@@ -36,8 +36,8 @@ struct YamlBuilder<I> {
     events: I,
     /// The nodes with an anchor, by the parser's number of it.
     anchors: BTreeMap<usize, Node>,
-    /// The number of nodes that aliases have added so far.
-    aliased_nodes: usize,
+    /// The number of nodes that were copied so far.
+    copied_nodes: usize,
     duplicates: Vec<SyntaxError>,
 }
 
@@ -80,20 +80,17 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
             Event::MappingStart(_, anchor, None) => (self.table(depth)?, anchor),
             Event::SequenceStart(..) | Event::MappingStart(..) => return Err(error(position, UNKNOWN_TAG)),
             Event::Alias(id) => {
-                let Some(node) = self.anchors.get(&id).cloned() else {
+                let Some(node) = self.anchors.get(&id) else {
                     return Err(error(position, "a YAML alias of a node that contains it"));
                 };
-                self.aliased_nodes += size(&node);
-                if self.aliased_nodes > MAX_ALIASED_NODES {
-                    return Err(error(position, "YAML aliases that stand for more than 100,000 values"));
-                }
-                return Ok(Node { position, kind: node.kind });
+                let kind = copy(node, &mut self.copied_nodes, position)?.kind;
+                return Ok(Node { position, kind });
             }
             _ => return Err(error(position, "expected a value")),
         };
         let node = Node { position, kind };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.anchors.insert(anchor, copy(&node, &mut self.copied_nodes, position)?);
         }
         Ok(node)
     }
@@ -148,6 +145,15 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Positio
         (Some(tag), _) if !tag.is_yaml_core_schema_tag("str") => Err(error(position, UNKNOWN_TAG)),
         (_, _) => Ok(Kind::Text(text)),
     }
+}
+
+/// Copies a node, unless too many nodes are copied by that.
+fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
+    *copied_nodes += size(node);
+    if *copied_nodes > MAX_COPIED_NODES {
+        return Err(error(position, "YAML anchors and aliases that stand for more than 100,000 values"));
+    }
+    Ok(node.clone())
 }
 
 const UNKNOWN_TAG: &str = "the only YAML tag that is supported is !!str";

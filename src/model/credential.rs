@@ -45,9 +45,8 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     const EXPECTED: &str = "a unit's name, like app.service, or a pattern of names, like app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);
     // The characters of a unit's name (systemd.unit(5)); a backslash begins an escape like \x2d, which a pattern takes literally.
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
-    let is_of_pattern = |byte: u8| is_pattern && b"*?[]!".contains(&byte);
-    if text.is_empty() || !text.bytes().all(|byte| is_legal(byte) || is_of_pattern(byte)) {
+    let legal_signs = if is_pattern { ":-_.\\@*?[]!" } else { ":-_.\\@" };
+    if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || legal_signs.contains(c)) {
         return Err(EXPECTED);
     }
     if !is_pattern {
@@ -58,8 +57,8 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
 
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
-    let is_legal = |byte: u8| (b' '..=b'~').contains(&byte) && !b"/:".contains(&byte);
-    (1..=255).contains(&name.len()) && ![".", ".."].contains(&name) && name.bytes().all(is_legal)
+    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
+    (1..=255).contains(&name.len()) && is_plain && name != "." && name != ".."
 }
 
 #[cfg(test)]

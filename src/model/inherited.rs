@@ -82,12 +82,12 @@ impl Retained {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Makes the variables by which a service manager names process `own` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its child, and
+    /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`, and
     /// removes those with the inode number of its pidfd, which are optional.
-    pub fn rename_process(&mut self, own: i32, child: u32) {
+    pub fn rename_process(&mut self, parent: i32, child: u32) {
         self.0.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
         let named = self.0.iter_mut().filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
-        named.filter(|(_, id)| *id == *own.to_string()).for_each(|(_, id)| *id = child.to_string().into());
+        named.filter(|(_, id)| *id == *parent.to_string()).for_each(|(_, id)| *id = child.to_string().into());
     }
 
     /// The names of the variables that are not empty.

@@ -7,7 +7,6 @@ pub mod entry;
 pub mod env_name;
 pub mod environment;
 pub mod inherited;
-pub mod library_text;
 pub mod options;
 pub mod plan;
 pub mod problem;

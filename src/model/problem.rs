@@ -128,8 +128,9 @@ impl Problem {
         self
     }
 
-    /// True if the two concern entries, and have one reason and remedy.
-    pub fn has_reason_of(&self, other: &Self) -> bool {
+    /// True if a report prints the two as one, followed by the entries of both: they concern entries, and differ in these alone, in the detail,
+    /// or in the secret where the reason is general.
+    pub fn is_grouped_with(&self, other: &Self) -> bool {
         let has_place = match (&self.about, &other.about) {
             (Some(about), Some(other)) => {
                 let has_secret = about.is_general || about.name == other.name;

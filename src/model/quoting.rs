@@ -18,8 +18,8 @@ pub fn file_name(path: &Path) -> String {
 /// In a malformed file a value can stand in the place of a key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL
 /// with a password. So only a short text of letters, digits, `_`, `.`, `-` and `/` is quoted.
 pub fn is_quotable(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
-    text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
+    is_plain && text.len() <= MAX_QUOTED_LENGTH
 }
 
 /// Returns the illegal value of an option in quotes, or "its value" if that may not be quoted.

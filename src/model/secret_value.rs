@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 /// `Display`, `Clone`, `PartialEq` and `Serialize` are not implemented, so that a value cannot be printed or copied by
 /// accident. Zeroizing shortens the time that a value is in memory, but does not reach every copy: those of the SDK and
 /// of the kernel's environment block remain.
+#[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
 impl SecretValue {

@@ -16,15 +16,17 @@ pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> O
     if length > LONGEST || candidates.len() > MOST {
         return None;
     }
-    let distance = |candidate: &str| {
-        let candidate = candidate.to_lowercase();
-        let other = candidate.chars().count();
-        let limit = length.min(other).checked_sub(1)?.min((length.max(other) + 1) / 3);
-        let distance = (length.abs_diff(other) <= limit).then(|| strsim::damerau_levenshtein(&wanted, &candidate));
-        distance.filter(|distance| *distance <= limit)
-    };
-    let near = candidates.into_iter().filter_map(|candidate| Some((distance(candidate)?, candidate)));
-    near.min().map(|(_, candidate)| candidate)
+    let mut near = Vec::new();
+    for candidate in candidates {
+        let lower = candidate.to_lowercase();
+        let other = lower.chars().count();
+        let limit = length.min(other).saturating_sub(1).min((length.max(other) + 1) / 3);
+        if length.min(other) > 0 && length.abs_diff(other) <= limit {
+            let distance = strsim::damerau_levenshtein(&wanted, &lower);
+            near.extend((distance <= limit).then_some((distance, candidate)));
+        }
+    }
+    near.into_iter().min().map(|(_, candidate)| candidate)
 }
 
 /// Returns the hint for a misspelled name.

@@ -10,7 +10,6 @@ use webpki::EndEntityCert;
 
 use super::errors::{HostError, find_source};
 use crate::model::answer::Refusal;
-use crate::model::library_text::presented_name;
 use crate::model::quoting::one_line;
 
 /// Returns the refusal for a server's certificate, if a chain has one.
@@ -37,7 +36,8 @@ fn certificate_text(why: &CertificateError) -> String {
             format!("it is not valid before {}; this machine's clock is at {}", moment(not_before), moment(time))
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<_> = presented.iter().map(|name| presented_name(name)).collect();
+            // rustls presents a name as `DnsName("example.com")`.
+            let names: Vec<_> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
             format!("it is valid for {}, not for {}", names.join(", "), expected.to_str())
         }
         CertificateError::Other(other) if is_authority(other) => {

@@ -3,26 +3,27 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::sync::OwnedSemaphorePermit;
 
-trait Io: Read + Write + Connection + Send + Unpin {}
+trait Io: Read + Write + Send + Unpin {}
 
-impl<T: Read + Write + Connection + Send + Unpin> Io for T {}
+impl<T: Read + Write + Send + Unpin> Io for T {}
 
 /// An open connection.
 pub struct Stream {
     io: Box<dyn Io>,
     /// True if a proxy forwards the requests, which then need an absolute URI (RFC 9112, section 3.2.2).
     is_forwarded: bool,
-    opened: Instant,
+    /// Free again once the connection is dropped.
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Stream {
-    pub fn new(io: impl Read + Write + Connection + Send + Unpin + 'static) -> Self {
-        Self { io: Box::new(io), is_forwarded: false, opened: Instant::now() }
+    pub fn new(io: impl Read + Write + Send + Unpin + 'static) -> Self {
+        Self { io: Box::new(io), is_forwarded: false, _slot: None }
     }
 
     /// Marks a connection to a proxy that forwards the requests.
@@ -30,15 +31,15 @@ impl Stream {
         Self { is_forwarded: true, ..self }
     }
 
-    /// The time since the connection was opened.
-    pub fn age(&self) -> Duration {
-        self.opened.elapsed()
+    /// Lets the connection take a slot of its host until it is dropped.
+    pub fn holding(self, slot: OwnedSemaphorePermit) -> Self {
+        Self { _slot: Some(slot), ..self }
     }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.io.connected().proxy(self.is_forwarded)
+        Connected::new().proxy(self.is_forwarded)
     }
 }
 

@@ -11,10 +11,16 @@ use futures_util::TryFutureExt;
 use futures_util::future::try_join;
 use http::Uri;
 use http::uri::Scheme;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::proxy::matcher::Intercept;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::connection::Stream;
@@ -24,13 +30,11 @@ use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_login::{ProxyLogin, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 
-/// An older connection without a request may have been closed by the server.
-const MAX_PRECONNECTED_AGE: Duration = Duration::from_secs(1);
-
 /// The connector for TCP.
 type Tcp = HttpConnector<DnsResolver>;
 
-type TcpStream = <Tcp as Service<Uri>>::Response;
+/// TLS over a stream.
+type TlsIo<S> = TokioIo<TlsStream<TokioIo<S>>>;
 
 /// A connection that is being opened.
 type Connecting = JoinHandle<Result<Stream, BoxError>>;
@@ -44,8 +48,24 @@ pub struct Connector {
     pub login: ProxyLogin,
     /// The limit for all of DNS, TCP, proxy and TLS.
     timeout: Option<Duration>,
-    /// Connections opened in advance, the oldest first, by [`host_key`].
-    preconnected: Arc<Mutex<HashMap<String, VecDeque<Connecting>>>>,
+    /// By [`host_key`].
+    hosts: Arc<Mutex<HashMap<String, HostConnections>>>,
+}
+
+/// The most connections to a host. A request starts before hyper's pool has the connection of the last one back, and would open another.
+const MAX_CONNECTIONS: usize = 32;
+
+struct HostConnections {
+    /// One for each connection that may be open.
+    slots: Arc<Semaphore>,
+    /// Connections opened in advance, the oldest first.
+    preconnected: VecDeque<Connecting>,
+}
+
+impl Default for HostConnections {
+    fn default() -> Self {
+        Self { slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), preconnected: VecDeque::new() }
+    }
 }
 
 impl Connector {
@@ -59,7 +79,7 @@ impl Connector {
             proxy: Arc::new(ProxyRules::new(proxy)),
             login: ProxyLogin::default(),
             timeout: None,
-            preconnected: Arc::default(),
+            hosts: Arc::default(),
         }
     }
 
@@ -73,8 +93,9 @@ impl Connector {
 
     /// Starts opening `count` connections for later requests.
     pub fn preconnect(&self, to: &Uri, count: usize) {
-        let connecting = (0..count).map(|_| tokio::spawn(self.clone().connect(to.clone())));
-        self.preconnected().entry(host_key(to)).or_default().extend(connecting);
+        let mut hosts = self.hosts();
+        let HostConnections { slots, preconnected } = hosts.entry(host_key(to)).or_default();
+        preconnected.extend((0..count).map(|_| tokio::spawn(self.clone().connect(to.clone(), slots.clone()))));
     }
 
     /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`open_tunnel`] sends that header itself.
@@ -83,18 +104,19 @@ impl Connector {
         is_forwarded.then(|| self.proxy.intercept(to)).flatten()
     }
 
-    fn preconnected(&self) -> MutexGuard<'_, HashMap<String, VecDeque<Connecting>>> {
-        self.preconnected.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, HostConnections>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect(self, to: Uri) -> Result<Stream, BoxError> {
+    async fn connect(self, to: Uri, slots: Arc<Semaphore>) -> Result<Stream, BoxError> {
+        let slot = slots.acquire_owned().await?;
         let mut host = host_and_port(&to);
         if let Some(proxy) = self.proxy.intercept(&to) {
             host.push_str(&format!(" through the proxy {}", host_and_port(proxy.uri())));
         }
         let limit = self.timeout;
         match within(limit, self.open(to)).await {
-            Ok(stream) => Ok(stream),
+            Ok(stream) => Ok(stream.holding(slot)),
             // The connect timeout of one address and the overall timeout race; report either the same way.
             Err(source) => Err(match limit {
                 Some(limit) if is_connect_timeout(&*source) => HostError::new(host, TimedOut(limit).into()).into(),
@@ -106,14 +128,13 @@ impl Connector {
     async fn open(mut self, to: Uri) -> Result<Stream, BoxError> {
         let is_tls = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(&to), is_tls) {
-            (None, false) => Ok(Stream::new(MaybeHttpsStream::Http(self.tcp.call(to).await?))),
+            (None, false) => Ok(Stream::new(self.tcp.call(to).await?)),
             (None, true) => {
                 // The roots are read while DNS and TCP wait for the network.
                 let connecting = self.tcp.call(to.clone()).map_err(BoxError::from);
                 let reading = async { self.tls.config().map_err(BoxError::from) };
                 let (stream, config) = try_join(connecting, reading).await?;
-                let mut https = HttpsConnector::from((Preconnected(Some(stream)), config));
-                Ok(Stream::new(https.call(to).await?))
+                Ok(Stream::new(handshake(config, &to, stream).await?))
             }
             (Some(proxy), true) => {
                 let config = self.tls.config()?;
@@ -121,38 +142,26 @@ impl Connector {
                 let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, &to, &proxy).await };
                 // On the heap, as every launch moves this future, and few have a proxy.
                 let tunnel = Box::pin(login.run(&proxy, opening)).await?;
-                let mut https = HttpsConnector::from((Preconnected(Some(tunnel)), config));
-                Ok(Stream::new(https.call(to).await?))
+                Ok(Stream::new(handshake(config, &to, tunnel).await?))
             }
-            (Some(proxy), false) => Ok(Stream::new(Box::pin(self.open_to_proxy(&proxy)).await?).forwarded()),
+            (Some(proxy), false) => Ok(Box::pin(self.open_to_proxy(&proxy)).await?.forwarded()),
         }
     }
 
-    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<MaybeHttpsStream<TcpStream>, BoxError> {
-        let to = proxy.uri().clone();
-        if to.scheme() == Some(&Scheme::HTTPS) {
-            HttpsConnector::from((self.tcp.clone(), self.tls.config()?)).call(to).await
-        } else {
-            Ok(MaybeHttpsStream::Http(self.tcp.call(to).await?))
-        }
+    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<Stream, BoxError> {
+        let stream = self.tcp.call(proxy.uri().clone()).await?;
+        Ok(match proxy.uri().scheme() == Some(&Scheme::HTTPS) {
+            true => Stream::new(handshake(self.tls.config()?, proxy.uri(), stream).await?),
+            false => Stream::new(stream),
+        })
     }
 }
 
-/// A connector that returns an open stream, once: hyper-rustls takes a connector and not a stream.
-struct Preconnected<S>(Option<S>);
-
-impl<S> Service<Uri> for Preconnected<S> {
-    type Response = S;
-    type Error = io::Error;
-    type Future = std::future::Ready<io::Result<S>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        std::future::ready(self.0.take().ok_or_else(|| io::ErrorKind::NotConnected.into()))
-    }
+/// Begins TLS on an open stream.
+async fn handshake<S: Read + Write + Unpin>(config: Arc<ClientConfig>, to: &Uri, stream: S) -> io::Result<TlsIo<S>> {
+    let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host).map_err(io::Error::other)?;
+    Ok(TokioIo::new(TlsConnector::from(config).connect(name, TokioIo::new(stream)).await?))
 }
 
 impl Service<Uri> for Connector {
@@ -165,19 +174,18 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let preconnected = self.preconnected().get_mut(&host_key(&to)).and_then(VecDeque::pop_front);
+        let mut hosts = self.hosts();
+        let HostConnections { slots, preconnected } = hosts.entry(host_key(&to)).or_default();
+        let (slots, preconnected) = (slots.clone(), preconnected.pop_front());
         let connector = self.clone();
         Box::pin(async move {
-            let connected = match preconnected {
-                Some(connecting) => connecting.await.ok().and_then(Result::ok),
-                None => None,
-            };
-            let fresh = connected.filter(|stream| stream.age() < MAX_PRECONNECTED_AGE);
-            match fresh {
-                Some(stream) => Ok(stream),
-                // Also after a preconnection that failed: the host may be reachable by now.
-                None => connector.connect(to).await,
+            // After a preconnection that failed, the host may be reachable by now.
+            if let Some(connecting) = preconnected
+                && let Ok(Ok(stream)) = connecting.await
+            {
+                return Ok(stream);
             }
+            connector.connect(to, slots).await
         })
     }
 }

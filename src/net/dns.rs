@@ -14,7 +14,6 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tokio::sync::oneshot;
 use tower_service::Service;
 
-use crate::model::library_text::is_temporary_resolver_failure;
 use crate::system::os_error;
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
@@ -108,4 +107,41 @@ fn is_in_hosts_file(host: &str) -> bool {
     let mut names =
         hosts.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1));
     names.any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// True for EAI_AGAIN of getaddrinfo(3), a temporary failure of a name server. std keeps only the text of
+/// gai_strerror(3): "Temporary failure in name resolution" with glibc, "Try again" with musl.
+fn is_temporary_resolver_failure(message: &str) -> bool {
+    message.contains("Temporary failure") || message.contains("Try again")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use nix::libc;
+
+    use super::*;
+
+    /// The text of gai_strerror(3).
+    #[allow(unsafe_code, reason = "nix has no gai_strerror(3)")]
+    fn resolver_text(code: libc::c_int) -> &'static str {
+        // SAFETY: gai_strerror takes any number and returns a static NUL-terminated string.
+        unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_str().unwrap()
+    }
+
+    #[test]
+    fn the_c_library_has_a_text_for_a_temporary_failure() {
+        assert!(is_temporary_resolver_failure(resolver_text(libc::EAI_AGAIN)));
+        for other in [libc::EAI_NONAME, libc::EAI_FAIL, libc::EAI_SYSTEM, libc::EAI_MEMORY] {
+            assert!(!is_temporary_resolver_failure(resolver_text(other)), "{}", resolver_text(other));
+        }
+    }
+
+    /// Tests EAI_NONAME, which needs no name server; EAI_AGAIN would need one that fails.
+    #[test]
+    fn std_keeps_the_text_of_the_c_library() {
+        let error = ("a..b", 0).to_socket_addrs().unwrap_err().to_string();
+        assert!(error.ends_with(resolver_text(libc::EAI_NONAME)), "{error}");
+    }
 }

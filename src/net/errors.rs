@@ -70,18 +70,6 @@ impl fmt::Display for TimedOut {
 
 impl Error for TimedOut {}
 
-/// A 5xx status of IMDS on a token request, which may pass. The SDK's own error is the same for every status.
-#[derive(Debug)]
-pub struct ImdsUnavailable(pub u16);
-
-impl fmt::Display for ImdsUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the metadata service answered with HTTP status {}", self.0)
-    }
-}
-
-impl Error for ImdsUnavailable {}
-
 /// A file or directory of root certificates that cannot be read or has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustError {

@@ -6,11 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Response, StatusCode};
@@ -21,9 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::certificate::certificate_error;
 use super::connector::Connector;
-use super::errors::{
-    BoxError, HostError, ImdsUnavailable, TimedOut, TrustError, find_source, host_and_port, proxy_error, within,
-};
+use super::errors::{BoxError, HostError, TimedOut, TrustError, find_source, host_and_port, proxy_error, within};
 use super::proxy_login::authentication_required;
 
 /// The time limits of a request.
@@ -46,21 +43,16 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The part of the User-Agent header that identifies this program in CloudTrail.
 const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
 
-impl fmt::Debug for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Transport")
-    }
-}
-
-impl HttpClient for Transport {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        self.connector(HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() })
-    }
-}
-
 impl Transport {
     pub fn new(connector: Connector) -> Self {
         Self { connector, pools: Mutex::default() }
+    }
+
+    /// Converts the transport into a client for the SDK.
+    pub fn into_client(self) -> SharedHttpClient {
+        http_client_fn(move |settings, _| {
+            self.connector(HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() })
+        })
     }
 
     /// Returns the pool for these timeouts.
@@ -100,7 +92,6 @@ impl HttpConnector for Pool {
         }
         add_user_agent(request.headers_mut());
         let host = host_and_port(request.uri());
-        let is_token = request.uri().path() == "/latest/api/token";
         let (client, login) = (self.client.clone(), self.connector.login.clone());
         let limit = self.read_timeout;
         HttpConnectorFuture::new(async move {
@@ -109,12 +100,7 @@ impl HttpConnector for Pool {
                 None => answer.await,
                 Some(proxy) => login.run(&proxy, async { checked(answer.await?, &proxy) }).await,
             };
-            let mut response = response.map_err(|error| connector_error(host, error))?;
-            let status = response.status();
-            if is_token && status.is_server_error() {
-                return Err(ConnectorError::io(ImdsUnavailable(status.as_u16()).into()));
-            }
-            cap_token_ttl(response.headers_mut());
+            let response = response.map_err(|error| connector_error(host, error))?;
             let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_BODY)));
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
@@ -127,15 +113,6 @@ fn checked<B>(response: Response<B>, proxy: &Intercept) -> Result<Response<B>, B
     match response.status() {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy).into()),
         _ => Ok(response),
-    }
-}
-
-/// Caps the TTL of an IMDS token at IMDS's own limit of six hours: the SDK panics over a TTL that overflows the time.
-fn cap_token_ttl(headers: &mut HeaderMap) {
-    const TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
-    let seconds = headers.get(TTL).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
-    if seconds.is_some_and(|seconds| seconds > 21_600) {
-        headers.insert(TTL, HeaderValue::from_static("21600"));
     }
 }
 

@@ -29,11 +29,13 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             None => unusable.push((what, vec![locator.name()])),
         }
     }
-    let covering = covering
-        .iter()
-        .map(|(why, answers)| format!("{}; answers of the cache are used: {}", why.message(false), answers.join("; ")));
-    let unusable = unusable
-        .iter()
-        .map(|(what, entries)| format!("--cache {}: {what}: {}", directory.display(), entries.join(", ")));
-    covering.chain(unusable).map(Record::warning).collect()
+    let mut records = Vec::new();
+    for (why, answers) in covering {
+        let why = why.message(false);
+        records.push(Record::warning(format!("{why}; answers of the cache are used: {}", answers.join("; "))));
+    }
+    for (what, entries) in unusable {
+        records.push(Record::warning(format!("--cache {}: {what}: {}", directory.display(), entries.join(", "))));
+    }
+    records
 }

@@ -12,8 +12,8 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, not_described, overdue, policy_notice, progress, resolution_time,
-    scheme_warnings, trace, unexpanded, waiting,
+    bug, disk_notice, interrupted, local_notice, overdue, policy_notice, progress, resolution_time, trace, unexpanded,
+    waiting,
 };
 pub use provenance::provenance;
 pub use record::{Label, Record, Rendered};
@@ -79,7 +79,7 @@ impl Report {
     pub fn render(&self) -> Rendered {
         let mut groups: Vec<Vec<&Problem>> = Vec::new();
         for problem in &self.problems {
-            match groups.iter_mut().find(|group| group[0].has_reason_of(problem)) {
+            match groups.iter_mut().find(|group| group[0].is_grouped_with(problem)) {
                 Some(group) => group.push(problem),
                 None => groups.push(vec![problem]),
             }

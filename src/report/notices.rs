@@ -9,13 +9,7 @@ use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
-use crate::model::reference::SecretRef;
 use crate::time::progress::Waiting;
-
-/// The warning about `--describe` with an option that keeps secrets from being described.
-pub fn not_described(option: &str) -> Record {
-    Record::warning(format!("--describe has no effect with {option}: only AWS itself describes secrets"))
-}
 
 /// The notice of `--local`.
 pub fn local_notice(path: &Path) -> Record {
@@ -93,17 +87,6 @@ pub fn overdue(status: &Waiting) -> Problem {
 pub fn disk_notice(path: &Path, origin: &Origin) -> Record {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
     Record::warning(format!("{} ({origin}): {what}", path.display()))
-}
-
-/// The warnings about references that look like URLs: a policy is printed without the answer that would tell that they are wrong.
-pub fn scheme_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let with_scheme = plan.references().filter(|(_, _, reference)| reference.has_scheme());
-    with_scheme.map(|(_, subject, SecretRef { locator, selector })| {
-        let secret = locator.name();
-        Record::warning(format!(
-            "{subject}: a reference has no scheme, so this is the key \"{selector}\" of {secret}; write SECRET[:KEY[:STAGE[:VERSION-ID]]]"
-        ))
-    })
 }
 
 /// The warnings about entries that hold `${NAME}` and keep it.

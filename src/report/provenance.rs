@@ -2,7 +2,7 @@
 
 use super::record::{Record, age};
 use crate::model::answer::{Document, Fetched};
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::Store;
 use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
 
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
@@ -18,58 +18,54 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
 }
 
 fn value_note(ResolvedEntry { subject, read_from, is_default, .. }: &ResolvedEntry, fetched: &Fetched) -> Record {
-    let source = match (read_from.as_slice(), &subject.written) {
+    let mut sources = Vec::new();
+    for from in read_from {
+        if let Some(Ok(answer)) = fetched.get(&from.locator) {
+            sources.push(source(from, answer));
+        }
+    }
+    let text = match (read_from.as_slice(), &subject.written) {
         ([], _) if *is_default => "absent, so its default is set".to_owned(),
         ([], None) => "literal".to_owned(),
         ([], Some(_)) => "names no secret".to_owned(),
-        (read_from, _) => {
-            let read: Vec<_> = read_from.iter().filter_map(|read| described(read, fetched)).collect();
-            read.join("; ")
-        }
+        ([_, ..], _) => sources.join("; "),
     };
-    let text = format!("{subject}: {source}");
-    let record = Record::note(text).event("resolved").with("variables", vec![subject.label.as_str()]);
+    let record = Record::note(format!("{subject}: {text}")).event("resolved");
+    let record = record.with("variables", vec![subject.label.as_str()]);
     match read_from.as_slice() {
         [only] => {
             let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
-            let version = read(only, fetched).and_then(|document| document.version_id.clone());
+            let answer = fetched.get(&only.locator).and_then(|answer| answer.as_ref().ok());
+            let version = answer.and_then(|answer| version_of(only, answer).version_id.clone());
             record.with("secret", secret).with_some("version", version)
         }
         [] | [_, _, ..] => record,
     }
 }
 
-/// Returns the document of a secret or parameter.
-fn read<'f>(ReadFrom { locator, parameter_name }: &ReadFrom, fetched: &'f Fetched) -> Option<&'f Document> {
-    let answer = fetched.get(locator)?.as_ref().ok()?;
-    match parameter_name {
-        None => Some(answer),
-        Some(rest) => answer.parameters.iter().find(|(name, _)| name == rest).map(|(_, parameter)| parameter),
-    }
+/// Returns the document that has the version: that of the parameter, if the answer is that of a path.
+fn version_of<'f>(from: &ReadFrom, answer: &'f Document) -> &'f Document {
+    let name = from.parameter_name.as_ref();
+    answer.parameters.iter().find(|(other, _)| Some(other) == name).map_or(answer, |(_, parameter)| parameter)
 }
 
-fn described(from: &ReadFrom, fetched: &Fetched) -> Option<String> {
-    let document = read(from, fetched)?;
-    let answer = fetched.get(&from.locator)?.as_ref().ok()?;
+/// Describes a secret or parameter, its version, and where it was read.
+fn source(from: &ReadFrom, answer: &Document) -> String {
+    let document = version_of(from, answer);
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
     let name = from.locator.name_of(from.parameter_name.as_deref());
-    let mut text = format!("{name}, version {version}{}, {place}", labels(&from.locator, document));
+    let labels = match (document.stages.join(", "), from.locator.store) {
+        (labels, _) if labels.is_empty() => labels,
+        (labels, Store::SecretsManager) => format!(", stage {labels}"),
+        (labels, Store::ParameterStore) => format!(", label {labels}"),
+    };
+    let mut text = format!("{name}, version {version}{labels}, {place}");
     for passed in &answer.passed_over {
         text += &format!(", in place of {} ({})", passed.region, passed.outage.text());
     }
     if let Some(cached) = &answer.cached {
         text += &format!(", from the cache, {} old", age(cached.age.as_secs()));
     }
-    Some(text)
-}
-
-/// Returns the labels of a version, which may have none.
-fn labels(locator: &Locator, document: &Document) -> String {
-    let labels = document.stages.join(", ");
-    match locator.store {
-        _ if labels.is_empty() => String::new(),
-        Store::SecretsManager => format!(", stage {labels}"),
-        Store::ParameterStore => format!(", label {labels}"),
-    }
+    text
 }

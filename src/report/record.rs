@@ -73,11 +73,6 @@ impl Record {
         Self::new(Label::Note, message)
     }
 
-    /// A remedy of several warnings.
-    pub fn help(message: impl Into<String>) -> Self {
-        Self::new(Label::Help, message)
-    }
-
     fn new(label: Label, message: impl Into<String>) -> Self {
         Self {
             label,

@@ -55,8 +55,12 @@ pub fn poll_failed(command: &str, errors: &[Record]) -> Record {
         [only] => only.details.clone(),
         _ => vec![("errors", errors.iter().map(|error| error.message.as_str()).collect())],
     };
-    let mut help: Vec<String> = errors.iter().flat_map(|error| &error.help).cloned().collect();
-    help.dedup();
+    let mut help: Vec<String> = Vec::new();
+    for remedy in errors.iter().flat_map(|error| &error.help) {
+        if !help.contains(remedy) {
+            help.push(remedy.clone());
+        }
+    }
     Record { details, help, ..Record::warning(message).event("poll_failed") }
 }
 
@@ -89,7 +93,10 @@ mod tests {
 
     #[test]
     fn of_several_errors_text_has_the_first_and_json_all() {
-        let warning = poll_failed("node", &[Record::error("one"), Record::error("two"), Record::error("three")]);
+        let errors = [("one", "help"), ("two", "other"), ("three", "help")];
+        let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
+        let warning = poll_failed("node", &errors);
+        assert_eq!(warning.help, ["help", "other"]);
         assert!(warning.message.ends_with(": one (and 2 more; `secrets-exec check` shows all)"), "{warning:?}");
         assert_eq!(warning.details, [("errors", vec!["one", "two", "three"].into())]);
     }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::encoding;
 use super::extract::{NoValue, ParsedDocument, find, print};
 use super::json::Json;
-use super::template::{Input, RenderError, render};
+use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
@@ -36,7 +36,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Resolves the value of a binding.
     ///
     /// # Errors
-    /// Every error in its inputs; none for an input that has no answer.
+    /// Every error of its references. The list is empty if all that fails is a reference whose locator was not requested.
     pub fn attempt(&mut self, binding: &'a Binding) -> Result<SecretValue, Vec<NoValue>> {
         let subject = &binding.subject;
         let value = match &binding.value_source {
@@ -76,7 +76,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of a reference.
     ///
     /// # Errors
-    /// The reason why it was not fetched, which is no absence if it is a denial or an outage; none if it has no answer.
+    /// The failure of the request, of which only "does not exist" is an absence. The list is empty if there was no request.
     pub fn document(&self, reference: &SecretRef, subject: &Subject) -> Result<&'a Document, Vec<NoValue>> {
         match self.fetched.get(&reference.locator) {
             Some(Ok(document)) => Ok(document),
@@ -114,7 +114,7 @@ impl<'a> ParsedAnswers<'a> {
             inputs.push(self.input(alias, reference, subject).map(|input| (alias.clone(), input)));
         }
         let inputs = values_or_errors(inputs)?.into_iter().collect();
-        render(template, &inputs).map_err(|RenderError { alias, why }| {
+        render(template, &inputs).map_err(|(alias, why)| {
             let reference = alias.and_then(|alias| aliases.get(&alias));
             let read = reference.and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
             vec![with_entry(why, read, subject)]

@@ -1,14 +1,14 @@
 //! Turns the keys of a JSON object, or the parameters below a path, into environment variables, as `env-from` asks for.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::extract::{ONE_VARIABLE, kind, print};
 use crate::model::answer::Document;
-use crate::model::entry::{Claim, NamingError, Origin, Subject};
+use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::env_name::EnvName;
-use crate::model::plan::{EnvFrom, Plan};
+use crate::model::plan::EnvFrom;
 use crate::model::problem::{About, Lacks, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::Region;
@@ -20,7 +20,8 @@ pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
-/// The keys of an object, or the names of the parameters below a path, in order, each once with its value; `None` for null.
+/// The keys of an object, or the names of the parameters below a path, in order, each once. A key that the entry leaves out has no value, and
+/// neither has null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the members of the object that the selector of `entry` has found.
@@ -34,13 +35,21 @@ pub fn keys<'j>(json: &'j Value, entry: &EnvFrom) -> Result<Members<'j>, Problem
         let text = format!("{place} {}, not an object, so it has no keys to set variables from", kind(json));
         return Err(Problem::configuration(text).code("not-an-object").help(ONE_VARIABLE));
     };
-    Ok(map.iter().map(|(key, value)| (key.as_str(), print(value))).collect())
+    let mut members = Members::new();
+    for (key, value) in map {
+        members.push((key, if entry.naming.selects(key) { print(value) } else { None }));
+    }
+    Ok(members)
 }
 
 /// Returns the members of a path.
-pub fn parameters(document: &Document) -> Members<'_> {
-    let value_of = |parameter: &Document| Some(SecretValue::new(parameter.body.expose()));
-    document.parameters.iter().map(|(name, parameter)| (name.as_str(), value_of(parameter))).collect()
+pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom) -> Members<'d> {
+    let mut members = Members::new();
+    for (name, parameter) in &document.parameters {
+        let is_selected = entry.naming.selects(name);
+        members.push((name, is_selected.then(|| SecretValue::new(parameter.body.expose()))));
+    }
+    members
 }
 
 /// A key of an object and the variable that it becomes.
@@ -61,7 +70,7 @@ pub fn variables(
     let mut errors = missing_keys(&members, entry);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
-    for (key, value) in members.into_iter().filter(|(key, _)| naming.selects(key)) {
+    for (key, value) in members {
         let Some(value) = value else { continue };
         let name = match naming.name(key) {
             Ok(name) if is_set(key, name.as_str()) => continue,
@@ -73,6 +82,7 @@ pub fn variables(
             }
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
+            let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
             errors.push(clash(&name, other, key, &entry.subject));
             continue;
         }
@@ -83,60 +93,57 @@ pub fn variables(
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
 fn missing_keys(members: &Members<'_>, entry: &EnvFrom) -> Vec<Problem> {
-    let naming = &entry.naming;
-    let members: BTreeMap<&str, &Option<SecretValue>> = members.iter().map(|(key, value)| (*key, value)).collect();
-    let missing = |key: &str, list| {
-        let has_no = if entry.reference.locator.is_path() { "there is no" } else { "has no key" };
-        let nearest = suggest::nearest(key, members.keys().copied().filter(|key| is_quotable(key)));
-        let problem = Problem::configuration(format!("{has_no} {key:?}, which `{list}` names")).code("key-not-found");
-        problem.help_if(nearest.map(did_you_mean))
-    };
-    let only = naming.only.iter().flatten().filter_map(|key| match members.get(key.as_str()) {
-        None => Some(missing(key, "only")),
-        Some(None) => {
-            let text = format!("{key:?}, which `only` names, is null, which counts as absent");
-            Some(Problem::configuration(text).code("null"))
+    let mut errors = Vec::new();
+    for key in entry.naming.only.iter().flatten() {
+        match members.iter().find(|(name, _)| name == key) {
+            None => errors.push(missing_key(key, "only", members, entry)),
+            Some((_, None)) if entry.naming.selects(key) => {
+                let text = format!("{key:?}, which `only` names, is null, which counts as absent");
+                errors.push(Problem::configuration(text).code("null"));
+            }
+            Some(_) => {}
         }
-        Some(Some(_)) => None,
-    });
-    let rename =
-        naming.rename.keys().filter(|key| !members.contains_key(key.as_str())).map(|key| missing(key, "rename"));
-    only.chain(rename).collect()
+    }
+    for key in entry.naming.rename.keys() {
+        if !members.iter().any(|(name, _)| name == key) {
+            errors.push(missing_key(key, "rename", members, entry));
+        }
+    }
+    errors
+}
+
+fn missing_key(key: &str, list: &str, members: &Members<'_>, entry: &EnvFrom) -> Problem {
+    let has_no = if entry.reference.locator.is_path() { "there is no" } else { "has no key" };
+    let nearest = suggest::nearest(key, members.iter().map(|(name, _)| *name).filter(|name| is_quotable(name)));
+    Problem::configuration(format!("{has_no} {key:?}, which `{list}` names"))
+        .code("key-not-found")
+        .help_if(nearest.map(did_you_mean))
 }
 
 /// Returns the error of a key that gives no legal name, or an unsafe one.
 fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom) -> Problem {
+    if !is_quotable(key) {
+        let text = "a key, which is not printed since it could be a value, cannot be a variable";
+        let help = "check the secret, or select keys with `only` in an entry under `env-from`";
+        return Problem::configuration(text).code("variable-name").help(help);
+    }
     let the_key = if entry.reference.locator.is_path() { "the parameter" } else { "the key" };
-    let remedy = |in_file: &str| match (&entry.subject.origin, entry.subject.reference()) {
-        // An option can only have a prefix.
-        (Origin::Argument(option), Some(written)) => {
-            format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {in_file}")
-        }
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
-            format!("{in_file}, or give a `prefix`")
-        }
-    };
-    let (text, help) = match error {
-        _ if !is_quotable(key) => (
-            "a key, which is not printed since it could be a value, cannot be a variable".to_owned(),
-            "check the secret, or select keys with `only` in an entry under `env-from`".to_owned(),
-        ),
+    let (text, remedy) = match error {
         NamingError::Illegal(name) => (
             format!("{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"),
-            remedy("`rename` it, or leave it out with `except`"),
+            "`rename` it, or leave it out with `except`",
         ),
-        NamingError::Unsafe(name) => {
-            let nevertheless = match name == "PATH" {
-                true => "PATH itself takes only `value` under `env`".to_owned(),
-                false => format!("to set it nevertheless, use --env {name}=REF or `env`"),
-            };
-            (
-                format!(
-                    "{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"
-                ),
-                format!("{}; {nevertheless}", remedy("leave it out with `only` or `except`")),
-            )
+        NamingError::Unsafe(name) => (
+            format!("{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"),
+            "leave it out with `only` or `except`, or set it under `env`",
+        ),
+    };
+    // An option can only have a prefix.
+    let help = match (&entry.subject.origin, entry.subject.reference()) {
+        (Origin::Argument(option), Some(written)) => {
+            format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {remedy}")
         }
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => format!("{remedy}, or give a `prefix`"),
     };
     Problem::configuration(text).code("variable-name").help(help)
 }
@@ -148,36 +155,13 @@ pub fn with_entry(problem: Problem, entry: &EnvFrom, region: Option<&Region>) ->
 }
 
 /// Returns the error of two keys of one object that both give `name`.
-fn clash(name: &EnvName, first: &str, second: &str, subject: &Subject) -> Problem {
-    let both = format!("{:?} and {:?} both give", key_or_placeholder(first), key_or_placeholder(second));
-    let name = if is_quotable(second) { format!("the variable {name}") } else { "one variable".to_owned() };
-    let in_file = "`rename` one of them, or leave it out with `except`";
+fn clash(name: &str, first: &str, second: &str, subject: &Subject) -> Problem {
+    let (first, second) = (key_or_placeholder(first), key_or_placeholder(second));
     let help = match subject.origin {
-        Origin::Argument(_) => format!("declare it in a file, under `env-from`: {in_file}"),
-        Origin::Inherited | Origin::File { .. } => in_file.to_owned(),
-    };
-    Problem::configuration(format!("{both} {name}")).code("same-name").help(help)
-}
-
-/// Returns the errors in the names that `env-from` entries give to the keys that they list.
-pub fn naming_errors(plan: &Plan) -> Vec<Problem> {
-    let mut errors = Vec::new();
-    let mut claimed: HashSet<String> = HashSet::new();
-    for layer in &plan.layers {
-        let claims = layer.bindings.iter().flat_map(|binding| binding.target.claims());
-        claimed.extend(claims.filter_map(|claim| Claim::variable(&claim).map(str::to_owned)));
-        for entry in &layer.env_from {
-            let is_set = |name: &str| claimed.contains(name) || plan.kept.contains(name);
-            errors.extend(errors_of(entry, is_set).into_iter().map(|error| with_entry(error, entry, None)));
+        Origin::Argument(_) => {
+            "declare it in a file, under `env-from`: `rename` one of them, or leave it out with `except`"
         }
-    }
-    errors
-}
-
-/// Names the keys of `only` and `rename` as if the object had them.
-fn errors_of(entry: &EnvFrom, is_set: impl Fn(&str) -> bool) -> Vec<Problem> {
-    let naming = &entry.naming;
-    let keys: BTreeSet<&str> = naming.only.iter().flatten().chain(naming.rename.keys()).map(String::as_str).collect();
-    let members: Members<'_> = keys.into_iter().map(|key| (key, Some(SecretValue::new("")))).collect();
-    variables(members, entry, |_, name| is_set(name)).1
+        Origin::Inherited | Origin::File { .. } => "`rename` one of them, or leave it out with `except`",
+    };
+    Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
 }

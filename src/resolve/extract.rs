@@ -13,9 +13,10 @@ use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// The reason that there is no value. An absence lets the entry's `default` or `optional` apply.
+/// The reason that there is no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoValue {
+    /// True if the secret, key or variable does not exist or is null, so that `default` and `optional` apply.
     pub is_absent: bool,
     pub problem: Problem,
 }
@@ -103,11 +104,11 @@ pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
 
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue> {
     // The error of jsonpath_rust is dropped, since it quotes the value.
-    let found = js_path_process(path.query(), json)
-        .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text())))?;
+    let found = js_path_process(&path.query, json)
+        .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text)))?;
     match found.as_slice() {
         [] => {
-            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text()));
+            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text));
             Err(match first_miss(json, path) {
                 Some((map, name)) => absent.help(keys_hint(map, name)),
                 None => absent,
@@ -115,15 +116,16 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         }
         [one] => Ok(one.val),
         several => {
-            // A normalized path (RFC 9535): $['hosts'][0].
-            let has_quotable_names = |path: &str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let paths = several.iter().filter(|node| !node.val.is_null()).map(|node| node.path.as_str());
-            let mut paths: Vec<&str> = paths.filter(|path| has_quotable_names(path)).take(LISTED).collect();
+            // Normalized paths (RFC 9535): $['hosts'][0].
+            let mut paths: Vec<&str> =
+                several.iter().filter(|node| !node.val.is_null()).map(|node| &*node.path).collect();
+            paths.retain(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
+            paths.truncate(LISTED);
             let count = several.len();
             if count > paths.len() {
                 paths.push("…");
             }
-            let text = format!("{} matches {count} values and must match one: {}", path.text(), paths.join(", "));
+            let text = format!("{} matches {count} values and must match one: {}", path.text, paths.join(", "));
             Err(NoValue::failed("several-matches", text))
         }
     }
@@ -131,7 +133,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
 
 /// Follows the leading names of a path to the first that does not exist, and returns the object that lacks it.
 fn first_miss<'j>(mut json: &'j Value, path: &'j JsonPath) -> Option<(&'j Map<String, Value>, &'j str)> {
-    for segment in &path.query().segments {
+    for segment in &path.query.segments {
         let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
         match map.get(name) {
             Some(found) => json = found,

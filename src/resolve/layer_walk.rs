@@ -21,19 +21,21 @@ use crate::model::secret_value::SecretValue;
 #[derive(Debug, Default)]
 pub struct Resolution {
     pub resolved: Resolved,
-    /// The errors of the targets that have no value.
+    /// The errors of the variables, files and credentials that have no value.
     pub errors: Vec<Problem>,
-    /// The locators that these targets name and that have no document: the request failed, or was not made. One that only a covered target
-    /// names is not among them.
+    /// The locators without a document (the request failed, or was not made) that are the reason for a missing value.
     pub lacking: BTreeSet<Locator>,
 }
 
-/// The state of the walk.
+/// The walk over the layers, from the latest to the earliest.
+///
+/// An attempt at an entry has one of three results. With a value, or with a `default` in the place of an absent one, the entry sets its target.
+/// An `optional` entry that is absent sets nothing, so an earlier layer may set the target. An entry that fails sets its target as well, to no
+/// value: an earlier entry is no substitute for a broken later one.
 pub struct LayerWalk<'a> {
     plan: &'a Plan,
     answers: ParsedAnswers<'a>,
-    /// The variables and paths that are set so far, each with the entry that sets it. An entry that failed has set its own, too: the entry
-    /// that it overrides is no substitute.
+    /// The variables and paths that later entries, or entries of this layer, have set, each with its entry.
     claimed: HashMap<Claim, Subject>,
     pub outcome: Resolution,
 }
@@ -48,13 +50,11 @@ impl<'a> LayerWalk<'a> {
     pub fn resolve_layer(&mut self, layer: &'a PlannedLayer) {
         for binding in &layer.bindings {
             let claims = binding.target.claims();
-            match claims.iter().find_map(|claim| self.claimed.get(claim)) {
-                Some(by) => {
-                    let by = OverriddenBy::Entry(by.clone());
-                    let subject = binding.subject.clone();
-                    self.outcome.resolved.overridden.push(Override { entry: binding.id, subject, by });
-                }
-                None => self.resolve_binding(binding, claims),
+            if let Some(later) = claims.iter().find_map(|claim| self.claimed.get(claim)) {
+                let (subject, by) = (binding.subject.clone(), OverriddenBy::Entry(later.clone()));
+                self.outcome.resolved.overridden.push(Override { entry: binding.id, subject, by });
+            } else {
+                self.resolve_binding(binding, claims);
             }
         }
         for entry in layer.env_from.iter().rev() {
@@ -71,7 +71,6 @@ impl<'a> LayerWalk<'a> {
                     OnMissing::Omit if is_absent => {
                         let unused = UnusedEntry { entry: binding.id, subject: binding.subject.clone() };
                         self.outcome.resolved.omitted.push(unused);
-                        // It sets nothing, so an earlier layer may.
                         return;
                     }
                     OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), true),
@@ -84,7 +83,8 @@ impl<'a> LayerWalk<'a> {
         }
     }
 
-    /// Adds the errors of a binding. With `default` or `optional`, an absence beside another error is none.
+    /// Adds the errors of a binding, and the locators that it lacks. An absence that `default` or `optional` covers is no error, even if
+    /// another error makes the binding fail.
     fn fail(&mut self, binding: &Binding, errors: Vec<NoValue>) {
         for NoValue { is_absent, problem } in errors {
             if !is_absent || binding.on_missing == OnMissing::Fail {
@@ -98,7 +98,7 @@ impl<'a> LayerWalk<'a> {
         }
     }
 
-    /// Gives the target its value: that of the binding's references, or its default.
+    /// Gives the target its value, which is that of the binding's references unless `is_default`.
     fn set(&mut self, binding: &Binding, value: SecretValue, is_default: bool) {
         let (entry, subject) = (binding.id, binding.subject.clone());
         let mut read_from = Vec::new();
@@ -143,11 +143,11 @@ impl<'a> LayerWalk<'a> {
         }
     }
 
-    /// Returns the variables that an object sets. Those that are set already are noted as overridden.
+    /// Returns the variables that an object sets, and the errors in it. A variable that is set already is added to the overridden ones.
     fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
-            Ok(env_from::parameters(document))
+            Ok(env_from::parameters(document, entry))
         } else {
             let json = find(self.answers.parse(locator, document), selector);
             json.map_err(|error| error.problem).and_then(|json| env_from::keys(json, entry))

@@ -17,10 +17,9 @@ use crate::model::answer::Fetched;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 
-use env_from::naming_errors;
 use layer_walk::LayerWalk;
 
-/// Resolves every target. One that names a locator without an answer in `fetched` is in neither `resolved` nor `errors`.
+/// Resolves every variable, file and credential. One whose locator has no answer in `fetched` is in neither `resolved` nor `errors`.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
     let mut walk = LayerWalk::new(plan, fetched);
     for layer in &plan.layers {
@@ -38,11 +37,4 @@ pub fn failed_references(plan: &Plan, answers: &Fetched) -> Vec<Problem> {
         }
     }
     errors
-}
-
-/// Resolves what needs no document, literals above all, and returns every error that the declaration has by itself.
-pub fn resolve_offline(plan: &Plan) -> Resolution {
-    let mut outcome = resolve(plan, &Fetched::default());
-    outcome.errors.extend(naming_errors(plan));
-    outcome
 }

@@ -7,7 +7,8 @@ pub enum Event {
     /// The command ended and is reaped. A command that cannot be delivered or executed ends as well, with 78, 126 or 127.
     Ended {
         status: ExitStatus,
-        group: Group,
+        /// True if no process of the command's group is left.
+        is_group_empty: bool,
     },
     /// The last process of the group is gone, some time after the command.
     GroupEmpty,
@@ -17,11 +18,12 @@ pub enum Event {
     Continued,
     /// A signal to forward, or the one that requests a poll, reached this process.
     Signal(SignalNumber),
-    /// The result of a poll, or the death of the child that waits at the gate, which is [`PollResult::Failed`].
+    /// The result of a poll, or the death of the launch that waits at the gate, which is [`PollResult::Failed`].
     Polled(PollResult),
     Delivered,
     NotDelivered,
-    Elapsed(Timer),
+    /// The timer has elapsed.
+    Elapsed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,59 +32,39 @@ pub enum ExitStatus {
     Killed(SignalNumber),
 }
 
-/// The rest of the command's process group at the command's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    Empty,
-    Alive,
-}
-
 /// The values of a poll, compared with those of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
-    /// Other values, with which the child waits at the gate.
+    /// Other values, with which the launch waits at the gate.
     Changed,
     Unchanged,
     Failed,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Timer {
-    Poll,
-    /// [`Delay::Splay`] and [`Delay::AfterTerm`], the delays of a change's consequence.
-    Splay,
-    Grace,
-    /// The time in which processes vanish after SIGKILL.
-    Kill,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Open the gate of the child that waits, which is the command from then on.
+    /// Open the gate of the launch at it, which is the command from then on.
     Start,
-    /// Open the gate of the child that waits, for a delivery of its files alone. [`Event::Delivered`] or [`Event::NotDelivered`]
-    /// follows.
+    /// Open the gate of the launch at it, which replaces the files and ends. [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     Deliver,
-    /// End a child that waits at the gate, and fork one that polls. [`Event::Polled`] follows unless the poll is cancelled.
+    /// Fork a launch that polls. [`Event::Polled`] follows unless the poll is cancelled.
     StartPoll,
-    /// End the child that polls, waits or delivers, if there is one, and disarm the timer of the next poll.
+    /// End the launch that polls, is at the gate or replaces files, if there is one.
     CancelPoll,
     /// Send a signal to the command's process group, which has a process.
     Signal(SignalNumber),
-    /// Make the command the foreground job, if this process is it.
+    /// Make the command the foreground job of the terminal, if this process is that job.
     GiveTerminal,
     /// Take the terminal back, and stop this process by the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the timer of a delay, in place of one that is set.
+    /// Set the timer, of which there is one, to a delay.
     Arm(Delay),
-    /// Unset a timer, if it is set.
-    Disarm(Timer),
     Report(Notice),
     /// Remove the files and exit. Nothing follows.
     Exit(Outcome),
 }
 
-/// The length of a timer.
+/// The time after which the timer elapses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
     FirstPoll,
@@ -92,31 +74,25 @@ pub enum Delay {
     },
     /// The rest of the second that lies between two polls, or between a start and a poll: the next poll was requested.
     AskedPoll,
+    /// A random part of `--splay` between a change and the poll that is acted on.
     Splay,
-    /// The time of `--grace` before a change has its consequence, since the command may be ending by a SIGTERM that was forwarded.
+    /// The time of `--grace` between a change and the poll that is acted on: the command may be ending by a SIGTERM that was forwarded.
     AfterTerm,
     Grace,
+    /// The time in which processes vanish after SIGKILL.
     Kill,
 }
 
 /// A line for the user. The child that polls words the lines about a change, and prints that of a failed poll itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The values became those of the command again before it was touched.
-    Reverted,
     PollRecovered,
     Ended(ExitStatus),
     /// A SIGTERM cancelled what was to follow the end of the command.
     Cancelled,
-    /// The group is killed.
-    Killed(KillReason),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KillReason {
-    /// The time of `--grace` is over.
+    /// The group is killed, since the time of `--grace` is over.
     GraceOver,
-    /// Another SIGTERM came after the one that cancelled what was to follow.
+    /// The group is killed, since another SIGTERM came after the one that cancelled what was to follow.
     SecondTerm,
 }
 
@@ -134,17 +110,6 @@ impl ExitStatus {
         match self {
             Self::Exited(code) => code,
             Self::Killed(SignalNumber(number)) => u8::try_from(number).unwrap_or(u8::MAX).saturating_add(128),
-        }
-    }
-}
-
-impl Delay {
-    pub fn timer(self) -> Timer {
-        match self {
-            Self::FirstPoll | Self::NextPoll { .. } | Self::AskedPoll => Timer::Poll,
-            Self::Splay | Self::AfterTerm => Timer::Splay,
-            Self::Grace => Timer::Grace,
-            Self::Kill => Timer::Kill,
         }
     }
 }

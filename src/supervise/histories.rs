@@ -1,16 +1,15 @@
 //! Properties of random histories: the state machine against a model of the processes and the timers.
 
-use std::collections::BTreeSet;
+use std::time::Duration;
 
 use nix::libc;
 use proptest::prelude::*;
 
-use super::event::{Action, Delay, Event, ExitStatus, Group, Notice, Outcome, PollResult, Timer};
-use super::state::{EarlierChange, Next, Phase, Poll, SupervisorState};
+use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
+use super::state::{Next, Phase, Poll, SupervisorState};
 use super::{begin, step};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
-const TIMERS: [Timer; 4] = [Timer::Poll, Timer::Splay, Timer::Grace, Timer::Kill];
 const RESULTS: [PollResult; 3] = [PollResult::Changed, PollResult::Unchanged, PollResult::Failed];
 const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
@@ -33,11 +32,11 @@ struct World {
     /// Processes of the group beside the command.
     has_rest: bool,
     child: Child,
-    armed: BTreeSet<Timer>,
+    armed: Option<Delay>,
     /// A poll was requested, and none began since.
     is_poll_asked: bool,
     /// The SIGTERMs that the group got without one that came.
-    own_terms: u32,
+    added_terms: u32,
     ends: u32,
     reported_ends: u32,
     last_status: Option<ExitStatus>,
@@ -56,9 +55,9 @@ impl World {
             has_command: false,
             has_rest: false,
             child: Child::Waits,
-            armed: BTreeSet::new(),
+            armed: None,
             is_poll_asked: false,
-            own_terms: 0,
+            added_terms: 0,
             ends: 0,
             reported_ends: 0,
             last_status: None,
@@ -80,7 +79,7 @@ impl World {
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command seldom ends by itself, so that histories have restarts.
             let ends = is_killed || !self.is_running();
-            events.extend(ends.then_some(Event::Ended { status, group: self.group() }));
+            events.extend(ends.then_some(Event::Ended { status, is_group_empty: !self.has_rest }));
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
@@ -92,7 +91,7 @@ impl World {
             Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
         // Twice, so that histories reach the states behind timers.
-        events.extend(self.armed.iter().flat_map(|timer| [Event::Elapsed(*timer); 2]));
+        events.extend(self.armed.iter().flat_map(|_| [Event::Elapsed; 2]));
         events
     }
 
@@ -106,7 +105,7 @@ impl World {
             Event::GroupEmpty => self.has_rest = false,
             Event::Polled(PollResult::Changed) => self.child = Child::Waits,
             Event::Polled(_) | Event::Delivered | Event::NotDelivered => self.child = Child::None,
-            Event::Elapsed(timer) => assert!(self.armed.remove(&timer)),
+            Event::Elapsed => self.armed = None,
             Event::Signal(signal) => {
                 self.came += u32::from(signal == USR1);
                 self.is_poll_asked |= self.rotation.poll_signal == Some(signal);
@@ -128,36 +127,34 @@ impl World {
             Action::Start => {
                 assert!(!self.has_command, "a second command");
                 assert_eq!(self.child, Child::Waits, "a start without a launch at the gate");
-                (self.has_command, self.has_rest, self.child, self.own_terms) = (true, false, Child::None, 0);
+                (self.has_command, self.has_rest, self.child, self.added_terms) = (true, false, Child::None, 0);
             }
             Action::Deliver => {
                 assert_eq!(self.child, Child::Waits, "a delivery without a launch at the gate");
                 self.child = Child::Delivers;
             }
             Action::StartPoll => {
-                assert!(matches!(self.child, Child::None | Child::Waits), "a second poll");
+                assert_eq!(self.child, Child::None, "a second poll");
                 (self.child, self.is_poll_asked) = (Child::Polls, false);
             }
-            Action::CancelPoll => {
-                self.child = Child::None;
-                self.armed.remove(&Timer::Poll);
-            }
+            Action::CancelPoll => self.child = Child::None,
             Action::Signal(signal) => {
                 assert!(self.has_command || self.has_rest, "{signal:?} to an empty group");
                 self.sent += u32::from(signal == USR1);
-                let is_own = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
-                self.own_terms += u32::from(is_own);
+                let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
+                self.added_terms += u32::from(is_added);
             }
             Action::GiveTerminal | Action::Suspend(_) => assert!(self.has_command, "{action:?} without a command"),
             Action::Arm(delay) => {
-                // Only a request brings a poll forward.
-                assert!(self.armed.insert(delay.timer()) || delay == Delay::AskedPoll, "{delay:?} is armed already");
-                if delay.timer() == Timer::Poll {
-                    assert_eq!(delay == Delay::AskedPoll, self.is_poll_asked, "a request is not lost");
+                if is_before_a_poll(delay) {
+                    let is_moved = self.armed.is_some_and(is_before_a_poll);
+                    assert!(!is_moved || delay == Delay::AskedPoll, "only a request brings a poll forward");
+                    // A command that may be ending has its time for that.
+                    let is_served = delay == Delay::AskedPoll || delay == Delay::AfterTerm;
+                    assert!(is_served || !self.is_poll_asked, "a request is not lost");
+                    assert!(self.is_poll_asked || delay != Delay::AskedPoll, "a request that did not come");
                 }
-            }
-            Action::Disarm(timer) => {
-                self.armed.remove(&timer);
+                self.armed = Some(delay);
             }
             Action::Report(Notice::Ended(status)) => {
                 assert_eq!(self.last_status, Some(status));
@@ -173,27 +170,27 @@ impl World {
 
     /// The invariants between events.
     fn check(&self) {
-        assert!(self.own_terms <= 1, "a second SIGTERM of our own");
+        assert!(self.added_terms <= 1, "a second SIGTERM of our own");
         assert_eq!(self.ends, self.reported_ends, "every end is reported once");
         assert_eq!(self.exit.is_some(), self.state == SupervisorState::Exited);
         // Held signals are pending once, and signals after SIGKILL have no receiver.
         assert!(self.sent <= self.came, "a doubled signal");
-        let (child, timers): (Child, &[Timer]) = match &self.state {
-            SupervisorState::Running(running) => match running.poll {
-                Poll::Idle => (Child::None, &[Timer::Poll]),
-                Poll::Polling(EarlierChange::Delayed) => (Child::Polls, &[Timer::Splay]),
-                Poll::Polling(EarlierChange::None | EarlierChange::Due) => (Child::Polls, &[]),
-                Poll::Waiting => (Child::Waits, &[Timer::Poll, Timer::Splay]),
-                Poll::Delivering => (Child::Delivers, &[]),
+        let (child, is_armed) = match &self.state {
+            SupervisorState::Running(running) => match (running.poll, self.armed) {
+                (Poll::Idle, armed) => (Child::None, armed.is_some_and(is_before_a_poll)),
+                (Poll::Splayed, armed) => (Child::None, matches!(armed, Some(Delay::Splay | Delay::AskedPoll))),
+                (Poll::AfterTerm, armed) => (Child::None, armed == Some(Delay::AfterTerm)),
+                (Poll::Polling { .. }, armed) => (Child::Polls, armed.is_none()),
+                (Poll::Delivering, armed) => (Child::Delivers, armed.is_none()),
             },
             SupervisorState::Stopping(stopping) => (
                 if stopping.next == Next::Start { Child::Waits } else { Child::None },
-                if stopping.phase == Phase::Grace { &[Timer::Grace] } else { &[Timer::Kill] },
+                self.armed == Some(if stopping.phase == Phase::Grace { Delay::Grace } else { Delay::Kill }),
             ),
-            SupervisorState::Exited => (Child::None, &[]),
+            SupervisorState::Exited => (Child::None, true),
         };
         assert_eq!(self.child, child, "{:?}", self.state);
-        assert!(self.armed.iter().eq(timers), "{:?} in {:?}", self.armed, self.state);
+        assert!(is_armed, "{:?} in {:?}", self.armed, self.state);
         assert!(self.has_command || !self.is_running(), "no command in {:?}", self.state);
         if let Some(Outcome::Command(status)) = self.exit {
             assert_eq!(self.last_status, Some(status), "the status of the last command");
@@ -204,11 +201,11 @@ impl World {
     fn settle(&mut self) {
         while let SupervisorState::Stopping(stopping) = &self.state {
             self.feed(match stopping.phase {
-                Phase::Grace => Event::Elapsed(Timer::Grace),
+                Phase::Grace => Event::Elapsed,
                 Phase::Killed if self.has_command => {
-                    Event::Ended { status: ExitStatus::Exited(0), group: self.group() }
+                    Event::Ended { status: ExitStatus::Exited(0), is_group_empty: !self.has_rest }
                 }
-                Phase::Killed => Event::Elapsed(Timer::Kill),
+                Phase::Killed => Event::Elapsed,
             });
         }
     }
@@ -216,10 +213,10 @@ impl World {
     fn is_running(&self) -> bool {
         matches!(self.state, SupervisorState::Running(_))
     }
+}
 
-    fn group(&self) -> Group {
-        if self.has_rest { Group::Alive } else { Group::Empty }
-    }
+fn is_before_a_poll(delay: Delay) -> bool {
+    !matches!(delay, Delay::Grace | Delay::Kill)
 }
 
 fn rotations() -> impl Strategy<Value = RotationOptions> {
@@ -229,9 +226,10 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
         Just(OnRotation::Exit)
     ];
     let stop_signal = prop_oneof![Just(SignalNumber::TERM), Just(SignalNumber(libc::SIGQUIT))];
-    (on_rotation, stop_signal, prop_oneof![Just(None), Just(Some(POLL))]).prop_map(
-        |(on_rotation, stop_signal, poll_signal)| {
-            let (poll_interval, splay, grace) = Default::default();
+    let splay = prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(1))];
+    (on_rotation, stop_signal, prop_oneof![Just(None), Just(Some(POLL))], splay).prop_map(
+        |(on_rotation, stop_signal, poll_signal, splay)| {
+            let (poll_interval, grace) = Default::default();
             RotationOptions { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace }
         },
     )
@@ -240,9 +238,8 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
 /// Every kind of event, possible or not.
 fn events() -> impl Strategy<Value = Event> {
     let status = any::<u8>().prop_map(ExitStatus::Exited);
-    let group = prop_oneof![Just(Group::Empty), Just(Group::Alive)];
     prop_oneof![
-        (status, group).prop_map(|(status, group)| Event::Ended { status, group }),
+        (status, any::<bool>()).prop_map(|(status, is_group_empty)| Event::Ended { status, is_group_empty }),
         Just(Event::GroupEmpty),
         Just(Event::Suspended(USR1)),
         Just(Event::Continued),
@@ -250,7 +247,7 @@ fn events() -> impl Strategy<Value = Event> {
         prop::sample::select(RESULTS.to_vec()).prop_map(Event::Polled),
         Just(Event::Delivered),
         Just(Event::NotDelivered),
-        prop::sample::select(TIMERS.to_vec()).prop_map(Event::Elapsed),
+        Just(Event::Elapsed),
     ]
 }
 
@@ -276,19 +273,18 @@ proptest! {
         if world.exit.is_some() {
             return Ok(());
         }
-        // Values that stay changed reach the command: at most a poll, its splay, and the delay after a SIGTERM.
-        for _ in 0..5 {
+        // Values that stay changed reach the command: at most by a poll, another after its splay, and one after the delay of a SIGTERM.
+        for _ in 0..6 {
             match world.child {
                 Child::Polls => world.feed(Event::Polled(PollResult::Changed)),
-                Child::Waits if world.is_running() => world.feed(Event::Elapsed(Timer::Splay)),
-                Child::None if world.is_running() => world.feed(Event::Elapsed(Timer::Poll)),
+                Child::None if world.is_running() => world.feed(Event::Elapsed),
                 Child::None | Child::Waits | Child::Delivers => {}
             }
         }
         prop_assert!(world.child == Child::Delivers || !world.is_running(), "{:?}", world.state);
         world.settle();
         if world.has_command {
-            world.feed(Event::Ended { status: ExitStatus::Exited(3), group: Group::Empty });
+            world.feed(Event::Ended { status: ExitStatus::Exited(3), is_group_empty: true });
             prop_assert_eq!(world.exit, Some(Outcome::Command(ExitStatus::Exited(3))));
         }
     }

@@ -14,8 +14,8 @@ mod running;
 mod state;
 mod stopping;
 
-pub use event::{Action, Delay, Event, ExitStatus, KillReason, Notice, Outcome, PollResult, Timer};
-pub use state::{CommandState, Next, Stopping, SupervisorState};
+pub use event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
+pub use state::{Next, Stopping, SupervisorState};
 
 use crate::model::options::RotationOptions;
 use state::RunningState;
@@ -27,13 +27,15 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 
 /// Returns the state after an event, and what is to be done now, in this order.
 ///
-/// An event that has no meaning in a state changes nothing: a timer or a poll may end in the moment in which it is cancelled.
+/// An event that has no meaning in a state changes nothing: a poll may end in the moment in which it is cancelled.
 pub fn step(rotation: &RotationOptions, state: SupervisorState, event: Event) -> (SupervisorState, Vec<Action>) {
-    match state {
-        SupervisorState::Running(running) => running::step(rotation, running, event),
-        SupervisorState::Stopping(stopping) => stopping::step(rotation, stopping, event),
-        SupervisorState::Exited => (SupervisorState::Exited, Vec::new()),
-    }
+    let mut actions = Vec::new();
+    let state = match state {
+        SupervisorState::Running(running) => running::step(rotation, running, event, &mut actions),
+        SupervisorState::Stopping(stopping) => stopping::step(rotation, stopping, event, &mut actions),
+        SupervisorState::Exited => SupervisorState::Exited,
+    };
+    (state, actions)
 }
 
 #[cfg(test)]

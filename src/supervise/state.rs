@@ -21,49 +21,38 @@ pub struct RunningState {
     pub is_poll_asked: bool,
     /// True while the command is stopped by job control.
     pub is_suspended: bool,
-    /// True if a SIGTERM was forwarded, so that the command may be ending by itself, and no change has waited for that since.
+    /// True if a SIGTERM was forwarded, so that the command may be ending by itself, and no change was delayed for that since.
     pub has_term: bool,
 }
 
-/// The forked launch that reads the values again.
+/// The forked launch that reads the values again. The timer is armed, for the next one, while there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
-    /// None; the timer of the next poll is armed.
+    /// None.
     #[default]
     Idle,
-    /// It resolves the values. An earlier one may have found a change.
-    Polling(EarlierChange),
-    /// It waits at the gate with changed values. The timers of the splay and of the next poll are armed.
-    Waiting,
+    /// None. The last one found a change, and the next one, after `--splay` or when it is requested, is acted on.
+    Splayed,
+    /// None. The last one found a change after a SIGTERM, and the next one is acted on. No request brings it forward.
+    AfterTerm,
+    /// It resolves the values.
+    Polling {
+        /// True if a change was delayed for this poll.
+        is_delayed: bool,
+    },
     /// Its gate is open, and it replaces the files.
     Delivering,
-}
-
-/// The change that an earlier poll found, whose launch was replaced by the one that polls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EarlierChange {
-    None,
-    /// The timer of the splay is armed.
-    Delayed,
-    /// The splay is over. The consequence waits for the result of the poll.
-    Due,
 }
 
 /// The process group was asked to end, or killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
-    pub command: CommandState,
+    /// The status of the command once it has ended, and processes of its group are left.
+    pub ended: Option<ExitStatus>,
     pub phase: Phase,
     pub next: Next,
     /// As in [`RunningState`], for the next command.
     pub is_poll_asked: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandState {
-    Alive,
-    /// The command ended, and processes of its group are left.
-    Ended(ExitStatus),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

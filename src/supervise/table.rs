@@ -1,20 +1,22 @@
 //! The transitions that a test of the whole program cannot bring about at will.
 
+use std::time::Duration;
+
 use nix::libc;
 
-use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult, Timer};
-use super::state::{CommandState, EarlierChange, Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
+use super::state::{Next, Phase, Poll, RunningState, Stopping, SupervisorState};
 use super::step;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 const SEVEN: ExitStatus = ExitStatus::Exited(7);
-const SPLAY_OVER: Event = Event::Elapsed(Timer::Splay);
 const CHANGED: Event = Event::Polled(PollResult::Changed);
 const UNCHANGED: Event = Event::Polled(PollResult::Unchanged);
+const ASKED: Event = Event::Signal(SignalNumber(libc::SIGUSR2));
 const FAILED: Event = Event::Polled(PollResult::Failed);
-const POLLING_AGAIN: Poll = Poll::Polling(EarlierChange::Delayed);
-const POLLING_DUE: Poll = Poll::Polling(EarlierChange::Due);
+const POLLING: Poll = Poll::Polling { is_delayed: false };
+const POLLING_DELAYED: Poll = Poll::Polling { is_delayed: true };
 const NEXT_POLL: Action = Action::Arm(Delay::NextPoll { failures: 0 });
 
 fn running(poll: Poll) -> RunningState {
@@ -23,57 +25,77 @@ fn running(poll: Poll) -> RunningState {
 
 /// The time after SIGKILL.
 fn killed(next: Next) -> Stopping {
-    Stopping { command: CommandState::Alive, phase: Phase::Killed, next, is_poll_asked: false }
+    Stopping { ended: None, phase: Phase::Killed, next, is_poll_asked: false }
 }
 
 fn check(on_rotation: OnRotation, before: &SupervisorState, event: Event, after: SupervisorState, actions: &[Action]) {
-    let (poll_interval, splay, grace) = Default::default();
+    check_with(Duration::ZERO, on_rotation, before, event, after, actions);
+}
+
+fn check_with(
+    splay: Duration,
+    on_rotation: OnRotation,
+    before: &SupervisorState,
+    event: Event,
+    after: SupervisorState,
+    actions: &[Action],
+) {
+    let (poll_interval, grace) = Default::default();
     let stop_signal = SignalNumber(libc::SIGQUIT);
-    let rotation = RotationOptions { on_rotation, stop_signal, poll_signal: None, poll_interval, splay, grace };
+    let poll_signal = Some(SignalNumber(libc::SIGUSR2));
+    let rotation = RotationOptions { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace };
     let result = step(&rotation, before.clone(), event);
     assert_eq!(result, (after, actions.to_vec()), "{before:?} {event:?}");
 }
 
 #[test]
-fn a_change_that_a_poll_meets_or_that_a_launch_does_not_survive() {
+fn a_change_is_delayed_by_the_splay_and_what_the_next_poll_reads_is_acted_on() {
     let table: &[(Poll, Event, Poll, &[Action])] = &[
-        // The new launch takes the place of the one that waits.
-        (Poll::Waiting, Event::Elapsed(Timer::Poll), POLLING_AGAIN, &[Action::StartPoll]),
-        (POLLING_AGAIN, CHANGED, Poll::Waiting, &[NEXT_POLL]),
-        (POLLING_AGAIN, SPLAY_OVER, POLLING_DUE, &[]),
-        (POLLING_DUE, CHANGED, Poll::Delivering, &[Action::Disarm(Timer::Poll), Action::Deliver]),
-        (POLLING_DUE, UNCHANGED, Poll::Idle, &[Action::Report(Notice::Reverted), NEXT_POLL]),
-        (Poll::Waiting, FAILED, Poll::Idle, &[Action::Disarm(Timer::Splay)]),
+        (POLLING, CHANGED, Poll::Splayed, &[Action::CancelPoll, Action::Arm(Delay::Splay)]),
+        (Poll::Splayed, Event::Elapsed, POLLING_DELAYED, &[Action::StartPoll]),
+        (POLLING_DELAYED, CHANGED, Poll::Delivering, &[Action::Deliver]),
+        (POLLING_DELAYED, UNCHANGED, Poll::Idle, &[NEXT_POLL]),
     ];
     for (before, event, after, actions) in table {
-        let state = SupervisorState::Running(running(*before));
-        check(OnRotation::Signal(HUP), &state, *event, SupervisorState::Running(running(*after)), actions);
+        let [before, after] = [before, after].map(|poll| SupervisorState::Running(running(*poll)));
+        check_with(Duration::from_secs(1), OnRotation::Signal(HUP), &before, *event, after, actions);
     }
+    let state = SupervisorState::Running(running(POLLING));
+    let delivering = SupervisorState::Running(running(Poll::Delivering));
+    check(OnRotation::Signal(HUP), &state, CHANGED, delivering, &[Action::Deliver]);
+}
+
+#[test]
+fn a_request_ends_the_splay_and_not_the_time_of_a_command_that_may_be_ending() {
+    let asked = |poll| SupervisorState::Running(RunningState { is_poll_asked: true, ..running(poll) });
+    for (poll, actions) in [(Poll::Splayed, &[Action::Arm(Delay::AskedPoll)][..]), (Poll::AfterTerm, &[])] {
+        check(OnRotation::Restart, &SupervisorState::Running(running(poll)), ASKED, asked(poll), actions);
+        // One poll serves both.
+        let polling = SupervisorState::Running(running(POLLING_DELAYED));
+        check(OnRotation::Restart, &asked(poll), Event::Elapsed, polling, &[Action::StartPoll]);
+    }
+    let actions = [Action::CancelPoll, Action::Arm(Delay::AskedPoll)];
+    let splay = Duration::from_secs(1);
+    check_with(splay, OnRotation::Restart, &asked(POLLING), CHANGED, asked(Poll::Splayed), &actions);
 }
 
 #[test]
 fn a_failed_poll_drops_the_change_and_backs_off_until_one_does_not_fail() {
-    let splay = [Action::Disarm(Timer::Splay)];
-    for (before, dropped) in [(POLLING_AGAIN, &splay[..]), (POLLING_DUE, &[])] {
-        let state = SupervisorState::Running(RunningState { failures: 2, ..running(before) });
-        let actions = [dropped, &[Action::Arm(Delay::NextPoll { failures: 3 })]].concat();
-        let failed = SupervisorState::Running(RunningState { failures: 3, ..running(Poll::Idle) });
-        check(OnRotation::Restart, &state, FAILED, failed, &actions);
-    }
-    let state = SupervisorState::Running(RunningState { failures: 2, ..running(POLLING_AGAIN) });
-    let actions = [Action::Report(Notice::PollRecovered), NEXT_POLL];
-    check(OnRotation::Restart, &state, CHANGED, SupervisorState::Running(running(Poll::Waiting)), &actions);
+    let state = SupervisorState::Running(RunningState { failures: 2, ..running(POLLING_DELAYED) });
+    let failed = SupervisorState::Running(RunningState { failures: 3, ..running(Poll::Idle) });
+    check(OnRotation::Restart, &state, FAILED, failed, &[Action::Arm(Delay::NextPoll { failures: 3 })]);
+    let actions = [Action::Report(Notice::PollRecovered), Action::Deliver];
+    let delivering = SupervisorState::Running(running(Poll::Delivering));
+    check(OnRotation::Signal(HUP), &state, CHANGED, delivering, &actions);
 }
 
 #[test]
 fn a_change_after_a_term_waits_for_the_end_that_it_may_bring() {
-    let after_term = Action::Arm(Delay::AfterTerm);
-    for (launch, event, actions) in
-        [(Poll::Waiting, SPLAY_OVER, &[after_term][..]), (POLLING_DUE, CHANGED, &[after_term, NEXT_POLL])]
-    {
-        let term = SupervisorState::Running(RunningState { has_term: true, ..running(launch) });
+    for poll in [POLLING, POLLING_DELAYED] {
+        let term = SupervisorState::Running(RunningState { has_term: true, ..running(poll) });
         // A command that ignores SIGTERM is stopped for the change nevertheless.
-        check(OnRotation::Exit, &term, event, SupervisorState::Running(running(Poll::Waiting)), actions);
+        let delayed = SupervisorState::Running(running(Poll::AfterTerm));
+        check(OnRotation::Exit, &term, CHANGED, delayed, &[Action::CancelPoll, Action::Arm(Delay::AfterTerm)]);
     }
 }
 
@@ -87,7 +109,7 @@ fn a_suspended_command_is_continued_so_that_it_handles_a_signal() {
 #[test]
 fn after_sigkill_the_command_is_awaited_and_the_rest_of_its_group_for_a_moment() {
     let term = Event::Signal(SignalNumber::TERM);
-    let over = Event::Elapsed(Timer::Kill);
+    let over = Event::Elapsed;
     let cancel = [Action::CancelPoll, Action::Report(Notice::Cancelled)];
     let grace = Stopping { phase: Phase::Grace, ..killed(Next::Start) };
     let table: &[(Stopping, Event, Stopping, &[Action])] = &[
@@ -107,7 +129,7 @@ fn after_sigkill_the_command_is_awaited_and_the_rest_of_its_group_for_a_moment()
             actions,
         );
     }
-    let rest = SupervisorState::Stopping(Stopping { command: CommandState::Ended(SEVEN), ..killed(Next::ExitEnded) });
-    let exit = [Action::Disarm(Timer::Kill), Action::Exit(Outcome::Command(SEVEN))];
+    let rest = SupervisorState::Stopping(Stopping { ended: Some(SEVEN), ..killed(Next::ExitEnded) });
+    let exit = [Action::Exit(Outcome::Command(SEVEN))];
     check(OnRotation::Restart, &rest, over, SupervisorState::Exited, &exit);
 }

@@ -1,16 +1,13 @@
 //! The connection of systemd's `LoadCredential=` (systemd.exec(5)), which ends with the whole value or with a refusal.
 //!
 //! systemd takes a connection that is closed without data for an empty credential and starts the unit, and it refuses what is longer than
-//! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that.
-//!
-//! It is a static, since each end of the process must refuse it unless the value was sent, a panic on any thread too.
+//! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that (`ending`).
 
 #![allow(unsafe_code, reason = "standard input, output and error by their numbers")]
 
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -27,10 +24,11 @@ use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, describe};
 
 /// The connection, close-on-exec. It is never closed.
-static CONNECTION: OnceLock<OwnedFd> = OnceLock::new();
-
-/// True once the whole value was sent.
-static IS_ANSWERED: AtomicBool = AtomicBool::new(false);
+pub struct CredentialConnection {
+    socket: OwnedFd,
+    /// True once the whole value was sent.
+    is_answered: AtomicBool,
+}
 
 /// The time for a client that does not read the value.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -47,33 +45,100 @@ const SETUP: &str =
 
 static PADDING: [u8; 65_536] = [0; 65_536];
 
-/// Takes the connection from standard input, if that is one. Standard output and error are redirected if they are the connection as well,
-/// which is systemd's default: what is printed there would become the credential.
-///
-/// Must be called before anything is printed.
-///
-/// # Errors
-/// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
-pub fn take() -> Result<(), Errno> {
+/// Standard input, output and error.
+fn standard_streams() -> [BorrowedFd<'static>; 3] {
     // SAFETY: Rust's runtime has opened descriptors 0 to 2 before `main`, and nothing closes them.
-    let [input, output, error] =
-        [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-    if !is_connection(input) {
-        return Ok(());
-    }
-    let copied = input.try_clone_to_owned().map_err(|error| os_error::errno(&error));
-    let redirected = copied.and_then(|connection| {
-        let _ = CONNECTION.set(connection);
-        redirect([input, output, error])
-    });
-    if redirected.is_err() {
-        refuse_on(input);
-    }
-    redirected
+    [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].map(|number| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
-fn is_connection(input: BorrowedFd<'_>) -> bool {
-    getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream) && getpeername::<UnixAddr>(input.as_raw_fd()).is_ok()
+impl CredentialConnection {
+    /// True if standard input is the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client
+    /// (systemd before version 249 gives its end no address).
+    pub fn is_standard_input(is_expected: bool) -> bool {
+        let [input, ..] = standard_streams();
+        getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
+            && getpeername::<UnixAddr>(input.as_raw_fd())
+                .is_ok_and(|address| is_expected || requested_by(&address).is_some())
+    }
+
+    /// Takes the connection from standard input. Standard output and error are redirected if they are the connection as well, which is
+    /// systemd's default: what is printed there would become the credential.
+    ///
+    /// # Errors
+    /// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
+    pub fn take() -> Result<Self, Errno> {
+        let streams = standard_streams();
+        let copied = streams[0].try_clone_to_owned().map_err(|error| os_error::errno(&error));
+        let redirected = copied.and_then(|socket| redirect(streams).map(|()| socket));
+        match redirected {
+            Ok(socket) => Ok(Self { socket, is_answered: AtomicBool::new(false) }),
+            Err(errno) => {
+                refuse(streams[0]);
+                Err(errno)
+            }
+        }
+    }
+
+    /// Returns the request of the client, by the client's address.
+    ///
+    /// # Errors
+    /// When the client is neither root nor the effective user, or the address names no credential.
+    pub fn request(&self) -> Result<CredentialRequest, Problem> {
+        let user = getsockopt(&self.socket, sockopt::PeerCredentials).map_err(|_| no_connection())?.uid();
+        let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
+        if user != 0 && user != geteuid().as_raw() {
+            let text = format!("the client is user {user}; only root and the user of this process get a credential");
+            return Err(Problem::new(Status::Denied, text));
+        }
+        requested_by(&address).ok_or_else(|| {
+            let text =
+                "standard input is a connection whose other end names no unit and credential, as LoadCredential= does";
+            Problem::usage(text).help(SETUP)
+        })
+    }
+
+    /// Sends the whole value and ends the stream.
+    ///
+    /// # Errors
+    /// When the value was not sent as a whole: the connection is still to be refused.
+    pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
+        send_all(self.as_fd(), value, Instant::now() + PATIENCE)?;
+        self.is_answered.store(true, Ordering::SeqCst);
+        // systemd itself may hold the connection open until the unit of this process ends.
+        shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent)
+    }
+
+    /// Fails the client unless it has the whole value.
+    ///
+    /// Several threads may send a refusal at the same time: any of them suffices, also after a part of the value.
+    pub fn refuse(&self) {
+        if !self.is_answered.load(Ordering::SeqCst) {
+            refuse(self.as_fd());
+        }
+    }
+}
+
+/// It has hung up when its client has (POLLHUP).
+impl AsFd for CredentialConnection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn requested_by(address: &UnixAddr) -> Option<CredentialRequest> {
+    CredentialRequest::parse(address.as_abstract().unwrap_or_default())
+}
+
+/// Returns the reason why standard input is no connection that can be answered.
+pub fn no_connection() -> Problem {
+    let [input, ..] = standard_streams();
+    match getsockopt(&input, sockopt::AcceptConn) {
+        Ok(true) => Problem::usage("standard input is a socket that accepts connections, not a connection")
+            .help("the socket unit needs Accept=yes, and its service the name of a template: secrets-exec@.service"),
+        Ok(false) | Err(_) => {
+            Problem::usage("standard input is no connection of systemd's LoadCredential=").help(SETUP)
+        }
+    }
 }
 
 /// Replaces standard input, and those of output and error that are the same socket.
@@ -110,38 +175,6 @@ fn journal() -> Option<UnixStream> {
     Some(journal)
 }
 
-/// Returns the request of the client whose connection [`take`] has taken, by the client's address.
-///
-/// # Errors
-/// When there was no connection, its client is neither root nor the effective user, or the address names no credential.
-pub fn request() -> Result<CredentialRequest, Problem> {
-    let Some(connection) = CONNECTION.get() else {
-        // SAFETY: as in `take`.
-        let input = unsafe { BorrowedFd::borrow_raw(STDIN_FILENO) };
-        return Err(match getsockopt(&input, sockopt::AcceptConn) {
-            Ok(true) => Problem::usage("standard input is a socket that accepts connections, not a connection").help(
-                "the socket unit needs Accept=yes, and its service the name of a template: secrets-exec@.service",
-            ),
-            Ok(false) | Err(_) => no_connection(),
-        });
-    };
-    let user = getsockopt(connection, sockopt::PeerCredentials).map_err(|_| no_connection())?.uid();
-    let address = getpeername::<UnixAddr>(connection.as_raw_fd()).map_err(|_| no_connection())?;
-    if user != 0 && user != geteuid().as_raw() {
-        let text = format!("the client is user {user}; only root and the user of this process get a credential");
-        return Err(Problem::new(Status::Denied, text));
-    }
-    CredentialRequest::parse(address.as_abstract().unwrap_or_default()).ok_or_else(|| {
-        let text =
-            "standard input is a connection whose other end names no unit and credential, as LoadCredential= does";
-        Problem::usage(text).help(SETUP)
-    })
-}
-
-fn no_connection() -> Problem {
-    Problem::usage("standard input is no connection of systemd's LoadCredential=").help(SETUP)
-}
-
 fn closed() -> Problem {
     Problem::temporary("the client closed the connection before the value was sent")
 }
@@ -150,33 +183,7 @@ fn not_sent(errno: Errno) -> Problem {
     Problem::temporary(format!("the value cannot be sent: {}", describe(errno)))
 }
 
-/// Returns the connection, which has hung up when its client has (POLLHUP).
-pub fn descriptor() -> Option<BorrowedFd<'static>> {
-    CONNECTION.get().map(AsFd::as_fd)
-}
-
-/// Sends the whole value and ends the stream.
-///
-/// # Errors
-/// When the value was not sent as a whole: the connection is still to be refused.
-pub fn answer(value: &[u8]) -> Result<(), Problem> {
-    let Some(connection) = descriptor() else { return Err(closed()) };
-    send_all(connection, value, Instant::now() + PATIENCE)?;
-    IS_ANSWERED.store(true, Ordering::SeqCst);
-    // systemd itself may hold the connection open until the unit of this process ends.
-    shutdown(connection.as_raw_fd(), Shutdown::Write).map_err(not_sent)
-}
-
-/// Fails the client unless it has the whole value. To be called before the process ends.
-///
-/// Several threads may send a refusal at the same time: any of them suffices, also after a part of the value.
-pub fn refuse() {
-    if let (Some(connection), false) = (descriptor(), IS_ANSWERED.load(Ordering::SeqCst)) {
-        refuse_on(connection);
-    }
-}
-
-fn refuse_on(connection: BorrowedFd<'_>) {
+fn refuse(connection: BorrowedFd<'_>) {
     let end = Instant::now() + PATIENCE_FOR_REFUSAL;
     let mut left = REFUSAL_LENGTH;
     while left > 0 {

@@ -2,6 +2,7 @@
 
 #[cfg(target_os = "linux")]
 pub mod connection;
+pub mod ending;
 pub mod notify;
 pub mod os_error;
 pub mod paths;
@@ -62,35 +63,52 @@ pub mod boot_time {
 /// Without systemd there is never a connection.
 #[cfg(not(target_os = "linux"))]
 pub mod connection {
-    use std::os::fd::BorrowedFd;
+    use std::convert::Infallible;
+    use std::os::fd::{AsFd, BorrowedFd};
 
     use nix::errno::Errno;
 
     use crate::model::credential::CredentialRequest;
     use crate::model::problem::Problem;
 
-    /// # Errors
-    /// Never.
-    pub fn take() -> Result<(), Errno> {
-        Ok(())
+    pub struct CredentialConnection(Infallible);
+
+    impl CredentialConnection {
+        pub fn is_standard_input(_: bool) -> bool {
+            false
+        }
+
+        /// # Errors
+        /// Always.
+        pub fn take() -> Result<Self, Errno> {
+            Err(Errno::ENOTSOCK)
+        }
+
+        /// # Errors
+        /// Never.
+        pub fn request(&self) -> Result<CredentialRequest, Problem> {
+            match self.0 {}
+        }
+
+        /// # Errors
+        /// Never.
+        pub fn answer(&self, _: &[u8]) -> Result<(), Problem> {
+            match self.0 {}
+        }
+
+        pub fn refuse(&self) {
+            match self.0 {}
+        }
     }
 
-    /// # Errors
-    /// Always.
-    pub fn request() -> Result<CredentialRequest, Problem> {
-        Err(Problem::usage("credential requires systemd, which only Linux has"))
+    impl AsFd for CredentialConnection {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            match self.0 {}
+        }
     }
 
-    /// # Errors
-    /// Never.
-    pub fn answer(_: &[u8]) -> Result<(), Problem> {
-        Ok(())
-    }
-
-    pub fn refuse() {}
-
-    pub fn descriptor() -> Option<BorrowedFd<'static>> {
-        None
+    pub fn no_connection() -> Problem {
+        Problem::usage("credential requires systemd, which only Linux has")
     }
 }
 

@@ -1,19 +1,12 @@
-//! The signals that end a launch.
-//!
-//! They are blocked before the first thread starts, which each thread inherits, so no handler runs anywhere: the main thread polls for
-//! them and ends the process in ordinary code. On systems other than Linux they keep their default action.
+//! The mask and the dispositions of signals, which the command gets as this process inherited them.
 
 #![allow(unsafe_code, reason = "an initializer before `main`, and dispositions, for which nix has no query")]
 
-use std::os::fd::OwnedFd;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{mem, ptr};
 
-use nix::errno::Errno;
 use nix::libc;
-use nix::sys::signal::{SigSet, Signal, raise};
-use nix::unistd::getpid;
+use nix::sys::signal::{SigSet, Signal};
 
 /// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
 pub const TERMINATION: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
@@ -37,20 +30,18 @@ extern "C" fn before_main() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
-static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
-
 /// The state of signals at the start of this process, which the command gets.
-struct InheritedSignals {
+pub struct InheritedSignals {
     mask: SigSet,
     /// The termination signals that were neither ignored nor blocked: a blocked signal is queued even if it is ignored, so an ignored
     /// one is left alone (`nohup`).
-    watched: SigSet,
+    pub watched: SigSet,
     /// True if SIGCHLD was ignored, with which the kernel reaps children by itself and loses their status.
     ignores_children: bool,
 }
 
 impl InheritedSignals {
-    fn look() -> Self {
+    pub fn look() -> Self {
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
             cfg!(target_os = "linux") && !mask.contains(*signal) && !has_action(*signal as libc::c_int, libc::SIG_IGN)
@@ -61,30 +52,35 @@ impl InheritedSignals {
             ignores_children: has_action(libc::SIGCHLD, libc::SIG_IGN),
         }
     }
-}
 
-/// Blocks the termination signals that would end this process, until [`release`] or [`restore`]. To be called on the main thread before
-/// it starts another.
-///
-/// SIGTTOU is blocked as well, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so that a write
-/// beyond the limit on the size of files fails instead. SIGCHLD gets its default action.
-pub fn hold() {
-    let InheritedSignals { mask, watched, ignores_children } = INHERITED.get_or_init(InheritedSignals::look);
-    if *ignores_children {
-        set_action(Signal::SIGCHLD, libc::SIG_DFL);
+    /// Blocks the watched signals, SIGTTOU, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so
+    /// that a write beyond the limit on the size of files fails instead. SIGCHLD gets its default action.
+    pub fn hold(&self) {
+        if self.ignores_children {
+            set_action(Signal::SIGCHLD, libc::SIG_DFL);
+        }
+        set_action(Signal::SIGPIPE, libc::SIG_IGN);
+        let mut held = self.mask;
+        held.extend(self.watched.iter());
+        held.add(Signal::SIGTTOU);
+        held.add(Signal::SIGXFSZ);
+        let _ = held.thread_set_mask();
     }
-    set_action(Signal::SIGPIPE, libc::SIG_IGN);
-    let mut held = *mask;
-    held.extend(watched.iter());
-    held.add(Signal::SIGTTOU);
-    held.add(Signal::SIGXFSZ);
-    let _ = held.thread_set_mask();
+
+    /// Restores the mask and the action of SIGCHLD.
+    pub fn restore(&self) {
+        if self.ignores_children {
+            set_action(Signal::SIGCHLD, libc::SIG_IGN);
+        }
+        let _ = self.mask.thread_set_mask();
+    }
 }
 
-/// Returns a held signal that came. It stays pending.
-pub fn held() -> Option<Signal> {
-    let pending = pending();
-    INHERITED.get()?.watched.iter().find(|signal| pending.contains(*signal))
+/// Restores the inherited action of SIGPIPE.
+pub fn restore_pipe_signal() {
+    if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
+        set_action(Signal::SIGPIPE, libc::SIG_DFL);
+    }
 }
 
 /// The signals that are blocked and came (sigpending(2)).
@@ -95,59 +91,6 @@ pub fn pending() -> SigSet {
         libc::sigpending(&raw mut pending);
         SigSet::from_sigset_t_unchecked(pending)
     }
-}
-
-/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is polled, not read. `None` where no signal is
-/// held.
-///
-/// # Errors
-/// Without a free descriptor.
-pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
-    #[cfg(target_os = "linux")]
-    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
-        use nix::sys::signalfd::{SfdFlags, SignalFd};
-
-        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC).map(|descriptor| Some(descriptor.into()));
-    }
-    Ok(None)
-}
-
-/// Ends the process if a held signal came, and else lets the termination signals end it by themselves, until [`hold`].
-pub fn release() {
-    if let Some(signal) = held() {
-        end_by(signal);
-    }
-    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
-        let _ = watched.thread_unblock();
-    }
-}
-
-/// Ends this process by a termination signal: as PID 1, for which the kernel discards it (pid_namespaces(7)), with status 128 + n.
-pub fn end_by(signal: Signal) -> ! {
-    if getpid().as_raw() != 1 {
-        let _ = raise(signal);
-        let _ = SigSet::from_iter([signal]).thread_unblock();
-    }
-    exit(128 + signal as libc::c_int)
-}
-
-/// Ends this process at once (_exit(2)), whatever other threads do.
-pub fn exit(status: i32) -> ! {
-    // SAFETY: _exit has no preconditions.
-    unsafe { libc::_exit(status) }
-}
-
-/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here.
-/// Async-signal-safe, since a child calls it between fork and execve. [`hold`] reverts it.
-pub fn restore() {
-    if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
-        set_action(Signal::SIGPIPE, libc::SIG_DFL);
-    }
-    let Some(InheritedSignals { mask, ignores_children, .. }) = INHERITED.get() else { return };
-    if *ignores_children {
-        set_action(Signal::SIGCHLD, libc::SIG_IGN);
-    }
-    let _ = mask.thread_set_mask();
 }
 
 /// True if a signal, by its number, has this action (SIG_DFL or SIG_IGN).

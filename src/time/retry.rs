@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
+use super::progress::Progress;
 use crate::model::answer::{Asked, FetchError, Outage, OutageKind, Refusal};
 
 /// The failure of an attempt, by its meaning for further attempts.
@@ -114,11 +115,16 @@ impl RetryBudget {
         timeout_at(Instant::now() + self.left(), future).await.ok()
     }
 
+    /// The progress of the resolution.
+    pub fn progress(&self) -> &Progress {
+        self.deadline.progress()
+    }
+
     /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
     ///
-    /// `outage` and `retry_after` are those of the last failure.
-    pub async fn pause(&self, attempts: u32, outage: Option<&Outage>, retry_after: Option<Duration>) -> bool {
-        match self.pause_for(attempts, outage, retry_after, fastrand::f64()) {
+    /// `last` and `retry_after` are those of the last failure.
+    pub async fn pause(&self, attempts: u32, last: OutageKind, retry_after: Option<Duration>) -> bool {
+        match self.pause_for(attempts, last, retry_after, fastrand::f64()) {
             Some(pause) => {
                 tokio::time::sleep(pause).await;
                 true
@@ -134,7 +140,7 @@ impl RetryBudget {
     fn pause_for(
         &self,
         attempts: u32,
-        outage: Option<&Outage>,
+        last: OutageKind,
         retry_after: Option<Duration>,
         jitter: f64,
     ) -> Option<Duration> {
@@ -144,8 +150,7 @@ impl RetryBudget {
         if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
             return None;
         }
-        let is_throttled = outage.is_some_and(|outage| outage.kind == OutageKind::Throttled);
-        let backoff = if is_throttled { THROTTLED } else { OUTAGE };
+        let backoff = if last == OutageKind::Throttled { THROTTLED } else { OUTAGE };
         let longest = backoff.first.saturating_mul(backoff.factor.saturating_pow(attempts.saturating_sub(1)));
         let jittered = longest.min(backoff.longest).mul_f64(jitter.clamp(0.0, 1.0));
         // Jitter is added to Retry-After, and half the rest of the budget is kept for the attempt.
@@ -170,12 +175,12 @@ pub async fn retry<T>(
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(AttemptFailure::Permanent(error))) => return Err(error),
             Some(Err(AttemptFailure::Transient(outage, retry_after))) => {
-                budget.deadline.progress().note_reason(outage.reason.to_string());
+                budget.progress().note_reason(outage.reason.to_string());
                 last = outage;
                 retry_after
             }
         };
-        if !budget.pause(attempts, Some(&last), retry_after).await {
+        if !budget.pause(attempts, last.kind, retry_after).await {
             break;
         }
     }
@@ -196,20 +201,20 @@ mod tests {
 
     #[test]
     fn the_longest_pause_grows_up_to_a_bound() {
-        let pauses =
-            [1, 2, 3, 7, 60].map(|attempts| budget(60, None).pause_for(attempts, None, None, 1.0).unwrap().as_millis());
+        let pauses = [1, 2, 3, 7, 60]
+            .map(|attempts| budget(60, None).pause_for(attempts, OutageKind::Service, None, 1.0).unwrap().as_millis());
         assert_eq!(pauses, [100, 200, 400, 5000, 5000]);
-        assert_eq!(budget(60, None).pause_for(7, None, None, 0.0), Some(Duration::ZERO));
-        let throttled = Outage::new(OutageKind::Throttled, String::new());
+        assert_eq!(budget(60, None).pause_for(7, OutageKind::Service, None, 0.0), Some(Duration::ZERO));
         let pauses = [1, 2, 3, 60]
-            .map(|attempts| budget(600, None).pause_for(attempts, Some(&throttled), None, 1.0).unwrap().as_secs());
+            .map(|attempts| budget(600, None).pause_for(attempts, OutageKind::Throttled, None, 1.0).unwrap().as_secs());
         assert_eq!(pauses, [2, 8, 30, 30]);
     }
 
     #[test]
     fn there_is_no_pause_beyond_the_budget() {
-        let pause =
-            |budget: RetryBudget, attempts, retry_after, jitter| budget.pause_for(attempts, None, retry_after, jitter);
+        let pause = |budget: RetryBudget, attempts, retry_after, jitter| {
+            budget.pause_for(attempts, OutageKind::Service, retry_after, jitter)
+        };
         assert_eq!(pause(budget(60, Some(3)), 3, None, 0.0), None);
         assert!(pause(budget(60, Some(3)), 2, None, 0.0).is_some());
         assert_eq!(pause(budget(0, None), 1, None, 1.0), None);

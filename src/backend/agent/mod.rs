@@ -37,7 +37,6 @@ pub struct Agent {
     settings: AgentSettings,
     /// AWS's settings. Only the region, role, attempts and roots are used.
     aws_settings: Settings,
-    deadline: Deadline,
     budget: RetryBudget,
     http: SharedHttpConnector,
     /// True once `aws_settings` include the profile's.
@@ -49,10 +48,10 @@ impl Agent {
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         // With a fallback there is one attempt.
         let max_attempts = if settings.has_fallback { Some(1) } else { aws_settings.max_attempts };
-        let budget = RetryBudget::new(deadline.clone(), max_attempts);
+        let budget = RetryBudget::new(deadline, max_attempts);
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
         let http = Transport::new(connector).connector(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
-        Self { settings, aws_settings, deadline, budget, http, has_profile: false }
+        Self { settings, aws_settings, budget, http, has_profile: false }
     }
 
     /// Returns the errors of those locators that the agent can never read by the settings, which have the profile's after
@@ -71,7 +70,7 @@ impl Agent {
     /// When AWS's configuration files or the profile are invalid.
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         if !self.has_profile {
-            let _awaited = self.deadline.progress().awaits("the AWS configuration files".to_owned());
+            let _awaited = self.budget.progress().awaits("the AWS configuration files".to_owned());
             apply_settings(&mut self.aws_settings)?;
             self.has_profile = true;
         }
@@ -109,13 +108,11 @@ impl Agent {
     }
 
     async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
-        let token = {
-            let _awaited = self.deadline.progress().awaits("the token of the Secrets Manager Agent".to_owned());
-            self.settings.find_token()
-        };
-        let token = &token;
+        let awaited = self.budget.progress().awaits("the token of the Secrets Manager Agent".to_owned());
+        let token = &self.settings.find_token();
+        drop(awaited);
         let reading = requests.map(async |request| {
-            let _awaited = self.deadline.progress().awaits(request.to_string());
+            let _awaited = self.budget.progress().awaits(request.to_string());
             let found = match token {
                 Err(error) => Err(FetchError::NoCredentials(error.clone())),
                 Ok(token) => self.read(request, token).await,

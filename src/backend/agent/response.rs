@@ -19,7 +19,11 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Att
         return Err(classify_text(status, request.role.is_some()));
     };
     let (code, message) = code_and_message(&error);
-    match (ServiceError { status, code, message, request_id: None, retry_after: None }).classify() {
+    if status == 403 && code.is_none() {
+        return Err(denied("HTTP status 403".into(), Denial::PolicyOrMissing));
+    }
+    let error = ServiceError { status, code, message, request_id: None, content_type: None, retry_after: None };
+    match error.classify() {
         // The agent's own words: every error of AssumeRole is a 403.
         AttemptFailure::Permanent(FetchError::Denied { message, .. })
             if message.text.contains("caching client from role") =>

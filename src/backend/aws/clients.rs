@@ -27,7 +27,7 @@ pub struct Clients {
     /// The pool of `http` for the timeouts of an attempt.
     http_connector: SharedHttpConnector,
     /// A client without proxies, for link-local endpoints.
-    direct: SharedHttpClient,
+    pub direct: SharedHttpClient,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -42,8 +42,8 @@ impl Clients {
             settings,
             connector: connector.with_timeout(Some(CONNECT_TIMEOUT)),
             http_connector: transport.connector(timeouts),
-            http: SharedHttpClient::new(transport),
-            direct: SharedHttpClient::new(Transport::new(direct)),
+            http: transport.into_client(),
+            direct: Transport::new(direct).into_client(),
         }
     }
 

@@ -50,8 +50,7 @@ fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
 /// The regions share the time since `begun`, the beginning of all requests: one that is made later has no more of it.
 async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Vec<Answered> {
     let Some(Locator { store, region: Some(region), role, .. }) = batch.first().cloned() else { return Vec::new() };
-    let _awaited: Vec<_> =
-        batch.iter().map(|request| session.deadline.progress().awaits(request.to_string())).collect();
+    let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();
     let credentials = match session.credentials(role.as_ref()) {
         Ok(credentials) => credentials,
         Err(error) => return fail_all(batch, &error),

@@ -14,8 +14,8 @@ mod secrets_manager;
 mod session;
 mod sts;
 
-pub use config::{Settings, VariableReader, apply_profile, apply_settings};
-pub use credentials::{asks_on_terminal, kill_process};
+pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
+pub use credentials::remove_empty_variables;
 pub use policy::{PolicyNotice, PolicyOptions, policy};
 pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
 #[cfg(any(fuzzing, test))]
@@ -36,6 +36,7 @@ use session::Session;
 /// The client of Secrets Manager and Parameter Store.
 pub struct Aws {
     settings: Settings,
+    purpose: Purpose,
     deadline: Deadline,
     /// `None` before the first fetch.
     session: Option<Session>,
@@ -44,8 +45,8 @@ pub struct Aws {
 
 impl Aws {
     /// Opens no file or connection before the first fetch.
-    pub fn new(settings: Settings, deadline: Deadline) -> Self {
-        Self { settings, deadline, session: None, mfa_codes: MfaCodes::default() }
+    pub fn new(settings: Settings, purpose: Purpose, deadline: Deadline) -> Self {
+        Self { settings, purpose, deadline, session: None, mfa_codes: MfaCodes::default() }
     }
 
     /// Returns one answer for each of `wanted`, of requests that give up after `limit`. A question to the user comes before.
@@ -60,7 +61,11 @@ impl Aws {
 
     /// Forgets every failure, so that the next fetch begins anew. Credentials that were found are kept: an MFA code can be used once.
     pub fn forget(&mut self) {
-        self.session.take_if(|session| !session.forget_failures());
+        match &mut self.session {
+            Some(session) if session.has_credentials() => session.forget_failures(),
+            // The configuration files, too, may have changed.
+            _ => self.session = None,
+        }
     }
 
     /// The settings of the options and variables.
@@ -87,7 +92,10 @@ impl Aws {
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
-            none => none.insert(Session::open(self.settings.clone(), self.deadline.clone(), &mut self.mfa_codes)?),
+            none => {
+                let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
+                none.insert(Session::open(settings, self.purpose, deadline, &mut self.mfa_codes)?)
+            }
         })
     }
 

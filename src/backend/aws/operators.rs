@@ -3,13 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Client, call, classify, read_object, timestamp};
+use super::protocol::{call_for, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, OutageKind, Replica, RotationSchedule};
-use crate::model::reference::{Arn, Locator};
+use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
+use crate::model::reference::{Arn, Locator, Region};
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
+use crate::time::retry::retry;
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter.
 pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
@@ -17,14 +17,11 @@ pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<
     let (session, found) = (&*session, &found);
     let describing = requests.into_iter().filter_map(|request| Some((request.region.clone()?, request)));
     let describing = describing.map(async |(region, request)| {
-        let _awaited = session.deadline.progress().awaits(format!("the description of {request}"));
-        let description = async {
-            found.clone()?;
-            let credentials = session.credentials(request.role.as_ref())?;
-            let client = session.clients.client(request.store.into(), &region, Some(credentials)).await?;
-            describe(&client, &request, &session.budget).await
+        let _awaited = session.budget.progress().awaits(format!("the description of {request}"));
+        let description = match found {
+            Ok(()) => describe(session, &request, &region).await,
+            Err(error) => Err(error.clone()),
         };
-        let description = description.await;
         DescribedSecret { id: request.id, region, role: request.role, description }
     });
     let mut descriptions = in_flight(describing).await;
@@ -33,22 +30,24 @@ pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<
     descriptions
 }
 
-async fn describe(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Description, FetchError> {
+async fn describe(session: &Session, request: &Locator, region: &Region) -> Result<Description, FetchError> {
+    let credentials = session.credentials(request.role.as_ref())?;
+    let client = &session.clients.client(request.store.into(), region, Some(credentials)).await?;
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });
-    let budget = budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
-    let description = retry(&budget, async || {
-        let body = call(client, "secretsmanager.DescribeSecret", &input).await.map_err(|error| classify(&error))?;
-        let malformed =
-            || AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, "a description that cannot be read"));
-        let response: DescribeSecretResponse = read_object(&body).ok_or_else(malformed)?;
+    let budget =
+        session.budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
+    retry(&budget, async || {
+        let malformed = "a description that cannot be read";
+        let response: DescribeSecretResponse =
+            call_for(client, "secretsmanager.DescribeSecret", &input, malformed).await?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
-            return Err(malformed());
+            return Err(Outage::malformed(malformed).into());
         }
         Ok(response.into())
-    });
-    description.await
+    })
+    .await
 }
 
 #[derive(Deserialize)]

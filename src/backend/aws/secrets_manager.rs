@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{Client, call, classify, read_object, timestamp};
-use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
+use super::protocol::{Client, call, read_object, timestamp};
+use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
@@ -30,8 +30,7 @@ pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Re
     }
     let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
     let document = retry(&budget, async || {
-        let body = call(client, "secretsmanager.GetSecretValue", &input).await.map_err(|error| classify(&error))?;
-        read_secret(&body, &id, &request.version)
+        read_secret(&call(client, "secretsmanager.GetSecretValue", &input).await?, &id, &request.version)
     });
     Ok(Document { region: Some(client.region.clone()), ..document.await? })
 }
@@ -58,27 +57,23 @@ struct GetSecretValueResponse {
 /// without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, AttemptFailure> {
     let response: GetSecretValueResponse =
-        read_object(body).ok_or_else(|| malformed("a response that cannot be read"))?;
+        read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
     if !is_requested {
-        return Err(malformed("a response that is not about this secret"));
+        return Err(Outage::malformed("a response that is not about this secret").into());
     }
     let body = match (response.secret_string, response.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => {
             let bytes = STANDARD.decode(base64);
-            bytes.map(SecretValue::new).map_err(|_| malformed("a response whose SecretBinary is not base64"))?
+            bytes.map(SecretValue::new).map_err(|_| Outage::malformed("a response whose SecretBinary is not base64"))?
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
     let region = arn.as_ref().and_then(Arn::region);
     let created = response.created_date.as_ref().and_then(timestamp);
     Ok(Document { version_id: response.version_id, stages, created, region, ..Document::new(body) })
-}
-
-fn malformed(why: &str) -> AttemptFailure {
-    Outage::new(OutageKind::MalformedResponse, why).into()
 }

@@ -7,7 +7,7 @@ use aws_credential_types::Credentials;
 use tokio::sync::OnceCell;
 
 use super::clients::Clients;
-use super::config::{Settings, apply_profile};
+use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{MfaCodes, SearchContext, find_credentials, instance_region};
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, ProviderName};
@@ -23,8 +23,9 @@ use crate::time::retry::RetryBudget;
 pub struct Session {
     pub settings: Rc<Settings>,
     pub clients: Clients,
-    pub deadline: Deadline,
     pub budget: RetryBudget,
+    purpose: Purpose,
+    chain: Option<RoleChain>,
     /// The region of the instance.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
@@ -37,31 +38,46 @@ impl Session {
     ///
     /// # Errors
     /// When they or the profile are invalid.
-    pub fn open(mut settings: Settings, deadline: Deadline, codes: &mut MfaCodes) -> Result<Self, Problem> {
+    pub fn open(
+        mut settings: Settings,
+        purpose: Purpose,
+        deadline: Deadline,
+        codes: &mut MfaCodes,
+    ) -> Result<Self, Problem> {
         let awaited = deadline.progress().awaits("the AWS configuration files".to_owned());
-        apply_profile(&mut settings)?;
+        let chain = apply_profile(&mut settings)?;
         drop(awaited);
+        let roles = chain.as_ref().map(|chain| chain.roles.as_slice()).unwrap_or_default();
+        if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
+            let name = settings.profile().1;
+            let text =
+                format!("the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later");
+            return Err(Problem::configuration(text).help("use credentials without a code with --on-rotation"));
+        }
         let mut callers = BTreeMap::new();
-        if let Err(error) = codes.complete(&settings, &deadline) {
+        if let Err(error) = codes.complete(roles, &deadline) {
             callers.insert(None, Err(error));
         }
         let settings = Rc::new(settings);
         Ok(Self {
             clients: Clients::new(Rc::clone(&settings)),
-            budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
+            budget: RetryBudget::new(deadline, settings.max_attempts),
             settings,
-            deadline,
+            purpose,
+            chain,
             region: None,
             mfa_codes: codes.clone(),
             callers,
         })
     }
 
-    /// Forgets every failure. Returns false without credentials, for which the configuration files are to be read again.
-    pub fn forget_failures(&mut self) -> bool {
+    pub fn has_credentials(&self) -> bool {
+        matches!(self.callers.get(&None), Some(Ok(_)))
+    }
+
+    pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
         self.callers.retain(|_, caller| caller.is_ok());
-        self.callers.contains_key(&None)
     }
 
     /// Returns a locator with the default region and role if it names none: equal ones are one request.
@@ -74,19 +90,23 @@ impl Session {
             return Ok(locator);
         }
         if self.region.is_none() {
-            let _awaited = self.deadline.progress().awaits("the AWS region".to_owned());
-            let config = self.clients.link_local();
-            self.region = Some(instance_region(self.settings.metadata, &config, &self.budget).await);
+            let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
+            self.region = Some(instance_region(self.settings.metadata, &self.clients, &self.budget).await);
         }
         Ok(Locator { region: self.region.clone().transpose()?, ..locator })
     }
 
-    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not.
+    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not, nor with
+    /// credentials of an earlier try of `--wait`.
     pub async fn preconnect(&self, requests: &[Locator]) {
+        if self.has_credentials() {
+            return;
+        }
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
         for Locator { store, region, role, .. } in requests {
-            let has_credentials = self.settings.has_static_keys() && role.is_none();
-            if let (Some(region), false) = (region, has_credentials) {
+            if let Some(region) = region
+                && !(self.settings.has_static_keys() && role.is_none())
+            {
                 *counts.entry((*store, region)).or_default() += 1;
             }
         }
@@ -109,10 +129,10 @@ impl Session {
         let Some(region) = self.settings.region.as_ref().or(first) else { return Ok(()) };
         let regions = self.settings.regions(region);
         if !self.callers.contains_key(&None) {
-            let _awaited = self.deadline.progress().awaits("AWS credentials".to_owned());
+            let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
-            let context = SearchContext { settings, clients, region, mfa_codes };
-            let found = find_credentials(&context, &regions, &self.budget, &self.deadline).await;
+            let context = SearchContext { settings, clients, region, chain: self.chain.as_ref(), mfa_codes };
+            let found = find_credentials(&context, &regions, &self.budget).await;
             self.callers.insert(None, found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() }));
         }
         let base = self.credentials(None)?;
@@ -125,7 +145,7 @@ impl Session {
     }
 
     async fn assume(&self, role: &Role, regions: &[Region], base: &Credentials) -> Result<CallerIdentity, FetchError> {
-        let _awaited = self.deadline.progress().awaits(format!("the role {}", role.arn));
+        let _awaited = self.budget.progress().awaits(format!("the role {}", role.arn));
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in regions.iter().enumerate() {
             let budget = self.budget.share(regions.len() - index);
@@ -156,9 +176,9 @@ impl Session {
 
     /// Asks, once, which ARN AWS knows the credentials by, and traces it.
     pub async fn trace_identities(&self, region: &Region) {
-        let progress = self.deadline.progress();
-        let is_known = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
-        if !(progress.is_traced() || self.settings.asks_identity) || is_known {
+        let progress = self.budget.progress();
+        let is_traced_already = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
+        if !(progress.is_traced() || self.purpose.asks_identity) || is_traced_already {
             return;
         }
         for role in self.callers.keys() {

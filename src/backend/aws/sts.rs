@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::config::{ProfileRole, WebIdentity};
 use super::protocol::{Client, SdkFailure, classify, defect, with_provider};
-use crate::model::answer::{Denial, FetchError, Outage, OutageKind, Refusal};
+use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
 use crate::time::retry::{AttemptFailure, RetryBudget, retry};
@@ -83,14 +83,13 @@ pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Resul
 }
 
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Credentials, AttemptFailure> {
-    let malformed = |why: &str| AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, why));
-    let found = found.ok_or_else(|| malformed("a response without credentials"))?;
+    let Some(found) = found else { return Err(Outage::malformed("a response without credentials").into()) };
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret, token) = (found.access_key_id, found.secret_access_key, found.session_token);
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
     match defect(&credentials) {
         None => Ok(credentials),
-        Some(_) => Err(malformed("a response with invalid credentials")),
+        Some(_) => Err(Outage::malformed("a response with invalid credentials").into()),
     }
 }
 

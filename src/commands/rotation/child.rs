@@ -6,13 +6,12 @@ use std::os::fd::BorrowedFd;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Fingerprint, FingerprintScope, HashKey};
+use super::fingerprint::{Fingerprint, HashKey};
 use crate::commands::start::{Launch, LaunchValues, Staged};
 use crate::commands::wait::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
-use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::report::{Record, Rendered, Report, rotation, terminal};
 use crate::supervise::process::Gate;
@@ -35,109 +34,96 @@ pub struct Ready {
     /// The key of the hashes, which the first launch draws.
     pub key: HashKey,
     pub fingerprint: Fingerprint,
-    /// The labels of the values that differ from those of the command.
-    pub changed: Vec<String>,
+    /// The values that differ from those of the command; `None` for the first launch, and if there are none.
+    pub changed: Option<ChangedValues>,
     /// The lines about the changes that no launch before has found, as they are printed. The parent prints them: a stalled reader of
     /// standard error must not hold up the launch.
     pub lines: String,
 }
 
-/// The knowledge of the parent, of which a fork gives the launch a copy.
+/// The values of a change.
+#[derive(Default, Serialize, Deserialize)]
+pub struct ChangedValues {
+    /// The labels of variables and files.
+    pub labels: BTreeSet<String>,
+    /// The secrets and parameters that they are read from, as messages name them.
+    pub secrets: BTreeSet<String>,
+}
+
+/// The values that a launch compares with its own. A fork gives it a copy.
 #[derive(Default)]
-pub struct KnownValues {
-    /// `None` before the first start, as in `current`.
+pub struct Baseline {
+    /// `None` before the first launch has drawn it.
     pub key: Option<HashKey>,
     /// The values of the command.
     pub current: Option<Fingerprint>,
     /// The values of the launch that waits, or last waited, at the gate.
     pub next: Option<Fingerprint>,
-    /// True if the last poll failed, which is told once.
+    /// True if the last poll failed. Of several that fail in succession, the first prints why.
     pub last_poll_failed: bool,
 }
 
-impl KnownValues {
+impl Baseline {
     /// Makes the values of the last launch those of the command: the same values may have new versions.
     pub fn adopt(&mut self) {
         self.current = self.next.take().or(self.current.take());
     }
 }
 
-/// The surroundings of the launch.
+/// The surroundings of a launch: its gate, and what its parent knows of earlier ones.
 struct GatedLaunch<'a> {
     gate: Gate,
-    known: &'a KnownValues,
+    baseline: &'a Baseline,
     rotation: &'a RotationOptions,
-    options: &'a Options,
+    options: Options,
     command: String,
 }
 
 /// Makes the launch, and returns the exit status unless this process becomes the command.
-///
-/// Each step that can fail while the old command runs is done before the gate: the files are complete under temporary names.
-pub fn run(launch: &mut Launch<'_>, gate: Gate, known: &KnownValues, rotation: &RotationOptions) -> u8 {
-    let is_poll = known.current.is_some();
+pub fn run(launch: &mut Launch<'_>, gate: Gate, baseline: &Baseline, rotation: &RotationOptions) -> u8 {
     let options = launch.prepared.options.clone();
-    if is_poll {
+    if baseline.current.is_some() {
         gate.leave_group();
         launch.repeat();
     }
     launch.prepared.retained.rename_process(gate.parent(), std::process::id());
-    let child = GatedLaunch {
-        gate,
-        known,
-        rotation,
-        options: &options,
-        command: launch.command.program().to_string_lossy().into_owned(),
-    };
-    let values = match launch.resolve(&child) {
-        Ok(values) => values,
-        Err(report) => return child.fail(report.render()),
-    };
-    let Ok(key) = known.key.clone().map_or_else(HashKey::random, Ok) else {
-        let failure = Problem::nothing_resolved("the kernel gives no random bytes");
-        return child.fail(Report::from(failure).render());
-    };
-    let fingerprint = key.fingerprint(scope(rotation), &values.resolved, &values.fetched);
-    let (changed, lines) = child.compare(&fingerprint);
-    let is_unchanged = is_poll && changed.is_empty();
-    let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
-    if is_unchanged {
-        child.gate.send(&ready);
-        return 0;
-    }
-    match rotation.on_rotation {
-        OnRotation::Signal(_) if is_poll => child.replace_files(values.resolved.files, &ready),
-        OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => child.start(launch, values, &ready),
-    }
-}
-
-/// The values that can change in the command.
-fn scope(rotation: &RotationOptions) -> FingerprintScope {
-    match rotation.on_rotation {
-        OnRotation::Signal(_) => FingerprintScope::PathFiles,
-        OnRotation::Restart | OnRotation::Exit => FingerprintScope::All,
-    }
+    let command = launch.command.program().to_string_lossy().into_owned();
+    let child = GatedLaunch { gate, baseline, rotation, options, command };
+    child.resolve(launch).unwrap_or_else(|report| child.fail(report.render()))
 }
 
 impl GatedLaunch<'_> {
+    /// Resolves the values, and goes on with those that the command does not have. Each step that can fail while the old command runs is done
+    /// before the gate. Returns the exit status.
+    fn resolve(&self, launch: &mut Launch<'_>) -> Result<u8, Report> {
+        let values = launch.resolve(self)?;
+        let key = self.baseline.key.clone().map_or_else(HashKey::random, Ok)?;
+        let fingerprint = key.fingerprint(self.rotation.on_rotation, &values.resolved, &values.fetched);
+        let (changed, lines) = self.compare(&fingerprint);
+        let is_poll = self.baseline.current.is_some();
+        let is_unchanged = is_poll && changed.is_none();
+        let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
+        match self.rotation.on_rotation {
+            _ if is_unchanged => {
+                self.gate.send(&ready);
+                Ok(0)
+            }
+            OnRotation::Signal(_) if is_poll => self.replace_files(values.resolved.files, &ready),
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => self.start(launch, values, &ready),
+        }
+    }
+
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
-    fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> u8 {
-        let staged = match launch.stage(values) {
-            Ok(staged) => staged,
-            Err(report) => return self.fail(report.render()),
-        };
+    fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> Result<u8, Report> {
+        let staged = launch.stage(values)?;
         // Its file may have vanished since the last start.
-        launch.program = match launch.prepared.find(launch.command) {
-            Ok(program) => program,
-            Err(problem) => return self.fail(Report::from(problem).render()),
-        };
-        self.gate.send(ready);
-        if !self.gate.pass(self.rotation.stop_signal) {
-            return 0;
+        launch.program = launch.prepared.find(launch.command)?;
+        if !self.gate.await_opening(ready, self.rotation.stop_signal) {
+            return Ok(0);
         }
         let Err(report) = self.execute(launch, staged);
         self.gate.send(&Message::Failed);
-        terminal::print_rendered(report.render())
+        Ok(terminal::print_rendered(report.render()))
     }
 
     fn execute(&self, launch: &mut Launch<'_>, staged: Staged) -> Result<Infallible, Report> {
@@ -147,59 +133,52 @@ impl GatedLaunch<'_> {
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
-    fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> u8 {
+    fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> Result<u8, Report> {
         let files = files.into_iter().filter(|file| matches!(file.target.place, FilePlace::Path(_))).collect();
-        let staged = match Delivery::stage(Files::find(files)) {
-            Ok(staged) => staged,
-            Err(errors) => return self.fail(errors.into_iter().collect::<Report>().render()),
-        };
-        self.gate.send(ready);
-        if !self.gate.pass(SignalNumber::TERM) {
-            return 0;
+        let staged = Delivery::stage(Files::find(files)).map_err(Report::from_iter)?;
+        if self.gate.await_opening(ready, SignalNumber::TERM) {
+            let placed = staged.place()?;
+            self.gate.send(&Message::Placed(placed.placed_files()));
+            placed.keep();
         }
-        match staged.place() {
-            Ok(placed) => {
-                self.gate.send(&Message::Placed(placed.placed_files()));
-                placed.keep();
-                0
-            }
-            Err(problem) => self.fail(Report::from(problem).render()),
-        }
+        Ok(0)
     }
 
-    /// Returns the labels of the values that differ from those of the command, and the lines about changes that no launch before has
-    /// found.
-    fn compare(&self, fingerprint: &Fingerprint) -> (Vec<String>, String) {
-        let Some(current) = &self.known.current else { return Default::default() };
-        let changes = current.changes(fingerprint);
-        let found = self.known.next.as_ref().map_or_else(|| changes.clone(), |next| next.changes(fingerprint));
-        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), self.options));
-        let labels: BTreeSet<String> = changes.into_iter().flat_map(|change| change.names).collect();
-        (labels.into_iter().collect(), lines)
+    /// Returns the values that differ from those of the command, and the lines about changes that no launch before has found.
+    fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
+        let Some(current) = &self.baseline.current else { return (None, String::new()) };
+        let found = self.baseline.next.as_ref().unwrap_or(current).changes(fingerprint);
+        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), &self.options));
+        let mut changed = ChangedValues::default();
+        for change in current.changes(fingerprint) {
+            changed.labels.extend(change.names);
+            changed.secrets.insert(change.name.to_owned());
+        }
+        ((!changed.secrets.is_empty()).then_some(changed), lines)
     }
 }
 
 impl Surroundings for GatedLaunch<'_> {
     fn notify(&self, assignments: &str) {
-        if self.known.current.is_none() {
+        if self.baseline.current.is_none() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     /// A poll that fails is one warning, the first time.
     fn fail(&self, failures: Rendered) -> u8 {
-        if self.known.current.is_none() {
+        if self.baseline.current.is_none() {
             return terminal::print_rendered(failures);
         }
-        if !self.known.last_poll_failed {
-            terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], self.options);
+        if !self.baseline.last_poll_failed {
+            terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], &self.options);
         }
         failures.exit_status
     }
 
     /// A stop of the whole service ends a poll, too.
     fn interrupted(&self, record: Record) {
-        if self.known.current.is_none() {
+        if self.baseline.current.is_none() {
             terminal::print_without_blocking(record);
         }
     }

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{FilePlace, Target};
+use crate::model::options::OnRotation;
+use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
+use crate::model::secret_value::SecretValue;
 use crate::report::rotation::Change;
 
 /// The random key of the hashes. Without it, a hash in a core file or in swapped memory would give away a short value to a search.
@@ -20,15 +22,6 @@ pub struct HashKey([u8; LENGTH]);
 const LENGTH: usize = 32;
 
 pub type Hash = [u8; LENGTH];
-
-/// The values that can change in the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FingerprintScope {
-    /// All: the command is started again.
-    All,
-    /// Files with a path: a running program does not see another variable or another file in memory.
-    PathFiles,
-}
 
 /// The values of one resolution.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,77 +41,71 @@ struct Secret {
     name: String,
     /// As references do.
     id: String,
-    version: FingerprintVersion,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum FingerprintVersion {
-    Id(String),
+    version_id: Option<String>,
     /// The hash of a document without a version id, such as one of a local file.
-    Content(Hash),
+    content: Option<Hash>,
 }
 
 impl HashKey {
     /// # Errors
     /// When the kernel gives no random bytes.
-    pub fn random() -> Result<Self, Unspecified> {
+    pub fn random() -> Result<Self, Problem> {
         let mut bytes = [0; LENGTH];
-        aws_lc_rs::rand::fill(&mut bytes)?;
+        let filled = aws_lc_rs::rand::fill(&mut bytes);
+        filled.map_err(|_| Problem::nothing_resolved("the kernel gives no random bytes"))?;
         Ok(Self(bytes))
     }
 
-    pub fn fingerprint(&self, scope: FingerprintScope, resolved: &Resolved, fetched: &Fetched) -> Fingerprint {
-        let key = Key::new(HMAC_SHA256, &self.0);
-        let hash = |value: &[u8]| {
-            let mut hash = [0; LENGTH];
-            hash.iter_mut().zip(sign(&key, value).as_ref()).for_each(|(to, from)| *to = *from);
-            hash
-        };
-        let variables = resolved.variables.iter().filter(|_| scope == FingerprintScope::All);
-        let variables = variables.map(|variable| (variable.subject.label.clone(), hash(variable.value.expose())));
-        let files = resolved.files.iter().filter(|file| match (scope, &file.target.place) {
-            (FingerprintScope::All, _) | (FingerprintScope::PathFiles, FilePlace::Path(_)) => true,
-            (FingerprintScope::PathFiles, FilePlace::Memory) => false,
-        });
-        let files = files.map(|file| (Target::File(file.target.clone()).to_string(), hash(file.value.expose())));
-        Fingerprint {
-            values: variables.chain(files).collect(),
-            secrets: secrets(fetched, hash),
-            read_from: read_from(resolved),
+    /// Returns the fingerprint of the values that can change in the command. With `signal=NAME` these are files with a path: a running
+    /// program does not see another variable or another file in memory.
+    pub fn fingerprint(&self, on_rotation: OnRotation, resolved: &Resolved, fetched: &Fetched) -> Fingerprint {
+        let has_all = !matches!(on_rotation, OnRotation::Signal(_));
+        let mut values = BTreeMap::new();
+        for variable in resolved.variables.iter().filter(|_| has_all) {
+            values.insert(variable.subject.label.clone(), self.hash(&variable.value));
         }
+        for file in &resolved.files {
+            if has_all || matches!(file.target.place, FilePlace::Path(_)) {
+                values.insert(Target::File(file.target.clone()).to_string(), self.hash(&file.value));
+            }
+        }
+        let mut read_from = BTreeMap::new();
+        for entry in &resolved.entries {
+            let sources = entry.read_from.iter();
+            let keys = sources.map(|source| key(&source.locator, source.parameter_name.as_deref())).collect();
+            read_from.insert(entry.subject.label.clone(), keys);
+        }
+        Fingerprint { values, secrets: self.secrets(fetched), read_from }
     }
-}
 
-fn secrets(fetched: &Fetched, hash: impl Fn(&[u8]) -> Hash) -> BTreeMap<String, Secret> {
-    let secret = |locator: &Locator, parameter_name: Option<&str>, document: &Document| {
-        let content = || FingerprintVersion::Content(hash(document.body.expose()));
-        let secret = Secret {
+    fn secrets(&self, fetched: &Fetched) -> BTreeMap<String, Secret> {
+        let mut secrets = BTreeMap::new();
+        for (locator, answer) in fetched {
+            let Ok(document) = answer else { continue };
+            if !locator.is_path() {
+                secrets.insert(key(locator, None), self.secret(locator, None, document));
+            }
+            for (name, parameter) in document.parameters.iter().filter(|_| locator.is_path()) {
+                secrets.insert(key(locator, Some(name)), self.secret(locator, Some(name), parameter));
+            }
+        }
+        secrets
+    }
+
+    fn secret(&self, locator: &Locator, parameter_name: Option<&str>, document: &Document) -> Secret {
+        Secret {
             name: locator.name_of(parameter_name),
             id: locator.written_id() + parameter_name.unwrap_or_default(),
-            version: document.version_id.clone().map_or_else(content, FingerprintVersion::Id),
-        };
-        (key(locator, parameter_name), secret)
-    };
-    let mut secrets = BTreeMap::new();
-    for (locator, answer) in fetched {
-        let Ok(document) = answer else { continue };
-        if locator.is_path() {
-            let parameters = document.parameters.iter();
-            secrets.extend(parameters.map(|(name, document)| secret(locator, Some(name), document)));
-        } else {
-            secrets.extend([secret(locator, None, document)]);
+            version_id: document.version_id.clone(),
+            content: document.version_id.is_none().then(|| self.hash(&document.body)),
         }
     }
-    secrets
-}
 
-fn read_from(resolved: &Resolved) -> BTreeMap<String, Vec<String>> {
-    let entries = resolved.entries.iter().map(|entry| {
-        let sources = entry.read_from.iter();
-        let keys = sources.map(|source| key(&source.locator, source.parameter_name.as_deref()));
-        (entry.subject.label.clone(), keys.collect())
-    });
-    entries.collect()
+    fn hash(&self, value: &SecretValue) -> Hash {
+        let tag = sign(&Key::new(HMAC_SHA256, &self.0), value.expose());
+        // Always of this length.
+        tag.as_ref().try_into().unwrap_or_default()
+    }
 }
 
 fn key(locator: &Locator, parameter_name: Option<&str>) -> String {
@@ -131,39 +118,29 @@ impl Fingerprint {
     ///
     /// Both are needed: a new version may have the same values, and the value of a version never changes.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
-        let mut names: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-        let labels: BTreeSet<_> = self.values.keys().chain(later.values.keys()).collect();
-        for label in labels.into_iter().filter(|label| self.values.get(*label) != later.values.get(*label)) {
-            let sources = [self, later].into_iter().filter_map(|either| either.read_from.get(label)).flatten();
-            let is_new = |key: &&String| self.version(key) != later.version(key);
-            for key in sources.filter(is_new) {
-                names.entry(key).or_default().insert(label);
+        let mut labels_of: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
+        for label in self.values.keys().chain(later.values.keys()) {
+            if self.values.get(label) == later.values.get(label) {
+                continue;
+            }
+            for key in [self, later].into_iter().filter_map(|either| either.read_from.get(label)).flatten() {
+                if self.secrets.get(key) != later.secrets.get(key) {
+                    labels_of.entry(key).or_default().insert(label);
+                }
             }
         }
-        let change = |(key, names): (&String, BTreeSet<&String>)| {
-            let Secret { name, id, .. } = later.secrets.get(key).or_else(|| self.secrets.get(key))?;
-            Some(Change {
+        let mut changes = Vec::new();
+        for (key, labels) in labels_of {
+            let (old, new) = (self.secrets.get(key), later.secrets.get(key));
+            let Some(Secret { name, id, .. }) = new.or(old) else { continue };
+            changes.push(Change {
                 name,
                 id,
-                old_version: self.version(key).and_then(FingerprintVersion::id),
-                new_version: later.version(key).and_then(FingerprintVersion::id),
-                names: names.into_iter().cloned().collect(),
-            })
-        };
-        names.into_iter().filter_map(change).collect()
-    }
-
-    fn version(&self, key: &str) -> Option<&FingerprintVersion> {
-        self.secrets.get(key).map(|secret| &secret.version)
-    }
-}
-
-impl FingerprintVersion {
-    /// The version id; `None` for a document without one.
-    fn id(&self) -> Option<&str> {
-        match self {
-            Self::Id(id) => Some(id),
-            Self::Content(_) => None,
+                old_version: old.and_then(|secret| secret.version_id.as_deref()),
+                new_version: new.and_then(|secret| secret.version_id.as_deref()),
+                names: labels.into_iter().cloned().collect(),
+            });
         }
+        changes
     }
 }

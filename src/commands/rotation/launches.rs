@@ -1,89 +1,77 @@
 //! The launches of one command, one at a time: each is forked with what it has to know, and its messages become events.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::mem::{replace, take};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::child::{self, KnownValues, Message, Ready};
-use super::manager::Manager;
+use super::child::{self, Baseline, Message, Ready};
 use super::notices::Notices;
 use crate::commands::start::Launch;
 use crate::deliver::WrittenFiles;
-use crate::model::options::{RotationOptions, SignalNumber};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::Problem;
 use crate::report::Report;
-use crate::supervise::process::{LaunchPhase, LaunchProcess, fork};
+use crate::supervise::process::{LaunchProcess, Pid, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
-use crate::system::{os_error, signals, wait_for};
+use crate::system::{ending, os_error, wait_for};
 
-/// The time after its deadline in which a launch ends by itself.
+/// The time in which a launch ends by itself: after its deadline, after a termination signal, and once its gate is open.
 const GRACE: Duration = Duration::from_secs(5);
 
 pub struct Launches<'a> {
     rotation: &'a RotationOptions,
     launch: Launch<'a>,
-    known: KnownValues,
-    child: Option<LaunchProcess>,
-    /// True if the child is the command, which it has not executed yet.
-    is_command: bool,
-    /// True if the child has said that it executes the command, and not that this failed.
-    is_executing: bool,
+    baseline: Baseline,
+    /// The launch, until it has executed the command or ended.
+    process: Option<LaunchProcess>,
+    /// The phase of `process`.
+    phase: LaunchPhase,
     /// The files on disk of the command.
     written: WrittenFiles,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LaunchPhase {
+    /// It reads the values, and writes the files under temporary names.
+    Resolving,
+    /// All of that is done.
+    AtGate,
+    /// The gate is open, and it puts the files in place. A launch that fails ends in this phase.
+    Placing,
+    /// The files are in place. The end of the pipe follows: the command is executed, or only files were to be replaced.
+    Executed,
+}
+
 impl<'a> Launches<'a> {
     pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
-        Self {
-            rotation,
-            launch,
-            known: KnownValues::default(),
-            child: None,
-            is_command: false,
-            is_executing: false,
-            written: WrittenFiles::default(),
-        }
-    }
-
-    fn fork(&mut self) -> io::Result<()> {
-        let options = &self.launch.prepared.options;
-        let is_first = self.known.current.is_none();
-        let wait = options.wait.filter(|_| is_first).unwrap_or_default();
-        let kill_at = Instant::now() + options.timeout + wait + GRACE;
-        let Self { launch, known, rotation, .. } = self;
-        let run = |gate| child::run(launch, gate, known, rotation);
-        self.child = Some(fork(kill_at, run)?);
-        Ok(())
+        let (baseline, written) = (Baseline::default(), WrittenFiles::default());
+        Self { rotation, launch, baseline, process: None, phase: LaunchPhase::Resolving, written }
     }
 
     /// Forks the first launch, and waits until it is at the gate. Returns its exit status if it ends before. A termination signal ends
-    /// both.
+    /// both, after the launch has told what it waited for.
     ///
     /// # Errors
     /// When it cannot be started, or is killed.
-    pub fn await_first(&mut self, manager: &Manager) -> Result<Option<ExitCode>, Report> {
+    pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
         self.fork().map_err(|error| Problem::nothing_resolved(&os_error::no_process(&error)))?;
-        let held = signals::descriptor().ok().flatten();
-        while self.at_gate().is_none() {
-            wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None, self.time_left());
-            if let (Some(signal), Some(child)) = (signals::held(), &mut self.child) {
-                child.end_both_by(signal);
+        let held = ending::signal_descriptor().ok().flatten();
+        while let Some(process) = &mut self.process
+            && self.phase != LaunchPhase::AtGate
+        {
+            wait_for(held.iter().map(AsFd::as_fd).chain(process.descriptor()), None, process.time_left());
+            if let Some(signal) = ending::pending_signal() {
+                process.terminate(signal);
+                self.await_end(notices);
+                ending::by_signal(signal);
             }
-            self.kill_if_overdue();
-            let Some(child) = &mut self.child else { break };
-            for message in child.receive() {
-                match message {
-                    Message::Notify(assignments) => manager.send(&assignments),
-                    Message::Ready(Ready { key, fingerprint, .. }) => {
-                        (self.known.key, self.known.next) = (Some(key), Some(fingerprint));
-                        child.phase = LaunchPhase::Waiting;
-                    }
-                    Message::Placed(_) | Message::Failed => {}
-                }
-            }
-            if child.is_at_end() {
-                return match child.wait() {
+            self.receive(notices);
+            if let Some(process) = &self.process
+                && process.descriptor().is_none()
+            {
+                return match process.wait() {
                     ExitStatus::Exited(status) => Ok(Some(status.into())),
                     ExitStatus::Killed(signal) => {
                         let why = format!("the process that resolves the values was ended by {signal}");
@@ -95,150 +83,165 @@ impl<'a> Launches<'a> {
         Ok(None)
     }
 
-    /// The launch at the gate, which is to become the command.
-    pub fn at_gate(&self) -> Option<&LaunchProcess> {
-        self.child.as_ref().filter(|child| child.phase == LaunchPhase::Waiting)
-    }
-
-    /// Opens the gate: from then on the launch is the command.
-    pub fn start(&mut self) {
-        self.is_command = true;
-        self.child.iter_mut().for_each(LaunchProcess::open);
-    }
-
-    /// Opens the gate for the files alone. Returns false if no launch waits at it.
-    pub fn deliver(&mut self) -> bool {
-        self.child.iter_mut().for_each(LaunchProcess::open);
-        self.child.is_some()
-    }
-
-    /// Begins a poll. A launch that waits at the gate is ended.
+    /// Begins a poll.
     pub fn poll(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
-        if self.is_command {
+        if self.process.is_some() {
             // The command is not executed yet.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        self.child = None;
         match self.fork() {
             Ok(()) => None,
-            Err(error) => Some(self.poll_failed(notices, Some(&os_error::no_process(&error)))),
+            Err(error) => Some(self.poll_failed(Some(&os_error::no_process(&error)), notices)),
         }
     }
 
-    /// Ends a launch that is not the command. One that replaces files is awaited, so that it leaves no part of them.
-    pub fn cancel(&mut self, notices: &mut Notices<'_>) {
-        match &self.child {
-            Some(_) if self.is_command => {}
-            Some(child) if child.phase == LaunchPhase::Open => {
-                child.wait();
-                self.receive(notices);
-                self.child = None;
-            }
-            Some(_) | None => self.child = None,
-        }
+    fn fork(&mut self) -> io::Result<()> {
+        let Self { launch, baseline, rotation, .. } = self;
+        let options = &launch.prepared.options;
+        let wait = if baseline.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
+        let limit = options.timeout + wait + GRACE;
+        self.process = Some(fork(limit, |gate| child::run(launch, gate, baseline, rotation))?);
+        self.phase = LaunchPhase::Resolving;
+        Ok(())
     }
 
-    /// Receives the messages of the launch.
+    /// Receives the messages of the launch. One that is overdue is killed.
     pub fn receive(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
+        let process = self.process.as_mut()?;
+        process.kill_if_overdue();
         let mut event = None;
-        let child = self.child.as_mut()?;
-        for message in child.receive() {
+        for message in process.receive() {
             match message {
-                // Only the first launch sends it, before its gate.
-                Message::Notify(_) => {}
+                Message::Notify(assignments) => notices.manager.send(&assignments),
+                Message::Ready(ready) => event = self.reach_gate(ready, notices),
                 Message::Placed(files) => {
+                    self.phase = LaunchPhase::Executed;
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
-                    self.is_executing = true;
                 }
-                Message::Failed => self.is_executing = false,
-                Message::Ready(Ready { fingerprint, changed, lines, .. }) => {
-                    child.phase = LaunchPhase::Waiting;
-                    self.known.last_poll_failed = false;
-                    self.known.next = Some(fingerprint);
-                    notices.write(&lines);
-                    event = Some(if changed.is_empty() { PollResult::Unchanged } else { PollResult::Changed });
-                    notices.changed = if changed.is_empty() { std::mem::take(&mut notices.changed) } else { changed };
-                }
+                Message::Failed => self.phase = LaunchPhase::Placing,
             }
         }
-        if self.is_command && child.is_at_end() {
-            self.child = None;
-            self.executed(notices);
+        let is_at_end = self.process().is_some_and(|process| process.descriptor().is_none());
+        if is_at_end && matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
+            return self.finish(notices);
         }
-        if event == Some(PollResult::Unchanged) {
-            // This closes the gate.
-            self.child = None;
-            self.known.adopt();
-        }
-        event.map(Event::Polled)
+        event
     }
 
-    /// Tells that the command was executed, or that it was not.
-    fn executed(&mut self, notices: &mut Notices<'_>) {
-        self.is_command = false;
-        let is_first = self.known.current.is_none();
-        self.known.adopt();
-        match (std::mem::take(&mut self.is_executing), is_first) {
+    /// Takes the values of a launch that has reached the gate. One that would change nothing is ended.
+    fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
+        self.phase = LaunchPhase::AtGate;
+        self.process.iter_mut().for_each(|process| process.kill_at = None);
+        self.baseline.key = Some(ready.key);
+        self.baseline.next = Some(ready.fingerprint);
+        self.baseline.last_poll_failed = false;
+        notices.write(&ready.lines);
+        match ready.changed {
+            // The first launch, which has nothing to compare its values with.
+            _ if self.baseline.current.is_none() => None,
+            None => {
+                self.process = None;
+                self.baseline.adopt();
+                Some(Event::Polled(PollResult::Unchanged))
+            }
+            Some(changed) => {
+                notices.changed = changed;
+                Some(Event::Polled(PollResult::Changed))
+            }
+        }
+    }
+
+    /// The process id of the launch at the gate.
+    pub fn at_gate(&self) -> Option<Pid> {
+        self.process.as_ref().filter(|_| self.phase == LaunchPhase::AtGate).map(|process| process.pid)
+    }
+
+    /// Opens the gate: the launch becomes the command, or with `signal=NAME` replaces its files.
+    pub fn open(&mut self) {
+        self.phase = LaunchPhase::Placing;
+        self.process.iter_mut().for_each(LaunchProcess::open);
+    }
+
+    /// Notes the end of the pipe of a launch whose gate was opened.
+    fn finish(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
+        self.process = None;
+        let has_succeeded = self.phase == LaunchPhase::Executed;
+        let is_first = self.baseline.current.is_none();
+        if let OnRotation::Signal(signal) = self.rotation.on_rotation
+            && !is_first
+        {
+            if !has_succeeded {
+                self.baseline.last_poll_failed = true;
+                return Some(Event::NotDelivered);
+            }
+            self.baseline.adopt();
+            notices.signalled(signal);
+            return Some(Event::Delivered);
+        }
+        self.baseline.adopt();
+        match (has_succeeded, is_first) {
             (true, true) => notices.started(),
             (true, false) => notices.restarted(),
             (false, true) => {}
             (false, false) => notices.not_restarted(),
         }
+        None
     }
 
-    /// Turns the end of a launch into an event; the end of any other child is none.
-    pub fn ended(&mut self, child: i32, status: ExitStatus, notices: &mut Notices<'_>) -> Option<Event> {
-        if self.child.as_ref()?.id() != child {
+    /// Turns the end of a poll into an event; the end of any other child is none.
+    pub fn ended(&mut self, child: Pid, status: ExitStatus, notices: &mut Notices<'_>) -> Option<Event> {
+        if self.process.as_ref()?.pid != child {
             return None;
         }
         let event = self.receive(notices);
-        let Some(child) = self.child.take() else { return event };
-        Some(match (child.phase, status) {
-            (LaunchPhase::Open, ExitStatus::Exited(0)) => {
-                self.known.adopt();
-                notices.signalled();
-                Event::Delivered
-            }
-            (LaunchPhase::Open, _) => {
-                self.known.last_poll_failed = true;
-                Event::NotDelivered
-            }
-            // It has told why.
-            (_, ExitStatus::Exited(_)) => self.poll_failed(notices, None),
-            (LaunchPhase::Killed, _) => self.poll_failed(notices, Some("it was not over in time")),
-            // A stop of the whole service.
-            (_, ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT)) => self.poll_failed(notices, None),
-            (_, ExitStatus::Killed(signal)) => {
-                self.poll_failed(notices, Some(&format!("its process was ended by {signal}")))
-            }
-        })
+        let Some(process) = self.process.take() else { return event };
+        let is_overdue = self.phase == LaunchPhase::Resolving && process.kill_at.is_none();
+        let why = match status {
+            ExitStatus::Killed(_) if is_overdue => Some("it was not over in time".to_owned()),
+            // It has told why, or the whole service is stopped.
+            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => None,
+            ExitStatus::Killed(signal) => Some(format!("its process was ended by {signal}")),
+        };
+        Some(self.poll_failed(why.as_deref(), notices))
     }
 
-    fn poll_failed(&mut self, notices: &mut Notices<'_>, why: Option<&str>) -> Event {
-        self.known.next = None;
-        let had_failed = std::mem::replace(&mut self.known.last_poll_failed, true);
+    /// Notes that a poll failed, and prints the reason unless the one before failed as well.
+    fn poll_failed(&mut self, why: Option<&str>, notices: &mut Notices<'_>) -> Event {
+        self.baseline.next = None;
+        let had_failed = replace(&mut self.baseline.last_poll_failed, true);
         if let (Some(why), false) = (why, had_failed) {
             notices.poll_ended(why);
         }
         Event::Polled(PollResult::Failed)
     }
 
-    /// A descriptor that is readable while the launch has a message.
-    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.child.as_ref()?.descriptor()
+    /// Ends the launch. One that replaces files is awaited, so that it leaves no part of them.
+    pub fn cancel(&mut self, notices: &mut Notices<'_>) {
+        if matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
+            self.await_end(notices);
+        }
+        self.process = None;
     }
 
-    /// The time until [`Self::kill_if_overdue`] kills the launch.
-    pub fn time_left(&self) -> Option<Duration> {
-        self.child.as_ref()?.time_left()
+    /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process
+    /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
+    fn await_end(&mut self, notices: &mut Notices<'_>) {
+        let end = Instant::now() + GRACE;
+        while let Some(descriptor) = self.process().and_then(LaunchProcess::descriptor)
+            && let Some(left) = end.checked_duration_since(Instant::now())
+        {
+            wait_for([descriptor], None, Some(left));
+            self.receive(notices);
+        }
     }
 
-    pub fn kill_if_overdue(&mut self) {
-        self.child.iter_mut().for_each(LaunchProcess::kill_if_overdue);
+    /// The launch, until it has executed the command or ended.
+    pub fn process(&self) -> Option<&LaunchProcess> {
+        self.process.as_ref()
     }
 
     /// Removes the files of the command.
     pub fn remove_files(&mut self, notices: &mut Notices<'_>) {
-        notices.remains(std::mem::take(&mut self.written).remove());
+        notices.remains(take(&mut self.written).remove());
     }
 }

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
+use super::child::ChangedValues;
 use super::manager::Manager;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::process::Writer;
-use crate::supervise::{Delay, ExitStatus, KillReason, Notice};
+use crate::supervise::process::{Pid, Writer};
+use crate::supervise::{ExitStatus, Notice};
 
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
@@ -18,9 +19,9 @@ pub struct Notices<'a> {
     /// The command's program as written.
     pub command: String,
     /// The process id of the last start.
-    pub pid: i32,
-    /// The labels of the values that changed last.
-    pub changed: Vec<String>,
+    pub pid: Pid,
+    /// The values that changed last.
+    pub changed: ChangedValues,
     pub manager: Manager,
     pub writer: Writer,
 }
@@ -30,11 +31,11 @@ impl Notices<'_> {
     pub fn started(&mut self) {
         self.manager.started();
         let text = format!("{} started with the process id {}", self.command, self.pid);
-        self.print([Record::note(text).event("started").with("pid", self.pid).detail()]);
+        self.print([Record::note(text).event("started").with("pid", self.pid.as_raw()).detail()]);
     }
 
     pub fn restarted(&mut self) {
-        let record = self.consequence("was started again").event("restarted").with("pid", self.pid);
+        let record = self.consequence("was started again").event("restarted").with("pid", self.pid.as_raw());
         self.print([record]);
     }
 
@@ -44,12 +45,9 @@ impl Notices<'_> {
         self.print([Record { label: Label::Warning, ..record }]);
     }
 
-    pub fn signalled(&mut self) {
-        if let OnRotation::Signal(signal) = self.rotation.on_rotation {
-            let text = format!("was sent {signal}");
-            let record = self.consequence(&text).event("signalled").with("signal", signal.to_string());
-            self.print([record]);
-        }
+    pub fn signalled(&mut self, signal: SignalNumber) {
+        let record = self.consequence(&format!("was sent {signal}")).event("signalled");
+        self.print([record.with("signal", signal.to_string())]);
     }
 
     /// A service manager starts the unit again.
@@ -67,40 +65,33 @@ impl Notices<'_> {
 
     pub fn notice(&mut self, notice: Notice) {
         let command = &self.command;
+        let grace = humantime::format_duration(self.rotation.grace);
+        let killed = SignalNumber::KILL.to_string();
         let record = match notice {
-            Notice::Reverted => {
-                let text = format!("the values are again those that {command} has, so nothing is done");
-                Record::note(text).event("reverted").detail()
-            }
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => {
                 let text = format!("SIGTERM came meanwhile, so {command} is not started again");
                 Record::note(text).event("cancelled").with("signal", SignalNumber::TERM.to_string()).detail()
             }
-            Notice::Killed(reason) => {
-                let group = format!("the process group of {command}");
-                let grace = humantime::format_duration(self.rotation.grace);
-                let record = match reason {
-                    KillReason::SecondTerm => Record::warning(format!("a second SIGTERM came, so {group} is killed")),
-                    KillReason::GraceOver if self.rotation.grace.is_zero() => {
-                        Record::note(format!("{group} is killed (--grace 0s)")).detail()
-                    }
-                    KillReason::GraceOver => {
-                        Record::warning(format!("{group} did not end and is killed (--grace {grace})"))
-                    }
-                };
-                record.event("killed").with("signal", SignalNumber::KILL.to_string())
+            Notice::SecondTerm => {
+                let text = format!("a second SIGTERM came, so the process group of {command} is killed");
+                Record::warning(text).event("killed").with("signal", killed)
+            }
+            Notice::GraceOver if self.rotation.grace.is_zero() => {
+                let text = format!("the process group of {command} is killed (--grace 0s)");
+                Record::note(text).event("killed").with("signal", killed).detail()
+            }
+            Notice::GraceOver => {
+                let text = format!("the process group of {command} did not end and is killed (--grace {grace})");
+                Record::warning(text).event("killed").with("signal", killed)
             }
         };
         self.print([record]);
     }
 
-    /// Prints what follows from a change, if that is delayed by `--splay`.
-    pub fn armed(&mut self, delay: Delay, length: Duration) {
-        if delay != Delay::Splay || self.rotation.splay.is_zero() {
-            return;
-        }
+    /// Prints that the consequence of a change is delayed.
+    pub fn delayed(&mut self, length: Duration) {
         let consequence = match self.rotation.on_rotation {
             OnRotation::Restart => "is restarted".to_owned(),
             OnRotation::Exit => "is stopped".to_owned(),
@@ -119,7 +110,7 @@ impl Notices<'_> {
             ExitStatus::Exited(status) => (format!("with status {status}"), None),
             ExitStatus::Killed(signal) => (format!("by {signal}"), Some(signal)),
         };
-        let record = Record::note(format!("{command} ended {how}")).event("ended").with("pid", self.pid);
+        let record = Record::note(format!("{command} ended {how}")).event("ended").with("pid", self.pid.as_raw());
         let record = record.with("status", status.code()).with_some("signal", signal.map(|signal| signal.to_string()));
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
@@ -132,9 +123,13 @@ impl Notices<'_> {
 
     /// Returns the note of what has happened to the command because of the values that changed.
     fn consequence(&self, what: &str) -> Record {
-        let names = &self.changed;
-        let why = if names.is_empty() { String::new() } else { format!(": {} changed", rotation::some_of(names)) };
-        Record::note(format!("{} {what}{why}", self.command)).with("variables", names.as_slice())
+        let [labels, secrets] =
+            [&self.changed.labels, &self.changed.secrets].map(|names| Vec::from_iter(names.clone()));
+        let mut text = format!("{} {what}", self.command);
+        if !labels.is_empty() {
+            text += &format!(": {} changed ({})", rotation::some_of(&labels), rotation::some_of(&secrets));
+        }
+        Record::note(text).with("variables", labels)
     }
 
     /// Prints files that could not be removed.

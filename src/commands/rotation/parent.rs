@@ -7,17 +7,20 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use super::child::ChangedValues;
 use super::launches::Launches;
 use super::manager::Manager;
 use super::notices::Notices;
-use super::timers::Timers;
+use super::timer::Timer;
 use crate::commands::start::Launch;
 use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::{Report, terminal};
-use crate::supervise::process::{Job, Signals, StateChange, Writer, adopt_orphans, next_state_change};
-use crate::supervise::{Action, CommandState, Event, Next, Outcome, Stopping, SupervisorState, Timer, begin, step};
+use crate::supervise::process::{
+    Job, LaunchProcess, Pid, Signals, StateChange, Writer, adopt_orphans, next_state_change,
+};
+use crate::supervise::{Action, Delay, Event, Next, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::os_error::describe;
 use crate::system::wait_for;
 
@@ -34,30 +37,27 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// When no process can be started for it.
 pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inherited) -> Result<ExitCode, Report> {
     let options = launch.prepared.options.clone();
-    let command = launch.command.program();
-    let manager = Manager::new(inherited, options.notify_ready);
+    let mut notices = Notices {
+        rotation,
+        command: launch.command.program().to_string_lossy().into_owned(),
+        pid: Pid::from_raw(0),
+        changed: ChangedValues::default(),
+        manager: Manager::new(inherited, options.notify_ready),
+        options,
+        writer: Writer::new(terminal::print_text),
+    };
     let mut launches = Launches::new(rotation, launch);
-    if let Some(status) = launches.await_first(&manager)? {
+    if let Some(status) = launches.await_first(&mut notices)? {
         return Ok(status);
     }
     let signals = Signals::block().map_err(|errno| Problem::nothing_resolved(&describe(errno)))?;
     adopt_orphans();
-    let command = command.to_string_lossy().into_owned();
-    let notices = Notices {
-        rotation,
-        options,
-        command,
-        pid: 0,
-        changed: Vec::new(),
-        manager,
-        writer: Writer::new(terminal::write_all),
-    };
     let parent = Parent {
         launches,
         notices,
         signals,
         job: Job::default(),
-        timers: Timers::default(),
+        timer: Timer::default(),
         earliest_poll: Instant::now(),
         events: VecDeque::new(),
         outcome: None,
@@ -70,7 +70,7 @@ struct Parent<'a> {
     notices: Notices<'a>,
     signals: Signals,
     job: Job,
-    timers: Timers,
+    timer: Timer,
     earliest_poll: Instant,
     events: VecDeque<Event>,
     outcome: Option<Outcome>,
@@ -83,7 +83,7 @@ impl Parent<'_> {
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
-            while let Some(event) = self.events.pop_front() {
+            while let Some(event) = self.next_event() {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
@@ -94,6 +94,11 @@ impl Parent<'_> {
             }
             self.wait(&state);
         }
+    }
+
+    /// Returns the next event. The timer is looked at after all others, which may have set it anew.
+    fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front().or_else(|| self.timer.elapses().then_some(Event::Elapsed))
     }
 
     fn end(mut self, outcome: Outcome) -> ExitCode {
@@ -112,25 +117,25 @@ impl Parent<'_> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::Deliver => self.events.extend((!self.launches.deliver()).then_some(Event::NotDelivered)),
+            Action::Deliver if self.launches.at_gate().is_some() => self.launches.open(),
+            // It was killed meanwhile.
+            Action::Deliver => self.events.push_back(Event::NotDelivered),
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + PAUSE;
                 self.events.extend(self.launches.poll(&mut self.notices));
             }
-            Action::CancelPoll => {
-                self.timers.disarm(Timer::Poll);
-                self.launches.cancel(&mut self.notices);
-            }
+            Action::CancelPoll => self.launches.cancel(&mut self.notices),
             Action::Signal(signal) => self.job.signal(signal),
             Action::GiveTerminal => {
                 self.job.give_terminal();
             }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
-                let length = self.timers.arm(delay, self.notices.rotation, self.earliest_poll);
-                self.notices.armed(delay, length);
+                let length = self.timer.arm(delay, self.notices.rotation, self.earliest_poll);
+                if delay == Delay::Splay {
+                    self.notices.delayed(length);
+                }
             }
-            Action::Disarm(timer) => self.timers.disarm(timer),
             Action::Report(notice) => self.notices.notice(notice),
             Action::Exit(outcome) => self.outcome = Some(outcome),
         }
@@ -138,14 +143,14 @@ impl Parent<'_> {
 
     /// Makes the launch that waits at the gate the command. If it was killed meanwhile, a service manager has to start anew.
     fn start(&mut self) {
-        let Some(child) = self.launches.at_gate() else {
+        let Some(pid) = self.launches.at_gate() else {
             self.outcome = Some(Outcome::Rotated);
             return;
         };
-        self.notices.pid = child.id();
-        self.job.begin(child.pid);
+        self.notices.pid = pid;
+        self.job.begin(pid);
         self.earliest_poll = Instant::now() + PAUSE;
-        self.launches.start();
+        self.launches.open();
     }
 
     /// Waits for the next events.
@@ -160,15 +165,15 @@ impl Parent<'_> {
         if has_remains(state) && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
         }
-        self.launches.kill_if_overdue();
-        self.events.extend(self.timers.elapsed().into_iter().map(Event::Elapsed));
     }
 
     /// Sleeps until a descriptor is readable or it is time for something.
     fn sleep(&self, state: &SupervisorState) {
         let check = has_remains(state).then_some(GROUP_CHECK);
-        let times = [self.timers.left(), self.notices.manager.left(), self.launches.time_left(), check];
-        let descriptors = [self.signals.as_fd()].into_iter().chain(self.launches.descriptor());
+        let launch = self.launches.process();
+        let launch_left = launch.and_then(LaunchProcess::time_left);
+        let times = [self.timer.left(), self.notices.manager.left(), launch_left, check];
+        let descriptors = [self.signals.as_fd()].into_iter().chain(launch.and_then(LaunchProcess::descriptor));
         wait_for(descriptors, None, times.into_iter().flatten().min());
     }
 
@@ -180,7 +185,7 @@ impl Parent<'_> {
                 StateChange::Ended(_) if self.job.is_led_by(pid) => end = Some(change),
                 _ if self.job.is_led_by(pid) => changes.push(change),
                 StateChange::Ended(status) if !self.notices.writer.ended(pid) => {
-                    self.events.extend(self.launches.ended(pid.as_raw(), status, &mut self.notices));
+                    self.events.extend(self.launches.ended(pid, status, &mut self.notices));
                 }
                 StateChange::Ended(_) | StateChange::Suspended(_) | StateChange::Continued => {}
             }
@@ -209,5 +214,5 @@ fn status(state: &SupervisorState) -> Option<&'static str> {
 
 /// True if the command has ended, and processes of its group had not.
 fn has_remains(state: &SupervisorState) -> bool {
-    matches!(state, SupervisorState::Stopping(Stopping { command: CommandState::Ended(_), .. }))
+    matches!(state, SupervisorState::Stopping(Stopping { ended: Some(_), .. }))
 }

@@ -4,6 +4,7 @@ mod dotenv;
 mod shell;
 mod variable;
 
+pub use shell::warning as shell_warning;
 pub use variable::Variable;
 
 use std::os::unix::ffi::OsStrExt;
@@ -20,14 +21,6 @@ use variable::unfit;
 
 /// The longest line that Docker and Podman read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
-
-/// Variables in a format.
-#[derive(Debug)]
-pub struct Exported {
-    pub text: SecretValue,
-    /// The variables that some shells do not let be set.
-    pub warnings: Vec<String>,
-}
 
 /// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
 /// process that made them; and an error for each that a launch could not set.
@@ -53,13 +46,12 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec
 ///
 /// # Errors
 /// One for each variable whose value the format cannot hold.
-pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Exported, Vec<Problem>> {
+pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<SecretValue, Vec<Problem>> {
     let mut text = Vec::with_capacity(capacity(variables));
-    let mut warnings = Vec::new();
     let errors = match format {
         ExportFormat::Shell => {
-            warnings.extend(variables.iter().filter_map(|variable| shell::warning(*variable)));
-            write_each(variables, |variable| shell::write(variable, &mut text))
+            variables.iter().for_each(|variable| shell::write(*variable, &mut text));
+            Vec::new()
         }
         ExportFormat::Dotenv => write_each(variables, |variable| dotenv::write(variable, &mut text)),
         ExportFormat::Docker => write_each(variables, |variable| write_docker(variable, &mut text)),
@@ -79,7 +71,7 @@ pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Export
     };
     // Wiped when dropped, also if an error follows.
     let text = SecretValue::new(text);
-    if errors.is_empty() { Ok(Exported { text, warnings }) } else { Err(errors) }
+    if errors.is_empty() { Ok(text) } else { Err(errors) }
 }
 
 /// Writes each variable, and returns the errors.
@@ -87,8 +79,13 @@ fn write_each<'v>(
     variables: &[Variable<'v>],
     mut write: impl FnMut(Variable<'v>) -> Result<(), Problem>,
 ) -> Vec<Problem> {
-    let failed = |variable: &Variable<'v>| Some(write(*variable).err()?.of(variable.subject.clone(), Lacks::Delivery));
-    variables.iter().filter_map(failed).collect()
+    let mut errors = Vec::new();
+    for variable in variables {
+        if let Err(problem) = write(*variable) {
+            errors.push(problem.of(variable.subject.clone(), Lacks::Delivery));
+        }
+    }
+    errors
 }
 
 /// Writes a variable for `docker run --env-file` and `podman run --env-file`: one `NAME=value` for each line, without quotes or escapes.
@@ -132,8 +129,9 @@ fn capacity(variables: &[Variable<'_>]) -> usize {
     const MOST_FOR_ONE_BYTE: usize = 6;
     /// The longest guard of a shell command.
     const MOST_FOR_SYNTAX: usize = 128;
-    let most = |variable: &Variable<'_>| {
-        variable.name.as_str().len() + MOST_FOR_ONE_BYTE * variable.value.len() + MOST_FOR_SYNTAX
-    };
-    variables.iter().map(most).sum::<usize>() + MOST_FOR_SYNTAX
+    let mut most = MOST_FOR_SYNTAX;
+    for variable in variables {
+        most += variable.name.as_str().len() + MOST_FOR_ONE_BYTE * variable.value.len() + MOST_FOR_SYNTAX;
+    }
+    most
 }

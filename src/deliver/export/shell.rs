@@ -9,24 +9,15 @@
 //! commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
 
 use super::variable::Variable;
-use crate::model::problem::Problem;
 
 /// Writes the command that sets a variable.
 ///
 /// Of a name that shells reserve, the command does nothing in those shells: they would refuse it and end the `eval`, or evaluate
 /// the value, which can run commands.
-///
-/// # Errors
-/// When a POSIX shell without a version of its own reserves the name for a number, as all do, and the value is none.
-pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
     let shells = shells_that_reserve(variable);
-    let versions: Option<Vec<&str>> = shells.iter().map(|shell| shell.version).collect();
-    let versions = versions.ok_or_else(|| {
-        Problem::configuration("shells keep this name for a number, and the value is none")
-            .help("use another name, or --format dotenv, json or docker")
-    })?;
-    if !versions.is_empty() {
-        let versions = versions.iter().map(|version| format!("${{{version}-}}")).collect::<String>();
+    if !shells.is_empty() {
+        let versions = shells.iter().map(|shell| format!("${{{}-}}", shell.version)).collect::<String>();
         text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
     }
     text.extend_from_slice(b"export ");
@@ -39,7 +30,6 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> 
         }
     }
     text.extend_from_slice(b"'\n");
-    Ok(())
 }
 
 /// Returns the warning about a variable that some shells do not let be set.
@@ -53,64 +43,50 @@ pub fn warning(variable: Variable<'_>) -> Option<String> {
 #[derive(Debug, PartialEq, Eq)]
 struct Shell {
     name: &'static str,
-    /// The variable by which a script recognizes the shell. `None` for a POSIX shell, which has none.
-    version: Option<&'static str>,
+    /// The variable by which a script recognizes the shell.
+    version: &'static str,
     /// The variables that cannot be set to every value. The variable of the version is one, since commands are
     /// guarded by it. Separated by blanks.
     names: &'static str,
-    /// The variables that take a number only.
-    numbers: &'static str,
 }
 
-static SHELLS: [Shell; 4] = [
+static SHELLS: [Shell; 3] = [
     Shell {
         name: "bash",
-        version: Some("BASH_VERSION"),
+        version: "BASH_VERSION",
         names: "\
             BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_CMDS BASH_COMMAND BASH_LINENO \
             BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL BASH_TRAPSIG BASH_VERSINFO BASH_VERSION DIRSTACK \
-            EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO PIPESTATUS PPID RANDOM SECONDS \
+            EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO OPTIND PIPESTATUS PPID RANDOM SECONDS \
             SHELLOPTS SHLVL SRANDOM UID _",
-        numbers: "OPTIND",
     },
     Shell {
         name: "zsh",
-        version: Some("ZSH_VERSION"),
+        version: "ZSH_VERSION",
         // USERNAME, UID and the like change the user of the shell, if it may; ARGV0 is the first argument of each command.
         names: "\
-            ARGC ARGV0 EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO PPID \
-            RANDOM SECONDS SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
-            ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
+            ARGC ARGV0 COLUMNS EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID FUNCNEST GID HISTCHARS HISTCMD HISTSIZE \
+            KEYBOARD_HACK KEYTIMEOUT LINENO LINES LISTMAX MAILCHECK OPTIND PPID RANDOM SAVEHIST SECONDS SHLVL \
+            TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
+            ZLE_RPROMPT_INDENT ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
             dis_functions dis_functions_source dis_galiases dis_patchars dis_reswords dis_saliases epochtime \
             errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions functions_source functrace \
             galiases histchars history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath manpath \
             mapfile module_path modules nameddirs options parameters patchars path pipestatus psvar reswords \
             saliases signals status sysparams termcap terminfo userdirs usergroups watch widgets \
             zsh_eval_context zsh_scheduled_events",
-        numbers: "COLUMNS FUNCNEST HISTSIZE KEYTIMEOUT LINES LISTMAX MAILCHECK OPTIND SAVEHIST ZLE_RPROMPT_INDENT",
     },
     Shell {
         name: "ksh",
-        version: Some("KSH_VERSION"),
+        version: "KSH_VERSION",
         names: "\
-            BASHPID EPOCHREALTIME HISTCMD KSHEGID KSHGID KSHUID KSH_VERSION LINENO PGRP PIPESTATUS PPID RANDOM \
-            SECONDS SHLVL USER_ID _",
-        numbers: "COLUMNS HISTSIZE JOBMAX LINES MAILCHECK OPTIND TMOUT",
+            BASHPID COLUMNS EPOCHREALTIME HISTCMD HISTSIZE JOBMAX KSHEGID KSHGID KSHUID KSH_VERSION LINENO LINES \
+            MAILCHECK OPTIND PGRP PIPESTATUS PPID RANDOM SECONDS SHLVL TMOUT USER_ID _",
     },
-    Shell { name: "dash", version: None, names: "", numbers: "OPTIND" },
 ];
 
-/// Returns the shells that do not let a variable be set to its value.
+/// Returns the shells that do not let a variable be set to every value.
 fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
     let name = variable.name.as_str();
-    let is_number = is_number(variable);
-    let has = |names: &str| names.split(' ').any(|reserved| reserved == name);
-    let reserves = |shell: &&Shell| has(shell.names) || (!is_number && has(shell.numbers));
-    SHELLS.iter().filter(reserves).collect()
-}
-
-/// True for a decimal number that every shell reads and prints the same.
-fn is_number(variable: Variable<'_>) -> bool {
-    let text = variable.utf8().unwrap_or_default();
-    text.parse::<u16>().is_ok_and(|number| number.to_string() == text)
+    SHELLS.iter().filter(|shell| shell.names.split(' ').any(|reserved| reserved == name)).collect()
 }

@@ -14,17 +14,12 @@ pub struct Variable<'a> {
 }
 
 impl<'a> Variable<'a> {
-    /// The value as text, if it is UTF-8.
-    pub fn utf8(self) -> Option<&'a str> {
-        str::from_utf8(self.value).ok()
-    }
-
     /// Returns the value as text, for a format whose files must be UTF-8.
     ///
     /// # Errors
     /// When it is not UTF-8.
     pub fn text(self, format: &str) -> Result<&'a str, Problem> {
-        self.utf8().ok_or_else(|| {
+        str::from_utf8(self.value).map_err(|_| {
             Problem::configuration(format!("the value is not UTF-8, as {format} must be"))
                 .help("use --format shell, or `encode: base64`")
         })

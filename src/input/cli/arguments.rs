@@ -157,14 +157,15 @@ fn parse_role(text: &str) -> Result<Role, String> {
 
 /// Parses the ARN of a key. A policy cannot name a key by its alias.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
-    let is_key = |arn: &Arn| {
-        let id = arn.resource().strip_prefix("key/").filter(|id| !id.is_empty());
-        let is_id = id.is_some_and(|id| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
-        arn.has_partition() && arn.service() == "kms" && arn.region().is_some() && arn.account().is_some() && is_id
-    };
-    Arn::parse(text).filter(is_key).ok_or(
+    Arn::parse(text).filter(is_key_arn).ok_or(
         "not a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID), which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
     )
+}
+
+fn is_key_arn(arn: &Arn) -> bool {
+    let id = arn.resource().strip_prefix("key/").unwrap_or_default();
+    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    arn.has_partition() && arn.service() == "kms" && arn.region().is_some() && arn.account().is_some() && is_id
 }
 
 /// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.
@@ -172,8 +173,6 @@ fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable = Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
     match SecretId::parse(text) {
         Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
-        Ok((Store::SecretsManager | Store::ParameterStore, _)) | Err(_) => {
-            Err("not the name or the ARN of a secret of Secrets Manager")
-        }
+        _ => Err("not the name or the ARN of a secret of Secrets Manager"),
     }
 }

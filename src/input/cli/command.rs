@@ -105,15 +105,16 @@ fn write_sections_of_clap(page: &mut Vec<u8>) -> io::Result<()> {
         let usage = subcommand.get_overridden_usage().map(ToString::to_string).unwrap_or_default();
         let mut roff = Roff::new();
         roff.control("SS", [subcommand.get_name()]).text([roman(usage)]);
-        about.split("\n\n").for_each(|paragraph| {
+        for paragraph in about.split("\n\n") {
             roff.control("PP", []).text([roman(paragraph)]);
-        });
+        }
         roff.to_writer(page)?;
         // Options under a heading are those of a launch.
-        let own = subcommand.get_arguments().filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
-        let own = Command::new("own").disable_help_flag(true).args(own);
+        let arguments =
+            subcommand.get_arguments().filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
+        let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
         let mut options = Vec::new();
-        Man::new(own).render_options_section(&mut options)?;
+        Man::new(without_launch_options).render_options_section(&mut options)?;
         page.extend(String::from_utf8_lossy(&options).replace(".SH OPTIONS\n", "").into_bytes());
     }
     Ok(())

@@ -38,16 +38,14 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
 
 /// Parses the `number`th `NAME=REF` of an option. Only the first `=` separates: the name of a secret may contain others.
 fn entry(option: &'static str, number: usize, text: &str) -> Result<Entry, Problem> {
-    let example = || format!("as in: {option} DB_PASSWORD=prod/db:password");
+    let example = format!("as in: {option} DB_PASSWORD=prod/db:password");
     let place = if number == 1 { option.to_owned() } else { format!("{option} number {number}") };
     let Some((name, reference)) = text.split_once('=') else {
-        return Err(
-            Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example())
-        );
+        return Err(Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example));
     };
     let Some(parsed) = EnvName::parse(name) else {
         let text = format!("{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)");
-        return Err(Problem::usage(text).help(example()));
+        return Err(Problem::usage(text).help(example));
     };
     if name == "PATH" {
         let why = "PATH decides which command runs and cannot come from a secret; set it with `value` in a declaration";

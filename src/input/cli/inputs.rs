@@ -59,9 +59,9 @@ impl Inputs {
     /// Reads the options of a command whose entries are all in declarations.
     pub fn of_declarations(matches: &mut ArgMatches, inherited: &Inherited) -> Self {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
-        let flags = flags(matches, &mut errors);
+        let flags = options_of_arguments(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
-        let options = flags.over(variables(inherited, &mut errors, &mut warnings));
+        let options = flags.over(options_of_variables(inherited, &mut errors, &mut warnings));
         let mut files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
         if files.is_empty() {
             files.extend(inherited.filled(FILE).map(PathBuf::from));
@@ -94,8 +94,8 @@ impl Inputs {
     }
 }
 
-/// Reads the options of the table from the command line.
-fn flags(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
+/// Reads the options of the table from the command line, and adds an error for each value that its option does not take.
+fn options_of_arguments(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for option in OPTIONS {
         let values: Vec<OsString> = match option.takes {
@@ -119,7 +119,7 @@ fn flags(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> TypedOptions {
 
 /// Reads the options of the table from `SECRETS_EXEC_*`; an empty variable counts as unset. A name that is one slip away from an option's
 /// is warned of; others are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and the like.
-fn variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Vec<String>) -> TypedOptions {
+fn options_of_variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Vec<String>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for (name, value) in inherited.iter() {
         let Some(name) = name.to_str().filter(|name| name.starts_with(OWN_PREFIX)) else { continue };
@@ -142,8 +142,8 @@ fn variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Ve
 }
 
 fn misspelt(name: &str) -> Option<String> {
-    let mut known = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
-    let nearest = known.find(|known| strsim::osa_distance(name, known) == 1)?;
+    let mut variables = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
+    let nearest = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!("{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"))
 }
 

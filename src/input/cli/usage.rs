@@ -82,10 +82,7 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> 
         "exec" | "launch" | "run" | "start" if is_first => {
             "leave this word out: secrets-exec --env NAME=REF -- COMMAND"
         }
-        "env" | "get" | "print" | "read" if is_first => "to print values: secrets-exec export --format FORMAT",
-        "lint" | "validate" | "verify" if is_first => "to resolve without a launch: secrets-exec check",
         "--dry-run" => "to resolve without a launch: secrets-exec check",
-        "help" if is_first => "to print help: secrets-exec --help",
         word if names.contains(&word) => "the name of a command comes first, before all options",
         word if !is_launch || word.starts_with('-') => return None,
         _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",

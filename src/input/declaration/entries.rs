@@ -75,7 +75,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         mode: fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse).unwrap_or(Mode::PRIVATE),
         owner: fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse),
     });
-    // Errors of the value name the file.
+    // From here on an error begins with the path or the variable of this entry.
     fields.item = item.named(target.to_string());
     mapping(fields, Some(target), item.origin())
 }
@@ -169,7 +169,7 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         (Some(from), None, None) => reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference),
         (None, Some(value), None) => value.text("text").map(|text| EntrySource::Literal(text.to_owned())),
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
-        (None, None, None) if fields.has_misspelt(&["from", "value", "template"]) => None,
+        (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
             let keys = if takes_value { "`from`, `value` and `template`" } else { "`from` and `template`" };
             fields.item.refuse(format!("expected exactly one of {keys}"));

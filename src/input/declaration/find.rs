@@ -15,23 +15,18 @@ use crate::system::paths::is_foreign;
 /// The names of a declaration that is read without being named on the command line.
 pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory, if there is one. Unless it is needed, a working directory that may not be entered has none.
+/// Opens the declaration in the working directory, if there is one. A working directory that may not be entered has none.
 ///
 /// Its author chooses which secrets are read with this user's credentials and which variables the command gets. So only root and
 /// this user may be able to write it, by owner, group and mode of the working directory and of the open file.
 ///
 /// # Errors
 /// When there are several, or the one cannot be read or could have been written by another user.
-pub fn find(is_needed: bool) -> Result<Option<(&'static Path, File)>, Problem> {
+pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_needed => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                let why = "cannot be looked for: the working directory may not be entered";
-                return Err(Problem::configuration(format!("{name}: {why}")).help("--no-file turns the look-up off"));
-            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {}
             Err(error) => return Err(ReadFailure::from(&error).problem(name)),
             Ok(_) => found.push(*name),
         }

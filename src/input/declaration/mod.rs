@@ -4,10 +4,10 @@ mod aliases;
 mod entries;
 mod find;
 mod reader;
-mod schema;
+mod top_level;
 
 pub use find::DEFAULT_NAMES;
-pub use schema::read;
+pub use top_level::read;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,37 +16,31 @@ use std::path::{Path, PathBuf};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{ReadFailure, read_text};
-use schema::Declaration;
+use top_level::Declaration;
 
-/// The look-up of a declaration in the working directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LookUp {
-    Off,
-    /// A working directory that may not be entered has no declaration.
-    Optional,
-    Needed,
-}
-
-/// Reads `files`, and the declaration in the working directory.
+/// Reads `files` and, with `find_file`, the declaration in the working directory.
 ///
 /// Returns what could be read, and every error in the order of the files and lines.
-pub fn load(files: &[PathBuf], look_up: LookUp) -> (Vec<Declaration>, Vec<Problem>) {
-    let (mut declarations, mut errors) = (Vec::new(), Vec::new());
-    let mut add = |path: &Path, text: Result<String, Problem>| match text {
-        Ok(text) => {
-            let (declaration, found) = read(path, &text);
-            declarations.push(declaration);
-            errors.extend(found);
-        }
-        Err(problem) => errors.push(problem),
-    };
+pub fn load(files: &[PathBuf], find_file: bool) -> (Vec<Declaration>, Vec<Problem>) {
+    let mut texts = Vec::new();
     for path in files {
-        add(path, read_named(path));
+        texts.push((path.as_path(), read_named(path)));
     }
-    if look_up != LookUp::Off {
-        match find::find(look_up == LookUp::Needed) {
-            Ok(Some((path, file))) => add(path, text(path, file)),
+    if find_file {
+        match find::find() {
+            Ok(Some((path, file))) => texts.push((path, text(path, file))),
             Ok(None) => {}
+            Err(problem) => texts.push((Path::new("."), Err(problem))),
+        }
+    }
+    let (mut declarations, mut errors) = (Vec::new(), Vec::new());
+    for (path, text) in texts {
+        match text {
+            Ok(text) => {
+                let (declaration, found) = read(path, &text);
+                declarations.push(declaration);
+                errors.extend(found);
+            }
             Err(problem) => errors.push(problem),
         }
     }

@@ -51,8 +51,8 @@ pub struct Fields<'a> {
     pub item: Item<'a>,
     members: Vec<MappingEntry<'a>>,
     known: &'static [&'static str],
-    /// The known keys that unknown ones are most similar to.
-    meant: Vec<&'static str>,
+    /// True if the mapping has other keys, which were reported.
+    pub has_unknown: bool,
 }
 
 impl<'a> Item<'a> {
@@ -109,12 +109,14 @@ impl<'a> Item<'a> {
     pub fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
         let (members, unknown): (Vec<_>, Vec<_>) =
             self.members().into_iter().partition(|member| known.contains(&member.name));
-        let meant = unknown.iter().filter_map(|MappingEntry { name, key, .. }| key.unknown(name, known)).collect();
-        Fields { item: self.clone(), members, known, meant }
+        for MappingEntry { name, key, .. } in &unknown {
+            key.refuse_unknown(name, known);
+        }
+        Fields { item: self.clone(), members, known, has_unknown: !unknown.is_empty() }
     }
 
-    /// Adds the error of a key that is not `known`, and returns the one that is most likely meant. A key that could be a value is not quoted.
-    pub fn unknown(&self, key: &str, known: &[&'static str]) -> Option<&'static str> {
+    /// Adds the error of a key that is not `known`. A key that could be a value is not quoted.
+    pub fn refuse_unknown(&self, key: &str, known: &[&str]) {
         let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
         let nearest = suggest::nearest(key, known.iter().copied());
         let legal = format!("expected one of {}", known.join(", "));
@@ -125,20 +127,9 @@ impl<'a> Item<'a> {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}; {legal}"),
         };
-        let help = match (self.subject.is_empty(), nearest) {
-            (true, None) if is_variable => {
-                Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
-            }
-            (true, _) if ["environment", "vars", "variables"].contains(&key) => {
-                Some("variables stand under `env:`".to_owned())
-            }
-            (false, None) if key == "key" => {
-                Some("the key stands in the reference, as in: from: \"prod/db:host\"".to_owned())
-            }
-            (_, _) => None,
-        };
+        let help = (is_variable && self.subject.is_empty() && nearest.is_none())
+            .then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
         self.refuse_with(text, help);
-        nearest
     }
 
     pub fn text(&self, expected: &str) -> Option<&'a str> {
@@ -205,10 +196,5 @@ impl<'a> Fields<'a> {
     /// True if the mapping may have this key.
     pub fn knows(&self, name: &str) -> bool {
         self.known.contains(&name)
-    }
-
-    /// True if an unknown key, which was reported, is most likely one of `names`.
-    pub fn has_misspelt(&self, names: &[&str]) -> bool {
-        self.meant.iter().any(|name| names.contains(name))
     }
 }

@@ -169,8 +169,11 @@ fn is_first_of_pem(value: &SecretValue) -> bool {
 /// Returns the JSON object of the variables, in their order.
 fn object(settings: &[Setting]) -> SecretValue {
     // A buffer that grows would leave copies of values in memory.
-    let most = |setting: &Setting| 6 * setting.value.len() + setting.name.as_str().len() + "\"\":\"\",".len();
-    let mut text = Vec::with_capacity(settings.iter().map(most).sum::<usize>() + "{}".len());
+    let mut capacity = "{}".len();
+    for Setting { name, value, .. } in settings {
+        capacity += name.as_str().len() + 6 * value.len() + "\"\":\"\",".len();
+    }
+    let mut text = Vec::with_capacity(capacity);
     let members =
         settings.iter().map(|setting| (setting.name.as_str(), String::from_utf8_lossy(setting.value.expose())));
     // Writing to memory does not fail.

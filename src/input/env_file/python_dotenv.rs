@@ -130,8 +130,8 @@ impl<'t> DotenvReader<'t> {
     fn unquoted(&mut self) -> String {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);
-        let is_comment = |(at, _): &(usize, char)| line[..*at].ends_with(is_space);
-        let end = line.char_indices().filter(|(_, c)| *c == '#').find(is_comment).map_or(line.len(), |(at, _)| at);
+        let comment = line.match_indices('#').find(|(at, _)| line[..*at].ends_with(is_space));
+        let end = comment.map_or(line.len(), |(at, _)| at);
         line[..end].trim_end_matches(is_space).to_owned()
     }
 

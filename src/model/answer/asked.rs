@@ -2,7 +2,7 @@
 
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
-use crate::model::reference::{Aliases, Region, SecretRef, Selector, Store, Version};
+use crate::model::reference::{Aliases, Region, SecretRef, Store};
 
 /// The request that failed, as far as it is known.
 #[derive(Clone, Copy, Default)]
@@ -31,18 +31,6 @@ impl Asked<'_> {
             Some(default) => format!("check {what}, or {default}"),
             None => format!("check {what}"),
         }
-    }
-
-    /// Returns the hint for an `env-from` of a parameter that does not exist: it may be a path without the slash at its end.
-    pub fn path_hint(&self) -> Option<String> {
-        let SecretRef { locator, selector } = self.reference?;
-        let id = locator.written_id();
-        let may_be_path = self.subject?.kind == SubjectKind::EnvFrom
-            && locator.store == Store::ParameterStore
-            && *selector == Selector::Whole
-            && locator.version == Version::Current
-            && (id.starts_with("ssm:/") || locator.id.arn().is_some());
-        may_be_path.then(|| format!("for all parameters below it write {id}/"))
     }
 
     /// Adds, to advice about a secret whose name looks like a value, how the value is written.

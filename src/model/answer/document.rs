@@ -8,7 +8,7 @@ use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 
 /// One version of a secret or parameter.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Document {
     pub body: SecretValue,
     /// `None` for a local file.
@@ -45,16 +45,7 @@ impl Document {
 
     /// Returns a document without version, labels, time and region.
     pub fn new(body: SecretValue) -> Self {
-        Self {
-            body,
-            version_id: None,
-            stages: Vec::new(),
-            created: None,
-            region: None,
-            passed_over: Vec::new(),
-            cached: None,
-            parameters: Vec::new(),
-        }
+        Self { body, ..Self::default() }
     }
 }
 

@@ -82,8 +82,9 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
     match missing {
         Missing::Secret => {
             let is_alias = asked.aliases.is_some_and(|aliases| aliases.contains_key(&id));
-            let alias = || suggest::nearest(&id, asked.aliases.into_iter().flatten().map(|(name, _)| name.as_str()));
-            let help = match nearest.or_else(alias) {
+            let aliases = asked.aliases.into_iter().flatten();
+            let nearest_alias = suggest::nearest(&id, aliases.map(|(name, _)| name.as_str()));
+            let help = match nearest.or(nearest_alias) {
                 _ if is_alias => {
                     "an alias has this name, but applies only to its own file and later files, and not in other aliases"
                         .to_owned()
@@ -96,7 +97,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 Version::Current => "does not exist",
                 Version::Stage(_) | Version::Id(_) | Version::Both { .. } => "does not exist, or has no such version",
             };
-            Problem::configuration(what).help(asked.path_hint().unwrap_or(help))
+            Problem::configuration(what).help(help)
         }
         Missing::Version => {
             let what = match (asked.store(), version) {
@@ -114,7 +115,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 None if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
                 None => asked.check("its name, labels and versions"),
             };
-            Problem::configuration(what).help(asked.path_hint().unwrap_or(help))
+            Problem::configuration(what).help(help)
         }
     }
 }

@@ -46,6 +46,10 @@ impl Outage {
         Self { kind, reason: reason.into() }
     }
 
+    pub fn malformed(why: &str) -> Self {
+        Self::new(OutageKind::MalformedResponse, why)
+    }
+
     /// Puts the request that failed before the reason.
     #[must_use]
     pub fn of(self, request: impl fmt::Display) -> Self {

@@ -66,14 +66,6 @@ const UNSAFE_NAMES: &str = "\
     LOCALDOMAIN LOCPATH NLSPATH RES_OPTIONS RESOLV_HOST_CONF TMPDIR TZDIR GETCONF_DIR NIS_PATH TERMINFO* NOTIFY_SOCKET WATCHDOG_* \
     CREDENTIALS_DIRECTORY SECRETS_EXEC_* AWS_*";
 
-impl NamingError {
-    fn into_name(self) -> String {
-        match self {
-            Self::Illegal(name) | Self::Unsafe(name) => name,
-        }
-    }
-}
-
 impl Naming {
     /// True if the key is selected.
     pub fn selects(&self, key: &str) -> bool {
@@ -86,7 +78,14 @@ impl Naming {
     /// # Errors
     /// A name that is illegal or unsafe.
     pub fn name(&self, key: &str) -> Result<EnvName, NamingError> {
-        let rest = self.rename.get(key).cloned().unwrap_or_else(|| self.translate(key));
+        let letters = match self.case {
+            Case::Upper => key.to_ascii_uppercase(),
+            Case::Keep => key.to_owned(),
+        };
+        let rest = match self.rename.get(key) {
+            Some(renamed) => renamed.clone(),
+            None => letters.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
+        };
         let name = format!("{}{rest}", self.prefix);
         static UNSAFE_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(UNSAFE_NAMES));
         if matches_any(&UNSAFE_PATTERNS, &name.to_ascii_uppercase()) {
@@ -95,17 +94,9 @@ impl Naming {
         EnvName::parse(&name).ok_or(NamingError::Illegal(name))
     }
 
-    fn translate(&self, key: &str) -> String {
-        let letters = match self.case {
-            Case::Upper => key.to_ascii_uppercase(),
-            Case::Keep => key.to_owned(),
-        };
-        letters.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
-    }
-
-    /// Returns the only names that the object can give, legal or not; `None` if that depends on its keys.
-    pub fn names(&self) -> Option<Vec<String>> {
+    /// Returns the only names that the object can give; `None` if they depend on its keys, or one is illegal or unsafe.
+    pub fn names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
-        Some(selected.map(|key| self.name(key).map_or_else(NamingError::into_name, |name| name.to_string())).collect())
+        selected.map(|key| self.name(key).ok()).collect()
     }
 }

@@ -102,12 +102,3 @@ impl fmt::Display for Claim {
         }
     }
 }
-
-impl Claim {
-    pub fn variable(&self) -> Option<&str> {
-        match self {
-            Self::Variable(name) => Some(name.as_str()),
-            Self::Path(_) | Self::Credential(_) => None,
-        }
-    }
-}

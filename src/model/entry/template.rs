@@ -9,6 +9,9 @@ use minijinja::syntax::SyntaxConfig;
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
+/// The most bytes of a template: MiniJinja parses nested operators recursively, without a limit.
+const LONGEST: usize = 16 * 1024;
+
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
@@ -33,8 +36,12 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// The first syntax error.
+    /// The first syntax error, or the length if it is too long.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        if text.len() > LONGEST {
+            let message = format!("it has {} bytes, and a template at most {LONGEST}", text.len());
+            return Err(TemplateError { line: 1, message });
+        }
         let environment = environment();
         let template = environment.template_from_str(text).map_err(|error| TemplateError {
             line: error.line().unwrap_or(1),

@@ -23,8 +23,6 @@ const NAMES: [&str; 31] = [
     "PWR", "SYS",
 ];
 
-const EXPECTED: &str = "the name of a signal, like HUP or USR1";
-
 impl SignalNumber {
     pub const INT: Self = Self(2);
     pub const QUIT: Self = Self(3);
@@ -46,23 +44,16 @@ impl SignalNumber {
     /// # Errors
     /// If there is no such signal, or it is never forwarded or stands for a fault.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let signal = Self::find(&text.to_ascii_uppercase()).ok_or(EXPECTED)?;
-        match signal.forwarding() {
-            Forwarding::Always => Ok(signal),
-            Forwarding::IfSent => Err("a signal to ask for something: it stands for a fault of the program"),
-            Forwarding::Never if signal == Self::KILL => {
-                Err("a signal that a program can handle; --grace 0s kills it at once")
-            }
-            Forwarding::Never if signal == Self::STOP => Err("a signal that a program can handle"),
-            Forwarding::Never => {
-                Err("a signal to ask for something: the kernel raises it about children, the terminal and pipes")
-            }
+        match Self::find(&text.to_ascii_uppercase()) {
+            Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
+            Some(_) => Err("a signal that a program handles as a request, like HUP or USR1"),
+            None => Err("the name of a signal, like HUP or USR1"),
         }
     }
 
     fn find(name: &str) -> Option<Self> {
         let name = name.strip_prefix("SIG").unwrap_or(name);
-        (1..).zip(NAMES).find(|(_, known)| *known == name).map(|(number, _)| Self(number))
+        (1..).zip(NAMES).find(|(_, standard)| *standard == name).map(|(number, _)| Self(number))
     }
 
     pub fn forwarding(self) -> Forwarding {
@@ -105,11 +96,11 @@ mod tests {
 
     #[test]
     fn signals_of_a_process_itself_are_not_forwarded_and_faults_only_if_a_process_sent_them() {
-        let own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
+        let never = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
         let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
         for number in 1..32 {
             let expected = match number {
-                number if own.contains(&number) => Forwarding::Never,
+                number if never.contains(&number) => Forwarding::Never,
                 number if faults.contains(&number) => Forwarding::IfSent,
                 _ => Forwarding::Always,
             };

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::lookup::{Binding, EntryId, EnvFrom, Lookup};
 use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin, Subject};
-use crate::model::env_name::EnvName;
 use crate::model::reference::Aliases;
 
 /// The entries of one declaration, of the inherited variables, or of the command line.
@@ -127,10 +126,8 @@ impl Precedence {
     /// True if every variable that the source can give is set already, so that it need not be read.
     fn covers(&self, source: &EnvFromEntry) -> bool {
         let Some(names) = source.naming.names() else { return false };
-        !names.is_empty() && names.iter().all(|name| self.kept.contains(name) || self.is_claimed(name))
-    }
-
-    fn is_claimed(&self, name: &str) -> bool {
-        EnvName::parse(name).is_some_and(|name| self.claimed.contains_key(&Claim::Variable(name)))
+        let mut names = names.into_iter();
+        names.len() > 0
+            && names.all(|name| self.kept.contains(name.as_str()) || self.claimed.contains_key(&Claim::Variable(name)))
     }
 }

@@ -56,8 +56,7 @@ impl Arn {
     /// True for `aws` and the names that AWS's other partitions have (`aws-cn`, `aws-us-gov`, …).
     pub fn has_partition(&self) -> bool {
         let partition = self.partition();
-        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        partition.starts_with("aws") && partition.bytes().all(is_word)
+        partition.starts_with("aws") && partition.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 
     /// The ARN with another region, which is the ARN of a replica.
@@ -122,11 +121,11 @@ impl Role {
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An asterisk would be a wildcard in a policy.
     pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(arn)?;
-        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
         let name = arn.resource().strip_prefix("role/")?;
         let is_role =
             arn.has_partition() && arn.service() == "iam" && arn.region().is_none() && arn.account().is_some();
-        (is_role && !name.is_empty() && name.bytes().all(is_legal)).then_some(Self { arn, external_id })
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
+        (is_role && is_name && !name.is_empty()).then_some(Self { arn, external_id })
     }
 }
 

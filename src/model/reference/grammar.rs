@@ -9,7 +9,7 @@ use super::alias::Aliases;
 use super::arn::{Arn, Store};
 use super::locator::{Locator, SecretRef};
 use super::placeholder::{expand, placeholders};
-use super::secret_id::{NEITHER, ReferenceError, SecretId, is_name_character};
+use super::secret_id::{ReferenceError, SecretId, is_name_character};
 use super::selector::{JsonPath, Selector, outside_brackets};
 use super::version::Version;
 use crate::model::inherited::Inherited;
@@ -32,7 +32,7 @@ impl Reference {
     /// # Errors
     /// A text that is no reference for any values of aliases and variables.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
-        let (secret, rest) = split_secret(text)?;
+        let (secret, rest) = split_secret(text);
         check_secret(secret)?;
         let (key, rest) = rest.map_or(("", None), split_key);
         let (stage, rest) = rest.map_or(("", None), split_colon);
@@ -116,47 +116,30 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
     if placeholders.is_empty() {
         return SecretId::parse(text).map(drop);
     }
-    let is_around = |at: &usize| !placeholders.iter().any(|placeholder| placeholder.span.contains(at));
-    let illegal = text.char_indices().find(|(at, c)| is_around(at) && *c != ':' && !is_name_character(*c));
-    match illegal {
-        Some((_, character)) => Err(ReferenceError::of_character(character)),
-        None => Ok(()),
+    for (at, character) in text.char_indices() {
+        let is_around = !placeholders.iter().any(|placeholder| placeholder.span.contains(&at));
+        if is_around && character != ':' && !is_name_character(character) {
+            return Err(ReferenceError::of_character(character));
+        }
     }
+    Ok(())
 }
 
 /// Splits off SECRET, which contains colons if it is an ARN or begins with `ssm:`.
-fn split_secret(text: &str) -> Result<(&str, Option<&str>), ReferenceError> {
-    let fields = if Arn::is_meant(text) {
-        arn_fields(text)?
-    } else if text.starts_with("ssm:") {
+fn split_secret(text: &str) -> (&str, Option<&str>) {
+    let fields = if text.starts_with("ssm:") {
         2
-    } else {
+    } else if !Arn::is_meant(text) {
         1
+    } else if text.contains(":secretsmanager:") {
+        Store::SecretsManager.arn_fields()
+    } else {
+        Store::ParameterStore.arn_fields()
     };
-    let colons: Vec<usize> = colons(text).take(fields).collect();
-    match colons.get(fields - 1) {
-        Some(end) => Ok((&text[..*end], Some(&text[end + 1..]))),
-        None if colons.len() + 1 < fields => {
-            placeholders(text)?;
-            Err(ReferenceError::of_short_arn(text))
-        }
-        None => Ok((text, None)),
+    match colons(text).nth(fields - 1) {
+        Some(end) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
     }
-}
-
-/// Returns the number of fields of an ARN, by its service.
-fn arn_fields(arn: &str) -> Result<usize, ReferenceError> {
-    let colons: Vec<usize> = colons(arn).take(3).collect();
-    let service = match *colons {
-        [_, before] => &arn[before + 1..],
-        [_, before, after] => &arn[before + 1..after],
-        _ => "",
-    };
-    if let Some(store) = Store::of_service(service) {
-        return Ok(store.arn_fields());
-    }
-    placeholders(arn)?;
-    Err(if service.is_empty() { ReferenceError::of_short_arn(arn) } else { ReferenceError::of(arn, NEITHER) })
 }
 
 /// Returns the positions of the colons outside `${…}`, in whose default a colon separates no fields.
@@ -207,9 +190,8 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     }
     JsonPath::parse(key).map(Selector::Path).map_err(|column| {
         let place = column.map(|column| format!(" at column {column}")).unwrap_or_default();
-        let kind = "is not a JSONPath (RFC 9535)";
-        let error =
-            ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", format!("{key:?} {kind}{place}"));
+        let text = format!("{key:?} is not a JSONPath (RFC 9535){place}");
+        let error = ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", text);
         ReferenceError { help: Some("a key that begins with $ is written $['$key']"), ..error }
     })
 }

@@ -67,16 +67,6 @@ impl ReferenceError {
             "a whole one is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]";
         Self { help: Some(expected), ..Self::of(arn, "is an ARN cut short") }
     }
-
-    /// Two slashes in a row, which AWS refuses in a parameter's name, path or ARN. A secret's name may have them.
-    fn of_slashes(id: &str) -> Self {
-        let mut right = id.to_owned();
-        while right.contains("//") {
-            right = right.replace("//", "/");
-        }
-        let defect = "has two slashes in a row, which no parameter's name or path has";
-        Self::new(defect, format!("{id:?} {defect}; write {right}"))
-    }
 }
 
 impl SecretId {
@@ -104,7 +94,7 @@ impl SecretId {
             return Err(ReferenceError::new("is longer than a secret's name", text));
         }
         if store == Store::ParameterStore && name.contains("//") {
-            return Err(ReferenceError::of_slashes(text));
+            return Err(ReferenceError::of(text, TWO_SLASHES));
         }
         Ok((store, Self::Name(name.to_owned())))
     }
@@ -147,25 +137,21 @@ impl SecretId {
 
     /// True for an ARN that ends in a hyphen and six characters, as a complete one does. A name may end so, too.
     pub fn may_be_complete(&self) -> bool {
-        let ending = |name: &str| name.len().checked_sub(7).and_then(|at| name.get(at..)).is_some_and(is_random_ending);
-        self.arn().is_some() && ending(self.name())
+        let ending = self.name().rfind('-').map(|at| &self.name()[at..]);
+        self.arn().is_some() && ending.is_some_and(is_random_ending)
     }
 
     /// True if an answer with this name and ARN is for this id.
     ///
     /// AWS also accepts the ARN of a secret without the hyphen and six random characters at its end.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
-        let is_or_begins = |text: Option<&str>, wanted: &str| {
-            let rest = text.and_then(|text| text.strip_prefix(wanted));
-            rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
+        let (answered, wanted) = match self {
+            Self::Name(wanted) if name == Some(wanted) => return true,
+            Self::Name(wanted) => (arn.and_then(|arn| arn.resource().strip_prefix("secret:")), wanted.as_str()),
+            Self::Arn(wanted) => (arn.and_then(|arn| arn.resource_beside(wanted)), wanted.resource()),
         };
-        match self {
-            Self::Name(wanted) => {
-                let secret = arn.and_then(|arn| arn.resource().strip_prefix("secret:"));
-                name == Some(wanted) || is_or_begins(secret, wanted)
-            }
-            Self::Arn(wanted) => is_or_begins(arn.and_then(|arn| arn.resource_beside(wanted)), wanted.resource()),
-        }
+        let rest = answered.and_then(|answered| answered.strip_prefix(wanted));
+        rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
     }
 }
 
@@ -189,52 +175,43 @@ pub fn is_name_character(c: char) -> bool {
 }
 
 fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
-    let bad = |why| ReferenceError::of(text, why);
-    let cut_short = || ReferenceError::of_short_arn(text);
-    let arn = Arn::parse(text).ok_or_else(|| match text.split(':').nth(2) {
-        Some(service) if !service.is_empty() && Store::of_service(service).is_none() => bad(NEITHER),
-        _ => cut_short(),
-    })?;
-    let store = Store::of_service(arn.service()).ok_or_else(|| bad(NEITHER))?;
-    let fields = text.split(':').count();
-    if fields < store.arn_fields() {
-        return Err(cut_short());
-    }
-    let name = match store {
-        Store::SecretsManager => {
-            arn.resource().strip_prefix("secret:").ok_or_else(|| bad("has a sixth field that is not \"secret\""))?
-        }
-        Store::ParameterStore => arn
-            .resource()
-            .strip_prefix("parameter/")
-            .ok_or_else(|| bad("has a last field that does not begin with \"parameter/\""))?,
+    let service = text.split(':').nth(2).unwrap_or_default();
+    let Some(store) = Store::of_service(service) else {
+        return Err(match service {
+            "" => ReferenceError::of_short_arn(text),
+            _ => ReferenceError::of(text, "is neither a secret's nor a parameter's ARN"),
+        });
     };
-    if fields > store.arn_fields() {
-        return Err(bad("has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable"));
-    }
-    if !arn.has_partition() {
-        return Err(bad("has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)"));
-    }
-    if arn.region().is_none() {
-        return Err(bad("has a region that is missing or malformed"));
-    }
-    if arn.account().is_none() {
-        return Err(bad("has an account that is not 12 digits"));
-    }
-    if name.is_empty() {
-        return Err(cut_short());
-    }
-    if !name.chars().all(is_name_character) {
-        return Err(bad("has a name with a character that AWS does not allow"));
-    }
-    if store == Store::ParameterStore && arn.resource().contains("//") {
-        return Err(ReferenceError::of_slashes(text));
+    let fields = text.split(':').count();
+    let Some(arn) = Arn::parse(text).filter(|_| fields >= store.arn_fields()) else {
+        return Err(ReferenceError::of_short_arn(text));
+    };
+    let (prefix, wrong_prefix) = match store {
+        Store::SecretsManager => ("secret:", "has a sixth field that is not \"secret\""),
+        Store::ParameterStore => ("parameter/", "has a last field that does not begin with \"parameter/\""),
+    };
+    let Some(name) = arn.resource().strip_prefix(prefix) else { return Err(ReferenceError::of(text, wrong_prefix)) };
+    for (is_legal, defect) in [
+        (
+            fields == store.arn_fields(),
+            "has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
+        ),
+        (arn.has_partition(), "has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)"),
+        (arn.region().is_some(), "has a region that is missing or malformed"),
+        (arn.account().is_some(), "has an account that is not 12 digits"),
+        (!name.is_empty(), "is an ARN cut short"),
+        (name.chars().all(is_name_character), "has a name with a character that AWS does not allow"),
+        (store == Store::SecretsManager || !arn.resource().contains("//"), TWO_SLASHES),
+    ] {
+        if !is_legal {
+            return Err(ReferenceError::of(text, defect));
+        }
     }
     Ok((store, arn))
 }
 
-/// The defect of an ARN of another service.
-pub const NEITHER: &str = "is neither a secret's nor a parameter's ARN";
+/// The defect of a parameter's id that AWS refuses. A secret's name may have two slashes in a row.
+const TWO_SLASHES: &str = "has two slashes in a row, which no parameter's name or path has";
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,6 @@ use std::fmt;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use crate::model::library_text::json_path_column;
-
 /// The part of a secret that becomes the value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Selector {
@@ -23,16 +21,16 @@ impl fmt::Display for Selector {
         match self {
             Self::Whole => Ok(()),
             Self::Key(key) => f.write_str(key),
-            Self::Path(path) => f.write_str(path.text()),
+            Self::Path(path) => f.write_str(&path.text),
         }
     }
 }
 
 /// An RFC 9535 query as written, and parsed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
-    text: String,
-    query: JpQuery,
+    pub text: String,
+    pub query: JpQuery,
 }
 
 impl JsonPath {
@@ -44,20 +42,13 @@ impl JsonPath {
         let query = parse_json_path(text).map_err(|error| json_path_column(&error.to_string()))?;
         Ok(Self { text: text.to_owned(), query })
     }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn query(&self) -> &JpQuery {
-        &self.query
-    }
 }
 
-impl PartialEq for JsonPath {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
+/// Returns the column (from 1) of a syntax error of jsonpath-rust. Its message begins with the position, ` --> 1:5`.
+fn json_path_column(message: &str) -> Option<usize> {
+    let (_, after) = message.split_once("--> ")?;
+    let (_, column) = after.lines().next()?.split_once(':')?;
+    column.trim().parse().ok()
 }
 
 /// Returns the characters of a path outside brackets, with their offsets. A quoted `]` closes no bracket.
@@ -78,4 +69,14 @@ pub fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
         }
         false
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_jsonpath_rust_has_its_column() {
+        assert_eq!(JsonPath::parse("$.a[").unwrap_err(), Some(5));
+    }
 }

@@ -28,11 +28,8 @@ const MAX_STAGE_LENGTH: usize = 256;
 /// The length of a version id, in characters (`SecretVersionIdType` in the API reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
-/// The maximum length of a parameter's label, in characters.
-const MAX_LABEL_LENGTH: usize = 100;
-
 impl Version {
-    /// Checks a version that was written against AWS's rules for the store.
+    /// Checks a version, as it was written, by AWS's rules for the store.
     ///
     /// # Errors
     /// The reason why no secret or parameter can have it, as a predicate.
@@ -104,18 +101,15 @@ impl Version {
 
 /// The rules of a parameter's label: AWS's page about LabelParameterVersion.
 fn check_label(label: &str) -> Result<(), &'static str> {
-    let begins_with = |prefix: &str| label.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix));
-    if !label.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')) {
-        Err("has a label with a character that is not one of A-Z a-z 0-9 . _ -")
-    } else if label.len() > MAX_LABEL_LENGTH {
-        Err("has a label of more than 100 characters")
-    } else if label.starts_with(|c: char| c.is_ascii_digit()) {
-        Err("has a label that begins with a digit")
-    } else if begins_with("aws") || begins_with("ssm") {
-        Err("has a label that begins with \"aws\" or \"ssm\", which AWS reserves")
-    } else {
-        Ok(())
+    let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let beginning = label.get(..3).unwrap_or_default().to_ascii_lowercase();
+    let is_reserved = beginning == "aws" || beginning == "ssm" || label.starts_with(|c: char| c.is_ascii_digit());
+    if is_plain && !is_reserved && label.len() <= 100 {
+        return Ok(());
     }
+    Err(
+        "has a label that no parameter has: at most 100 of A-Z a-z 0-9 . _ -, and neither a digit nor aws or ssm at its begin",
+    )
 }
 
 /// AWS counts versions in a signed integer of 64 bits.

@@ -209,12 +209,13 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, true) => "never".to_owned(),
         (None, false) => String::new(),
     };
-    let replica = |Replica { region, status, .. }: &Replica| match status.as_deref() {
-        Some("InSync") | None => region.clone(),
-        Some(status) => format!("{region} ({status})"),
-    };
-    let of = primary_region.iter().map(|primary| format!("of {primary}"));
-    let replicas: Vec<_> = of.chain(replicas.iter().map(replica)).collect();
+    let mut copies: Vec<String> = primary_region.iter().map(|primary| format!("of {primary}")).collect();
+    for Replica { region, status, .. } in replicas {
+        copies.push(match status.as_deref() {
+            Some("InSync") | None => region.clone(),
+            Some(status) => format!("{region} ({status})"),
+        });
+    }
     let every = match (rotation.every_days(), &rotation.schedule) {
         (Some(1), _) => "every day".to_owned(),
         (Some(days), _) => format!("every {days} days"),
@@ -227,7 +228,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         rotation if rotation.is_overdue(now) => format!("overdue, {every}"),
         _ => every,
     };
-    [rotation, last, kms_key.as_deref().unwrap_or("aws/secretsmanager").to_owned(), replicas.join(", ")]
+    [rotation, last, kms_key.as_deref().unwrap_or("aws/secretsmanager").to_owned(), copies.join(", ")]
 }
 
 /// The whole seconds since `then`; 0 for a time in the future.

@@ -34,7 +34,7 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     warnings
 }
 
-/// Returns a warning for each failed request, and a remedy for all denials together: a launch may read such a secret.
+/// Returns a warning for each failed request. A denial is in the table alone, since a launch may read such a secret.
 pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
     let mut records = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_denied()) {
@@ -42,12 +42,6 @@ pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
             let why = error.text();
             records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
         }
-    }
-    if secrets.iter().any(DescribedSecret::is_denied) {
-        records.push(Record::help(
-            "for \"not-permitted\" allow this identity to perform secretsmanager:DescribeSecret; \
-             secrets-exec policy --describe prints the policy",
-        ));
     }
     records
 }

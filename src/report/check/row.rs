@@ -77,7 +77,7 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// The state of a value that was not requested.
+    /// The status of a value that was not read: with --offline only the declaration was checked.
     fn unread(&self) -> &'static str {
         if self.is_offline { "valid" } else { "unread" }
     }
@@ -146,10 +146,11 @@ impl CheckedValues<'_> {
 
     /// Adds the problems of an entry.
     fn with_problems(&self, row: Row, subject: &Subject) -> Row {
-        let problems = || self.problems.iter().filter(|problem| problem.entries.contains(subject));
-        let Some(first) = problems().next() else { return row };
+        let mut problems = Vec::from_iter(self.problems);
+        problems.retain(|problem| problem.entries.contains(subject));
+        let Some(first) = problems.first() else { return row };
         let code = if first.code.is_empty() { "not-deliverable" } else { first.code };
-        let messages = problems().map(|problem| problem.message(true)).collect();
+        let messages = problems.iter().map(|problem| problem.message(true)).collect();
         Row { status: "failed", error: Some(code), messages, ..row }
     }
 

@@ -13,10 +13,9 @@ const GAP: usize = 2;
 /// Returns the tables, separated by blank lines; an empty text without any row.
 pub fn text(findings: &Findings) -> String {
     let Findings { values, command, secrets, caller, has_cache, .. } = findings;
-    let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"];
-    if *has_cache {
-        headings.insert(5, "CACHED");
-    }
+    let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
+    headings.extend(has_cache.then_some("CACHED"));
+    headings.push("STATUS");
     let values: Vec<_> = values.iter().flat_map(|row| value_rows(row, *has_cache)).collect();
     let tables = [
         (headings, values),
@@ -45,14 +44,19 @@ fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     }
     let mut text = String::new();
     for line in lines {
-        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}", width = width + GAP));
-        text += cells.collect::<String>().trim_end();
+        let mut cells = String::new();
+        for (cell, width) in line.iter().zip(&widths) {
+            cells += cell;
+            // A width of `format!` has 16 bits.
+            cells += &" ".repeat(width + GAP - cell.chars().count());
+        }
+        text += cells.trim_end();
         text += "\n";
     }
     text
 }
 
-/// Returns the row of an entry and, for one that is made of several secrets, a row for each.
+/// Returns the row of an entry and, for a template or an entry of several secrets, a row for each secret.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let only = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
@@ -88,7 +92,7 @@ fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
     [version, stages.join(","), age_seconds.map(age).unwrap_or_default()]
 }
 
-/// The age of the entry in the cache.
+/// The age of the answer in the cache, with `, used` if the value is that answer's; empty if there is none.
 fn cached_cell(source: Option<&SourceRow>) -> String {
     let cached = source.and_then(|source| source.cached.as_ref());
     cached.map_or_else(String::new, |cached| age(cached.age_seconds) + if cached.used { ", used" } else { "" })
@@ -115,5 +119,11 @@ mod tests {
         let text = layout(&["NAME", "REFERENCE", "STATUS"], rows);
         let expected = "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            a\\u{1b}[31m\\nb\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_cell_may_be_longer_than_the_largest_width_of_format() {
+        let text = layout(&["NAME"], vec![vec!["x".repeat(70_000)]]);
+        assert_eq!(text.len(), "NAME\n".len() + 70_001);
     }
 }

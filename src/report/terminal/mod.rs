@@ -2,8 +2,8 @@
 
 mod json;
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -15,8 +15,8 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::quoting::escaped;
-use crate::system::terminal::{ERASE_LINE, await_writable, is_writable, may_write};
-use crate::system::{connection, os_error, signals};
+use crate::system::terminal::{ERASE_LINE, await_writable, is_writable, may_write, write_all};
+use crate::system::{ending, os_error};
 
 const PREFIX: &str = "secrets-exec: ";
 
@@ -70,32 +70,18 @@ fn is_json() -> bool {
 ///
 /// On a terminal the label is coloured. The progress line is erased.
 pub fn print_records(records: impl IntoIterator<Item = Record>) {
-    replace_progress(&text(records), false);
+    replace_progress(&text(records), false, await_writable);
 }
 
-/// Prints records during which a termination signal ends this process by itself, on the main thread: a stalled reader must not delay that.
-/// The connection of a credential is refused before any end, so with one the signals stay held.
+/// Prints records on the main thread: a termination signal ends this process even while the reader stalls.
 pub fn print_interruptibly(records: impl IntoIterator<Item = Record>) {
-    let mut records = records.into_iter().peekable();
-    match (records.peek(), connection::descriptor()) {
-        (None, _) => {}
-        (Some(_), Some(_)) => print_records(records),
-        (Some(_), None) => {
-            signals::release();
-            print_records(records);
-            signals::hold();
-        }
-    }
+    replace_progress(&text(records), false, ending::await_writable);
 }
 
-/// Prints the report that ends this process, and returns the exit status, which its records have in JSON.
-///
-/// A connection is refused first, since a signal may end the process while the reader of standard error stalls.
+/// Prints a report as [`print_interruptibly`] does, and returns the exit status, which its records have in JSON.
 pub fn print_rendered(rendered: Rendered) -> u8 {
-    connection::refuse();
-    signals::release();
     let exit_status = rendered.exit_status;
-    print_records(rendered.records().map(|record| record.with("status", exit_status)));
+    print_interruptibly(rendered.records().map(|record| record.with("status", exit_status)));
     exit_status
 }
 
@@ -144,34 +130,26 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
 pub fn show_progress(text: &str) {
     if is_watched() && !is_json() && !IS_DUMB.load(Ordering::Relaxed) && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();
-        replace_progress(&line(Label::Note, &format!("{text:.room$}"), is_coloured()), true);
+        replace_progress(&line(Label::Note, &format!("{text:.room$}"), is_coloured()), true, await_writable);
     }
 }
 
 /// Erases the progress line.
 pub fn erase_progress() {
-    replace_progress("", false);
+    replace_progress("", false, await_writable);
 }
 
 /// Prints a text in the place of the progress line, if there is one.
-fn replace_progress(text: &str, is_progress: bool) {
+fn replace_progress(text: &str, is_progress: bool, await_writable: fn(BorrowedFd<'_>)) {
     let mut has_progress = HAS_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = is_progress;
-    write_all(format!("{erasure}{text}").as_bytes());
+    let _ = write_all(io::stderr().as_fd(), format!("{erasure}{text}").as_bytes(), await_writable);
 }
 
-/// Writes all of a text on standard error, also to a pipe that does not block: a command that shares the pipe may have set O_NONBLOCK.
-pub fn write_all(mut text: &[u8]) {
-    let mut stderr = io::stderr();
-    while !text.is_empty() {
-        match stderr.write(text) {
-            Ok(length) => text = text.get(length..).unwrap_or_default(),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => await_writable(stderr.as_fd()),
-            Err(_) => return,
-        }
-    }
+/// Prints a text on standard error as it is. A failing write is ignored.
+pub fn print_text(text: &[u8]) {
+    let _ = write_all(io::stderr().as_fd(), text, await_writable);
 }
 
 fn is_coloured() -> bool {
@@ -204,7 +182,7 @@ pub fn is_output_terminal() -> bool {
 /// # Errors
 /// The error of the kernel, except that of a pipe whose reader has ended.
 pub fn print(text: impl AsRef<[u8]>) -> Result<(), Problem> {
-    match write_whole(text) {
+    match write_output(text.as_ref()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(not_written),
     }
@@ -215,16 +193,16 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 /// # Errors
 /// The error of the kernel.
 pub fn print_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
-    write_whole(text).map_err(not_written)
+    write_output(text.as_ref()).map_err(not_written)
+}
+
+/// Writes on the main thread, as [`print_interruptibly`] does.
+fn write_output(text: &[u8]) -> io::Result<()> {
+    write_all(io::stdout().as_fd(), text, ending::await_writable)
 }
 
 fn not_written(error: io::Error) -> Problem {
     Problem::configuration(format!("standard output cannot be written: {}", os_error::text(&error)))
-}
-
-fn write_whole(text: impl AsRef<[u8]>) -> io::Result<()> {
-    let mut stdout = io::stdout();
-    stdout.write_all(text.as_ref()).and_then(|()| stdout.flush())
 }
 
 #[cfg(test)]

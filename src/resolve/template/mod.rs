@@ -4,30 +4,24 @@
 //! quote a value, so only its kind, its line and the names of unknown filters, functions, methods and tests leave this
 //! module.
 
+mod filters;
 mod values;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use minijinja::ErrorKind::{UnknownFilter, UnknownFunction, UnknownMethod, UnknownTest};
-use minijinja::value::{Rest, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use zeroize::Zeroizing;
 
 use crate::model::answer::Document;
-use crate::model::entry::Transform;
 use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
-use crate::resolve::encoding;
 use crate::resolve::extract::{NoValue, keys_hint};
 use crate::resolve::json::{Json, quotable_keys};
-use values::{LastMiss, Miss, Names, OWN_ERROR, SecretObject, UNREAD_NAME, follow, own_error};
-
-/// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, follow};
 
 /// Advice for a name that [`Template::names`] lacks.
 const UNREAD_NAME_HELP: &str =
@@ -44,29 +38,28 @@ pub enum Input {
     Text(Zeroizing<String>),
 }
 
-/// The reason that a template gives no value, and the alias that it is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RenderError {
-    pub alias: Option<String>,
-    pub why: NoValue,
-}
+/// The alias that an error is about, and the reason that the template gives no value.
+type RenderError = (Option<String>, NoValue);
 
 impl Input {
     /// Returns `object`, the document's JSON object, or else its text; `None` for bytes that are not UTF-8.
     pub fn new(object: Option<Arc<Json>>, document: &Document) -> Option<Self> {
-        let text = || std::str::from_utf8(document.body.expose()).ok();
-        object.map(Self::Object).or_else(|| Some(Self::Text(Zeroizing::new(text()?.to_owned()))))
+        if let Some(object) = object {
+            return Some(Self::Object(object));
+        }
+        let text = str::from_utf8(document.body.expose()).ok()?;
+        Some(Self::Text(Zeroizing::new(text.to_owned())))
     }
 
     /// Returns the inherited variables that are UTF-8.
     pub fn variables(inherited: &Inherited) -> Self {
-        let utf_8 = inherited.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-        Self::Object(Arc::new(Json::of_texts(utf_8)))
+        let texts = inherited.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        Self::Object(Arc::new(Json::of_texts(texts)))
     }
 
-    fn value(&self, alias: &str, last_miss: &Arc<LastMiss>) -> Value {
+    fn value(&self, alias: &str, misses: &Arc<Misses>) -> Value {
         match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), last_miss),
+            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
             Self::Text(text) => Value::from(text.as_str()),
         }
     }
@@ -78,12 +71,12 @@ impl Input {
 /// The first missing key, lookup in a text, or other failure of the template. A text is looked for before the template
 /// runs, so that its `default` cannot hide a malformed secret.
 pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<SecretValue, RenderError> {
-    let is_about_text =
-        |error: &RenderError| matches!(error.alias.as_ref().and_then(|alias| inputs.get(alias)), Some(Input::Text(_)));
-    if let Some(error) = lookups_in_no_object(template, inputs).find(is_about_text) {
-        return Err(error);
+    for (alias, why) in lookups_in_no_object(template, inputs) {
+        if matches!(inputs.get(alias), Some(Input::Text(_))) {
+            return Err((Some(alias.to_owned()), why));
+        }
     }
-    let last_miss = Arc::new(LastMiss::default());
+    let misses = Arc::new(Misses::default());
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -94,108 +87,43 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
         }
         Ok(output.write_str(&values::text(value)?)?)
     });
-    add_filters(&mut environment, &last_miss);
-    add_strict_filters(&mut environment);
-    environment.add_test("divisibleby", is_divisible_by);
+    filters::add(&mut environment, &misses);
     let mut names = BTreeMap::new();
     for (alias, input) in inputs {
-        names.insert(alias.clone(), input.value(alias, &last_miss));
+        names.insert(alias.clone(), input.value(alias, &misses));
     }
     names.extend(environment.globals().map(|(name, value)| (name.to_owned(), value)));
     let rendered = environment.render_str(&template.text, Value::from_object(Names(names)));
-    rendered.map(SecretValue::new).map_err(|error| {
-        let last_miss = last_miss.lock().unwrap_or_else(PoisonError::into_inner).take();
-        render_error(&error, template, inputs, last_miss)
-    })
-}
-
-/// Adds the filters that MiniJinja lacks.
-fn add_filters(environment: &mut Environment<'_>, last_miss: &Arc<LastMiss>) {
-    environment
-        .add_filter("urlencode", |value: &Value| Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string()));
-    environment.add_filter("b64encode", |value: &Value| transform(value, Transform { decode: false, encode: true }));
-    environment.add_filter("b64decode", |value: &Value| transform(value, Transform { decode: true, encode: false }));
-    environment.add_filter("tojson", values::json);
-    let last_miss = last_miss.clone();
-    environment.add_filter("fromjson", move |value: &Value| {
-        let json = Json::parse(values::text(value)?.as_bytes());
-        let json = json.map_err(|_| own_error("fromjson: the value is not JSON"))?;
-        Ok(SecretObject::root(None, Arc::new(json), &last_miss))
-    });
-}
-
-/// Pairs of a filter's name and its function in `minijinja::filters`.
-macro_rules! builtins {
-    ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
-}
-
-/// Makes an undefined input an error in MiniJinja's filters that take it for an empty value, or fail for another reason.
-fn add_strict_filters(environment: &mut Environment<'_>) {
-    let builtins = builtins![
-        abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort
-        split zip
-    ];
-    for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
-        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-            let given = given.into_values();
-            let is_undefined = |item: Value| item.is_undefined();
-            if let Some(input) = given.first() {
-                if input.is_undefined() {
-                    // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
-                    state.format(input.clone())?;
-                } else if name == "join" && input.try_iter()?.any(is_undefined) {
-                    return Err(ErrorKind::UndefinedError.into());
-                }
-            }
-            filter.call(state, &given)
-        });
-    }
-}
-
-/// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
-fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
-    match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(own_error("divisibleby: the divisor is zero")),
-        Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
-    }
-}
-
-fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
-    let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
-        .ok_or_else(|| own_error("b64decode: the value is not base64"))?;
-    let text =
-        std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
-    Ok(Value::from(text))
+    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &misses))
 }
 
 /// Translates MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
-fn render_error(
-    error: &Error,
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-    last_miss: Option<Miss>,
-) -> RenderError {
-    let kind = error.kind();
+///
+/// It is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
+fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, Input>, misses: &Misses) -> RenderError {
     if is_undefined_error(error) {
-        let no_object = || lookups_in_no_object(template, inputs).next();
-        let absent = || last_miss.map(|miss| absent(miss, template, inputs));
-        // The last missing key may be one that the template provided for.
-        if let Some(error) = no_object().or_else(absent) {
-            return error;
+        if let Some((alias, why)) = lookups_in_no_object(template, inputs).next() {
+            return (Some(alias.to_owned()), why);
+        }
+        if let Some(miss) = misses.take_last() {
+            return absent(miss, template, inputs);
         }
     }
+    let kind = error.kind();
     let is_safe =
         matches!(kind, OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
-    let detail = error.detail().filter(|_| is_safe);
+    let text = match error.detail() {
+        Some(detail) if is_safe => detail.to_owned(),
+        Some(_) | None => kind.to_string(),
+    };
     let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
-    let why = place + &detail.map_or_else(|| kind.to_string(), str::to_owned);
-    let why = NoValue::failed("template", why);
+    let why = NoValue::failed("template", place + &text);
     let why = if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why };
-    RenderError { alias: None, why }
+    (None, why)
 }
 
-/// True for the use of an undefined value. MiniJinja reports the kind of an operand only in the error's text ("unsupported
-/// types undefined and number"); its error for the operand of `-` has no text.
+/// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
+/// number"). The error of the operator `-` with one operand has no text.
 fn is_undefined_error(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::UndefinedError => true,
@@ -204,46 +132,51 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the absence of a key, with the keys that exist if the template spells out the key.
+/// Returns the absence of a key.
 fn absent(Miss { alias, path }: Miss, template: &Template, inputs: &BTreeMap<String, Input>) -> RenderError {
-    let hint = || {
-        let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
-        let Input::Object(secret) = inputs.get(alias.as_deref()?)? else { return None };
-        let map = follow(secret.value(), parents)?.as_object().filter(|map| !map.contains_key(key))?;
-        match alias.as_deref() {
-            // The names of all variables would help nobody.
-            Some(template::ENV) => Some(did_you_mean(suggest::nearest(key, quotable_keys(map))?)),
-            Some(_) | None => Some(keys_hint(map, key)),
-        }
-    };
     // A key that the template does not spell out may be a value.
-    let key: Vec<_> = path.iter().map(|key| if template.has_key(key) { key } else { "*" }).collect();
+    let keys: Vec<_> = path.iter().map(|key| if template.has_key(key) { key } else { "*" }).collect();
     let whose = alias.as_deref().unwrap_or("result of `fromjson`");
     let why = if whose == template::ENV { "is not set" } else { "does not exist or is null" };
-    let why = NoValue::absent("key-not-found", format!("the template's {whose}.{} {why}", key.join(".")));
-    let problem = why.problem.help_if(hint());
-    RenderError { alias, why: NoValue { problem, ..why } }
+    let absent = NoValue::absent("key-not-found", format!("the template's {whose}.{} {why}", keys.join(".")));
+    let problem = absent.problem.help_if(existing_keys(whose, &path, template, inputs));
+    (alias, NoValue { problem, ..absent })
+}
+
+/// Returns the hint with the keys that exist beside a missing one, if the template spells that out.
+fn existing_keys(
+    alias: &str,
+    path: &[String],
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+) -> Option<String> {
+    let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
+    let Input::Object(secret) = inputs.get(alias)? else { return None };
+    let map = follow(secret.value(), parents)?.as_object().filter(|map| !map.contains_key(key))?;
+    if alias == template::ENV {
+        // The names of all variables would help nobody.
+        return suggest::nearest(key, quotable_keys(map)).map(did_you_mean);
+    }
+    Some(keys_hint(map, key))
 }
 
 /// Returns an error for each dotted lookup of the template whose parent is neither an object nor null.
-fn lookups_in_no_object(template: &Template, inputs: &BTreeMap<String, Input>) -> impl Iterator<Item = RenderError> {
-    template.lookups.iter().filter_map(|path| {
-        let (alias, key) = path.split_once('.')?;
-        let keys: Vec<_> = key.split('.').collect();
-        let has_keys = match inputs.get(alias)? {
-            Input::Text(_) => false,
-            Input::Object(secret) => {
-                let parent = follow(secret.value(), &keys[..keys.len() - 1])?;
-                parent.is_object() || parent.is_null()
+fn lookups_in_no_object<'t>(
+    template: &'t Template,
+    inputs: &BTreeMap<String, Input>,
+) -> impl Iterator<Item = (&'t str, NoValue)> {
+    template.lookups.iter().filter_map(|lookup| {
+        let (alias, key) = lookup.split_once('.')?;
+        if let Input::Object(secret) = inputs.get(alias)? {
+            let keys: Vec<_> = key.split('.').collect();
+            let parent = follow(secret.value(), &keys[..keys.len() - 1])?;
+            if parent.is_object() || parent.is_null() {
+                return None;
             }
-        };
-        (!has_keys).then(|| {
-            let text =
-                format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
-            let why =
-                NoValue::failed("not-an-object", text).help(format!("write {{{{ {alias} }}}} for the whole value"));
-            RenderError { alias: Some(alias.to_owned()), why }
-        })
+        }
+        let text = format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
+        let why = NoValue::failed("not-an-object", text).help(format!("write {{{{ {alias} }}}} for the whole value"));
+        Some((alias, why))
     })
 }
 

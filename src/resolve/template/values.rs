@@ -20,6 +20,9 @@ pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
 /// The kind of the error for a name that [`Names`] lacks. MiniJinja uses it only for `include`, too.
 pub const UNREAD_NAME: ErrorKind = ErrorKind::TemplateNotFound;
 
+/// The levels of a value that is printed: itself and 127 lists and maps around it, as many as serde_json reads.
+const DEEPEST: usize = 128;
+
 /// The names of a template: the aliases, `env`, and MiniJinja's functions.
 ///
 /// Any other name is an error rather than an undefined value, which `default` would replace: it may be an alias that
@@ -36,12 +39,24 @@ impl Object for Names {
     }
 }
 
-/// The last lookup of a key that does not exist or is null. MiniJinja's error for an undefined value does not name the
-/// key.
-pub type LastMiss = Mutex<Option<Miss>>;
+/// The lookups of keys that do not exist or are null, without those that the template has provided for by `default` or `is defined`.
+///
+/// MiniJinja's error for an undefined value does not name the key: the last of these is meant. Without any, the error has another reason.
+#[derive(Default)]
+pub struct Misses(Mutex<Vec<Miss>>);
+
+impl Misses {
+    fn add(&self, miss: Miss) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(miss);
+    }
+
+    /// Removes the last miss.
+    pub fn take_last(&self) -> Option<Miss> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
 
 /// The lookup of a key that does not exist or is null.
-#[derive(Clone)]
 pub struct Miss {
     /// `None` for a value from `fromjson`.
     pub alias: Option<String>,
@@ -56,14 +71,14 @@ pub struct SecretObject {
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    last_miss: Arc<LastMiss>,
+    misses: Arc<Misses>,
 }
 
 impl SecretObject {
     /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_miss: &Arc<LastMiss>) -> Value {
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
-        let root = Self { alias, secret, path: Vec::new(), last_miss: last_miss.clone() };
+        let root = Self { alias, secret, path: Vec::new(), misses: misses.clone() };
         root.value(root.secret.value(), Vec::new()).unwrap_or_default()
     }
 
@@ -97,8 +112,7 @@ impl Object for SecretObject {
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            let miss = Miss { alias: self.alias.clone(), path };
-            *self.last_miss.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
+            self.misses.add(Miss { alias: self.alias.clone(), path });
         }
         value
     }
@@ -158,11 +172,13 @@ pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// `UndefinedError` for an undefined item, and [`own_error`] for a value without JSON (a function).
 pub fn json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
-    write_json(&mut text, value)?;
+    write_json(&mut text, value, DEEPEST)?;
     Ok(text)
 }
 
-fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
+/// Writes a value of at most `depth` levels.
+fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+    let Some(depth) = depth.checked_sub(1) else { return Err(own_error("the value is too deeply nested")) };
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(ErrorKind::UndefinedError.into()),
@@ -174,7 +190,7 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
             out.push('[');
             for (at, item) in value.try_iter()?.checked().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
-                write_json(out, &item?)?;
+                write_json(out, &item?, depth)?;
             }
             out.push(']');
         }
@@ -184,7 +200,7 @@ fn write_json(out: &mut String, value: &Value) -> Result<(), Error> {
             for (at, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write!(out, "{}:", JsonValue::from(&*text(&key)?))?;
-                write_json(out, &item)?;
+                write_json(out, &item, depth)?;
             }
             out.push('}');
         }

@@ -16,29 +16,18 @@ use serde::de::DeserializeOwned;
 
 use crate::model::options::SignalNumber;
 use crate::supervise::event::ExitStatus;
-use crate::system::signals;
+use crate::system::ending;
 
 /// A forked launch, as its parent has it. Dropping the value closes the gate.
 pub struct LaunchProcess {
     pub pid: Pid,
-    pub phase: LaunchPhase,
+    /// The time at which it is killed; `None` once it got SIGKILL, or has no limit any more.
+    pub kill_at: Option<Instant>,
     gate: PipeWriter,
-    messages: PipeReader,
+    /// `None` after the end of the pipe: the launch has executed the command, or it has ended.
+    messages: Option<PipeReader>,
     /// The beginning of a message.
     received: Vec<u8>,
-    is_at_end: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaunchPhase {
-    /// It resolves the values; the parent kills it at this time.
-    Resolving(Instant),
-    /// It did not end in its time, and got SIGKILL.
-    Killed,
-    /// It waits at the gate.
-    Waiting,
-    /// It puts its files in place, and is the command unless only files are replaced.
-    Open,
 }
 
 /// The launch's ends of the two pipes.
@@ -48,24 +37,25 @@ pub struct Gate {
     parent: Pid,
 }
 
-/// Forks a process that calls `run` and exits with the status that it returns. This process must have one thread; its end closes the gate.
+/// Forks a process that calls `run`, for as long as `limit`, and exits with the status that it returns. This process must have one thread; its
+/// end closes the gate.
 ///
 /// # Errors
 /// When there is no new process, or no descriptor for the pipes.
-pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
+pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
     let ((opening, gate), (messages, sender)) = (pipe()?, pipe()?);
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let parent = getpid();
     // SAFETY: this process has one thread, so the child may call any function.
     match unsafe { fork_process() }? {
         ForkResult::Parent { child: pid } => {
-            let phase = LaunchPhase::Resolving(kill_at);
-            Ok(LaunchProcess { pid, phase, gate, messages, received: Vec::new(), is_at_end: false })
+            let kill_at = Some(Instant::now() + limit);
+            Ok(LaunchProcess { pid, kill_at, gate, messages: Some(messages), received: Vec::new() })
         }
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
             drop((gate, messages));
-            signals::exit(run(Gate { opening, messages: sender, parent }).into())
+            ending::exit(run(Gate { opening, messages: sender, parent }).into())
         }
     }
 }
@@ -73,28 +63,28 @@ pub fn fork(kill_at: Instant, run: impl FnOnce(Gate) -> u8) -> io::Result<Launch
 impl LaunchProcess {
     /// Lets the launch go on.
     pub fn open(&mut self) {
-        self.phase = LaunchPhase::Open;
         let _ = self.gate.write_all(&[1]);
-    }
-
-    pub fn id(&self) -> i32 {
-        self.pid.as_raw()
     }
 
     /// The time until it is overdue.
     pub fn time_left(&self) -> Option<Duration> {
-        match self.phase {
-            LaunchPhase::Resolving(kill_at) => Some(kill_at.saturating_duration_since(Instant::now())),
-            LaunchPhase::Killed | LaunchPhase::Waiting | LaunchPhase::Open => None,
-        }
+        self.kill_at.map(|kill_at| kill_at.saturating_duration_since(Instant::now()))
     }
 
     /// Kills a launch that did not end by itself in its time.
     pub fn kill_if_overdue(&mut self) {
-        if matches!(self.phase, LaunchPhase::Resolving(kill_at) if kill_at <= Instant::now()) {
+        if self.time_left() == Some(Duration::ZERO) {
             let _ = kill(self.pid, Signal::SIGKILL);
-            self.phase = LaunchPhase::Killed;
+            self.kill_at = None;
         }
+    }
+
+    /// Sends a termination signal, also to a launch that is stopped or at the gate, where it would not look for one.
+    pub fn terminate(&mut self, signal: Signal) {
+        for signal in [signal, Signal::SIGCONT] {
+            let _ = kill(self.pid, signal);
+        }
+        self.open();
     }
 
     /// Waits for its end, and reaps it.
@@ -107,36 +97,20 @@ impl LaunchProcess {
         }
     }
 
-    /// Ends the launch and this process by a termination signal. The launch tells what it waited for, unless it is at the gate.
-    pub fn end_both_by(&mut self, signal: Signal) -> ! {
-        for signal in [signal, Signal::SIGCONT] {
-            let _ = kill(self.pid, signal);
-        }
-        // One that waits at the gate takes no signal before it is open.
-        self.open();
-        let _ = waitpid(self.pid, None);
-        signals::end_by(signal)
-    }
-
-    /// A descriptor that is readable while there is a message or the end of the pipe; `None` after its end.
+    /// A descriptor that is readable while there is a message or the end of the pipe; `None` after its end, when the launch has executed
+    /// the command, or is about to be reaped.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        (!self.is_at_end).then(|| self.messages.as_fd())
-    }
-
-    /// True once the pipe has ended: the launch has executed the command, or it has ended.
-    pub fn is_at_end(&self) -> bool {
-        self.is_at_end
+        self.messages.as_ref().map(AsFd::as_fd)
     }
 
     /// Returns the messages that have come.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         let mut part = [0; 4096];
-        while !self.is_at_end {
-            match self.messages.read(&mut part) {
-                Ok(0) => self.is_at_end = true,
-                Ok(length) => self.received.extend_from_slice(part.get(..length).unwrap_or_default()),
+        while let Some(messages) = &mut self.messages {
+            match messages.read(&mut part) {
+                Ok(length) if length > 0 => self.received.extend_from_slice(part.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => self.is_at_end = true,
+                Ok(_) | Err(_) => self.messages = None,
             }
         }
         let whole = self.received.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -154,14 +128,16 @@ impl Gate {
         }
     }
 
-    /// Waits until the parent opens the gate, and returns false if the parent closes it. With the gate open, this process gets
-    /// `death_signal` when the parent ends; the kernel clears that when a program with a set-uid bit or capabilities is executed (prctl(2)).
-    pub fn pass(&self, death_signal: SignalNumber) -> bool {
+    /// Says that this process is at the gate, and waits until the parent opens it; returns false if the parent closes it. With the gate open,
+    /// this process gets `death_signal` when the parent ends; the kernel clears that when a program with a set-uid bit or capabilities is
+    /// executed (prctl(2)).
+    pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
+        self.send(ready);
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
         }
         // SAFETY: the call accesses no memory. nix knows no real-time signals.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, death_signal.0) };
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(death_signal.0.cast_unsigned())) };
         // The parent may have ended before prctl.
         getppid() == self.parent
     }

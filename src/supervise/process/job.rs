@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 use super::reaper::{StateChange, is_empty, send};
 use super::signals::{Stopped, stop_by};
 use crate::model::options::SignalNumber;
-use crate::supervise::event::{Event, ExitStatus, Group};
+use crate::supervise::event::{Event, ExitStatus};
 use crate::system::terminal::is_foreground;
 
 /// At most one process group.
@@ -80,8 +80,7 @@ impl Job {
                 }
             }
         }
-        let group = if self.forget_empty_group() { Group::Empty } else { Group::Alive };
-        Event::Ended { status, group }
+        Event::Ended { status, is_group_empty: self.forget_empty_group() }
     }
 
     /// True if no process of the group is left.
@@ -95,8 +94,10 @@ impl Job {
     pub fn give_terminal(&mut self) -> bool {
         let Some(group) = self.group else { return false };
         if self.terminal.is_none() {
-            let controlling = || if self.needs_terminal { Terminal::controlling() } else { None };
-            self.terminal = Terminal::on_standard_output().or_else(controlling);
+            self.terminal = Terminal::on_standard_output();
+        }
+        if self.terminal.is_none() && self.needs_terminal {
+            self.terminal = Terminal::controlling();
         }
         self.terminal.as_ref().is_some_and(|terminal| terminal.give_to(group))
     }
@@ -174,8 +175,9 @@ impl Terminal {
     /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job
     /// of a shell that has stopped this process meanwhile. Returns false then.
     fn take_from(&self, group: Option<Pid>) -> bool {
-        let is_free = |foreground| Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
-        tcgetpgrp(&self.descriptor).is_ok_and(is_free) && tcsetpgrp(&self.descriptor, getpgrp()).is_ok()
+        let Ok(foreground) = tcgetpgrp(&self.descriptor) else { return false };
+        let is_free = Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
+        is_free && tcsetpgrp(&self.descriptor, getpgrp()).is_ok()
     }
 
     /// Restores the modes, when the command was killed and could not do so itself.

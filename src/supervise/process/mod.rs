@@ -6,8 +6,9 @@ mod reaper;
 mod signals;
 mod writer;
 
-pub use gate::{Gate, LaunchPhase, LaunchProcess, fork};
+pub use gate::{Gate, LaunchProcess, fork};
 pub use job::Job;
+pub use nix::unistd::Pid;
 pub use reaper::{StateChange, adopt_orphans, next_state_change};
 pub use signals::Signals;
 pub use writer::Writer;

@@ -42,14 +42,14 @@ impl Signals {
             let received = self.0.read_signal().ok()??;
             let Ok(number) = received.ssi_signo.try_into() else { continue };
             // Raised by a call of this process: SIGXFSZ by a write, SIGABRT by abort(3).
-            let is_own = received.ssi_code <= 0 && received.ssi_pid == getpid().as_raw().unsigned_abs();
+            let is_self_sent = received.ssi_code <= 0 && received.ssi_pid == getpid().as_raw().unsigned_abs();
             let signal = SignalNumber(number);
             let is_forwarded = match signal.forwarding() {
                 Forwarding::Always => true,
                 Forwarding::IfSent => received.ssi_code <= 0,
                 Forwarding::Never => false,
             };
-            if is_forwarded && !is_own {
+            if is_forwarded && !is_self_sent {
                 return Some(signal);
             }
         }

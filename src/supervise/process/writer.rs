@@ -10,7 +10,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
 
 use crate::model::options::SignalNumber;
-use crate::system::signals;
+use crate::system::ending;
 
 /// The most bytes that wait for the reader. Further lines are dropped.
 const CAPACITY: usize = 64 * 1024;
@@ -58,9 +58,11 @@ impl Writer {
             Ok(ForkResult::Child) => {
                 close_other_descriptors();
                 // SAFETY: the call accesses no memory.
-                unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, SignalNumber::KILL.0) };
+                unsafe {
+                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(SignalNumber::KILL.0.cast_unsigned()))
+                };
                 (self.write_all)(self.waiting.as_bytes());
-                signals::exit(0)
+                ending::exit(0)
             }
             Ok(ForkResult::Parent { child }) => {
                 self.process = Some(child);
@@ -73,12 +75,12 @@ impl Writer {
 
     /// Notes the end of a child. Returns false if it is not the process that writes.
     pub fn ended(&mut self, child: Pid) -> bool {
-        let is_own = self.process == Some(child);
-        if is_own {
+        let is_writer = self.process == Some(child);
+        if is_writer {
             self.process = None;
             self.start();
         }
-        is_own
+        is_writer
     }
 
     /// Waits until all is written, for a limited time.

@@ -1,14 +1,15 @@
 //! Failures of the services that issue credentials (STS, a container's endpoint, the metadata of an instance): status 75 or 77, and
 //! recovery.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::aws::agent::plain;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY, served};
 use crate::support::deadline::ends_within;
-use crate::support::identity::{ROLE, keyless};
+use crate::support::identity::{ROLE, keyless, pair};
+use crate::support::network;
 use crate::support::rows::side_by_side;
 use crate::support::sandbox::Sandbox;
 
@@ -93,6 +94,37 @@ fn an_issuer_that_fails_to_the_end_is_75_after_the_allowed_attempts() {
 }
 
 #[test]
+fn an_issuer_that_throttles_or_names_a_time_is_left_alone_as_long_as_the_services_are() {
+    let begun = Instant::now();
+    let aws = served().fails_first(WEB_IDENTITY, 1, fault::retry_after(1));
+    launch_by(WEB_IDENTITY, &aws).0.run().launched_silently();
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    // The pauses have jitter: up to 2 and 8 seconds, and after another outage up to 100 and 200 ms.
+    let begun = Instant::now();
+    side_by_side(0..4, |_| {
+        let aws = served().fails(WEB_IDENTITY, throttled());
+        launch_by(WEB_IDENTITY, &aws).0.attempts(3).timeout("50s").run().refused(75).says(["Throttling"]);
+        assert_eq!(aws.calls_of(WEB_IDENTITY).len(), 3);
+    });
+    assert!(begun.elapsed() >= Duration::from_millis(600), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_proxys_refusal_of_credentials_is_75_after_one_attempt_in_each_region() {
+    let config = format!("[default]\nrole_arn = {ROLE}\nsource_profile = keys\n[profile keys]\n{}", pair("AKIAKEYS"));
+    for (operation, sandbox) in [
+        (WEB_IDENTITY, |aws: &Aws, _: &str| keyless(aws).web_identity()),
+        (ROLE_OF_STS, |aws, config| keyless(aws).config(config)),
+    ] as [(&str, fn(&Aws, &str) -> Sandbox); 2]
+    {
+        let aws = served().fails(operation, plain(403, "blocked by a policy"));
+        let sandbox = sandbox(&aws, &config).args(["--fallback-region", "us-west-2"]).timeout("50s");
+        sandbox.case(operation).run().refused(75).says(["HTTP status 403 (text/plain); is a proxy between?"]);
+        assert_eq!(aws.calls().len(), 2, "{operation}");
+    }
+}
+
+#[test]
 fn an_issuer_that_never_gives_ends_with_the_time() {
     for (operation, fault) in [
         (ROLE_OF_STS, throttled()),
@@ -147,10 +179,21 @@ fn the_region_of_an_instance_is_asked_for_again_and_its_failure_is_told() {
         without_region(&aws).case(path).run().launched().has("A", "v-4c7a1e");
         let aws = served().fails(path, Fault::Hang);
         without_region(&aws).timeout("3s").case(path).run().refused(75).says(["A (", "region"]);
+        let silent = without_region(&aws).env("AWS_METADATA_SERVICE_TIMEOUT", "1");
+        silent.timeout("50s").case(path).run().refused(78).says(["A (", "no AWS region", "help: set --region"]);
     }
     let aws = served().fails(REGION, fault::status(404));
     without_region(&aws).run().refused(78).says(["A (", "region", "AWS_REGION"]);
     assert!(aws.reads().is_empty());
+}
+
+#[test]
+fn without_a_route_to_the_instance_metadata_the_region_may_come_later() {
+    network::alone(|| {
+        let aws = served();
+        let sandbox = keyless(&aws).keys().env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
+        sandbox.run().refused(75).says(["A (", "not reachable", "169.254.169.254"]);
+    });
 }
 
 #[test]

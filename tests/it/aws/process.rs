@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
 
 use crate::support::aws::{Aws, ROLE_KEY, served};
@@ -11,6 +11,7 @@ use crate::support::identity::{ROLE, keyless, pair};
 use crate::support::outcome::Outcome;
 use crate::support::record::await_fact;
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::skip;
 use crate::support::terminal;
 
 const KEY: &str = "AKIAPROCESS";
@@ -70,6 +71,29 @@ fn all_that_it_started_ends_with_the_time() {
         let sandbox = with_script(&aws, script).timeout("1s").case(case);
         sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
         all_end(&processes(&sandbox));
+    }
+}
+
+#[test]
+fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_signal() {
+    if !skip::can(&["strace", "-o", "/dev/null", "true"], "a file system that hangs in execve") {
+        return;
+    }
+    let aws = served();
+    for (timeout, end) in [("1s", "+++ exited with 75 +++"), ("60s", "+++ killed by SIGTERM +++")] {
+        let strace = ["strace", "-f", "-o", "trace", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e"];
+        let delayed = strace.into_iter().chain(["inject=execve:delay_enter=6s"]);
+        let sandbox = with_script(&aws, HANGING).timeout(timeout).through(delayed).target_writes_stderr();
+        let running = sandbox.spawn();
+        let trace = || fs::read_to_string(sandbox.path("trace")).unwrap_or_default();
+        if timeout == "60s" {
+            await_fact("the call", || trace().contains("execve("));
+            kill(running.child(), Signal::SIGTERM).unwrap();
+        }
+        await_fact("the end of the launch", || trace().contains(end));
+        assert!(!trace().contains("DELAYED"), "{}", trace());
+        // strace ends with the call.
+        drop(running);
     }
 }
 

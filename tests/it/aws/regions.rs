@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::support::aws::agent::plain;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, served};
@@ -94,7 +95,9 @@ fn the_nearest_setting_has_the_endpoint() {
 
 #[test]
 fn a_region_that_is_down_is_replaced_by_the_next() {
-    for outage in [fault::unavailable(), fault::throttled(), Fault::Close, Fault::Hang, fault::page()] {
+    for outage in
+        [fault::unavailable(), fault::throttled(), Fault::Close, Fault::Hang, fault::page(), plain(403, "blocked")]
+    {
         let aws = served().region_fails(HERE, outage);
         with_fallback(&aws).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(regions(&aws), [HERE, THERE]);

@@ -10,6 +10,7 @@ use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, REQUEST_ID, served};
 use crate::support::deadline::{ends_within, keeps_to};
+use crate::support::identity::ROLE;
 use crate::support::rows::side_by_side;
 use crate::support::running::Running;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
@@ -37,7 +38,6 @@ fn a_failure_that_may_pass_is_tried_again_and_is_75_after_the_allowed_attempts()
             (fault::empty_object(), "secret x"),
             (fault::page(), "secret x"),
             (plain(302, ""), "302"),
-            (plain(403, "<!DOCTYPE html><html><title>Blocked</title></html>"), "captive portal"),
         ],
         |(fault, said)| {
             let aws = served().fails_first(READ, 2, fault.clone());
@@ -61,7 +61,6 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
         (fault::denied("arn:aws:x"), 77, &["GetSecretValue on it; secrets-exec policy prints the policy"]),
         (fault::key_out_of_use(), 77, &["key", "pending"]),
         (fault::marked_for_deletion(), 78, &["deletion"]),
-        (Fault::Xml { status: 403 }, 77, &["denied"]),
         (fault::unrecognized_client(), 77, &["UnrecognizedClientException"]),
         (fault::expired_token(), 77, &["ExpiredTokenException"]),
         // The message holds the canary, which the sandbox looks for.
@@ -80,6 +79,28 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
         let run = sandbox(&aws).case(facts.join(" ")).run();
         run.refused(status).says(["A (", "secret x"]).says(facts.iter().copied());
         assert_eq!(aws.reads().len(), 1, "{run}");
+    }
+}
+
+#[test]
+fn a_refusal_without_a_code_is_a_proxys_asked_for_once_in_each_region_and_75() {
+    let page = plain(403, "<!DOCTYPE html><html><title>Blocked</title></html>");
+    for (operation, reference, fault, said) in [
+        (READ, "x:k", page, "HTTP status 403 (text/plain); is a proxy between?"),
+        (READ, "x:k", plain(401, "log in first"), "HTTP status 401 (text/plain); is a proxy between?"),
+        (READ, "x:k", Fault::Xml { status: 403 }, "HTTP status 403 (text/xml); is a proxy between?"),
+        ("GetParameters", "ssm:/x", plain(403, "blocked"), "HTTP status 403 (text/plain); is a proxy between?"),
+        ("AssumeRole", "x:k", plain(403, "blocked"), "HTTP status 403 (text/plain); is a proxy between?"),
+    ] {
+        let aws = served().fails(operation, fault);
+        let sandbox =
+            Sandbox::new().aws(&aws).args(["--fallback-region", "us-west-2"]).resolve(&format!("A={reference}"));
+        let sandbox = if operation == "AssumeRole" { sandbox.args(["--role-arn", ROLE]) } else { sandbox };
+        let run = sandbox.timeout("50s").case(said).run();
+        run.refused(75).says(["A (", "region us-east-1", said, "captive portal"]);
+        let mut regions: Vec<String> = aws.calls_of(operation).iter().map(|call| call.region()).collect();
+        regions.sort_unstable();
+        assert_eq!(regions, ["us-east-1", "us-west-2"], "{operation}");
     }
 }
 

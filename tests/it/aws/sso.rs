@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::aws::agent::own;
 use crate::support::aws::{Aws, ROLE_KEY, SSO_KEY, SSO_TOKEN, fault, served};
 use crate::support::identity::{ROLE, keyless};
 use crate::support::sandbox::Sandbox;
@@ -83,9 +84,16 @@ fn without_a_token_that_the_portal_accepts_the_user_is_to_log_in() {
         assert_eq!(aws.calls().len(), 1);
     }
     // A role that is not assigned is not mended by a log in.
-    let aws = served().fails("/federation/credentials", fault::status(403));
+    let aws = served().fails("/federation/credentials", own(403, "ForbiddenException"));
     logged_in(&aws, OLD, SSO_TOKEN, LATER).run().refused(77).says_nothing_of("aws sso login");
     assert_eq!(aws.calls().len(), 1);
+    // An answer without a code is a proxy's.
+    for status in [401, 403] {
+        let aws = served().fails("/federation/credentials", fault::status(status));
+        let run = logged_in(&aws, OLD, SSO_TOKEN, LATER).timeout("50s").run();
+        run.refused(75).says(["is a proxy between?"]).says_nothing_of("aws sso login");
+        assert_eq!(aws.calls().len(), 1);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! AWS is unavailable, in every way, or says that a value is denied or absent: the cache covers the former and never the latter.
 
+use crate::support::aws::agent::plain;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, served};
@@ -48,6 +49,7 @@ fn a_failing_service_is_covered() {
         (fault::status(502), "502"),
         (fault::retry_after(3600), "503"),
         (fault::page(), "malformed"),
+        (plain(403, "blocked by a policy"), "is a proxy between?"),
         (fault::another_secret(), "malformed"),
         (fault::clock_skew(), "clock"),
         (Fault::Close, "not reachable"),

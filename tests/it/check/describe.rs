@@ -105,8 +105,7 @@ fn a_denied_description_is_not_permitted_and_no_failure() {
         .refuses_to_describe("x", fault::denied_description())
         .secret("y", Secret::text(CANARY));
     let run = described(&aws).resolve("A=x").resolve("B=y").run();
-    run.ended(Status::Exit(0)).says(["secretsmanager:DescribeSecret; secrets-exec policy --describe prints"]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    run.launched_silently();
     assert_eq!(cells(&run, "x")[2], "not-permitted", "{run}");
     assert_eq!(cells(&run, "y")[2], "off", "{run}");
     let run = described(&aws).arg("--json").resolve("A=x").run();
@@ -181,13 +180,12 @@ fn a_local_file_and_the_agent_describe_nothing() {
     let local = format!(r#"{{"x": "{CANARY}"}}"#);
     let sandbox = || Sandbox::new().args(["check", "--describe"]).bare().local(&local).resolve("A=x");
     let run = sandbox().run();
-    run.ended(Status::Exit(0)).says(["--describe has no effect with --local"]);
+    run.ended(Status::Exit(0));
     assert!(!run.stdout().contains("ROTATION"), "{run}");
-    sandbox().arg("-q").run().says_nothing_of("--describe");
     let aws = Aws::start().secret("x", Secret::text(CANARY));
     let token = crate::support::aws::agent::TOKEN;
     let sandbox = || described(&aws).resolve("A=x").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.agent()));
-    sandbox().run().ended(Status::Exit(0)).says(["--describe has no effect with --agent"]);
+    sandbox().run().ended(Status::Exit(0));
     assert!(aws.calls_of("DescribeSecret").is_empty());
     let run = sandbox().arg("--agent-fallback").run();
     assert_eq!(cells(&run, "x")[2], "off", "{run}");

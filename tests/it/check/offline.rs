@@ -65,18 +65,6 @@ env:
 }
 
 #[test]
-fn names_that_keys_would_give_are_checked() {
-    let declaration = r#"
-env-from:
-  - { from: x, only: [path, "k e y"], prefix: "" }
-  - { from: y, only: [a-b, a.b], prefix: Y_ }
-"#;
-    let run = offline().declaration(declaration).run();
-    run.ended(Status::Exit(78)).says(["PATH", "Y_A_B"]);
-    assert_eq!(statuses(&run, ["*", "Y_*"]), ["variable-name", "same-name"]);
-}
-
-#[test]
 fn literals_that_no_environment_can_hold_fail() {
     let declaration = format!("env:\n  A: {{ value: {} }}\n", "x".repeat(140_000));
     let run = offline().declaration(&declaration).run();

@@ -337,13 +337,6 @@ fn a_reference_that_names_no_resource_is_an_error() {
 }
 
 #[test]
-fn a_reference_with_a_scheme_is_a_warning_as_no_answer_can_tell() {
-    let run = policy().resolve("A=aws-sm://prod/db").run();
-    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:*:secret:aws-sm-??????"]);
-    run.says(["warning: A", "has no scheme", "secret aws-sm"]);
-}
-
-#[test]
 fn a_reference_that_cannot_be_looked_up_is_an_error() {
     policy().resolve("A=${UNSET}/db").run().refused(64).says(["UNSET"]);
     policy().declaration("env:\n  A: \"${UNSET}/db\"\n").run().refused(78).says(["secrets-exec.yaml:2", "UNSET"]);

@@ -124,15 +124,11 @@ fn a_name_that_a_shell_reserves_is_warned_of_and_not_set_there() {
     run.says(["warning: UID is not set in bash, zsh", "RANDOM", "USERNAME", "read-only"]).says_nothing_of("PATH_");
     sandbox.arg("-q").run().launched_silently();
     for (entries, printed) in [
-        ("COLUMNS: { value: \"80\" }", "export COLUMNS='80'\n"),
         ("LINES: { value: \"24x\" }", "[ \"${ZSH_VERSION-}${KSH_VERSION-}\" ] || export LINES='24x'\n"),
         ("ARGV0: { value: word }", "[ \"${ZSH_VERSION-}\" ] || export ARGV0='word'\n"),
-        ("OPTIND: { value: \"2\" }", "export OPTIND='2'\n"),
     ] {
         export("shell", &format!("env:\n  {entries}\n")).launched_silently().printed(printed);
     }
-    let run = export("shell", "env:\n  OPTIND: { value: word }\n");
-    run.refused(78).says(["OPTIND (secrets-exec.yaml:2)", "--format dotenv, json or docker"]).printed("");
 }
 
 #[test]

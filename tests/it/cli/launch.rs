@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, Version, served};
-use crate::support::deadline::{EARLY_CONNECTION, timed};
+use crate::support::identity::keyless;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::wire::{Step, Wire, good};
 
 fn database() -> Secret {
     Secret::text(r#"{"host":"db.internal","port":5432,"user":"app-4c7a"}"#)
@@ -114,6 +115,20 @@ fn connections_are_made_while_credentials_are_fetched() {
 }
 
 #[test]
+fn connections_that_wait_long_for_credentials_are_used_and_replaced_if_they_broke() {
+    let slow = |aws: Aws| aws.fails_for("/credentials", Duration::from_millis(1200), fault::status(500));
+    let (aws, sandbox) = many(slow(Aws::start()), 40);
+    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").in_container(&aws);
+    sandbox.timeout("50s").run().launched_silently();
+    // One is for the credentials.
+    assert_eq!((aws.connections(), aws.reads().len()), (33, 40));
+    let (aws, wire) = (slow(Aws::start()), Wire::plain(vec![vec![Step::Cut], good("v-4c7a1e")]));
+    let sandbox = keyless(&aws).endpoint(&format!("http://localhost:{}", wire.port())).in_container(&aws);
+    sandbox.run().launched_silently().has("A", "v-4c7a1e");
+    assert_eq!(wire.connections(), 2);
+}
+
+#[test]
 fn connections_are_made_while_a_role_is_assumed() {
     let role = "arn:aws:iam::210987654321:role/Reader";
     let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
@@ -124,26 +139,10 @@ fn connections_are_made_while_a_role_is_assumed() {
 
 #[test]
 fn connections_that_were_made_early_are_those_that_are_used() {
-    // In a slow launch they grow too old to be used.
-    let quick = (0..20).find_map(|_| {
-        let (aws, sandbox) = many(Aws::start(), 3);
-        let aws = (0..3).fold(aws, |aws, n| aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]));
-        let sandbox = (0..3).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("P{n}=ssm:/p{n}")));
-        let (run, took) = timed(&sandbox.endpoint(&aws.endpoint()).region("us-east-1").in_container(&aws));
-        run.launched_silently();
-        (took < EARLY_CONNECTION).then(|| aws.connections())
-    });
+    let (aws, sandbox) = many(Aws::start(), 3);
+    let aws = (0..3).fold(aws, |aws, n| aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]));
+    let sandbox = (0..3).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("P{n}=ssm:/p{n}")));
+    sandbox.endpoint(&aws.endpoint()).region("us-east-1").in_container(&aws).run().launched_silently();
     // One connection for the credentials, one for each secret, one for all parameters.
-    assert_eq!(quick, Some(5), "the number of connections, of a quick launch");
-}
-
-#[test]
-fn connections_that_were_made_too_early_stand_in_nobodys_way() {
-    // The credentials take longer than a pre-opened connection is kept, and the secrets need every permit.
-    let aws = Aws::start().fails_for("/credentials", Duration::from_millis(1600), fault::status(503));
-    let (aws, sandbox) = many(aws, 40);
-    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").args(["--timeout", "10s"]);
-    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
-    sandbox.run().launched_silently();
-    assert_eq!(aws.reads().len(), 40);
+    assert_eq!(aws.connections(), 5);
 }

@@ -109,5 +109,5 @@ fn a_directory_that_may_not_be_entered_matters_only_when_nothing_says_what_to_re
     let sandbox = locked_out().env("A", "{{resolve:ssm:/p}}").args(["--resolve-env", "A"]);
     sandbox.spawn_copy().wait().launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
-    run.refused(78).says(["the working directory may not be entered", "--no-file"]);
+    run.refused(64).says(["secrets-exec.yaml", "--help"]);
 }

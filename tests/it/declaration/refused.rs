@@ -113,4 +113,8 @@ fn an_alias_bomb_is_an_error() {
         declaration += &format!("a{level}: &a{level} [{inner}]\n");
     }
     declaring("app.yaml", declaration).refused(78).says(["app.yaml"]);
+    // Each anchor keeps a copy of what it names.
+    let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
+    let declaration = format!("env: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(60));
+    declaring("app.yaml", declaration).refused(78).says(["app.yaml:1:", "more than 100,000 values"]);
 }

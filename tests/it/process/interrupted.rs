@@ -111,10 +111,17 @@ fn the_last_error_is_named_and_what_a_server_says_cannot_end_the_line() {
     assert!(run.stderr().lines().count() == 1 && !run.stderr().contains('\u{1b}'), "{run}");
 }
 
+/// The last child that a process forked.
+fn child_of(process: Pid) -> Pid {
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
+    Pid::from_raw(children.split_whitespace().last().unwrap().parse().unwrap())
+}
+
 /// Asserts that TERM ends a launch whose standard error is a full pipe that nobody reads, some time after its first request.
-fn ends_unread(aws: &Aws, time: Duration, option: &str) {
+fn ends_unread(aws: &Aws, time: Duration, option: &str, namespace: Option<[&str; 5]>) {
     let mut child = Command::new("/bin/sh")
         .args(["-c", "head -c 100000 /dev/zero >&2 & sleep 0.3; exec \"$@\"", "sh"])
+        .args(namespace.into_iter().flatten())
         .arg(program())
         .args(["--no-file", "-e", option, "--", "true"])
         .env_clear()
@@ -125,14 +132,21 @@ fn ends_unread(aws: &Aws, time: Duration, option: &str) {
         .unwrap();
     aws.await_calls(1);
     std::thread::sleep(time);
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let pid = Pid::from_raw(child.id().cast_signed());
+    kill(if namespace.is_some() { child_of(pid) } else { pid }, Signal::SIGTERM).unwrap();
     record::await_fact("the end", || child.try_wait().unwrap().is_some());
-    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    let status = child.wait().unwrap();
+    assert_eq!(
+        (status.signal(), status.code()),
+        if namespace.is_some() { (None, Some(143)) } else { (Some(15), None) }
+    );
 }
 
 #[test]
 fn nobody_who_reads_the_line_or_the_failures_is_no_reason_to_wait() {
-    ends_unread(&hanging(), Duration::ZERO, "A=x:k");
-    // It is printing that the key is absent.
-    ends_unread(&served(), Duration::from_millis(500), "A=x:absent");
+    for namespace in [None, skip::pid_1()] {
+        ends_unread(&hanging(), Duration::ZERO, "A=x:k", namespace);
+        // It is printing that the key is absent.
+        ends_unread(&served(), Duration::from_millis(500), "A=x:absent", namespace);
+    }
 }

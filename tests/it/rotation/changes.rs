@@ -35,19 +35,39 @@ fn several_secrets_that_change_together_are_one_change() {
     run.rotate(&aws, "v3", "last-4c7a1e");
     assert_eq!(run.values(3), ["one-4c7a1e", "two-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
-    outcome.says(["secret x has version v2 after v1: A", "secret y has version w2 after w1: B", "A and B changed"]);
+    outcome.says([
+        "secret x has version v2 after v1: A",
+        "secret y has version w2 after w1: B",
+        "A and B changed (secret x and secret y)",
+    ]);
 }
 
 #[test]
-fn a_change_that_reverts_within_the_splay_does_nothing() {
+fn no_launch_waits_for_the_end_of_the_splay_and_what_the_poll_after_it_reads_is_acted_on() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
-    run.rotate(&aws, "v1", "one-4c7a1e");
     assert_eq!(run.children(), [run.command(0)]);
+    // Values that have become the old ones again are no change, and the next one has a splay of its own.
+    run.rotate(&aws, "v1", "one-4c7a1e");
+    run.rotate(&aws, "v3", "three-4c7a1e");
+    // A request ends the splay.
+    run.rotate(&aws, "v4", "four-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "four-4c7a1e"]);
     let outcome = run.end();
-    outcome.says(["the values are again those that /bin/sh has"]);
-    assert_eq!(outcome.stderr().matches(" started with").count(), 1, "{outcome}");
+    outcome.says(["secret x has version v2 after v1: A", "secret x has version v4 after v3: A"]);
+    assert_eq!(outcome.stderr().matches(" is restarted in ").count(), 2, "{outcome}");
+}
+
+#[test]
+fn a_change_is_acted_on_once_its_splay_is_over() {
+    let aws = first_version();
+    let run = Rotating::start(rotating(&aws, "restart").args(["--splay", "2s"]));
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
+    run.end();
+    // Those of the launch, of the poll that found the change, and of the one that was acted on.
+    assert_eq!(aws.reads().len(), 3);
 }
 
 #[test]

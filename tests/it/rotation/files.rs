@@ -3,13 +3,15 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support::aws::Aws;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::record;
 use crate::support::rotating::{self, Rotating, polled_on_request, secret};
 use crate::support::sandbox::Sandbox;
+use crate::support::skip;
 
 /// Records the file and a variable at its start and at each SIGHUP.
 const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HUP; \
@@ -96,7 +98,8 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     let run = Rotating { sandbox: run.sandbox.executable("app", "#!/no/such/interpreter\n"), ..run };
     run.rotate(&aws, "v2", "two-4c7a1e");
-    let says = ["./app was stopped for new values, and cannot be started again: file changed", "error: ./app"];
+    let says =
+        ["./app was stopped for new values, and cannot be started again: file changed (secret x)", "error: ./app"];
     leaves_none(run, 126).says(says);
 }
 
@@ -156,7 +159,7 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
     assert_eq!(open.metadata().unwrap().nlink(), 0);
     assert_ne!(fs::metadata(run.sandbox.path("file")).unwrap().ino(), before);
     let outcome = run.end();
-    outcome.ended(Status::Exit(143)).says(["note: /bin/sh was sent SIGHUP: file changed"]);
+    outcome.ended(Status::Exit(143)).says(["note: /bin/sh was sent SIGHUP: file changed (secret x)"]);
 }
 
 #[test]
@@ -168,4 +171,45 @@ fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
     let outcome = run.running.wait();
     outcome.ended(Status::Exit(129));
     outcome.says(["warning: /bin/sh ended by SIGHUP", "use a signal that /bin/sh handles"]);
+}
+
+/// A run of which a system call, or only the second one of a process, lasts for a minute; `None` where strace is missing.
+fn held_up(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
+    let inject = format!("inject={call}:delay_enter=60000000");
+    let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", &inject];
+    skip::can(&["strace", "-o", "/dev/null", "true"], "a system call that does not return")
+        .then(|| reading(aws, mode).through(strace))
+}
+
+/// Waits for the end of the run, lets its launch return from the system call, and asserts that it has then ended, too.
+fn ends_without(launch: &str, run: Rotating, status: Status) {
+    record::await_end(&run.running.pid().to_string());
+    let process = fs::read_to_string(format!("/proc/{launch}/status")).unwrap();
+    let tracer = process.lines().find_map(|line| line.strip_prefix("TracerPid:\t")).unwrap();
+    kill(Pid::from_raw(tracer.parse().unwrap()), Signal::SIGKILL).unwrap();
+    // The output has an end.
+    run.running.wait().ended(status);
+    assert_eq!(names(&run.sandbox).iter().find(|name| name.starts_with('.')), None, "a temporary file");
+}
+
+#[test]
+fn a_file_system_that_holds_up_a_launch_does_not_hold_up_the_end() {
+    let aws = two_secrets();
+    // The first launch has one file to rename.
+    let Some(sandbox) = held_up(&aws, "signal=HUP", "renameat:when=2") else { return };
+    let run = Rotating::start(sandbox);
+    aws.rotate("y", secret("w1", "there-4c7a1e"));
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
+    run.request();
+    record::await_fact("the first of two files", || run.text("file") == "two-4c7a1e");
+    let launch = run.children().remove(1);
+    kill(Pid::from_raw(run.command(0).parse().unwrap()), Signal::SIGKILL).unwrap();
+    ends_without(&launch, run, Status::Exit(137));
+
+    let Some(sandbox) = held_up(&aws, "restart", "fchmod") else { return };
+    let run = Rotating { running: sandbox.spawn(), sandbox };
+    record::await_fact("a temporary file", || names(&run.sandbox).iter().any(|name| name.starts_with(".file.")));
+    let launch = run.children().remove(0);
+    run.running.signal(Signal::SIGTERM);
+    ends_without(&launch, run, Status::Signal(15));
 }

@@ -102,18 +102,20 @@ fn a_failed_poll_is_one_warning_and_its_end_one_note() {
 }
 
 #[test]
-fn two_changes_within_the_splay_are_each_reported_once() {
+fn two_changes_before_the_poll_that_is_acted_on_are_each_reported_once() {
     let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").args(JSON).resolve("B=y:k").args(["--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
     aws.rotate("y", secret("w2", "two-4c7a1e"));
     run.poll(&aws);
+    run.awaits(2);
     let outcome = run.end();
     let events = outcome.events();
     let changed: Vec<_> =
         of(&events, "changed").iter().map(|event| [&event["secret"], &event["new_version"]]).collect();
     assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{outcome}");
     // One consequence for both.
+    assert_eq!(only(&events, "restarted")["variables"], json!(["A", "B"]), "{outcome}");
     let delayed = only(&events, "delayed");
     assert!(delayed["seconds"].as_u64().is_some_and(|seconds| seconds <= 3_600_000), "{delayed}");
 }

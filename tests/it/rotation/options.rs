@@ -20,7 +20,7 @@ fn a_value_that_cannot_be_meant_is_an_error_with_those_that_can() {
         ("--on-rotation", "HUP", "restart, signal=NAME or exit"),
         ("--poll-interval", "9999ms", "at least 10s"),
         ("--stop-signal", "HUPP", ""),
-        ("--stop-signal", "KILL", "--grace 0s"),
+        ("--stop-signal", "KILL", "a signal that a program handles"),
         ("--poll-signal", "3", ""),
         ("--poll-signal", "", ""),
         // A poll in place of a signal that the command needs.

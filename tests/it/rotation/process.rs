@@ -115,12 +115,18 @@ fn no_launch_outlives_secrets_exec() {
     let running = restarting(&aws).spawn();
     aws.await_calls(1);
     running.ends_by(Signal::SIGKILL);
-    // While it waits at the gate.
+    // While it waits at the gate for the end of the command.
     let aws = rotating::first_version();
-    let run = Rotating::start(rotating::rotating(&aws, "restart").args(["--splay", "1000h"]));
+    let sandbox = rotating::rotating(&aws, "restart").args(["--grace", "1h"]).command(record::SIGNALS);
+    let run = Rotating::start(sandbox);
     run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.children().len(), 2);
-    run.running.ends_by(Signal::SIGKILL);
+    run.awaits(2);
+    let children = run.children();
+    assert_eq!(children.len(), 2, "{children:?}");
+    run.running.signal(Signal::SIGKILL);
+    kill(number(&children[0]), Signal::SIGKILL).unwrap();
+    // The output has an end.
+    run.running.wait().ended(Status::Signal(9));
 }
 
 /// Forks twice; the grandchild records its parent once the child has ended, and ends. The command waits until it is gone.

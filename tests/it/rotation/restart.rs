@@ -19,7 +19,7 @@ fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
     assert!(!Path::new("/proc").join(run.command(0)).exists());
     let outcome = run.running.wait();
     outcome.ended(Status::Exit(7));
-    assert_eq!(outcome.stderr(), "secrets-exec: note: /bin/sh was started again: A changed\n");
+    assert_eq!(outcome.stderr(), "secrets-exec: note: /bin/sh was started again: A changed (secret x)\n");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn with_exit_a_change_ends_the_run_with_75_after_the_stop_signal_and_nothing_is_
     let outcome = run.running.wait();
     outcome
         .ended(Status::Exit(75))
-        .says(["/bin/sh was stopped for new values, and secrets-exec exits with status 75: A changed"]);
+        .says(["/bin/sh was stopped for new values, and secrets-exec exits with status 75: A changed (secret x)"]);
     assert!(!Path::new("/proc").join(child).exists());
 }
 

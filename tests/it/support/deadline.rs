@@ -11,9 +11,6 @@ const SLACK: Duration = Duration::from_secs(1);
 /// A run may also take the time of so many starts of the program, which a loaded machine makes slower, too.
 const STARTS: u32 = 10;
 
-/// An older connection without a request is not used: `MAX_PRECONNECTED_AGE`.
-pub const EARLY_CONNECTION: Duration = Duration::from_secs(1);
-
 /// Coarse clocks, and a last attempt that no longer fits.
 const EARLY: Duration = Duration::from_millis(100);
 
@@ -44,7 +41,7 @@ fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outc
 }
 
 /// Returns how long a run took as well.
-pub fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
+fn timed(sandbox: &Sandbox) -> (Outcome, Duration) {
     let began = Instant::now();
     (sandbox.run(), began.elapsed())
 }

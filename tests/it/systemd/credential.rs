@@ -11,7 +11,7 @@ use crate::support::cache::CacheDirectory;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::Sandbox;
-use crate::support::skip::skipped;
+use crate::support::skip::{self, skipped};
 
 const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
 
@@ -23,6 +23,11 @@ fn asking(aws: &Aws, declaration: &str) -> Sandbox {
 /// A run without AWS, which is announced on standard error unless `-q` is given.
 fn local(secrets: &str, declaration: &str) -> Sandbox {
     Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare()
+}
+
+/// A service whose command line is wrong.
+fn slip(arguments: &[&str]) -> Sandbox {
+    Sandbox::new().args(arguments).file("units.yaml", DECLARATION).bare()
 }
 
 fn two_secrets() -> Aws {
@@ -122,9 +127,9 @@ fn a_later_file_overrides_a_credential_and_adds_others() {
 fn what_is_not_listed_is_refused_without_a_request() {
     let aws = two_secrets();
     let unit = refused(asking(&aws, DECLARATION), "apq.service", "tok", 78);
-    unit.says(["apq.service", "tok", "did you mean app.service?"]);
+    unit.says(["apq.service", "tok", "did you mean \"app.service\"?"]);
     let name = refused(asking(&aws, DECLARATION), "app.service", "token", 78);
-    name.says(["app.service", "token", "did you mean tok?"]);
+    name.says(["token", "lists other, tok for app.service"]);
     refused(asking(&aws, "env: { A: \"x:k\" }\n"), "app.service", "tok", 78).says([
         "app.service",
         "tok",
@@ -173,10 +178,32 @@ fn where_output_and_error_are_the_connection_nothing_is_written_but_the_value() 
         (declared(DECLARATION).arg("word"), 64),
         (declared(DECLARATION).env("SECRETS_EXEC_TIMEOUT", "soon"), 64),
         (declared(DECLARATION).args(["-f", "absent.yaml"]), 78),
-        (declared(DECLARATION).arg("--help"), 0),
+        (declared(DECLARATION).arg("--help"), 64),
+        (slip(&["credentials", "-f", "units.yaml"]), 64),
+        (slip(&["-v", "credential", "-f", "units.yaml"]), 64),
+        (slip(&["--version"]), 64),
+        (slip(&["--help"]), 64),
+        (slip(&["check", "-f", "units.yaml"]), 64),
+        (slip(&["-f", "units.yaml", "--", "echo", "launched"]), 64),
     ] {
         let (client, connection) = load("app.service", "tok");
         refused_on(sandbox, client, connection.everywhere(), status);
+    }
+}
+
+#[test]
+fn a_signal_before_the_first_request_refuses_before_it_ends_the_process() {
+    if !skip::can(&["strace", "-o", "/dev/null", "true"], "a signal at a system call") {
+        return;
+    }
+    let aws = two_secrets();
+    for call in ["fcntl", "dup2"] {
+        let inject = format!("inject={call}:signal=SIGTERM:when=1");
+        let (mut client, connection) = load("app.service", "tok");
+        let sandbox = asking(&aws, DECLARATION).through(["strace", "-o", "trace", "-e", &inject]).case(call);
+        let running = sandbox.connected(connection.everywhere()).spawn();
+        client.is_refused();
+        running.wait().ended(Status::Signal(15));
     }
 }
 

@@ -81,5 +81,4 @@ fn hints_are_those_that_an_object_can_follow() {
     let read = |from: &str| Sandbox::new().aws(&aws).args(["--env-from", from]).run();
     read("text").refused(78).says(["text", "--env"]).says_nothing_of("KEY");
     read("object:$.x.y").refused(78).says(["object", "$.x.y"]).says_nothing_of("default");
-    read("object:$.iner").refused(78).says(["did you mean \"inner\"?"]);
 }

@@ -70,6 +70,7 @@ fn a_missing_key_secret_or_variable_is_an_absence_that_is_named() {
         ("{% set x = db.nope %}{{ x[1:] }}", "db.nope "),
         ("{{ -db.nope }}", "db.nope "),
         ("{{ db.nope + 1 }}", "db.nope "),
+        ("{{ db.nope + db.port + (db.opt | default(1)) }}", "db.nope "),
         ("{{ db.nope * 2 }}", "db.nope "),
         ("{{ db.nope < 1 }}", "db.nope "),
         ("{{ 'a' ~ db.nope }}", "db.nope "),
@@ -123,6 +124,10 @@ fn a_mistake_is_told_with_its_line_and_no_default_covers_it() {
             ("{{ db.password | int }}", "invalid operation"),
             ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
             ("{{ -db.host }}", "invalid operation"),
+            ("{{ db.opt | default('') }}{{ -db.host }}", "invalid operation"),
+            ("{% set x = db.host %}{% if db.opt is defined %}{% endif %}{{ -x }}", "invalid operation"),
+            ("{{ -(db.opt | default('x')) }}", "invalid operation"),
+            ("{{ db.opt | d('') }}{{ plain['host'] }}", "line 1 of the template: undefined value"),
             ("{{ db.port is divisibleby(0) }}", "divisibleby: the divisor is zero"),
             ("\n{{ db.host[:3] }}", "line 2 of the template: db is undefined"),
             ("{{ plain[:3] }}", "plain is undefined"),
@@ -194,6 +199,37 @@ fn a_variable_that_is_not_set_is_found_offline_and_no_value_is_shown() {
     let run = sandbox.run();
     run.ended(Status::Exit(78)).says(["secrets-exec.yaml:2", "env.PASWORD is not set", "\"PASSWORD\""]);
     assert!(!run.stdout().contains(CANARY), "{run}");
+}
+
+/// MiniJinja recurses for each of these operators, keys and filters.
+#[test]
+fn a_template_of_16_kib_is_rendered_and_a_longer_one_is_refused_with_its_place() {
+    let minus = |length: usize| format!("{{{{ {}1 }}}}", "-".repeat(length - "{{ 1 }}".len()));
+    let filters = format!("{{{{ 1{} }}}} ", "|e".repeat((16_384 - "{{ 1 }} ".len()) / 2));
+    let keys = format!("{{{{ env{} }}}}", ".a".repeat((16_384 - "{{ env }}".len()) / 2));
+    assert_eq!((filters.len(), keys.len()), (16_384, 16_383));
+    let aws = secrets();
+    let run = launch(&aws, &[minus(16_384), filters.clone()], "");
+    run.launched_silently().has("V0", "-1").has("V1", "1 ");
+    are_absent(&[(keys, "env.a is not set")]);
+    are_refused(&aws, &[(minus(16_385), "secrets-exec.yaml:3:")], "");
+    are_refused(&aws, &[(minus(16_385), "it has 16385 bytes, and a template at most 16384")], "");
+    let declaration =
+        format!("env: {{ A: {{ template: \"{}\" }}, B: {{ template: \"{filters}\" }} }}\n", minus(16_384));
+    Sandbox::new().args(["check", "--offline"]).bare().declaration(&declaration).run().ended(Status::Exit(0));
+}
+
+#[test]
+fn a_value_of_128_levels_is_printed_and_a_deeper_one_refused() {
+    let nested = |loops: u32| {
+        let body = "{% set list.x = [list.x] %}";
+        format!("{{% set list = namespace(x=1) %}}{{% for _ in range({loops}) %}}{body}{{% endfor %}}{{{{ list.x }}}}")
+    };
+    let aws = secrets();
+    let printed = format!("{}1{}", "[".repeat(127), "]".repeat(127));
+    launch(&aws, &[nested(127)], "").launched_silently().has("V0", &printed);
+    let rows = [128, 9_000].map(|loops| (nested(loops), "line 1 of the template: the value is too deeply nested"));
+    are_refused(&aws, &rows, ", default: d");
 }
 
 #[test]

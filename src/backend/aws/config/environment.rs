@@ -67,11 +67,8 @@ impl Settings {
             web_identity_session: reader.text("AWS_ROLE_SESSION_NAME"),
             web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
-            chain: None,
             caller: CALLER.map(|name| inherited.filled(name).map(ToOwned::to_owned)).into(),
             config_files: config_files(inherited),
-            is_unattended: false,
-            asks_identity: false,
         };
         reader.finish(settings)
     }

@@ -138,14 +138,14 @@ impl Profiles {
     /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let profiles = self.sections.keys().filter(|(kind, _)| *kind == SectionKind::Profile);
-        let known: Vec<&str> = profiles.map(|(_, name)| name.as_str()).collect();
-        let help = match suggest::nearest(name, known.iter().copied()) {
+        let names: Vec<&str> = profiles.map(|(_, name)| name.as_str()).collect();
+        let help = match suggest::nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
                 format!("in the configuration file write [profile {name}], not [{name}]")
             }
             Some(nearest) => format!("did you mean {nearest:?}?"),
-            None if known.is_empty() => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
-            None => format!("the profiles are {}", known.join(", ")),
+            None if names.is_empty() => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
+            None => format!("the profiles are {}", names.join(", ")),
         };
         Problem::usage(format!("the AWS profile {name:?} ({setting}) does not exist")).help(help)
     }
@@ -185,7 +185,7 @@ fn section_of_config(name: &str) -> Option<(SectionKind, String)> {
         return Some((SectionKind::Profile, name.to_owned()));
     }
     let (prefix, name) = name.split_once(char::is_whitespace)?;
-    let (_, kind) = PREFIXES.into_iter().find(|(known, _)| prefix == *known)?;
+    let (_, kind) = PREFIXES.into_iter().find(|(word, _)| prefix == *word)?;
     let name = name.trim();
     let quoted = ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
     let bare = (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);

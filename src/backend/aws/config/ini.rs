@@ -21,12 +21,12 @@ pub fn parse(text: &str) -> Result<Vec<(&str, Section)>, (usize, &'static str)> 
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
         }
-        let own_indent = line.chars().take_while(|c| c.is_whitespace()).count();
-        if let (Some(setting), Some((_, section)), true) = (&last, sections.last_mut(), own_indent > indent) {
+        let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
+        if let (Some(setting), Some((_, section)), true) = (&last, sections.last_mut(), line_indent > indent) {
             continue_setting(section, setting, content).map_err(failure)?;
             continue;
         }
-        indent = own_indent;
+        indent = line_indent;
         if let Some(header) = content.strip_prefix('[') {
             let (name, _) =
                 header.rsplit_once(']').ok_or_else(|| failure("a closing bracket, as in [profile NAME]"))?;

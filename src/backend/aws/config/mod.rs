@@ -9,6 +9,6 @@ mod settings;
 mod variable_reader;
 
 pub use profile::{apply_profile, apply_settings};
-pub use role_chain::{ProfileRole, RoleSource, Sso, WebIdentity};
-pub use settings::{MetadataSettings, Settings, VariableKeys};
+pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
+pub use settings::{MetadataSettings, Purpose, Settings, VariableKeys};
 pub use variable_reader::VariableReader;

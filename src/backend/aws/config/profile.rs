@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::files::{Profile, Profiles};
-use super::role_chain::role_chain;
+use super::role_chain::{RoleChain, role_chain};
 use super::settings::Settings;
 use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count};
 use crate::backend::aws::protocol::{Api, Endpoints};
@@ -11,22 +11,16 @@ use crate::model::problem::Problem;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 
-/// Completes settings with those of the profile, and with the way to its credentials if these are used.
+/// Completes settings with those of the profile, and returns the way to its credentials; `None` if it has none, or they are not used.
 ///
 /// # Errors
 /// The first error in the files or the profile.
-pub fn apply_profile(settings: &mut Settings) -> Result<(), Problem> {
+pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Problem> {
     let profiles = apply_settings(settings)?;
-    let name = settings.profile().1;
-    let Some(profile) = profiles.get(name).filter(|_| settings.uses_profile()) else { return Ok(()) };
-    let chain = role_chain(&profiles, profile)?;
-    let has_mfa_device = chain.iter().flat_map(|chain| &chain.roles).any(|role| role.mfa_serial.is_some());
-    if settings.is_unattended && has_mfa_device {
-        let text = format!("the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later");
-        return Err(Problem::configuration(text).help("use credentials without a code with --on-rotation"));
+    match profiles.get(settings.profile().1) {
+        Some(profile) if settings.uses_profile() => role_chain(&profiles, profile),
+        Some(_) | None => Ok(None),
     }
-    settings.chain = chain;
-    Ok(())
 }
 
 /// Completes settings with those of the profile that are not about credentials. Options and variables take precedence.
@@ -60,9 +54,9 @@ fn apply_endpoints(profile: Profile<'_>, profiles: &Profiles, endpoints: &mut En
     let general = profile.parse("endpoint_url", URL_EXPECTED, HttpUrl::parse)?;
     for api in Api::ALL {
         let services = profile.get("services");
-        let own = services.and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
-        let own = profile.parse_text(own, "services", URL_EXPECTED, HttpUrl::parse)?;
-        if let (None, Some(url)) = (endpoints.configured.get(&api), own.or_else(|| general.clone())) {
+        let text = services.and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
+        let of_service = profile.parse_text(text, "services", URL_EXPECTED, HttpUrl::parse)?;
+        if let (None, Some(url)) = (endpoints.configured.get(&api), of_service.or_else(|| general.clone())) {
             endpoints.configured.insert(api, url);
         }
     }

@@ -37,11 +37,14 @@ pub struct Settings {
     /// AWS_ROLE_SESSION_NAME
     pub web_identity_session: Option<String>,
     pub variable_keys: VariableKeys,
-    /// The way to the credentials of the profile; `None` if it has none, or is not used.
-    pub chain: Option<RoleChain>,
     /// The variables that choose the credentials, for the names of the cache.
     pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
+}
+
+/// The part of a run's purpose that changes its requests.
+#[derive(Clone, Copy)]
+pub struct Purpose {
     /// True with `--on-rotation`: nobody can be asked for an MFA code at a poll.
     pub is_unattended: bool,
     /// True with `check`, which tells whom AWS answers.
@@ -114,10 +117,10 @@ impl Settings {
     }
 
     /// Returns the ARNs of the roles that are assumed to find the caller's credentials, in this order: that of a web identity, and then
-    /// those of the profile. An ARN that is none is left out, since STS refuses it.
-    pub fn caller_roles(&self) -> Vec<Arn> {
+    /// those of `chain`, the profile's. An ARN that is none is left out, since STS refuses it.
+    pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
-        if let Some(chain) = &self.chain {
+        if let Some(chain) = chain {
             if let RoleSource::WebIdentity(identity) = &chain.source {
                 roles.extend(Arn::parse(&identity.role));
             }

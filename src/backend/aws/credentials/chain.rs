@@ -13,13 +13,12 @@ use crate::backend::aws::config::{Settings, WebIdentity};
 use crate::backend::aws::protocol::{ProviderName, defect};
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::reference::Region;
-use crate::time::deadline::Deadline;
 use crate::time::retry::RetryBudget;
 
 /// Returns the credentials of the first provider that has some.
 ///
 /// A provider that is configured and fails ends the search, as in every AWS tool: the next one could have another identity. After an
-/// outage the search is repeated until the budget ends, each time with STS in the next of `regions`.
+/// outage the search is repeated like any request: until its region's share of the time ends, and then with STS in the next of `regions`.
 ///
 /// # Errors
 /// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate, CA bundle or proxy.
@@ -27,41 +26,70 @@ pub async fn find_credentials(
     context: &SearchContext<'_>,
     regions: &[Region],
     budget: &RetryBudget,
-    deadline: &Deadline,
 ) -> Result<Credentials, FetchError> {
-    let what = Wanted::Credentials;
-    let mut last = CredentialsError { what, tried: Vec::new(), has_tried_all: false, temporary: true, is_final: false };
-    for (attempts, region) in (1..).zip(regions.iter().cycle()) {
-        // In the first round the time is shared, so that a region that does not answer leaves time for the next.
-        let untried = (regions.len() + 1).saturating_sub(attempts).max(1);
+    let mut last = SearchFailure { tried: Vec::new(), kind: ErrorKind::OutOfTime };
+    for (index, region) in regions.iter().enumerate() {
         let context = SearchContext { region, ..context.clone() };
-        let (tried, kind) = match search(&context, &budget.share(untried)).await {
-            Ok((provider, mut credentials)) => {
-                credentials.set_property(ProviderName(provider));
-                deadline.progress().trace(|| format!("credentials: from the provider {provider}"));
-                return Ok(credentials);
-            }
-            Err((_, ErrorKind::Refused(refusal))) => return Err(FetchError::Refused(refusal)),
+        let failure = match search_until_found(&context, &budget.share(regions.len() - index)).await {
+            Ok(credentials) => return Ok(credentials),
             Err(failure) => failure,
         };
-        if let Some((provider, why)) = tried.last() {
-            deadline.progress().note_reason(format!("{provider}: {why}"));
+        let is_repeated = matches!(failure.kind, ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime);
+        // The earlier error is more specific.
+        if failure.kind != ErrorKind::OutOfTime || last.tried.is_empty() {
+            last = failure;
         }
-        let is_repeated = matches!(kind, ErrorKind::Outage | ErrorKind::OutOfTime);
-        // Keep the earlier, more specific error.
-        if kind != ErrorKind::OutOfTime || last.tried.is_empty() {
-            let temporary = is_repeated || kind == ErrorKind::Unanswered;
-            let has_tried_all = tried.len() == providers(context.settings).len();
-            let is_final = kind == ErrorKind::Misconfigured;
-            last = CredentialsError { what, tried, has_tried_all, temporary, is_final };
-        }
-        // AWS_MAX_ATTEMPTS counts the attempts in each region.
-        let rounds = u32::try_from(attempts / regions.len()).unwrap_or(u32::MAX);
-        if !(is_repeated && budget.pause(rounds, None, None).await) {
+        if !is_repeated {
             break;
         }
     }
-    Err(FetchError::NoCredentials(last))
+    let has_tried_all = last.tried.len() == providers(context.settings).len();
+    Err(last.into_error(has_tried_all))
+}
+
+/// A search without credentials.
+struct SearchFailure {
+    /// The providers that were asked, and why each has no credentials.
+    tried: Vec<(&'static str, String)>,
+    /// The kind of the last provider that was configured.
+    kind: ErrorKind,
+}
+
+impl SearchFailure {
+    fn into_error(self, has_tried_all: bool) -> FetchError {
+        let Self { tried, kind } = self;
+        if let ErrorKind::Refused(refusal) = kind {
+            return FetchError::Refused(refusal);
+        }
+        let is_lasting = matches!(kind, ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured);
+        let (what, temporary, is_final) = (Wanted::Credentials, !is_lasting, kind == ErrorKind::Misconfigured);
+        FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final })
+    }
+}
+
+/// Repeats the search after an outage, within the budget.
+async fn search_until_found(context: &SearchContext<'_>, budget: &RetryBudget) -> Result<Credentials, SearchFailure> {
+    let mut attempts = 0;
+    let mut last = None;
+    loop {
+        let failure = match search(context, budget).await {
+            Ok(credentials) => return Ok(credentials),
+            Err(failure) => failure,
+        };
+        if let Some((provider, why)) = failure.tried.last() {
+            budget.progress().note_reason(format!("{provider}: {why}"));
+        }
+        let (kind, retry_after) = match failure.kind {
+            ErrorKind::Outage(kind, retry_after) => (kind, retry_after),
+            ErrorKind::OutOfTime => return Err(last.unwrap_or(failure)),
+            _ => return Err(failure),
+        };
+        attempts += 1;
+        if !budget.pause(attempts, kind, retry_after).await {
+            return Err(failure);
+        }
+        last = Some(failure);
+    }
 }
 
 /// A provider. Its future is boxed, since that of the instance's is that of a whole client of the SDK.
@@ -81,33 +109,33 @@ fn providers(settings: &Settings) -> &'static [(&'static str, Provider)] {
     if settings.profile.is_some() { &PROVIDERS[1..] } else { &PROVIDERS }
 }
 
-/// Asks the providers in turn. The error has the reason of each, and the kind of the last one that was configured.
-async fn search(
-    context: &SearchContext<'_>,
-    budget: &RetryBudget,
-) -> Result<(&'static str, Credentials), (Vec<(&'static str, String)>, ErrorKind)> {
-    let (mut tried, mut last) = (Vec::new(), ErrorKind::NotConfigured);
+/// Asks the providers in turn.
+async fn search(context: &SearchContext<'_>, budget: &RetryBudget) -> Result<Credentials, SearchFailure> {
+    let mut failure = SearchFailure { tried: Vec::new(), kind: ErrorKind::NotConfigured };
     for (provider, ask) in providers(context.settings).iter().copied() {
-        let ProviderError { kind, why } = match budget.within(ask(context)).await {
-            Some(Ok(credentials)) => match defect(&credentials) {
-                None => return Ok((provider, credentials)),
-                Some(why) => ProviderError::new(ErrorKind::Defect, why),
-            },
-            Some(Err(error)) => error,
-            None => ProviderError::new(ErrorKind::OutOfTime, "no answer in time"),
+        let mut found = match budget.within(ask(context)).await {
+            Some(found) => found,
+            None => Err(ProviderError::new(ErrorKind::OutOfTime, "no answer in time")),
         };
-        tried.push((provider, why));
+        if let Some(why) = found.as_ref().ok().and_then(defect) {
+            found = Err(ProviderError::new(ErrorKind::Defect, why));
+        }
+        let ProviderError { kind, why } = match found {
+            Ok(mut credentials) => {
+                credentials.set_property(ProviderName(provider));
+                budget.progress().trace(|| format!("credentials: from the provider {provider}"));
+                return Ok(credentials);
+            }
+            Err(error) => error,
+        };
+        failure.tried.push((provider, why));
         match kind {
             ErrorKind::NotConfigured => {}
-            ErrorKind::Unanswered => last = kind,
-            ErrorKind::Defect
-            | ErrorKind::Misconfigured
-            | ErrorKind::Outage
-            | ErrorKind::OutOfTime
-            | ErrorKind::Refused(_) => return Err((tried, kind)),
+            ErrorKind::Unanswered => failure.kind = kind,
+            _ => return Err(SearchFailure { kind, ..failure }),
         }
     }
-    Err((tried, last))
+    Err(failure)
 }
 
 async fn web_identity_of_variables(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {

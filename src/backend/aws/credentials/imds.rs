@@ -1,72 +1,131 @@
 //! The instance metadata service (IMDS): the credentials of the instance's role, and the instance's region.
 
-use std::io;
+use std::error::Error;
+use std::{fmt, io};
 
 use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{ErrorKind, ProviderError, SearchContext};
+use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::MetadataSettings;
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::model::answer::{FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
-use crate::net::errors::{ImdsUnavailable, find_source, is_timeout};
+use crate::net::errors::{find_source, is_timeout};
 use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
-    let (settings, config) = (context.settings.metadata, context.clients.link_local());
+    let settings = context.settings.metadata;
     let without = |why: &str| ProviderError::new(ErrorKind::NotConfigured, why);
     // The SDK checks AWS_EC2_METADATA_DISABLED only after its request for a token.
     if settings.is_disabled {
         return Err(without("AWS_EC2_METADATA_DISABLED is true"));
     }
-    let client = client(settings, &config);
+    let client = client(settings, context.clients);
     let roles = client.get("/latest/meta-data/iam/security-credentials/").await.map_err(|error| match &error {
         ImdsError::ErrorResponse(response) if response.response().status().as_u16() == 404 => {
             without("the instance has no role")
         }
-        ImdsError::FailedToLoadToken(token)
-            if token.is_dispatch_failure() && find_source::<ImdsUnavailable>(&error).is_none() =>
-        {
+        ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status(&error).is_none() => {
             let is_unanswered = is_timeout(&error) || is_unreachable(&error);
             let kind = if is_unanswered { ErrorKind::Unanswered } else { ErrorKind::NotConfigured };
             ProviderError::new(kind, error_text(&error))
         }
-        _ => error.into(),
+        _ => ProviderError { kind: ErrorKind::of_sdk_error(&error, status(&error)), why: error_text(&error) },
     })?;
     let role = roles.as_ref().trim().to_owned();
     if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
         let why = "the response is not one of the instance metadata service";
-        return Err(ProviderError::new(ErrorKind::Outage, why));
+        return Err(ProviderError::new(ErrorKind::FAILED, why));
     }
-    let provider = ImdsCredentialsProvider::builder().configure(&config).imds_client(client);
-    Ok(provider.profile(role).build().provide_credentials().await?)
+    let provider = ImdsCredentialsProvider::builder().configure(&context.clients.link_local()).imds_client(client);
+    let found = provider.profile(role).build().provide_credentials().await;
+    found.map_err(|error| ProviderError::of_sdk(&error, status(&error)))
 }
 
-fn client(settings: MetadataSettings, config: &ProviderConfig) -> imds::Client {
-    let client = imds::Client::builder().configure(config).max_attempts(settings.attempts);
+fn client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
+    let direct = clients.direct.clone();
+    let http = http_client_fn(move |settings, components| {
+        SharedHttpConnector::new(TokenConnector(direct.http_connector(settings, components)))
+    });
+    let client = imds::Client::builder().configure(&clients.link_local().with_http_client(http));
+    let client = client.max_attempts(settings.attempts);
     client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
+}
+
+/// A connector that reads the answer to a request for a token before the SDK does: the SDK's error hides its status.
+#[derive(Debug)]
+struct TokenConnector(SharedHttpConnector);
+
+impl HttpConnector for TokenConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let is_token = request.uri().ends_with("/latest/api/token");
+        let answer = self.0.call(request);
+        HttpConnectorFuture::new(async move {
+            let mut response = answer.await?;
+            match response.status().as_u16() {
+                status @ 500.. if is_token => return Err(ConnectorError::io(TokenStatus(status).into())),
+                status @ 403 if is_token => return Err(ConnectorError::user(TokenStatus(status).into())),
+                _ => {}
+            }
+            // IMDS's own limit is six hours. The SDK panics over a lifetime that overflows the time.
+            let lifetime = response.headers().get(TOKEN_LIFETIME).and_then(|seconds| seconds.parse::<u64>().ok());
+            if lifetime.is_some_and(|seconds| seconds > 21_600) {
+                response.headers_mut().insert(TOKEN_LIFETIME, "21600");
+            }
+            Ok(response)
+        })
+    }
+}
+
+const TOKEN_LIFETIME: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+
+/// The HTTP status of the answer to a request for a token.
+#[derive(Debug)]
+struct TokenStatus(u16);
+
+impl fmt::Display for TokenStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the metadata service answered with HTTP status {}", self.0)
+    }
+}
+
+impl Error for TokenStatus {}
+
+/// Returns the HTTP status in an error of the SDK.
+fn status(error: &(dyn Error + 'static)) -> Option<u16> {
+    match (find_source(error), find_source(error)) {
+        (Some(TokenStatus(status)), _) => Some(*status),
+        (None, Some(ImdsError::ErrorResponse(response))) => Some(response.response().status().as_u16()),
+        (None, _) => None,
+    }
 }
 
 /// Returns the region of the instance.
 ///
 /// # Errors
-/// [`FetchError::NoRegion`] without IMDS or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS times out or fails.
+/// [`FetchError::NoRegion`] without IMDS, which never answers off EC2, or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS
+/// fails, or without a route to it.
 pub async fn instance_region(
     settings: MetadataSettings,
-    config: &ProviderConfig,
+    clients: &Clients,
     budget: &RetryBudget,
 ) -> Result<Region, FetchError> {
     if settings.is_disabled {
         return Err(FetchError::NoRegion { is_final: true });
     }
-    let client = client(settings, config);
+    let client = client(settings, clients);
     let found = retry(budget, async || read_region(client.get("/latest/meta-data/placement/region").await)).await;
     found.map_err(|error| match error {
         FetchError::Unavailable(outage) => FetchError::Unavailable(outage.of("the region from the instance metadata")),
@@ -77,18 +136,16 @@ pub async fn instance_region(
 fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, AttemptFailure> {
     let error = match answer {
         Ok(text) => {
-            let malformed = || Outage::new(OutageKind::MalformedResponse, "a response that is not a region");
-            return Region::parse(text.as_ref().trim()).ok_or_else(|| malformed().into());
+            let region = Region::parse(text.as_ref().trim());
+            return region.ok_or_else(|| Outage::malformed("a response that is not a region").into());
         }
         Err(error) => error,
     };
-    // Off EC2, IMDS never answers: do not retry a timeout, nor without a network.
-    let is_silent = is_timeout(&error);
-    if is_silent || is_unreachable(&error) {
-        let kind = if is_silent { OutageKind::Timeout } else { OutageKind::Connection };
-        return Err(AttemptFailure::Permanent(FetchError::Unavailable(Outage::new(kind, error_text(&error)))));
+    if is_unreachable(&error) {
+        let outage = Outage::new(OutageKind::Connection, error_text(&error));
+        return Err(AttemptFailure::Permanent(FetchError::Unavailable(outage)));
     }
-    Err(match classify_sdk_error(&error) {
+    Err(match classify_sdk_error(&error, status(&error)) {
         AttemptFailure::Transient(outage, retry_after)
             if matches!(outage.kind, OutageKind::Service | OutageKind::Throttled | OutageKind::MalformedResponse) =>
         {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
-use crate::backend::aws::config::{ProfileRole, Settings};
+use crate::backend::aws::config::ProfileRole;
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::deadline::Deadline;
@@ -14,13 +14,12 @@ use crate::time::deadline::Deadline;
 pub struct MfaCodes(BTreeMap<String, String>);
 
 impl MfaCodes {
-    /// Asks on the terminal for the codes that the profile's roles require, and that were not asked for yet.
+    /// Asks on the terminal for the codes that `roles` require, and that were not asked for yet.
     ///
     /// # Errors
     /// Without a terminal, or without a code.
-    pub fn complete(&mut self, settings: &Settings, deadline: &Deadline) -> Result<(), FetchError> {
-        let roles = settings.chain.iter().flat_map(|chain| &chain.roles);
-        for serial in roles.filter_map(|role| role.mfa_serial.as_ref()) {
+    pub fn complete(&mut self, roles: &[ProfileRole], deadline: &Deadline) -> Result<(), FetchError> {
+        for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
                 let _awaited = deadline.progress().awaits(format!("the MFA code for {}", one_line(serial)));
                 let code = deadline.asking(|| ask_for(serial)).map_err(no_credentials)?;

@@ -13,5 +13,5 @@ mod sso;
 pub use chain::find_credentials;
 pub use imds::instance_region;
 pub use mfa::MfaCodes;
-pub use program::{asks_on_terminal, kill_process};
 pub use provider::SearchContext;
+pub use sources::remove_empty_variables;

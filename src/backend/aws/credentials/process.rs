@@ -44,7 +44,7 @@ async fn printed_credentials(command: Command, name: &str) -> Result<Credentials
         let errno = os_error::errno(&error);
         // A limit of processes or descriptors may change.
         let is_limit = errno == Errno::EAGAIN || os_error::is_limit(errno);
-        let kind = if is_limit { ErrorKind::Outage } else { ErrorKind::Defect };
+        let kind = if is_limit { ErrorKind::FAILED } else { ErrorKind::Defect };
         ProviderError::new(kind, format!("{name} cannot be started: {}", os_error::text(&error)))
     })?;
     let failed = |why| ProviderError::new(ErrorKind::Defect, format!("{name} {why}"));

@@ -16,7 +16,7 @@ use crate::time::retry::AttemptFailure;
 /// Asks for the profile's credentials.
 pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
     let settings = context.settings;
-    let Some(chain) = &settings.chain else {
+    let Some(chain) = context.chain else {
         let (name, files) = (settings.profile().1, settings.config_files.described());
         let why = format!("no profile {name:?} with credentials {files}");
         return Err(ProviderError::new(ErrorKind::NotConfigured, why));
@@ -33,7 +33,7 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
     };
     let mut credentials = found.map_err(|error| match error.kind {
         ErrorKind::NotConfigured => ProviderError { kind: ErrorKind::Defect, ..error },
-        ErrorKind::Unanswered => ProviderError { kind: ErrorKind::Outage, ..error },
+        ErrorKind::Unanswered => ProviderError { kind: ErrorKind::FAILED, ..error },
         _ => error,
     })?;
     credentials.set_property(ProviderName("profile"));
@@ -41,7 +41,10 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         if let Some(why) = defect(&credentials) {
             return Err(ProviderError::new(ErrorKind::Misconfigured, why));
         }
-        credentials = assume(role, credentials, context).await?;
+        let assumed = assume(role, credentials, context).await;
+        credentials = assumed.map_err(|failure| {
+            ProviderError::of_request(&format!("STS, asked for {}", one_line(&role.arn)), &failure)
+        })?;
     }
     Ok(credentials)
 }
@@ -50,10 +53,8 @@ async fn assume(
     role: &ProfileRole,
     credentials: Credentials,
     context: &SearchContext<'_>,
-) -> Result<Credentials, ProviderError> {
-    let subject = format!("STS, asked for {}", one_line(&role.arn));
-    let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
+) -> Result<Credentials, AttemptFailure> {
     let client = context.clients.client(Api::Sts, context.region, Some(&credentials)).await;
-    let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
-    assume_once(&client, role, context.mfa_codes.of(role)).await.map(|assumed| assumed.credentials).map_err(failed)
+    let client = client.map_err(AttemptFailure::Permanent)?;
+    Ok(assume_once(&client, role, context.mfa_codes.of(role)).await?.credentials)
 }

@@ -1,81 +1,36 @@
-//! A running program that prints credentials, killed when the launch ends early.
+//! A running program that prints credentials, killed when the launch ends early (`system::ending`).
 //!
 //! While this process's group is the terminal's foreground job, the program stays in the group: it can ask on the terminal, and Ctrl-C
 //! and Ctrl-Z reach it as they reach this process. Otherwise it gets a session of its own, which has no terminal.
 
-#![allow(unsafe_code, reason = "system calls in the child before execve(2)")]
+#![allow(
+    unsafe_code,
+    reason = "system calls in the child before execve(2), and waitid(2), which nix has on Linux alone"
+)]
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{fs, io, iter};
+use std::{io, mem};
 
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::Signal;
+use nix::sys::termios::tcgetattr;
 use nix::unistd::{Pid, getpid, setsid};
 use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
 use crate::backend::aws::protocol::error_text;
-use crate::system::{signals, terminal};
+use crate::system::{ending, terminal};
 
 /// The limit for the output, in bytes. Credentials take a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// The interval at which the end of a program that has closed its output is polled.
 const TICK: Duration = Duration::from_millis(1);
-
-/// The program that [`kill_process`] kills. Only one runs at a time.
-static RUNNING: Mutex<Option<RunningProcess>> = Mutex::new(None);
-
-struct RunningProcess {
-    /// The program's process id.
-    leader: Pid,
-    /// The terminal on which the program may ask, in this process's group, with the modes from before. `None` if it leads a session.
-    terminal: Option<(File, Termios)>,
-}
-
-fn running() -> MutexGuard<'static, Option<RunningProcess>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Kills the program that runs, if any, and what it started, before this process ends.
-///
-/// The terminal gets back the modes that the program may have changed (a password is not echoed).
-pub fn kill_process() {
-    // Locked to the end: the program is not reaped meanwhile, so its id stays its own.
-    let mut running = running();
-    let Some(RunningProcess { leader, terminal }) = running.take() else { return };
-    let Some((terminal, modes)) = terminal else {
-        let _ = killpg(leader, Signal::SIGKILL);
-        return;
-    };
-    for process in descendants(leader) {
-        let _ = kill(process, Signal::SIGKILL);
-    }
-    if terminal::is_foreground(&terminal) {
-        let _ = tcsetattr(&terminal, SetArg::TCSANOW, &modes);
-    }
-}
-
-/// True while a program may ask on the terminal.
-pub fn asks_on_terminal() -> bool {
-    running().as_ref().is_some_and(|running| running.terminal.is_some())
-}
-
-/// A process and, on Linux, what it started: `sh` need not be replaced by the program that it runs, which would go on reading from the
-/// terminal.
-fn descendants(process: Pid) -> Vec<Pid> {
-    // A thread lists the children that it forked.
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let children: String =
-        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok()).collect();
-    let children = children.split_whitespace().filter_map(|id| id.parse().ok()).map(Pid::from_raw);
-    iter::once(process).chain(children.flat_map(descendants)).collect()
-}
 
 /// A running program. Dropping the value kills it unless it has ended, and reaps it.
 pub struct CredentialProcess(Child);
@@ -88,14 +43,13 @@ impl CredentialProcess {
             File::options().read(true).write(true).open("/dev/tty").ok().filter(|file| terminal::is_foreground(file));
         let terminal = terminal.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
         let (is_alone, parent) = (terminal.is_none(), getpid());
+        if let Some((terminal, modes)) = terminal {
+            ending::note_terminal(terminal, modes);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: `prepare` makes system calls alone, and these are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
-        // Locked before the start, so that a program that runs is always known to `kill_process`.
-        let mut running = running();
-        let child = command.spawn()?;
-        *running = Some(RunningProcess { leader: Pid::from_raw(child.id().cast_signed()), terminal });
-        Ok(Self(child))
+        ending::start_program(|| command.spawn(), process_id).map(Self)
     }
 
     /// Returns the program's standard output.
@@ -123,21 +77,35 @@ impl CredentialProcess {
         }
     }
 
-    /// Reaps the program if it has ended, and lets [`kill_process`] kill nothing from then on.
+    /// Reaps the program if it has ended.
     fn reaped(&mut self) -> io::Result<Option<ExitStatus>> {
-        let mut running = running();
-        let status = self.0.try_wait()?;
-        if status.is_some() {
-            *running = None;
+        if !has_ended(process_id(&self.0))? || !ending::forget_program() {
+            return Ok(None);
         }
-        Ok(status)
+        self.0.wait().map(Some)
     }
 }
 
 impl Drop for CredentialProcess {
     fn drop(&mut self) {
-        kill_process();
+        ending::kill_program();
         let _ = self.0.wait();
+    }
+}
+
+fn process_id(child: &Child) -> Pid {
+    Pid::from_raw(child.id().cast_signed())
+}
+
+/// True if a child has ended, which is not reaped by that.
+fn has_ended(child: Pid) -> io::Result<bool> {
+    // SAFETY: all-zero is a valid `siginfo_t`, to which alone the call writes.
+    unsafe {
+        let mut state: libc::siginfo_t = mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        Errno::result(libc::waitid(libc::P_PID, child.as_raw().cast_unsigned(), &raw mut state, flags))?;
+        // Zero without a change of its state.
+        Ok(state.si_signo != 0)
     }
 }
 
@@ -149,13 +117,13 @@ fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
         nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
         // This process may have ended before. 0: this process is in another PID namespace.
         if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
-            return Err(nix::errno::Errno::ESRCH.into());
+            return Err(Errno::ESRCH.into());
         }
     }
     if is_alone {
         setsid()?;
     }
-    signals::restore();
+    ending::restore_signals();
     Ok(())
 }
 

@@ -3,20 +3,17 @@
 use std::error::Error;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError as SdkError;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
-use crate::backend::aws::config::Settings;
+use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
-use crate::model::answer::{FetchError, Refusal};
-use crate::model::library_text::is_metadata_forbidden;
+use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::reference::Region;
-use crate::net::errors::find_source;
-use crate::system::os_error::{self, ReadFailure};
+use crate::system::os_error::ReadFailure;
 use crate::time::retry::AttemptFailure;
 
 /// The clients and settings of a search.
@@ -26,6 +23,8 @@ pub struct SearchContext<'a> {
     pub clients: &'a Clients,
     /// The region in which STS is called.
     pub region: &'a Region,
+    /// The way to the credentials of the profile; `None` if it has none, or is not used.
+    pub chain: Option<&'a RoleChain>,
     pub mfa_codes: &'a MfaCodes,
 }
 
@@ -47,8 +46,10 @@ pub enum ErrorKind {
     Defect,
     /// Configured with invalid settings: end the search, even with `--wait`.
     Misconfigured,
-    /// Configured, and may work later: repeat the search.
-    Outage,
+    /// Configured, and may work later: repeat the search, as a request that failed so is repeated. The time is that of Retry-After.
+    Outage(OutageKind, Option<Duration>),
+    /// Configured, but a proxy answers in AWS's place, or the clock is wrong: repeat the search in another region alone.
+    Unavailable,
     /// No answer within the share of the budget: repeat the search.
     OutOfTime,
     /// A certificate, CA bundle or proxy, which neither another provider nor waiting can fix.
@@ -63,7 +64,7 @@ impl ProviderError {
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
         let ReadFailure { why, is_limit } = error.into();
-        let kind = if is_limit { ErrorKind::Outage } else { ErrorKind::Defect };
+        let kind = if is_limit { ErrorKind::FAILED } else { ErrorKind::Defect };
         Self::new(kind, format!("{}: {why}", path.display()))
     }
 
@@ -83,34 +84,29 @@ impl ProviderError {
         };
         Self::new(ErrorKind::of(retry), format!("{subject}: {why}"))
     }
-}
 
-/// Converts the error of the SDK's provider of a container's or of the instance's credentials.
-impl From<SdkError> for ProviderError {
-    fn from(error: SdkError) -> Self {
+    /// The failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
+    pub fn of_sdk(error: &SdkError, status: Option<u16>) -> Self {
         // The outermost error only says that the provider failed.
         let why = error.source().map_or_else(|| error.to_string(), error_text);
-        let kind = match &error {
+        let kind = match error {
             SdkError::CredentialsNotLoaded(_) => ErrorKind::NotConfigured,
-            SdkError::ProviderTimedOut(_) => ErrorKind::Outage,
+            SdkError::ProviderTimedOut(_) => ErrorKind::FAILED,
             SdkError::InvalidConfiguration(_) => ErrorKind::Misconfigured,
-            error => ErrorKind::of_sdk_error(error),
+            error => ErrorKind::of_sdk_error(error, status),
         };
         Self { kind, why }
     }
 }
 
-/// Converts an error of the SDK's client of the instance metadata service.
-impl From<ImdsError> for ProviderError {
-    fn from(error: ImdsError) -> Self {
-        Self { kind: ErrorKind::of_sdk_error(&error), why: error_text(&error) }
-    }
-}
-
 impl ErrorKind {
+    /// The failure of a service or of the machine, without a Retry-After.
+    pub const FAILED: Self = Self::Outage(OutageKind::Service, None);
+
     fn of(retry: &AttemptFailure) -> Self {
         match retry {
-            AttemptFailure::Transient(..) | AttemptFailure::Permanent(FetchError::Unavailable(_)) => Self::Outage,
+            AttemptFailure::Transient(outage, retry_after) => Self::Outage(outage.kind, *retry_after),
+            AttemptFailure::Permanent(FetchError::Unavailable(_)) => Self::Unavailable,
             AttemptFailure::Permanent(FetchError::Refused(
                 refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
             )) => Self::Refused(refusal.clone()),
@@ -118,19 +114,12 @@ impl ErrorKind {
         }
     }
 
-    fn of_sdk_error(error: &(dyn Error + 'static)) -> Self {
-        if let (Some(error), None) = (find_source::<io::Error>(error), find_source::<ConnectorError>(error)) {
-            // The file of a container's token.
-            return if os_error::is_limit(os_error::errno(error)) { Self::Outage } else { Self::Defect };
-        }
-        match classify_sdk_error(error) {
+    /// Returns the kind of an error of the SDK, in which `status` is that of an HTTP response.
+    pub fn of_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> Self {
+        match classify_sdk_error(error, status) {
             // A response that is none of the metadata service's may be that of what is before it.
-            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(why)))
-                if !is_metadata_forbidden(&why.text) =>
-            {
-                Self::Outage
-            }
-            retry => Self::of(&retry),
+            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(_))) => Self::FAILED,
+            failure => Self::of(&failure),
         }
     }
 }

@@ -8,8 +8,9 @@ use aws_credential_types::provider::ProvideCredentials;
 
 use super::provider::{ErrorKind, ProviderError, SearchContext};
 use crate::backend::aws::config::{VariableKeys, WebIdentity};
-use crate::backend::aws::protocol::Api;
+use crate::backend::aws::protocol::{Api, error_text};
 use crate::backend::aws::sts;
+use crate::model::inherited::Inherited;
 use crate::model::quoting::one_line;
 use crate::time::retry::AttemptFailure;
 
@@ -44,8 +45,36 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
     }
     let provider = EcsCredentialsProvider::builder().configure(&context.clients.link_local()).build();
     provider.provide_credentials().await.map_err(|error| {
-        let error = ProviderError::from(error);
+        let error = ProviderError::of_sdk(&error, container_status(&error_text(&error)));
         let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
         if error.kind == ErrorKind::NotConfigured { ProviderError::new(error.kind, unset) } else { error }
     })
+}
+
+/// Returns the HTTP status in an error of the SDK's, which has it in its text alone, as `StatusCode(503)`.
+fn container_status(text: &str) -> Option<u16> {
+    let (_, after) = text.split_once("StatusCode(")?;
+    after.split_once(')')?.0.parse().ok()
+}
+
+/// Removes empty variables from the process's environment, where the SDK's providers of a container and of the instance take them for
+/// values. They count as not set, as in the AWS CLI. The command gets the environment unchanged.
+pub fn remove_empty_variables(inherited: &Inherited) {
+    for name in [
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+    ] {
+        if inherited.filled(name).is_none() {
+            // SAFETY: no other thread runs before the values are read.
+            #[allow(clippy::disallowed_methods, reason = "the SDK reads the process's environment")]
+            #[allow(unsafe_code, reason = "std has no safe call that changes it")]
+            unsafe {
+                std::env::remove_var(name);
+            }
+        }
+    }
 }

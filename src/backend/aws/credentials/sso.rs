@@ -29,7 +29,11 @@ pub async fn sso_credentials(
     let config = context.clients.sdk_config(Api::SsoOidc);
     let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
     let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
-    let token = tokens.provide_token().await.map_err(|error| log_in(error_text(&error)))?;
+    let token = tokens.provide_token().await.map_err(|error| {
+        let why = error_text(&error).replace("an error occurred while loading an access token: ", "");
+        let uncached = "there is no cached SSO token, or it cannot be read";
+        log_in(why.replace("failed to load the cached SSO token", uncached))
+    })?;
 
     let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
@@ -41,7 +45,7 @@ pub async fn sso_credentials(
     let output = output.map_err(|error| {
         let failed = failed(classify(&error));
         match &error {
-            SdkError::ServiceError(service) if service.raw().status().as_u16() == 401 => log_in(failed.why),
+            SdkError::ServiceError(service) if service.err().is_unauthorized_exception() => log_in(failed.why),
             _ => failed,
         }
     })?;
@@ -49,7 +53,7 @@ pub async fn sso_credentials(
         let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
         Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
     });
-    let incomplete = || ProviderError::new(ErrorKind::Outage, "the SSO portal: a response without credentials");
+    let incomplete = || ProviderError::new(ErrorKind::FAILED, "the SSO portal: a response without credentials");
     found.ok_or_else(incomplete)
 }
 

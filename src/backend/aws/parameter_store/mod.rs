@@ -7,14 +7,13 @@ pub use response::{base_name, referenced_secret};
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
 use serde_json::json;
 
-use super::protocol::{Client, call, classify, read_object};
-use crate::model::answer::{Document, FetchError, Outage, OutageKind, Refusal};
+use super::protocol::{Client, call_for};
+use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::Locator;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
+use crate::time::retry::{RetryBudget, retry};
 use path::get_below;
 use response::{GetParametersResponse, requested_name};
 
@@ -35,7 +34,8 @@ pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
 /// Reads a batch, or a path by itself, in the client's region; returns one result for each request, in their order.
 ///
 /// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name; an emulator may also answer that
-/// one does not exist. Each parameter of such a batch is then requested alone.
+/// one does not exist. Each parameter of such a batch is then requested alone, one after the other: a batch has one request in flight, so
+/// that the limit on all of them holds.
 pub async fn get(client: &Client, batch: &[Locator], budget: &RetryBudget) -> Vec<Result<Document, FetchError>> {
     if let [path] = batch
         && path.is_path()
@@ -46,9 +46,11 @@ pub async fn get(client: &Client, batch: &[Locator], budget: &RetryBudget) -> Ve
         Err(FetchError::Denied { .. } | FetchError::NotFound { .. } | FetchError::Refused(Refusal::Request(_)))
             if batch.len() > 1 =>
         {
-            let alone = batch.chunks(1).map(|request| get_together(client, request, budget));
-            let results = join_all(alone).await.into_iter();
-            results.flat_map(|result| result.unwrap_or_else(|error| vec![Err(error)])).collect()
+            let mut results = Vec::new();
+            for request in batch.chunks(1) {
+                results.extend(get_together(client, request, budget).await.unwrap_or_else(|error| vec![Err(error)]));
+            }
+            results
         }
         Ok(results) => results,
         Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
@@ -68,13 +70,11 @@ async fn get_together(
         format!("GetParameters of {} at {}", ids.join(", "), host_and_port(&client.endpoint))
     });
     retry(&budget, async || {
-        let body = call(client, "AmazonSSM.GetParameters", &input).await.map_err(|error| classify(&error))?;
-        let malformed = || {
-            AttemptFailure::from(Outage::new(OutageKind::MalformedResponse, "a response without one of the parameters"))
-        };
-        let mut response: GetParametersResponse = read_object(&body).ok_or_else(malformed)?;
+        let malformed = "a response without one of the parameters";
+        let mut response: GetParametersResponse =
+            call_for(client, "AmazonSSM.GetParameters", &input, malformed).await?;
         let results = requests.iter().map(|request| response.take(request, &client.region));
-        results.collect::<Option<_>>().ok_or_else(malformed)
+        results.collect::<Option<_>>().ok_or_else(|| Outage::malformed(malformed).into())
     })
     .await
 }

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::response::{Parameter, base_name};
-use crate::backend::aws::protocol::{Client, call, classify, read_object};
-use crate::model::answer::{Document, FetchError, Missing, Outage, OutageKind, Refusal};
+use crate::backend::aws::protocol::{Client, call_for};
+use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Locator, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
+use crate::time::retry::{RetryBudget, retry};
 
 /// The limit of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
@@ -48,7 +48,9 @@ pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget)
         match next_token {
             None => break,
             same if same == token => {
-                return Err(FetchError::Unavailable(malformed("a page of parameters that is its own next page")));
+                return Err(FetchError::Unavailable(Outage::malformed(
+                    "a page of parameters that is its own next page",
+                )));
             }
             next => token = next,
         }
@@ -74,22 +76,19 @@ async fn get_page(
     }
     let budget = budget.for_request(|| format!("GetParametersByPath of {path} at {}", host_and_port(&client.endpoint)));
     retry(&budget, async || {
-        let body = call(client, "AmazonSSM.GetParametersByPath", &input).await.map_err(|error| classify(&error))?;
-        let transient = |why| AttemptFailure::Transient(malformed(why), None);
-        let page: Page = read_object(&body).ok_or_else(|| transient("a response that is no list of parameters"))?;
-        let named = page.parameters.into_iter().map(|parameter| {
-            let rest = base_name(parameter.name()?).strip_prefix(base_name(&path))?.to_owned();
-            (!rest.is_empty()).then_some((rest, parameter))
-        });
-        let named =
-            named.collect::<Option<_>>().ok_or_else(|| transient("a response with a parameter of another path"));
-        Ok((named?, page.next_token.filter(|token| !token.is_empty())))
+        let malformed = "a response that is no list of parameters";
+        let page: Page = call_for(client, "AmazonSSM.GetParametersByPath", &input, malformed).await?;
+        let mut named = Vec::new();
+        for parameter in page.parameters {
+            let rest = parameter.name().and_then(|name| base_name(name).strip_prefix(base_name(&path)));
+            let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
+                return Err(Outage::malformed("a response with a parameter of another path").into());
+            };
+            named.push((rest, parameter));
+        }
+        Ok((named, page.next_token.filter(|token| !token.is_empty())))
     })
     .await
-}
-
-fn malformed(why: &str) -> Outage {
-    Outage::new(OutageKind::MalformedResponse, why)
 }
 
 /// The path with a slash at both ends. AWS authorizes it as it is written, and most policies name `parameter/PATH/*`.

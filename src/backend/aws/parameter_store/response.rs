@@ -73,8 +73,7 @@ impl Parameter {
 
     /// True unless another version number is requested.
     fn has_version(&self, version: &Version) -> bool {
-        let is_own = |number: &str| number.parse::<i64>().is_ok_and(|number| self.version == Some(number));
-        version.id().is_none_or(is_own)
+        version.id().is_none_or(|number| number.parse().is_ok_and(|number| self.version == Some(number)))
     }
 
     /// Converts the parameter into a document. A response has no labels, so the document gets the requested one.

@@ -4,7 +4,7 @@ mod statements;
 
 use std::collections::BTreeSet;
 
-use super::config::Settings;
+use super::config::{RoleChain, Settings};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Role};
 use statements::{IamAction, Statements};
@@ -41,12 +41,13 @@ pub enum PolicyNotice {
 }
 
 /// Returns the policy of the caller, or of the role that `options` name, as JSON with a line feed at its end, and the notices about it.
-/// `settings` include the profile's.
+/// `settings` include the profile's, and `chain` is the way to its credentials.
 ///
 /// # Errors
 /// When no locator is read with that role, and no credentials are found by assuming it.
 pub fn policy(
     settings: &Settings,
+    chain: Option<&RoleChain>,
     locators: &BTreeSet<&Locator>,
     options: &PolicyOptions,
 ) -> Result<(String, Vec<PolicyNotice>), Problem> {
@@ -54,7 +55,7 @@ pub fn policy(
     let of_requests: BTreeSet<Arn> =
         requests.iter().filter_map(|request| Some(request.role.as_ref()?.arn.clone())).collect();
     // A web identity and a profile assume roles to find the credentials, each with those of the one before: the last is the caller.
-    let chain = settings.caller_roles();
+    let chain = settings.caller_roles(chain);
     let named = options.for_role.as_ref().map(|role| &role.arn);
     if let Some(role) = named.filter(|role| !of_requests.contains(role) && !chain.contains(role)) {
         let roles: BTreeSet<String> = of_requests.iter().chain(&chain).map(Arn::to_string).collect();

@@ -3,19 +3,16 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::error_codes::{ServiceError, classify_status};
+use super::error_codes::{ServiceError, classify_status, malformed_response};
 use super::error_text::error_text;
 use crate::model::answer::{Outage, OutageKind, Refusal};
-use crate::model::library_text::container_status;
-use crate::model::quoting::one_line;
 use crate::net::certificate::certificate_error;
-use crate::net::errors::{ImdsUnavailable, TrustError, find_source, is_timeout, proxy_error};
+use crate::net::errors::{TrustError, find_source, is_timeout, proxy_error};
 use crate::time::retry::AttemptFailure;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
@@ -32,13 +29,10 @@ where
             // No service of AWS sends a date.
             let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
             let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
-            // An HTML page is a proxy's or a captive portal's.
-            if status < 500 && service.raw().body().bytes().is_some_and(is_html) {
-                return AttemptFailure::Transient(malformed_response(status, headers.get("content-type")), retry_after);
-            }
             let meta = service.err().meta();
             let (code, message, request_id) = (meta.code(), meta.message(), meta.request_id());
-            ServiceError { status, code, message, request_id, retry_after }.classify()
+            let content_type = headers.get("content-type");
+            ServiceError { status, code, message, request_id, content_type, retry_after }.classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
@@ -63,23 +57,8 @@ fn is_incomplete(error: &(dyn Error + 'static)) -> bool {
         || find_source::<std::io::Error>(error).is_some()
 }
 
-fn is_html(body: &[u8]) -> bool {
-    let body = body.trim_ascii_start();
-    let begins_with = |tag: &[u8]| body.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
-    begins_with(b"<!doctype html") || begins_with(b"<html")
-}
-
 /// The limit for a Retry-After, so that sums of durations do not overflow.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Returns the outage for a response that is no answer of AWS's.
-pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
-    let content_type = content_type.map(|kind| format!(", {}", one_line(kind))).unwrap_or_default();
-    Outage::new(
-        OutageKind::MalformedResponse,
-        format!("a response (HTTP status {status}{content_type}) that cannot be read"),
-    )
-}
 
 /// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
@@ -101,20 +80,17 @@ pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
 }
 
 /// Classifies the error of one of the SDK's credential providers or of IMDS by its sources, since the SDK does not expose its kind.
-pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> AttemptFailure {
-    if let Some(ImdsUnavailable(status)) = find_source(error) {
-        return classify_status(*status);
+/// `status` is that of an HTTP response in it.
+pub fn classify_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> AttemptFailure {
+    if let Some(status) = status {
+        return classify_status(status);
     }
     if let Some(error) = find_source::<ConnectorError>(error) {
         return classify_connector_error(error);
     }
-    if let Some(ImdsError::ErrorResponse(response)) = find_source::<ImdsError>(error) {
-        return classify_status(response.response().status().as_u16());
-    }
     let text = error_text(error);
-    if is_timeout(error) {
-        return Outage::new(OutageKind::Timeout, text).into();
+    match is_timeout(error) {
+        true => Outage::new(OutageKind::Timeout, text).into(),
+        false => Refusal::Request(text.into()).into(),
     }
-    // The status of a container's endpoint is in the text alone.
-    container_status(&text).map_or_else(|| Refusal::Request(text.into()).into(), classify_status)
 }

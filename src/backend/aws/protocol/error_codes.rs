@@ -16,6 +16,7 @@ pub struct ServiceError<'a> {
     pub code: Option<&'a str>,
     pub message: Option<&'a str>,
     pub request_id: Option<&'a str>,
+    pub content_type: Option<&'a str>,
     /// The time of Retry-After.
     pub retry_after: Option<Duration>,
 }
@@ -71,9 +72,12 @@ impl ServiceError<'_> {
             "KMSThrottling" => self.outage(OutageKind::Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(OutageKind::Throttled),
             _ if self.status >= 500 => self.outage(OutageKind::Service),
+            // Every error of AWS has a code: a proxy's policy answers, and would answer the same again.
+            "" if matches!(self.status, 401 | 403) => {
+                AttemptFailure::Permanent(FetchError::Unavailable(malformed_response(self.status, self.content_type)))
+            }
+            "" => AttemptFailure::Transient(malformed_response(self.status, self.content_type), self.retry_after),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // A redirection or an error without a code is not from AWS, but from a captive portal or another service.
-            "" => self.outage(OutageKind::MalformedResponse),
             // The message names the invalid parameter of the request.
             "InvalidParameter" | "InvalidRequest" | "Validation" => Refusal::Request(self.reason(self.message)).into(),
             _ => Refusal::Request(self.reason(None)).into(),
@@ -108,6 +112,12 @@ impl ServiceError<'_> {
         };
         Reason { text, detail }
     }
+}
+
+/// Returns the outage for a response that is no answer of AWS's.
+pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
+    let content_type = content_type.map(|kind| format!(" ({})", one_line(kind))).unwrap_or_default();
+    Outage::new(OutageKind::MalformedResponse, format!("HTTP status {status}{content_type}; is a proxy between?"))
 }
 
 fn absent(missing: Missing) -> AttemptFailure {

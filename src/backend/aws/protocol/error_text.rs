@@ -6,7 +6,6 @@ use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use crate::model::library_text::plain_text;
 use crate::model::quoting::one_line;
 use crate::net::errors::chain;
 use crate::system::os_error;
@@ -20,8 +19,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
         if errors.peek().is_some_and(|source| source.to_string() == error.to_string()) {
             continue;
         }
-        let part = own_text(error);
-        if !part.is_empty() && !parts.iter().any(|known| known.contains(&part)) {
+        let part = text_without_sources(error);
+        if !part.is_empty() && !parts.iter().any(|earlier| earlier.contains(&part)) {
             parts.push(part);
         }
     }
@@ -29,7 +28,7 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Returns the text of one error without its sources. Some of the SDK's errors print a whole response or the names of their fields.
-fn own_text(error: &(dyn Error + 'static)) -> String {
+fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         return format!("the metadata service answered with HTTP status {}", response.response().status().as_u16());
     }
@@ -41,7 +40,12 @@ fn own_text(error: &(dyn Error + 'static)) -> String {
     if matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_))) {
         return "the answer is not TLS; the endpoint may speak http".to_owned();
     }
-    one_line(plain_text(&error.downcast_ref().map_or_else(|| error.to_string(), os_error::text)))
+    let text = error.downcast_ref().map_or_else(|| error.to_string(), os_error::text);
+    match text.as_str() {
+        "dns error" => "name lookup".to_owned(),
+        // std puts this before the text of gai_strerror(3).
+        text => one_line(text.strip_prefix("failed to lookup address information: ").unwrap_or(text)),
+    }
 }
 
 #[cfg(test)]

@@ -11,17 +11,37 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::classify::classify;
 use super::client::{Client, SdkFailure};
+use crate::model::answer::Outage;
 use crate::net::errors::BoxError;
+use crate::time::retry::AttemptFailure;
 
 /// The first second of the year 10000, which no text in RFC 3339 can express.
 const END: f64 = 253_402_300_800.0;
 
-/// Calls an operation and returns the body of its response. `target` is the service's and the operation's name.
+/// Calls an operation once and returns the body of its response. `target` is the service's and the operation's name.
 ///
 /// # Errors
-/// With [`ErrorMetadata`] for an error response of AWS.
-pub async fn call(
+/// The meaning of AWS's error, or the failure of the connection.
+pub async fn call(client: &Client, target: &'static str, input: &Value) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
+    send(client, target, input).await.map_err(|error| classify(&error))
+}
+
+/// Calls an operation once and reads the object of its response.
+///
+/// # Errors
+/// Those of [`call`], or that the response is `malformed`.
+pub async fn call_for<T: DeserializeOwned>(
+    client: &Client,
+    target: &'static str,
+    input: &Value,
+    malformed: &str,
+) -> Result<T, AttemptFailure> {
+    read_object(&call(client, target, input).await?).ok_or_else(|| Outage::malformed(malformed).into())
+}
+
+async fn send(
     client: &Client,
     target: &'static str,
     input: &Value,

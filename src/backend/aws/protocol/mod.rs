@@ -8,10 +8,10 @@ mod error_text;
 mod json;
 mod partitions;
 
-pub use classify::{classify, classify_connector_error, classify_sdk_error, malformed_response};
+pub use classify::{classify, classify_connector_error, classify_sdk_error};
 pub use client::{ATTEMPT_TIMEOUT, Client, ProviderName, READ_TIMEOUT, SdkFailure, defect, with_provider};
 pub use endpoints::{Api, Endpoints, find_endpoint, own_host};
-pub use error_codes::ServiceError;
+pub use error_codes::{ServiceError, malformed_response};
 pub use error_text::error_text;
-pub use json::{call, code_and_message, read_object, timestamp};
+pub use json::{call, call_for, code_and_message, read_object, timestamp};
 pub use partitions::partition_of;

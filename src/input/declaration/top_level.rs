@@ -72,8 +72,8 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             Some(spec) if spec.in_declaration() => drop(set(&mut options, spec, &value)),
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),
             None => {
-                let known = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
-                key.unknown(name, &known.collect::<Vec<_>>());
+                let legal = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
+                key.refuse_unknown(name, &legal.collect::<Vec<_>>());
             }
         }
     }

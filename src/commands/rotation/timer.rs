@@ -1,10 +1,9 @@
-//! The timers of the process that stays, and the random parts of their lengths.
+//! The timer of the process that stays, and the random parts of its lengths.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::model::options::RotationOptions;
-use crate::supervise::{Delay, Timer};
+use crate::supervise::Delay;
 
 /// The part of a pause between polls by which it is shorter or longer.
 const JITTER: f64 = 0.1;
@@ -12,37 +11,31 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failures, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
+/// The time at which the timer elapses; `None` while it is not set.
 #[derive(Default)]
-pub struct Timers(BTreeMap<Timer, Instant>);
+pub struct Timer(Option<Instant>);
 
-impl Timers {
-    /// Sets the timer of a delay, and returns its length. No poll begins before `earliest_poll`.
+impl Timer {
+    /// Sets the timer to a delay, and returns its length. No poll begins before `earliest_poll`.
     pub fn arm(&mut self, delay: Delay, options: &RotationOptions, earliest_poll: Instant) -> Duration {
         let until_poll = earliest_poll.saturating_duration_since(Instant::now());
         let length = length(delay, options, until_poll, fastrand::f64());
-        self.0.insert(delay.timer(), Instant::now() + length);
+        self.0 = Some(Instant::now() + length);
         length
     }
 
-    pub fn disarm(&mut self, timer: Timer) {
-        self.0.remove(&timer);
+    /// Returns true once after the time.
+    pub fn elapses(&mut self) -> bool {
+        self.0.take_if(|end| *end <= Instant::now()).is_some()
     }
 
-    /// Removes the timers that have elapsed, and returns them in the order of their ends.
-    pub fn elapsed(&mut self) -> Vec<Timer> {
-        let now = Instant::now();
-        let mut elapsed: Vec<_> = self.0.extract_if(.., |_, end| *end <= now).collect();
-        elapsed.sort_by_key(|(_, end)| *end);
-        elapsed.into_iter().map(|(timer, _)| timer).collect()
-    }
-
-    /// The time until the next timer elapses; `None` without a timer.
+    /// The time until it elapses; `None` while it is not set.
     pub fn left(&self) -> Option<Duration> {
-        self.0.values().min().map(|end| end.saturating_duration_since(Instant::now()))
+        self.0.map(|end| end.saturating_duration_since(Instant::now()))
     }
 }
 
-/// Returns the length of a delay. `random` is at least 0 and less than 1.
+/// Returns the length of a delay, for a poll no less than `until_poll`. `random` is at least 0 and less than 1.
 fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random: f64) -> Duration {
     /// The time in which processes vanish after SIGKILL.
     const KILL: Duration = Duration::from_secs(1);
@@ -51,8 +44,9 @@ fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random:
         // A moment of the interval, so that the polls of a fleet that was started at once are spread.
         Delay::FirstPoll => options.poll_interval.mul_f64(random).max(until_poll),
         Delay::NextPoll { failures } => next_poll(options.poll_interval, failures, random),
-        Delay::Splay => options.splay.mul_f64(random),
-        Delay::AfterTerm | Delay::Grace => options.grace,
+        Delay::Splay => options.splay.mul_f64(random).max(until_poll),
+        Delay::AfterTerm => options.grace.max(until_poll),
+        Delay::Grace => options.grace,
         Delay::Kill => KILL,
     }
 }
@@ -95,24 +89,22 @@ mod tests {
         ] {
             assert_eq!(length(delay, &options(), until_poll, 0.25).as_secs(), seconds, "{delay:?}");
         }
-        assert_eq!(length(Delay::FirstPoll, &options(), until_poll, 0.0), until_poll);
+        for delay in [Delay::FirstPoll, Delay::Splay] {
+            assert_eq!(length(delay, &options(), until_poll, 0.0), until_poll);
+        }
     }
 
     #[test]
-    fn an_armed_timer_elapses_once_unless_it_is_disarmed() {
-        let mut timers = Timers::default();
-        let options = RotationOptions { splay: Duration::ZERO, grace: Duration::ZERO, ..options() };
-        let now = Instant::now();
-        for delay in [Delay::FirstPoll, Delay::Grace, Delay::Splay] {
-            timers.arm(delay, &options, now);
+    fn the_timer_elapses_once_and_for_the_last_delay() {
+        let mut timer = Timer::default();
+        assert!(!timer.elapses());
+        let options = RotationOptions { grace: Duration::ZERO, ..options() };
+        for (delay, elapses) in [(Delay::NextPoll { failures: 0 }, false), (Delay::Grace, true)] {
+            timer.arm(delay, &options, Instant::now());
+            assert_eq!(timer.left() == Some(Duration::ZERO), elapses);
+            assert_eq!(timer.elapses(), elapses);
         }
-        assert_eq!(timers.left(), Some(Duration::ZERO));
-        let mut elapsed = timers.elapsed();
-        elapsed.sort();
-        assert_eq!(elapsed, [Timer::Splay, Timer::Grace]);
-        assert!(timers.left().is_some_and(|left| left <= options.poll_interval));
-        timers.disarm(Timer::Poll);
-        assert_eq!(timers.left(), None);
+        assert_eq!((timer.elapses(), timer.left()), (false, None));
     }
 
     #[test]

@@ -1,0 +1,104 @@
+//! The filters and tests that MiniJinja lacks, and those of its own that do not fit a strict template.
+
+use std::sync::Arc;
+
+use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::values::{self, Misses, SecretObject, own_error};
+use crate::model::entry::Transform;
+use crate::model::secret_value::SecretValue;
+use crate::resolve::encoding;
+use crate::resolve::json::Json;
+
+/// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Adds all of them.
+pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+    add_filters(environment, misses);
+    add_strict_filters(environment);
+    add_provisions(environment, misses);
+    environment.add_test("divisibleby", is_divisible_by);
+}
+
+/// Adds the filters that MiniJinja lacks.
+fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+    environment
+        .add_filter("urlencode", |value: &Value| Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string()));
+    environment.add_filter("b64encode", |value: &Value| transform(value, Transform { decode: false, encode: true }));
+    environment.add_filter("b64decode", |value: &Value| transform(value, Transform { decode: true, encode: false }));
+    environment.add_filter("tojson", values::json);
+    let misses = misses.clone();
+    environment.add_filter("fromjson", move |value: &Value| {
+        let json = Json::parse(values::text(value)?.as_bytes());
+        let json = json.map_err(|_| own_error("fromjson: the value is not JSON"))?;
+        Ok(SecretObject::root(None, Arc::new(json), &misses))
+    });
+}
+
+/// Pairs of a filter's name and its function in `minijinja::filters`.
+macro_rules! builtins {
+    ($($filter:ident)*) => { [$((stringify!($filter), Value::from_function(filters::$filter))),*] };
+}
+
+/// Makes an undefined input an error in MiniJinja's filters that take it for an empty value, or fail for another reason.
+fn add_strict_filters(environment: &mut Environment<'_>) {
+    let builtins = builtins![
+        abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort
+        split zip
+    ];
+    for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
+        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            if let Some(input) = given.first() {
+                if input.is_undefined() {
+                    // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
+                    state.format(input.clone())?;
+                } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
+                    return Err(ErrorKind::UndefinedError.into());
+                }
+            }
+            filter.call(state, &given)
+        });
+    }
+}
+
+/// Makes `default`, `is defined` and `is undefined` remove the miss of their input: what fails after them fails for another reason.
+fn add_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+    for name in ["default", "d"] {
+        let misses = misses.clone();
+        environment.add_filter(name, move |state: &State<'_, '_>, value: &Value, others: Rest<Value>| {
+            if value.is_undefined() {
+                misses.take_last();
+            }
+            filters::default(state, value, others)
+        });
+    }
+    for name in ["defined", "undefined"] {
+        let misses = misses.clone();
+        environment.add_test(name, move |value: &Value| {
+            if value.is_undefined() {
+                misses.take_last();
+            }
+            value.is_undefined() == (name == "undefined")
+        });
+    }
+}
+
+/// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
+fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
+    match i128::try_from(divisor.clone()) {
+        Ok(0) => Err(own_error("divisibleby: the divisor is zero")),
+        Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
+    }
+}
+
+fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
+    let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
+        .ok_or_else(|| own_error("b64decode: the value is not base64"))?;
+    let text =
+        std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
+    Ok(Value::from(text))
+}

@@ -1,0 +1,210 @@
+//! The end of this process, and what has to be settled before it.
+//!
+//! A signal, the deadline, a panic on any thread and a wrong command line end the process at different places. All of them call
+//! [`settle`], which kills the program that is asked for credentials and refuses the connection of systemd, then print, and end by
+//! [`by_signal`] or [`exit`]. What they settle is a static, since a panic has nothing else.
+//!
+//! The termination signals are blocked before the first thread starts, which each thread inherits, so no handler runs anywhere: the main
+//! thread polls for them. They stay blocked while it prints, since the kernel drops an unblocked signal of PID 1 that has no handler
+//! (pid_namespaces(7)). On systems other than Linux they keep their default action.
+
+#![allow(unsafe_code, reason = "_exit")]
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+use std::{io, iter, thread};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
+use nix::sys::termios::{SetArg, Termios, tcsetattr};
+use nix::unistd::{Pid, getpid};
+
+use super::connection::CredentialConnection;
+use super::signals::{self, InheritedSignals};
+use super::terminal;
+
+/// The process id of the program that is asked for credentials; 0 if none runs, or another thread ends it; [`STARTING`]. Whoever takes the
+/// id out may signal or reap the program: the kernel cannot give the id to another process meanwhile.
+static PROGRAM: AtomicI32 = AtomicI32::new(0);
+
+/// In place of the process id until the child has called execve(2).
+const STARTING: i32 = -1;
+
+/// The time for a child to call execve(2), which a file system may hold up: until then it has started nothing, and the kernel kills it with
+/// this process (PR_SET_PDEATHSIG).
+const TIME_TO_START: Duration = Duration::from_secs(1);
+
+/// The terminal on which programs may ask, with the modes from before the first of them.
+static TERMINAL: OnceLock<(File, libc::termios)> = OnceLock::new();
+
+static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
+
+static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
+
+/// Kills the program that is asked for credentials, and refuses the connection unless its value was sent. A second call changes nothing.
+///
+/// Comes before the last line is printed, whose reader may stall.
+pub fn settle() {
+    kill_program();
+    if let Some(connection) = connection() {
+        connection.refuse();
+    }
+}
+
+/// Ends this process at once (_exit(2)), whatever other threads do.
+pub fn exit(status: i32) -> ! {
+    settle();
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends this process by a termination signal: as PID 1, for which the kernel discards it, with status 128 + n.
+pub fn by_signal(signal: Signal) -> ! {
+    settle();
+    if getpid().as_raw() != 1 {
+        let _ = raise(signal);
+        let _ = SigSet::from_iter([signal]).thread_unblock();
+    }
+    exit(128 + signal as libc::c_int)
+}
+
+/// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection.
+/// Termination signals are held from then on: one that ends this process refuses the connection first.
+///
+/// Must be called before anything is printed.
+///
+/// # Errors
+/// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
+pub fn take_connection(is_expected: bool) -> Result<(), Errno> {
+    if !CredentialConnection::is_standard_input(is_expected) {
+        return Ok(());
+    }
+    hold_signals();
+    let connection = CredentialConnection::take()?;
+    let _ = CONNECTION.set(connection);
+    Ok(())
+}
+
+/// Returns the connection that [`take_connection`] has taken.
+pub fn connection() -> Option<&'static CredentialConnection> {
+    CONNECTION.get()
+}
+
+/// Blocks the termination signals that would end this process, until [`restore_signals`]. To be called on the main thread before it
+/// starts another.
+pub fn hold_signals() {
+    INHERITED.get_or_init(InheritedSignals::look).hold();
+}
+
+/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here.
+/// Async-signal-safe, since a child calls it between fork and execve. [`hold_signals`] reverts it.
+pub fn restore_signals() {
+    signals::restore_pipe_signal();
+    if let Some(inherited) = INHERITED.get() {
+        inherited.restore();
+    }
+}
+
+/// Returns a held signal that came. It stays pending.
+pub fn pending_signal() -> Option<Signal> {
+    let pending = signals::pending();
+    INHERITED.get()?.watched.iter().find(|signal| pending.contains(*signal))
+}
+
+/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is polled, not read. `None` where no signal is
+/// held.
+///
+/// # Errors
+/// Without a free descriptor.
+pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
+    #[cfg(target_os = "linux")]
+    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
+        use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC).map(|descriptor| Some(descriptor.into()));
+    }
+    Ok(None)
+}
+
+/// Waits until a write of up to PIPE_BUF bytes to `descriptor` would not block. A held signal that comes meanwhile ends this process.
+pub fn await_writable(descriptor: BorrowedFd<'_>) {
+    if terminal::is_writable(descriptor) {
+        return;
+    }
+    let signals = signal_descriptor().ok().flatten();
+    let mut awaited = vec![PollFd::new(descriptor, PollFlags::POLLOUT)];
+    awaited.extend(signals.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
+    let _ = poll(&mut awaited, PollTimeout::NONE);
+    if let Some(signal) = pending_signal() {
+        by_signal(signal);
+    }
+}
+
+/// Starts the program that is asked for credentials, by `spawn`, with the process id that `id` returns. Only one runs at a time.
+///
+/// # Errors
+/// Those of `spawn`.
+pub fn start_program<T>(spawn: impl FnOnce() -> io::Result<T>, id: fn(&T) -> Pid) -> io::Result<T> {
+    PROGRAM.store(STARTING, Ordering::SeqCst);
+    let child = spawn();
+    PROGRAM.store(child.as_ref().map_or(0, |child| id(child).as_raw()), Ordering::SeqCst);
+    child
+}
+
+/// Notes the terminal on which a program may ask, and its modes.
+pub fn note_terminal(terminal: File, modes: Termios) {
+    let _ = TERMINAL.set((terminal, modes.into()));
+}
+
+/// Forgets the program, which the caller then reaps. False if another thread kills it now: its id has to stay its own until then.
+#[must_use]
+pub fn forget_program() -> bool {
+    PROGRAM.swap(0, Ordering::SeqCst) != 0
+}
+
+/// True while a program may ask on the terminal.
+pub fn asks_on_terminal() -> bool {
+    PROGRAM.load(Ordering::SeqCst) != 0 && TERMINAL.get().is_some()
+}
+
+/// Kills the program that is asked for credentials, if one runs, and what it started. The terminal gets back the modes that a program may
+/// have changed (a password is not echoed), also if it has ended by the signal that ends this process.
+pub fn kill_program() {
+    let end = Instant::now() + TIME_TO_START;
+    while PROGRAM.load(Ordering::SeqCst) == STARTING {
+        if end <= Instant::now() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    let program = PROGRAM.swap(0, Ordering::SeqCst);
+    if program != 0 {
+        let program = Pid::from_raw(program);
+        // At a terminal the program is in this process's group; else it leads a session.
+        for process in descendants(program) {
+            let _ = kill(process, Signal::SIGKILL);
+        }
+        let _ = killpg(program, Signal::SIGKILL);
+    }
+    if let Some((terminal, modes)) = TERMINAL.get()
+        && terminal::is_foreground(terminal)
+    {
+        let _ = tcsetattr(terminal, SetArg::TCSANOW, &Termios::from(*modes));
+    }
+}
+
+/// A process and, on Linux, what it started: `sh` need not be replaced by the program that it runs, which would go on reading from the
+/// terminal.
+fn descendants(process: Pid) -> Vec<Pid> {
+    // A thread lists the children that it forked.
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let children: String =
+        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok()).collect();
+    let children = children.split_whitespace().filter_map(|id| id.parse().ok()).map(Pid::from_raw);
+    iter::once(process).chain(children.flat_map(descendants)).collect()
+}
