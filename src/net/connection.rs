@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::sync::OwnedSemaphorePermit;
 
 trait Io: Read + Write + Send + Unpin {}
 
@@ -16,16 +17,23 @@ pub struct Stream {
     io: Box<dyn Io>,
     /// True if a proxy forwards the requests, which then need an absolute URI (RFC 9112, section 3.2.2).
     is_forwarded: bool,
+    /// Free again once the connection is dropped.
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Stream {
     pub fn new(io: impl Read + Write + Send + Unpin + 'static) -> Self {
-        Self { io: Box::new(io), is_forwarded: false }
+        Self { io: Box::new(io), is_forwarded: false, _slot: None }
     }
 
     /// Marks a connection to a proxy that forwards the requests.
     pub fn forwarded(self) -> Self {
         Self { is_forwarded: true, ..self }
+    }
+
+    /// Lets the connection take a slot of its host until it is dropped.
+    pub fn holding(self, slot: OwnedSemaphorePermit) -> Self {
+        Self { _slot: Some(slot), ..self }
     }
 }
 

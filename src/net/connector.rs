@@ -17,6 +17,7 @@ use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -47,8 +48,24 @@ pub struct Connector {
     pub login: ProxyLogin,
     /// The limit for all of DNS, TCP, proxy and TLS.
     timeout: Option<Duration>,
-    /// Connections opened in advance, the oldest first, by [`host_key`].
-    preconnected: Arc<Mutex<HashMap<String, VecDeque<Connecting>>>>,
+    /// By [`host_key`].
+    hosts: Arc<Mutex<HashMap<String, HostConnections>>>,
+}
+
+/// The most connections to a host. A request starts before hyper's pool has the connection of the last one back, and would open another.
+const MAX_CONNECTIONS: usize = 32;
+
+struct HostConnections {
+    /// One for each connection that may be open.
+    slots: Arc<Semaphore>,
+    /// Connections opened in advance, the oldest first.
+    preconnected: VecDeque<Connecting>,
+}
+
+impl Default for HostConnections {
+    fn default() -> Self {
+        Self { slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)), preconnected: VecDeque::new() }
+    }
 }
 
 impl Connector {
@@ -62,7 +79,7 @@ impl Connector {
             proxy: Arc::new(ProxyRules::new(proxy)),
             login: ProxyLogin::default(),
             timeout: None,
-            preconnected: Arc::default(),
+            hosts: Arc::default(),
         }
     }
 
@@ -76,8 +93,9 @@ impl Connector {
 
     /// Starts opening `count` connections for later requests.
     pub fn preconnect(&self, to: &Uri, count: usize) {
-        let connecting = (0..count).map(|_| tokio::spawn(self.clone().connect(to.clone())));
-        self.preconnected().entry(host_key(to)).or_default().extend(connecting);
+        let mut hosts = self.hosts();
+        let HostConnections { slots, preconnected } = hosts.entry(host_key(to)).or_default();
+        preconnected.extend((0..count).map(|_| tokio::spawn(self.clone().connect(to.clone(), slots.clone()))));
     }
 
     /// Returns the proxy that forwards a request and reads the Proxy-Authorization header in it. [`open_tunnel`] sends that header itself.
@@ -86,18 +104,19 @@ impl Connector {
         is_forwarded.then(|| self.proxy.intercept(to)).flatten()
     }
 
-    fn preconnected(&self) -> MutexGuard<'_, HashMap<String, VecDeque<Connecting>>> {
-        self.preconnected.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, HostConnections>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect(self, to: Uri) -> Result<Stream, BoxError> {
+    async fn connect(self, to: Uri, slots: Arc<Semaphore>) -> Result<Stream, BoxError> {
+        let slot = slots.acquire_owned().await?;
         let mut host = host_and_port(&to);
         if let Some(proxy) = self.proxy.intercept(&to) {
             host.push_str(&format!(" through the proxy {}", host_and_port(proxy.uri())));
         }
         let limit = self.timeout;
         match within(limit, self.open(to)).await {
-            Ok(stream) => Ok(stream),
+            Ok(stream) => Ok(stream.holding(slot)),
             // The connect timeout of one address and the overall timeout race; report either the same way.
             Err(source) => Err(match limit {
                 Some(limit) if is_connect_timeout(&*source) => HostError::new(host, TimedOut(limit).into()).into(),
@@ -155,7 +174,9 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let preconnected = self.preconnected().get_mut(&host_key(&to)).and_then(VecDeque::pop_front);
+        let mut hosts = self.hosts();
+        let HostConnections { slots, preconnected } = hosts.entry(host_key(&to)).or_default();
+        let (slots, preconnected) = (slots.clone(), preconnected.pop_front());
         let connector = self.clone();
         Box::pin(async move {
             // After a preconnection that failed, the host may be reachable by now.
@@ -164,7 +185,7 @@ impl Service<Uri> for Connector {
             {
                 return Ok(stream);
             }
-            connector.connect(to).await
+            connector.connect(to, slots).await
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The TLS client configuration: rustls' own verifier, over the roots that the user names or else over Mozilla's and then the system's.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -46,10 +49,10 @@ impl Tls {
 /// for its packets.
 fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
     let verifier = match named_roots(settings)? {
-        Some(named) => Verifier { first: verifier(named)?, system: None },
+        Some(named) => Verifier::new(verifier(named)?, None),
         None => {
             let compiled_in = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-            Verifier { first: verifier(compiled_in)?, system: Some(OnceLock::new()) }
+            Verifier::new(verifier(compiled_in)?, Some(OnceLock::new()))
         }
     };
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
@@ -100,11 +103,31 @@ fn parsed(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 }
 
 /// rustls' verifier over the first roots, and over the system's for a chain whose issuer these do not know.
+///
+/// It remembers the chain that it last verified for each name: the connections of a launch have the same, and two of the three RSA
+/// verifications of a handshake are the chain's. The third, of the handshake's own signature, is made for each connection.
 #[derive(Debug)]
 struct Verifier {
-    first: Arc<WebPkiServerVerifier>,
+    first: Arc<dyn ServerCertVerifier>,
     /// `None` with roots that the user names.
     system: Option<OnceLock<SystemRoots>>,
+    chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
+}
+
+impl Verifier {
+    fn new(first: Arc<dyn ServerCertVerifier>, system: Option<OnceLock<SystemRoots>>) -> Self {
+        Self { first, system, chains: Mutex::default() }
+    }
+}
+
+/// The time for which a chain counts as verified.
+const CHAIN_AGE: Duration = Duration::from_secs(60);
+
+/// A chain that was verified for a name.
+#[derive(Debug)]
+struct VerifiedChain {
+    certificates: Vec<CertificateDer<'static>>,
+    time: UnixTime,
 }
 
 /// The system's bundle and directory of certificates, read when they are first needed.
@@ -133,6 +156,14 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        let chain = || iter::once(leaf).chain(others);
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(VerifiedChain { certificates, time }) = chains.get(server)
+            && certificates.iter().eq(chain())
+            && now.as_secs().checked_sub(time.as_secs()).is_some_and(|age| age < CHAIN_AGE.as_secs())
+        {
+            return Ok(ServerCertVerified::assertion());
+        }
         let mut verified = self.first.verify_server_cert(leaf, others, server, ocsp, now);
         let system = self.system.as_ref().filter(|_| is_unknown_issuer(&verified));
         let system = system.map(|system| system.get_or_init(SystemRoots::read));
@@ -143,7 +174,10 @@ impl ServerCertVerifier for Verifier {
             let unknown = UnknownIssuer::of(leaf, others, system.map_or("", |system| &system.error));
             return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
         }
-        verified
+        let verified = verified?;
+        let certificates = chain().map(|certificate| certificate.clone().into_owned()).collect();
+        chains.insert(server.to_owned(), VerifiedChain { certificates, time: now });
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -171,4 +205,78 @@ impl ServerCertVerifier for Verifier {
 
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     matches!(verified, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Counts its verifications, and trusts the leaf `good`.
+    #[derive(Debug, Default)]
+    struct CountingVerifier(AtomicUsize);
+
+    impl ServerCertVerifier for CountingVerifier {
+        fn verify_server_cert(
+            &self,
+            leaf: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, rustls::Error> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            if leaf.as_ref() == b"good" {
+                return Ok(ServerCertVerified::assertion());
+            }
+            Err(CertificateError::Revoked.into())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            unreachable!()
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            unreachable!()
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_chain_is_verified_once_a_minute_for_each_name() {
+        let counting = Arc::new(CountingVerifier::default());
+        let verifier = Verifier::new(counting.clone(), None);
+        let verify = |leaf: &'static [u8], issuer: &'static [u8], name: &'static str, seconds| {
+            let (leaf, others) = (CertificateDer::from(leaf), [CertificateDer::from(issuer)]);
+            let name = ServerName::try_from(name).unwrap();
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+            let verified = verifier.verify_server_cert(&leaf, &others, &name, &[], now).is_ok();
+            (verified, counting.0.load(Ordering::Relaxed))
+        };
+        for _ in 0..20 {
+            assert_eq!(verify(b"good", b"issuer", "a", 1000), (true, 1));
+        }
+        assert_eq!(verify(b"good", b"issuer", "a", 1059), (true, 1));
+        assert_eq!(verify(b"good", b"issuer", "a", 1060), (true, 2), "a minute later");
+        assert_eq!(verify(b"good", b"issuer", "a", 1000), (true, 3), "a clock that was set back");
+        assert_eq!(verify(b"good", b"issuer", "b", 1000), (true, 4), "another name");
+        assert_eq!(verify(b"good", b"other", "a", 1000), (true, 5), "another issuer");
+        assert_eq!(verify(b"bad", b"other", "a", 1000), (false, 6), "another leaf");
+        assert_eq!(verify(b"bad", b"other", "a", 1000), (false, 7), "a chain that was refused");
+        assert_eq!(verify(b"good", b"other", "a", 1000), (true, 7));
+    }
 }

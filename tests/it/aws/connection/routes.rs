@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, served};
 use crate::support::deadline::ends_within;
 use crate::support::identity::keyless;
 use crate::support::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
-use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
 /// A `--timeout` that suffices for several attempts.
@@ -301,4 +302,29 @@ fn a_hosts_file_comes_before_any_name_server() {
         with_files(at("secrets.example", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(questions.load(Ordering::SeqCst), 0);
     });
+}
+
+#[test]
+fn a_host_gets_as_many_connections_as_there_are_requests_and_32_at_most() {
+    for (count, connections) in [(1, 1), (20, 20), (32, 32), (40, 32), (100, 32), (200, 32)] {
+        // Near by, and with answers that let all requests that may be in flight come first.
+        for gathered in [0, connections] {
+            let mut aws = Aws::start().gathers(gathered);
+            let mut sandbox = Sandbox::new();
+            for n in 0..count {
+                aws = aws.secret(&format!("x{n}"), Secret::text(CANARY));
+                sandbox = sandbox.resolve(&format!("A{n}=x{n}"));
+            }
+            for run in 1..=3 {
+                sandbox = sandbox.aws(&aws).command(["true"]);
+                sandbox.run().launched_silently();
+                let opened = aws.connections();
+                assert!(opened <= run * connections, "{count} secrets, run {run}: {opened} connections");
+                assert!(
+                    gathered == 0 || opened == run * connections,
+                    "{count} secrets, run {run}: {opened} connections"
+                );
+            }
+        }
+    }
 }
