@@ -27,7 +27,7 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let options = &launch.prepared.options;
     let here = ThisProcess::new(inherited);
     let values = launch.resolve(&here)?;
-    let placed = launch.stage(values)?.place()?;
+    let placed = launch.stage(values)?.place()?.unless_interrupted();
     if options.notify_ready {
         here.notify("READY=1");
     }

@@ -44,7 +44,7 @@ pub fn end_by_panics() {
             thread::park();
         }
         settle();
-        terminal::print_records([report::bug(panic)]);
+        terminal::print_on_worker([report::bug(panic)]);
         ending::exit(Status::Bug as i32)
     }));
 }

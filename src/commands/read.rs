@@ -60,10 +60,10 @@ pub fn read(
         Ok((outcome, backend.take_cache_notices()))
     })?;
     if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
-        terminal::print_interruptibly(cache_warnings(directory, &cache_notices, fetched));
+        terminal::print_records(cache_warnings(directory, &cache_notices, fetched));
     }
     if options.trace {
-        terminal::print_interruptibly([report::resolution_time(begun.elapsed())]);
+        terminal::print_records([report::resolution_time(begun.elapsed())]);
     }
     Ok(outcome?)
 }
@@ -172,7 +172,7 @@ fn open(
             let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
             let secrets = report.value_of(local_file::read(&path));
             if is_announced && secrets.is_some() {
-                terminal::print_records([report::local_notice(&path)]);
+                terminal::print_on_worker([report::local_notice(&path)]);
             }
             secrets.map(|secrets| Backend::Local(LocalFile::new(secrets)))
         }

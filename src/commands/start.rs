@@ -88,7 +88,7 @@ impl<'a> Launch<'a> {
     pub fn stage(&self, LaunchValues { resolved, fetched }: LaunchValues) -> Result<Staged, Report> {
         let Prepared { options, retained, .. } = &self.prepared;
         if options.verbose {
-            terminal::print_interruptibly(report::provenance(&resolved, &fetched));
+            terminal::print_records(report::provenance(&resolved, &fetched));
         }
         let files = Files::find(resolved.files);
         print_disk_notices(&files, options);
@@ -115,5 +115,11 @@ impl Staged {
     /// When one cannot be renamed.
     pub fn place(self) -> Result<Self, Report> {
         Ok(Self { delivery: self.delivery.place()?, ..self })
+    }
+
+    /// Ends this process if a held signal has come; no new file is left then.
+    #[must_use]
+    pub fn unless_interrupted(self) -> Self {
+        Self { delivery: self.delivery.unless_interrupted(), ..self }
     }
 }

@@ -25,6 +25,6 @@ fn too_long(CredentialValue { value, subject }: &CredentialValue) -> Option<Prob
 pub fn print_disk_notices(files: &Files, options: &Options) {
     if !options.quiet {
         let persistent = files.persistent_files();
-        terminal::print_interruptibly(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
+        terminal::print_records(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
     }
 }

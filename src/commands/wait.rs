@@ -84,7 +84,7 @@ pub fn run<T: Send>(
     surroundings: &impl Surroundings,
     action: impl AsyncFnOnce(Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    let trace = options.trace.then_some((|event| terminal::print_records([report::trace(event)])) as fn(&_));
+    let trace = options.trace.then_some((|event| terminal::print_on_worker([report::trace(event)])) as fn(&_));
     let deadline = Deadline::new(options.timeout).traced_by(trace);
     let mut watch = Watch::new(options, deadline.clone());
     let work = move || {
@@ -196,8 +196,9 @@ fn wait_for_thread<T: Send>(
             let awaited = [done.as_fd()].into_iter().chain(signals.iter().map(AsFd::as_fd));
             let woken = wait_for(awaited, surroundings.other_end(), limit);
             if let Some(signal) = ending::pending_signal() {
+                let line = report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
                 settle();
-                surroundings.interrupted(report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting()));
+                surroundings.interrupted(line);
                 ending::by_signal(signal);
             }
             if woken.readable.first() == Some(&true) {

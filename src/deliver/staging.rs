@@ -136,8 +136,7 @@ impl Delivery {
         })
     }
 
-    /// Renames the files to their own names. A held signal that came before the first or before the end of the last ends this process, and
-    /// no new file is left then.
+    /// Renames the files to their own names, unless a held signal has come.
     ///
     /// # Errors
     /// When one cannot be renamed. Files that were replaced before it stay replaced.
@@ -150,10 +149,12 @@ impl Delivery {
                 return Err(problem.of(delivered.subject.clone(), Lacks::Delivery));
             }
         }
-        Ok(delivery.unless_interrupted())
+        Ok(delivery)
     }
 
-    fn unless_interrupted(self) -> Self {
+    /// Ends this process if a held signal has come; no temporary or new file is left then.
+    #[must_use]
+    pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = ending::pending_signal() {
             drop(self);
             ending::by_signal(signal);

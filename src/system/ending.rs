@@ -5,13 +5,13 @@
 //! [`by_signal`] or [`exit`]. What they settle is a static, since a panic has nothing else.
 //!
 //! The termination signals are blocked before the first thread starts, which each thread inherits, so no handler runs anywhere: the main
-//! thread polls for them. They stay blocked while it prints, since the kernel drops an unblocked signal of PID 1 that has no handler
+//! thread polls for them. They stay blocked while it prints ([`interruptibly`]), since the kernel drops an unblocked signal of PID 1 that has no handler
 //! (pid_namespaces(7)). On systems other than Linux they keep their default action.
 
 #![allow(unsafe_code, reason = "_exit")]
 
 use std::fs::{self, File};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -131,18 +131,27 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     Ok(None)
 }
 
-/// Waits until a write of up to PIPE_BUF bytes to `descriptor` would not block. A held signal that comes meanwhile ends this process.
-pub fn await_writable(descriptor: BorrowedFd<'_>) {
-    if terminal::is_writable(descriptor) {
-        return;
-    }
-    let signals = signal_descriptor().ok().flatten();
-    let mut awaited = vec![PollFd::new(descriptor, PollFlags::POLLOUT)];
-    awaited.extend(signals.as_ref().map(|signals| PollFd::new(signals.as_fd(), PollFlags::POLLIN)));
-    let _ = poll(&mut awaited, PollTimeout::NONE);
-    if let Some(signal) = pending_signal() {
-        by_signal(signal);
-    }
+/// Does `work`, such as a write whose reader may stall, on a thread of its own. A held signal that comes meanwhile ends this process.
+pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    let (Ok(Some(signals)), Ok((done, end))) = (signal_descriptor(), io::pipe()) else { return work() };
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().spawn_scoped(scope, || {
+            let _end = end;
+            work()
+        });
+        let Ok(worker) = worker else { return work() };
+        loop {
+            let mut awaited = [&done.as_fd(), &signals.as_fd()].map(|file| PollFd::new(*file, PollFlags::POLLIN));
+            let _ = poll(&mut awaited, PollTimeout::NONE);
+            if let Some(signal) = pending_signal() {
+                by_signal(signal);
+            }
+            if awaited[0].any() == Some(true) {
+                // An error is a panic, whose hook has already ended the process.
+                return worker.join().unwrap_or_else(|_| exit(70));
+            }
+        }
+    })
 }
 
 /// Starts the program that is asked for credentials, by `spawn`, with the process id that `id` returns. Only one runs at a time.
@@ -176,14 +185,11 @@ pub fn asks_on_terminal() -> bool {
 /// have changed (a password is not echoed), also if it has ended by the signal that ends this process.
 pub fn kill_program() {
     let end = Instant::now() + TIME_TO_START;
-    while PROGRAM.load(Ordering::SeqCst) == STARTING {
-        if end <= Instant::now() {
-            return;
-        }
+    while PROGRAM.load(Ordering::SeqCst) == STARTING && Instant::now() < end {
         thread::sleep(Duration::from_millis(1));
     }
     let program = PROGRAM.swap(0, Ordering::SeqCst);
-    if program != 0 {
+    if program > 0 {
         let program = Pid::from_raw(program);
         // At a terminal the program is in this process's group; else it leads a session.
         for process in descendants(program) {

@@ -10,20 +10,16 @@ use nix::unistd::{getpgrp, tcgetpgrp, write};
 /// Moves to the start of the line and erases it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// The most bytes that one write to a pipe takes as a whole, once poll(2) has said that it would not block: PIPE_BUF of Linux.
-const PART: usize = 4096;
-
-/// Writes all of a text, also to a pipe that does not block: a command that shares the pipe may have set O_NONBLOCK. `await_writable` is
-/// called before each write.
+/// Writes all of a text, also to a pipe that does not block: a command that shares the pipe may have set O_NONBLOCK.
 ///
 /// # Errors
 /// The error of the kernel.
-pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8], await_writable: fn(BorrowedFd<'_>)) -> io::Result<()> {
+pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
-        await_writable(stream);
-        match write(stream, text.get(..PART).unwrap_or(text)) {
+        match write(stream, text) {
             Ok(length) => text = text.get(length..).unwrap_or_default(),
-            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => await_writable(stream),
             Err(errno) => return Err(errno.into()),
         }
     }

@@ -27,6 +27,8 @@ pub enum Message {
     Placed(Vec<PlacedFile>),
     /// The launch could not deliver or execute, and reports it itself.
     Failed,
+    /// The lines about a poll that failed, as they are printed. The parent prints them: a stalled reader must not keep the launch.
+    PollFailed(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -171,7 +173,8 @@ impl Surroundings for GatedLaunch<'_> {
             return terminal::print_rendered(failures);
         }
         if !self.baseline.last_poll_failed {
-            terminal::print_notices([rotation::poll_failed(&self.command, &failures.errors)], &self.options);
+            let warning = rotation::poll_failed(&self.command, &failures.errors);
+            self.gate.send(&Message::PollFailed(terminal::text(terminal::shown([warning], &self.options))));
         }
         failures.exit_status
     }

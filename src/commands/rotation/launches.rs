@@ -119,6 +119,7 @@ impl<'a> Launches<'a> {
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
                 }
                 Message::Failed => self.phase = LaunchPhase::Placing,
+                Message::PollFailed(lines) => notices.write(&lines),
             }
         }
         let is_at_end = self.process().is_some_and(|process| process.descriptor().is_none());

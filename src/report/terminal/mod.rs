@@ -3,7 +3,7 @@
 mod json;
 
 use std::io::{self, ErrorKind, IsTerminal};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -15,7 +15,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::quoting::escaped;
-use crate::system::terminal::{ERASE_LINE, await_writable, is_writable, may_write, write_all};
+use crate::system::terminal::{ERASE_LINE, is_writable, may_write, write_all};
 use crate::system::{ending, os_error};
 
 const PREFIX: &str = "secrets-exec: ";
@@ -66,29 +66,33 @@ fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
 }
 
-/// Prints records on standard error, each line after `secrets-exec: ` and its label, or as JSON. A failing write is ignored.
+/// Prints records on standard error, each line after `secrets-exec: ` and its label, or as JSON. A failing write is ignored. On a terminal
+/// the label is coloured. The progress line is erased.
 ///
-/// On a terminal the label is coloured. The progress line is erased.
+/// To be called on the main thread: a termination signal ends this process even while the reader stalls.
 pub fn print_records(records: impl IntoIterator<Item = Record>) {
-    replace_progress(&text(records), false, await_writable);
+    let text = text(records);
+    if !text.is_empty() {
+        ending::interruptibly(|| replace_progress(&text, false));
+    }
 }
 
-/// Prints records on the main thread: a termination signal ends this process even while the reader stalls.
-pub fn print_interruptibly(records: impl IntoIterator<Item = Record>) {
-    replace_progress(&text(records), false, ending::await_writable);
+/// Prints records as [`print_records`] does on another thread, while the main thread watches for signals.
+pub fn print_on_worker(records: impl IntoIterator<Item = Record>) {
+    replace_progress(&text(records), false);
 }
 
-/// Prints a report as [`print_interruptibly`] does, and returns the exit status, which its records have in JSON.
+/// Prints a report as [`print_records`] does, and returns the exit status, which its records have in JSON.
 pub fn print_rendered(rendered: Rendered) -> u8 {
     let exit_status = rendered.exit_status;
-    print_interruptibly(rendered.records().map(|record| record.with("status", exit_status)));
+    print_records(rendered.records().map(|record| record.with("status", exit_status)));
     exit_status
 }
 
 /// Prints a record unless its reader is stalled, which must not delay the end of this process.
 pub fn print_without_blocking(record: Record) {
     if is_writable(io::stderr().as_fd()) {
-        print_records([record]);
+        print_on_worker([record]);
     }
 }
 
@@ -130,26 +134,26 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
 pub fn show_progress(text: &str) {
     if is_watched() && !is_json() && !IS_DUMB.load(Ordering::Relaxed) && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();
-        replace_progress(&line(Label::Note, &format!("{text:.room$}"), is_coloured()), true, await_writable);
+        replace_progress(&line(Label::Note, &format!("{text:.room$}"), is_coloured()), true);
     }
 }
 
 /// Erases the progress line.
 pub fn erase_progress() {
-    replace_progress("", false, await_writable);
+    replace_progress("", false);
 }
 
 /// Prints a text in the place of the progress line, if there is one.
-fn replace_progress(text: &str, is_progress: bool, await_writable: fn(BorrowedFd<'_>)) {
+fn replace_progress(text: &str, is_progress: bool) {
     let mut has_progress = HAS_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner);
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = is_progress;
-    let _ = write_all(io::stderr().as_fd(), format!("{erasure}{text}").as_bytes(), await_writable);
+    let _ = write_all(io::stderr().as_fd(), format!("{erasure}{text}").as_bytes());
 }
 
 /// Prints a text on standard error as it is. A failing write is ignored.
 pub fn print_text(text: &[u8]) {
-    let _ = write_all(io::stderr().as_fd(), text, await_writable);
+    let _ = write_all(io::stderr().as_fd(), text);
 }
 
 fn is_coloured() -> bool {
@@ -196,9 +200,9 @@ pub fn print_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes on the main thread, as [`print_interruptibly`] does.
+/// Writes on the main thread, as [`print_records`] does.
 fn write_output(text: &[u8]) -> io::Result<()> {
-    write_all(io::stdout().as_fd(), text, ending::await_writable)
+    ending::interruptibly(|| write_all(io::stdout().as_fd(), text))
 }
 
 fn not_written(error: io::Error) -> Problem {

@@ -128,6 +128,9 @@ pub async fn instance_region(
     let client = client(settings, clients);
     let found = retry(budget, async || read_region(client.get("/latest/meta-data/placement/region").await)).await;
     found.map_err(|error| match error {
+        FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
+            FetchError::NoRegion { is_final: false }
+        }
         FetchError::Unavailable(outage) => FetchError::Unavailable(outage.of("the region from the instance metadata")),
         error => error,
     })
