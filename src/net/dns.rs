@@ -60,11 +60,7 @@ fn start(host: String) -> SharedLookup {
     let lookup = async move {
         started.map_err(|error| (error.kind(), os_error::no_thread(&error)))?;
         let found = receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-        found.map_err(|error| {
-            // To glibc's resolver, a name that cannot be asked for does not exist.
-            let error = os_error::reached_limit().unwrap_or(error);
-            (error.kind(), os_error::text(&error))
-        })
+        found.map_err(|error| (error.kind(), os_error::text(&error)))
     };
     lookup.boxed().shared()
 }

@@ -11,7 +11,7 @@ use http::Uri;
 
 use crate::model::answer::Refusal;
 use crate::model::quoting::one_line;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -75,18 +75,15 @@ impl Error for TimedOut {}
 pub struct TrustError {
     pub path: PathBuf,
     pub why: String,
-    /// A limit on descriptors is the reason.
-    pub is_limit: bool,
 }
 
 impl TrustError {
     pub fn new(path: &Path, why: String) -> Self {
-        Self { path: path.to_owned(), why, is_limit: false }
+        Self { path: path.to_owned(), why }
     }
 
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        let ReadFailure { why, is_limit } = error.into();
-        Self { path: path.to_owned(), why, is_limit }
+        Self::new(path, os_error::text(error))
     }
 }
 

@@ -9,7 +9,7 @@ use super::ini::{Section, parse};
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
-use crate::system::os_error::{self, ReadFailure};
+use crate::system::os_error;
 
 /// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
 #[derive(Clone, Debug, Default)]
@@ -159,16 +159,12 @@ impl Profiles {
         if path.metadata().map_or_else(|error| is_absent(&error), |metadata| metadata.is_dir()) {
             return Ok(());
         }
-        let failure = |why: String, is_limit| {
-            let status = if is_limit { Status::Temporary } else { Status::Usage };
-            let why = one_line(&format!("{}{why}", path.display()));
-            Problem::new(status, format!("the AWS configuration files cannot be read: {why}"))
+        let failure = |why: String| {
+            let why = one_line(&format!("{}:{why}", path.display()));
+            Problem::usage(format!("the AWS configuration files cannot be read: {why}"))
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let ReadFailure { why, is_limit } = ReadFailure::from(&error);
-            failure(format!(": {why}"), is_limit)
-        })?;
-        let sections = parse(&text).map_err(|(line, expected)| failure(format!(":{line}: expected {expected}"), false));
+        let text = std::fs::read_to_string(path).map_err(|error| failure(format!(" {}", os_error::text(&error))))?;
+        let sections = parse(&text).map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
         for (name, section) in sections? {
             match kind(name) {
                 Some(key) => self.sections.entry(key).or_default().extend(section),

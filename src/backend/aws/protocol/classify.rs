@@ -63,10 +63,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
     if let Some(error) = find_source::<TrustError>(error) {
-        match error.is_limit {
-            true => Outage::new(OutageKind::Connection, error.to_string()).into(),
-            false => Refusal::TrustStore(error.to_string()).into(),
-        }
+        Refusal::TrustStore(error.to_string()).into()
     } else if let Some(refusal) = certificate_error(error).or_else(|| proxy_error(error)) {
         refusal.into()
     } else if error.is_timeout() {
