@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
@@ -27,6 +27,8 @@ const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// The access of everyone but the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
+
+const NOT_OURS: &str = "passed over what is no regular file, of another user, or with another mode than 0600";
 
 /// More than the parameters of a path ever are.
 const MAX_SIZE: u64 = 256 * 1024 * 1024;
@@ -56,11 +58,15 @@ impl CacheDirectory {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
             // A link; a socket.
-            Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_REGULAR.to_owned()),
+            Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_OURS.to_owned()),
             Err(errno) => return Err(unreadable(errno)),
         };
         let stat = fstat(&file).map_err(unreadable)?;
-        check_file(&stat)?;
+        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+        let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
+        if kind != SFlag::S_IFREG || stat.st_uid != geteuid().as_raw() || !is_private {
+            return Err(NOT_OURS.to_owned());
+        }
         let size = u64::try_from(stat.st_size).unwrap_or_default();
         let size =
             usize::try_from(size).ok().filter(|_| size <= MAX_SIZE).ok_or("passed over a file that is too large")?;
@@ -123,17 +129,4 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
         problems.push(problem(path, "is not in memory, but on a disk", help));
     }
     Ok(problems)
-}
-
-const NOT_REGULAR: &str = "passed over what is no regular file";
-
-fn check_file(stat: &FileStat) -> Result<(), &'static str> {
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Err(NOT_REGULAR);
-    }
-    let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
-    match stat.st_uid == geteuid().as_raw() && is_private {
-        true => Ok(()),
-        false => Err("passed over a file of another user, or with another mode than 0600"),
-    }
 }
