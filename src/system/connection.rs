@@ -175,10 +175,6 @@ fn journal() -> Option<UnixStream> {
     Some(journal)
 }
 
-fn closed() -> Problem {
-    Problem::temporary("the client closed the connection before the value was sent")
-}
-
 fn not_sent(errno: Errno) -> Problem {
     Problem::temporary(format!("the value cannot be sent: {}", describe(errno)))
 }
@@ -202,7 +198,9 @@ fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8], end: Instant) -> Resul
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
             Err(Errno::EAGAIN) => await_room(connection, end)?,
             Err(Errno::EINTR) => {}
-            Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(closed()),
+            Err(Errno::EPIPE | Errno::ECONNRESET) => {
+                return Err(Problem::temporary("the client closed the connection before the value was sent"));
+            }
             Err(errno) => return Err(not_sent(errno)),
         }
     }
