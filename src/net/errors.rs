@@ -1,7 +1,6 @@
 //! Errors of connections and requests, and the search for a known error in a chain of sources.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,7 +15,8 @@ use crate::system::os_error;
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The error of a connection or a request, with its host.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{host}")]
 pub struct HostError {
     /// Host and port, and those of the proxy, if any.
     pub host: String,
@@ -29,20 +29,9 @@ impl HostError {
     }
 }
 
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)
-    }
-}
-
-impl Error for HostError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
-    }
-}
-
 /// HTTP status 407 of a proxy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{proxy}")]
 pub struct ProxyAuthenticationRequired {
     /// Host and port.
     pub proxy: String,
@@ -50,28 +39,14 @@ pub struct ProxyAuthenticationRequired {
     pub has_password: bool,
 }
 
-impl fmt::Display for ProxyAuthenticationRequired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.proxy)
-    }
-}
-
-impl Error for ProxyAuthenticationRequired {}
-
 /// A time limit that was reached.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {}", humantime::format_duration(*.0))]
 pub struct TimedOut(pub Duration);
 
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer within {}", humantime::format_duration(self.0))
-    }
-}
-
-impl Error for TimedOut {}
-
 /// A file or directory of root certificates that cannot be read or has none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{}: {why}", path.display())]
 pub struct TrustError {
     pub path: PathBuf,
     pub why: String,
@@ -86,14 +61,6 @@ impl TrustError {
         Self::new(path, os_error::text(error))
     }
 }
-
-impl fmt::Display for TrustError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.why)
-    }
-}
-
-impl Error for TrustError {}
 
 /// Runs a future to its end, or cancels it at the limit.
 ///

@@ -1,7 +1,7 @@
 //! The instance metadata service (IMDS): the credentials of the instance's role, and the instance's region.
 
 use std::error::Error;
-use std::{fmt, io};
+use std::io;
 
 use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
@@ -92,16 +92,9 @@ impl HttpConnector for TokenConnector {
 const TOKEN_LIFETIME: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 
 /// The HTTP status of the answer to a request for a token.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the metadata service answered with HTTP status {0}")]
 struct TokenStatus(u16);
-
-impl fmt::Display for TokenStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the metadata service answered with HTTP status {}", self.0)
-    }
-}
-
-impl Error for TokenStatus {}
 
 /// Returns the HTTP status in an error of the SDK.
 fn status(error: &(dyn Error + 'static)) -> Option<u16> {
