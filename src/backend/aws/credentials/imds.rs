@@ -73,23 +73,15 @@ impl HttpConnector for TokenConnector {
         let is_token = request.uri().ends_with("/latest/api/token");
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
-            let mut response = answer.await?;
+            let response = answer.await?;
             match response.status().as_u16() {
-                status @ 500.. if is_token => return Err(ConnectorError::io(TokenStatus(status).into())),
-                status @ 403 if is_token => return Err(ConnectorError::user(TokenStatus(status).into())),
-                _ => {}
+                status @ 500.. if is_token => Err(ConnectorError::io(TokenStatus(status).into())),
+                status @ 403 if is_token => Err(ConnectorError::user(TokenStatus(status).into())),
+                _ => Ok(response),
             }
-            // IMDS's own limit is six hours. The SDK panics over a lifetime that overflows the time.
-            let lifetime = response.headers().get(TOKEN_LIFETIME).and_then(|seconds| seconds.parse::<u64>().ok());
-            if lifetime.is_some_and(|seconds| seconds > 21_600) {
-                response.headers_mut().insert(TOKEN_LIFETIME, "21600");
-            }
-            Ok(response)
         })
     }
 }
-
-const TOKEN_LIFETIME: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 
 /// The HTTP status of the answer to a request for a token.
 #[derive(Debug, thiserror::Error)]
