@@ -78,7 +78,7 @@ impl Surroundings for ThisProcess {
 /// Runs `action` in an async runtime on a thread of its own, within the deadline of `options`. No other function has a runtime.
 ///
 /// # Errors
-/// Those of `action`, or when no runtime or thread can be created.
+/// The errors of `action`, or when no runtime or thread can be created.
 pub fn run<T: Send>(
     options: &Options,
     surroundings: &impl Surroundings,

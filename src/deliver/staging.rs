@@ -97,7 +97,7 @@ impl Delivery {
     /// Writes every file, those on disk under a temporary name.
     ///
     /// # Errors
-    /// One for each file that cannot be written; then none is left.
+    /// An error for each file that cannot be written; no file is left then.
     pub fn stage(files: Files) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for Pending { file: FileValue { target, value, subject }, destination } in files.0 {
@@ -136,8 +136,8 @@ impl Delivery {
         })
     }
 
-    /// Renames the files to their own names. A held signal that came before the first or before the end of the last ends this process, and
-    /// no new file is left then.
+    /// Renames the files to their own names. A held signal that comes before the last rename is done ends this process, and no new file is
+    /// left then.
     ///
     /// # Errors
     /// When one cannot be renamed. Files that were replaced before it stay replaced.

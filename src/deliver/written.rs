@@ -50,7 +50,7 @@ impl WrittenFiles {
     /// Takes the files of a later delivery, and removes those that it does not have.
     ///
     /// # Errors
-    /// One for each file that cannot be removed.
+    /// An error for each file that cannot be removed.
     pub fn replace(&mut self, later: Self) -> Vec<Problem> {
         let mut earlier = std::mem::replace(self, later);
         earlier.0.retain(|file| !self.0.iter().any(|later| later.entry.path() == file.entry.path()));
@@ -60,7 +60,7 @@ impl WrittenFiles {
     /// Removes the files. A file that another process has put in the place of one is left.
     ///
     /// # Errors
-    /// One for each file that cannot be removed.
+    /// An error for each file that cannot be removed.
     pub fn remove(self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for WrittenFile { entry, id, .. } in &self.0 {

@@ -89,7 +89,7 @@ fn is_script(program: &Program) -> bool {
 pub fn limits() -> Limits {
     let variable = |name| sysconf(name).ok().flatten().and_then(|size| usize::try_from(size).ok());
     if cfg!(target_os = "macos") {
-        // One limit on all of them.
+        // A single limit holds for arguments and variables together.
         let total = variable(SysconfVar::ARG_MAX).unwrap_or(1024 * 1024);
         return Limits { string: total, total };
     }

@@ -25,8 +25,7 @@ pub struct DnsResolver {
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
-/// One lookup, shared by all connections that need it. An error is shared as its kind and its text, since `io::Error` is not
-/// `Clone`.
+/// A lookup that all connections to a host share. An error is shared as its kind and its text, since `io::Error` is not `Clone`.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
 
 /// The time for which an answer is reused.

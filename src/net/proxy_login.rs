@@ -23,7 +23,7 @@ impl ProxyLogin {
     /// end; after status 407 none runs any more.
     ///
     /// # Errors
-    /// Those of `action`, and [`ProxyAuthenticationRequired`] again.
+    /// The errors of `action`, and [`ProxyAuthenticationRequired`] again.
     pub async fn run<T>(
         &self,
         proxy: &Intercept,

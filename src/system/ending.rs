@@ -28,8 +28,8 @@ use super::connection::CredentialConnection;
 use super::signals::{self, InheritedSignals};
 use super::terminal;
 
-/// The process id of the program that is asked for credentials; 0 if none runs, or another thread ends it; [`STARTING`]. Whoever takes the
-/// id out may signal or reap the program: the kernel cannot give the id to another process meanwhile.
+/// The process id of the program that is asked for credentials, or [`STARTING`]; 0 if none runs, or another thread ends it. The thread that
+/// swaps the id for 0 is the only one that may kill or reap the program, so that the kernel has not given the id to another process.
 static PROGRAM: AtomicI32 = AtomicI32::new(0);
 
 /// In place of the process id until the child has called execve(2).
@@ -148,7 +148,7 @@ pub fn await_writable(descriptor: BorrowedFd<'_>) {
 /// Starts the program that is asked for credentials, by `spawn`, with the process id that `id` returns. Only one runs at a time.
 ///
 /// # Errors
-/// Those of `spawn`.
+/// The errors of `spawn`.
 pub fn start_program<T>(spawn: impl FnOnce() -> io::Result<T>, id: fn(&T) -> Pid) -> io::Result<T> {
     PROGRAM.store(STARTING, Ordering::SeqCst);
     let child = spawn();
@@ -172,8 +172,8 @@ pub fn asks_on_terminal() -> bool {
     PROGRAM.load(Ordering::SeqCst) != 0 && TERMINAL.get().is_some()
 }
 
-/// Kills the program that is asked for credentials, if one runs, and what it started. The terminal gets back the modes that a program may
-/// have changed (a password is not echoed), also if it has ended by the signal that ends this process.
+/// Kills the program that is asked for credentials, if one runs, and its descendants. Restores the terminal's modes, which the program may
+/// have changed to ask for a password, also if it has ended already.
 pub fn kill_program() {
     let end = Instant::now() + TIME_TO_START;
     while PROGRAM.load(Ordering::SeqCst) == STARTING {

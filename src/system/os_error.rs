@@ -33,11 +33,6 @@ pub fn no_thread(error: &io::Error) -> String {
     format!("cannot start a thread: {}", text(error))
 }
 
-/// Returns the message about a process that could not be started.
-pub fn no_process(error: &io::Error) -> String {
-    format!("cannot start a process: {}", text(error))
-}
-
 /// Returns the problem of a file that cannot be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     Problem::configuration(format!("{file}: cannot be read: {}", text(error)))

@@ -174,7 +174,7 @@ struct SymbolicLink {
 /// True if a file is on tmpfs or ramfs.
 ///
 /// # Errors
-/// Those of fstatfs(2).
+/// The errors of fstatfs(2).
 pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let found = fstatfs(file)?;
     #[cfg(target_os = "linux")]

@@ -96,7 +96,7 @@ impl CacheDirectory {
     /// Removes a file. A missing one is no error.
     ///
     /// # Errors
-    /// Those of unlinkat(2).
+    /// The errors of unlinkat(2).
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
         match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),

@@ -65,20 +65,19 @@ impl Cached {
         let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) =
             entries.into_iter().partition(|(_, entry)| entry.age(begun) < self.ttl);
         let asked: BTreeSet<_> = wanted.iter().copied().filter(|locator| !fresh.contains_key(locator)).collect();
-        let mut limit = None;
-        if !asked.is_empty() {
-            let stale = entries.iter().filter(|(_, entry)| entry.age(begun) < self.stale);
-            let usable = fresh.iter().chain(stale);
-            let usable = usable.map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())));
-            limit = suffices(&usable.collect()).then_some(RETRIED_FOR);
+        let stale = entries.iter().filter(|(_, entry)| !asked.is_empty() && entry.age(begun) < self.stale);
+        let mut usable: Fetched =
+            stale.map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy()))).collect();
+        let mut answers = Answers::new();
+        for (locator, entry) in fresh {
+            usable.insert(locator.clone(), Ok(entry.document.copy()));
+            answers.push((locator.clone(), Ok(entry.answer(None))));
         }
-        let fresh = fresh.into_iter().map(|(locator, entry)| (locator.clone(), Ok(entry.answer(None))));
-        let mut answers: Answers = fresh.collect();
         if asked.is_empty() {
             return Ok(answers);
         }
-        let answered = self.aws.fetch(&asked, limit).await?;
-        for (locator, answer) in answered {
+        let limit = suffices(&usable).then_some(RETRIED_FOR);
+        for (locator, answer) in self.aws.fetch(&asked, limit).await? {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);
             let answer = match (answer, entry.filter(|entry| entry.age(begun) < self.stale)) {

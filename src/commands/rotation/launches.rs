@@ -1,6 +1,5 @@
 //! The launches of one command, one at a time: each is forked with what it has to know, and its messages become events.
 
-use std::io;
 use std::mem::{replace, take};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -56,7 +55,7 @@ impl<'a> Launches<'a> {
     /// # Errors
     /// When it cannot be started, or is killed.
     pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
-        self.fork().map_err(|error| Problem::nothing_resolved(&os_error::no_process(&error)))?;
+        self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
         let held = ending::signal_descriptor().ok().flatten();
         while let Some(process) = &mut self.process
             && self.phase != LaunchPhase::AtGate
@@ -91,16 +90,21 @@ impl<'a> Launches<'a> {
         }
         match self.fork() {
             Ok(()) => None,
-            Err(error) => Some(self.poll_failed(Some(&os_error::no_process(&error)), notices)),
+            Err(why) => Some(self.poll_failed(Some(&why), notices)),
         }
     }
 
-    fn fork(&mut self) -> io::Result<()> {
+    /// Forks a launch.
+    ///
+    /// # Errors
+    /// When no process can be started, as a message.
+    fn fork(&mut self) -> Result<(), String> {
         let Self { launch, baseline, rotation, .. } = self;
         let options = &launch.prepared.options;
         let wait = if baseline.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
         let limit = options.timeout + wait + GRACE;
-        self.process = Some(fork(limit, |gate| child::run(launch, gate, baseline, rotation))?);
+        let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation));
+        self.process = Some(process.map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?);
         self.phase = LaunchPhase::Resolving;
         Ok(())
     }

@@ -191,7 +191,7 @@ impl Parent<'_> {
             }
         }
         if end.is_some() {
-            // What it said as a launch, before it was the command.
+            // The command sent these messages while it was a launch.
             self.events.extend(self.launches.receive(&mut self.notices));
             // A stop before the end stops nothing any more.
             changes.clear();

@@ -61,7 +61,7 @@ impl ServiceError<'_> {
             | "OptInRequired"
             | "SignatureDoesNotMatch"
             | "UnrecognizedClient" => self.denied(Denial::Credentials),
-            // The first: STS cannot reach the identity provider of a web identity.
+            // IDPCommunicationError: STS cannot reach the identity provider of a web identity.
             "IDPCommunicationError"
             | "InternalError"
             | "InternalFailure"
