@@ -1,5 +1,5 @@
-//! The wait of the main thread for a worker. A signal, the deadline or the other end of a pipe ends it, and the process with it; during a
-//! long wait the terminal and the service manager get messages about what is awaited.
+//! The wait of the main thread for a worker. A signal, the deadline or the other end of a pipe ends the process meanwhile. During a long
+//! wait the terminal and the service manager get messages about what is awaited.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -171,8 +171,8 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Does `work` on a thread, and waits for its result. Termination signals are held from here on: one that comes ends this process, and so
-/// do the end of `watch` and the other end of the surroundings.
+/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. A signal, the end of `watch`, or a close of
+/// the surroundings' other end ends this process.
 fn wait_for_thread<T: Send>(
     surroundings: &impl Surroundings,
     progress: &Progress,

@@ -28,10 +28,10 @@ struct Pending {
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
-/// Files with their content: those on disk have temporary names until [`Self::place`].
+/// Files with their content. A file on disk has a temporary name until [`Self::place`].
 ///
-/// Dropping the value closes the files in memory, and removes temporary files and those that replaced no other, unless [`Self::keep`]
-/// was called.
+/// Dropping the value closes the files in memory, and removes temporary files. It also removes a file that replaced no other, unless
+/// [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct Delivery(Vec<DeliveredFile>);
 
@@ -94,7 +94,7 @@ impl Files {
 }
 
 impl Delivery {
-    /// Writes every file, those on disk under a temporary name.
+    /// Writes every file. A file on disk gets a temporary name.
     ///
     /// # Errors
     /// An error for each file that cannot be written; no file is left then.

@@ -47,7 +47,7 @@ impl WrittenFiles {
         Self(files)
     }
 
-    /// Takes the files of a later delivery, and removes those that it does not have.
+    /// Takes the files of a later delivery, and removes each earlier file whose path it lacks.
     ///
     /// # Errors
     /// An error for each file that cannot be removed.
@@ -57,7 +57,7 @@ impl WrittenFiles {
         earlier.remove()
     }
 
-    /// Removes the files. A file that another process has put in the place of one is left.
+    /// Removes the files. A file that another process has put at such a path stays.
     ///
     /// # Errors
     /// An error for each file that cannot be removed.

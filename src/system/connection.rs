@@ -141,7 +141,7 @@ pub fn no_connection() -> Problem {
     }
 }
 
-/// Replaces standard input, and those of output and error that are the same socket.
+/// Replaces standard input, and standard output and error where they are the same socket.
 fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
     let socket = fstat(input)?;
     let is_socket = |other: BorrowedFd<'_>| {

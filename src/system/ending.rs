@@ -74,7 +74,7 @@ pub fn by_signal(signal: Signal) -> ! {
 }
 
 /// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection.
-/// Termination signals are held from then on: one that ends this process refuses the connection first.
+/// Termination signals are held from then on, so that the connection is refused before a signal ends this process.
 ///
 /// Must be called before anything is printed.
 ///

@@ -43,7 +43,11 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// The reason why a path leads to no directory.
 enum WalkError {
     /// A symbolic link belongs to neither root nor the effective user.
-    ForeignLink(Problem),
+    ForeignLink {
+        link: PathBuf,
+        /// The link's user id.
+        owner: u32,
+    },
     Failed(Errno),
 }
 
@@ -61,7 +65,12 @@ impl From<Errno> for WalkError {
 pub fn open_directory(path: &OsStr) -> Result<OwnedFd, Problem> {
     let shown = Path::new(path).display();
     PathWalk::begin(path).and_then(PathWalk::finish).map_err(|error| match error {
-        WalkError::ForeignLink(problem) => problem,
+        WalkError::ForeignLink { link, owner } => {
+            let only = "only links of root and of the effective user are followed";
+            let text = format!("{} is a symbolic link of user {owner}, and {only}", link.display());
+            Problem::configuration(text)
+                .help("name the directory that it points to, or give the link to root (chown -h)")
+        }
         WalkError::Failed(Errno::ENOENT) => Problem::configuration(format!("the directory {shown} does not exist"))
             .help("create it first (systemd: RuntimeDirectory=)"),
         WalkError::Failed(Errno::ENOTDIR) => Problem::configuration(format!("{shown} is not a directory")),
@@ -110,11 +119,7 @@ impl PathWalk {
         let link = read_link(self.reached.as_fd(), component)?;
         let Some(link) = link else { return Err(Errno::ENOTDIR.into()) };
         if is_foreign(link.owner) {
-            let (path, owner) = (self.path.join(component), link.owner);
-            let only = "only links of root and of the effective user are followed";
-            let text = format!("{} is a symbolic link of user {owner}, and {only}", path.display());
-            let help = "name the directory that it points to, or give the link to root (chown -h)";
-            return Err(WalkError::ForeignLink(Problem::configuration(text).help(help)));
+            return Err(WalkError::ForeignLink { link: self.path.join(component), owner: link.owner });
         }
         self.links += 1;
         if self.links > MAX_SYMLINKS {

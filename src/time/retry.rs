@@ -109,7 +109,7 @@ impl RetryBudget {
 
     /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
     ///
-    /// `last` and `retry_after` are those of the last failure.
+    /// `last` and `retry_after` come from the last failure.
     pub async fn pause(&self, attempts: u32, last: OutageKind, retry_after: Option<Duration>) -> bool {
         match self.pause_for(attempts, last, retry_after, fastrand::f64()) {
             Some(pause) => {

@@ -136,7 +136,7 @@ impl StoredAnswer {
     }
 }
 
-/// Returns the value of a document, and those of its parameters, which have none themselves.
+/// Returns the values in an entry: the document's, and its parameters', which have no parameters themselves.
 fn values(document: &Document) -> impl Iterator<Item = &[u8]> {
     let parameters = document.parameters.iter().map(|(_, parameter)| parameter.body.expose());
     iter::once(document.body.expose()).chain(parameters)

@@ -14,7 +14,7 @@ use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Locator, Region};
+use crate::model::reference::Locator;
 use crate::system::boot_time;
 use crate::system::os_error::describe;
 use entry::{CacheEntry, decode, encode, entry_name};
@@ -111,19 +111,19 @@ impl Cached {
         let mut entries = BTreeMap::new();
         for locator in wanted {
             match read(&self.directory, &self.name(locator)) {
-                // Without `--fallback-region`, no answer of that region is wanted.
-                Ok(Some(entry)) if entry.is_replica && !self.may_read_from(entry.document.region.as_ref()) => {}
-                Ok(Some(entry)) => drop(entries.insert(locator, entry)),
+                Ok(Some(entry)) => {
+                    let fallback_regions = &self.aws.settings().fallback_regions;
+                    let region = entry.document.region.as_ref();
+                    // A replica counts only while its region is one of `--fallback-region`.
+                    if !entry.is_replica || region.is_some_and(|region| fallback_regions.contains(region)) {
+                        entries.insert(locator, entry);
+                    }
+                }
                 Ok(None) => {}
                 Err(what) => self.note(locator, what),
             }
         }
         entries
-    }
-
-    /// True for a fallback region.
-    fn may_read_from(&self, region: Option<&Region>) -> bool {
-        region.is_some_and(|region| self.aws.settings().fallback_regions.contains(region))
     }
 
     /// Keeps a good answer to a request that was begun at a time, and removes the entry of a secret that AWS says is denied or absent.

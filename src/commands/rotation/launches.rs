@@ -1,4 +1,4 @@
-//! The launches of one command, one at a time: each is forked with what it has to know, and its messages become events.
+//! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
 
 use std::mem::{replace, take};
 use std::os::fd::AsFd;
@@ -35,7 +35,7 @@ pub struct Launches<'a> {
 enum LaunchPhase {
     /// It reads the values, and writes the files under temporary names.
     Resolving,
-    /// All of that is done.
+    /// Values and files are complete, and it waits for one byte.
     AtGate,
     /// The gate is open, and it puts the files in place. A launch that fails ends in this phase.
     Placing,
@@ -192,7 +192,7 @@ impl<'a> Launches<'a> {
         None
     }
 
-    /// Turns the end of a poll into an event; the end of any other child is none.
+    /// Turns the end of the launch into an event; returns `None` for any other child.
     pub fn ended(&mut self, child: Pid, status: ExitStatus, notices: &mut Notices<'_>) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
@@ -209,7 +209,7 @@ impl<'a> Launches<'a> {
         Some(self.poll_failed(why.as_deref(), notices))
     }
 
-    /// Notes that a poll failed, and prints the reason unless the one before failed as well.
+    /// Notes that a poll failed, and prints the reason unless the previous poll failed as well.
     fn poll_failed(&mut self, why: Option<&str>, notices: &mut Notices<'_>) -> Event {
         self.baseline.next = None;
         let had_failed = replace(&mut self.baseline.last_poll_failed, true);

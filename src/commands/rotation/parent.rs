@@ -200,7 +200,7 @@ impl Parent<'_> {
     }
 }
 
-/// The status for the service manager while no command runs, or one that was asked to end.
+/// The status for the service manager while the command is being stopped, or is gone.
 fn status(state: &SupervisorState) -> Option<&'static str> {
     match state {
         SupervisorState::Running(_) | SupervisorState::Exited => None,

@@ -25,7 +25,7 @@ const LAST: i32 = 64;
 pub struct Signals(SignalFd);
 
 impl Signals {
-    /// Blocks all signals but those that are ignored: an ignored signal stays ignored, as by nohup(1).
+    /// Blocks all signals except ignored ones, which stay ignored (nohup(1)).
     ///
     /// # Errors
     /// Without a free descriptor.
