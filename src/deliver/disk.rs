@@ -47,7 +47,7 @@ impl DiskFile {
         Ok(staged)
     }
 
-    /// Renames the file to its own name. A regular file that has it is replaced, and the new one then stays.
+    /// Renames the file to its own name. A file that replaces another one stays.
     pub fn place(&mut self) -> Result<(), Problem> {
         if let DiskState::Temporary(temporary) = &self.state {
             let is_replacing = self.entry.find_regular_file()?;

@@ -77,7 +77,7 @@ impl Files {
         })
     }
 
-    /// Returns the reasons, known without writing anything, that files cannot be delivered: of its owner, and of its place.
+    /// Checks owners and places without writing anything, and returns an error for each reason that a file cannot be delivered.
     pub fn undeliverable(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for Pending { file: FileValue { target, subject, .. }, destination } in &self.0 {

@@ -12,7 +12,7 @@ use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Lacks, Problem};
 use crate::system::paths::COMPONENT;
 
-/// A file on disk in its place, as the process that delivered it names it.
+/// A delivered file on disk, in a message to the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,

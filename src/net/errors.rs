@@ -79,7 +79,7 @@ pub async fn within<T, E: Into<BoxError>>(
     }
 }
 
-/// An error and its sources, outermost first. `io::Error::source` skips the error that it wraps; this does not.
+/// An error and its sources, outermost first. An `io::Error` is followed by the error that it wraps, which `io::Error::source` skips.
 pub fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
         Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),

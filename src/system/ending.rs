@@ -161,7 +161,7 @@ pub fn note_terminal(terminal: File, modes: Termios) {
     let _ = TERMINAL.set((terminal, modes.into()));
 }
 
-/// Forgets the program, which the caller then reaps. False if another thread kills it now: its id has to stay its own until then.
+/// Forgets the program, which the caller then reaps. Returns false while another thread kills the program, which must not be reaped then.
 #[must_use]
 pub fn forget_program() -> bool {
     PROGRAM.swap(0, Ordering::SeqCst) != 0
@@ -198,8 +198,7 @@ pub fn kill_program() {
     }
 }
 
-/// A process and, on Linux, what it started: `sh` need not be replaced by the program that it runs, which would go on reading from the
-/// terminal.
+/// Returns a process and, on Linux, its descendants: a program that `sh` runs as a child would go on reading from the terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
     // A thread lists the children that it forked.
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();

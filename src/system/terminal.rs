@@ -10,7 +10,7 @@ use nix::unistd::{getpgrp, tcgetpgrp, write};
 /// Moves to the start of the line and erases it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// The most bytes that one write to a pipe takes as a whole, once poll(2) has said that it would not block: PIPE_BUF of Linux.
+/// PIPE_BUF of Linux: a write of at most so many bytes to a pipe does not block after poll(2) has reported room.
 const PART: usize = 4096;
 
 /// Writes all of a text, also to a pipe that does not block: a command that shares the pipe may have set O_NONBLOCK. `await_writable` is

@@ -50,7 +50,7 @@ pub struct ChangedValues {
     pub secrets: BTreeSet<String>,
 }
 
-/// The values that a launch compares with its own. A fork gives it a copy.
+/// The earlier values, with which a launch compares its own. Each fork has a copy.
 #[derive(Default)]
 pub struct Baseline {
     /// `None` before the first launch has drawn it.

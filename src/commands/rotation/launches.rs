@@ -94,10 +94,7 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// Forks a launch.
-    ///
-    /// # Errors
-    /// When no process can be started, as a message.
+    /// Forks a launch. The error is a message.
     fn fork(&mut self) -> Result<(), String> {
         let Self { launch, baseline, rotation, .. } = self;
         let options = &launch.prepared.options;
@@ -219,7 +216,7 @@ impl<'a> Launches<'a> {
         Event::Polled(PollResult::Failed)
     }
 
-    /// Ends the launch. One that replaces files is awaited, so that it leaves no part of them.
+    /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.
     pub fn cancel(&mut self, notices: &mut Notices<'_>) {
         if matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
             self.await_end(notices);

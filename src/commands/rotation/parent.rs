@@ -1,4 +1,4 @@
-//! The process that stays: facts become events of the state machine, whose actions it carries out.
+//! The process that stays. It feeds the state machine with events, and carries out its actions.
 //!
 //! It waits in poll(2), for signals, messages of a launch, and the next timer. Nothing wakes it up otherwise.
 

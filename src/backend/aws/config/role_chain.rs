@@ -45,7 +45,7 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// A role of SSO (IAM Identity Center), whose credentials a portal gives for a cached token.
+/// A role of SSO (IAM Identity Center). A portal exchanges a cached token for its credentials.
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,

@@ -1,5 +1,5 @@
-//! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for one that
-//! `aws login` wrote.
+//! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for a profile of
+//! `aws login`.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 

@@ -66,7 +66,7 @@ impl ProviderError {
         Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text(error)))
     }
 
-    /// The failure of a request, whose subject is the beginning of the text.
+    /// The failure of a request. The text begins with `subject`.
     pub fn of_request(subject: &str, retry: &AttemptFailure) -> Self {
         let why = match retry {
             AttemptFailure::Transient(outage, _) | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {

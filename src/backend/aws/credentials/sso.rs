@@ -1,4 +1,4 @@
-//! Credentials of SSO (IAM Identity Center): the token of `aws sso login` is exchanged for those of a role.
+//! Credentials of SSO (IAM Identity Center): the token of `aws sso login` is exchanged for a role's credentials.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -29,7 +29,7 @@ struct Page {
 
 /// Reads every parameter below the path of `request` in the client's region.
 ///
-/// A page may be empty although others follow: only a page that names no next one is the last.
+/// A page may be empty although others follow. Only the last page has no token.
 pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
     let mut found = BTreeMap::new();
     let mut token: Option<String> = None;
