@@ -98,7 +98,5 @@ pub fn limits() -> Limits {
         Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
     };
-    let largest = 6 * 1024 * 1024;
-    let smallest = 128 * 1024;
-    Limits { string: 32 * page, total: (stack / 4).min(largest).max(smallest) }
+    Limits { string: 32 * page, total: (stack / 4).clamp(128 * 1024, 6 * 1024 * 1024) }
 }

@@ -17,7 +17,7 @@ use nix::libc::{STDERR_FILENO, STDIN_FILENO, STDOUT_FILENO};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, SockType, UnixAddr, getpeername, getsockopt, send, shutdown, sockopt};
 use nix::sys::stat::{Mode, fstat};
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid, pipe};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
 use crate::model::credential::{CredentialRequest, MAX_LENGTH};
 use crate::model::problem::{Problem, Status};
@@ -147,7 +147,7 @@ fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
     let is_socket = |other: BorrowedFd<'_>| {
         fstat(other).is_ok_and(|other| (other.st_dev, other.st_ino) == (socket.st_dev, socket.st_ino))
     };
-    let nothing = nothing()?;
+    let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     if is_socket(output) {
         dup2_stdout(&nothing)?;
     }
@@ -158,12 +158,6 @@ fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
         }
     }
     dup2_stdin(&nothing)
-}
-
-/// /dev/null, or where there is none a pipe without a reader.
-fn nothing() -> Result<OwnedFd, Errno> {
-    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
-    null.or_else(|_| pipe().map(|(_, writer)| writer))
 }
 
 /// Returns a stream of systemd-journald for lines of text, as for `StandardError=journal`. The header has the identifier, the unit (which

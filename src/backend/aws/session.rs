@@ -201,10 +201,10 @@ impl Session {
     /// Returns the ARN of the identity of a role, or without a role of the base credentials, if STS answers in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.callers.get(&role.cloned())?.as_ref().ok()?;
-        let asking = || async {
+        let arn = caller.arn.get_or_init(async || {
             let client = self.clients.client(Api::Sts, region, Some(&caller.credentials)).await.ok()?;
             sts::identity(&client, &self.budget).await
-        };
-        caller.arn.get_or_init(asking).await.clone()
+        });
+        arn.await.clone()
     }
 }

@@ -83,7 +83,8 @@ impl Parent<'_> {
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
-            while let Some(event) = self.next_event() {
+            // The timer comes last, since another event may set it anew.
+            while let Some(event) = self.events.pop_front().or_else(|| self.timer.elapses().then_some(Event::Elapsed)) {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
@@ -94,11 +95,6 @@ impl Parent<'_> {
             }
             self.wait(&state);
         }
-    }
-
-    /// Returns the next event. The timer is looked at after all others, which may have set it anew.
-    fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| self.timer.elapses().then_some(Event::Elapsed))
     }
 
     fn end(mut self, outcome: Outcome) -> ExitCode {
