@@ -13,8 +13,8 @@ use crate::model::reference::Locator;
 /// enough not to flood a service.
 pub const MAX_IN_FLIGHT: usize = 32;
 
-/// Complete locators, each with those that it answers, as they are written. Two can be one request: with and without the default region,
-/// for example.
+/// The requests, which are complete locators, each with the locators that it answers: a locator with and one without the default region
+/// can be one request.
 pub type Requests<'a> = BTreeMap<Locator, Vec<&'a Locator>>;
 
 /// Copies the answer of each request to each of its locators.

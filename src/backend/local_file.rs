@@ -59,7 +59,7 @@ fn not_found(missing: Missing, nearest: Option<String>) -> FetchFailure {
     FetchFailure { is_local: true, ..FetchFailure::new(None, FetchError::NotFound { missing, nearest }) }
 }
 
-/// Returns the keys that a locator is looked up by: its id, and for an ARN the name in it. AWS adds six random characters to a
+/// Returns the keys of a locator in the file: its id, and for an ARN also the name in the ARN. AWS adds six random characters to a
 /// secret's name and omits the leading slash of a parameter's, so both forms are keys.
 fn names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];

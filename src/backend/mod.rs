@@ -107,11 +107,7 @@ impl Backend {
 
     /// The identity that AWS has answered, unless the agent or a file was asked.
     pub fn caller(&mut self) -> Option<Caller> {
-        match self {
-            Self::Aws(aws) => aws.caller(),
-            Self::Cached(cached) => cached.aws().caller(),
-            Self::Agent(..) | Self::Local(_) => None,
-        }
+        if matches!(self, Self::Agent(..)) { None } else { self.aws()?.caller() }
     }
 
     /// Returns the age of the entry that each answered locator has in the cache.
@@ -136,10 +132,6 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 fn is_final(error: &FetchError) -> bool {
     match error {
         FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,
-        FetchError::NoCredentials(_) => false,
-        FetchError::NotFound { .. }
-        | FetchError::Denied { .. }
-        | FetchError::Refused(_)
-        | FetchError::NoRegion { .. } => true,
+        error => !matches!(error, FetchError::NoCredentials(_)),
     }
 }

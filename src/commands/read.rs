@@ -117,7 +117,7 @@ async fn fetch_and_resolve(
         let outcome = resolve(plan, fetched);
         let failures: Vec<&FetchFailure> =
             outcome.lacking.iter().filter_map(|locator| fetched.get(locator)?.as_ref().err()).collect();
-        // What would fail again is told at once.
+        // A failure that would come again is reported at once.
         let is_waited_for = !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
         let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {

@@ -1,5 +1,5 @@
-//! The wait of the main thread for a worker. A signal, the deadline or the other end of a pipe ends it, and the process with it; during a
-//! long wait the terminal and the service manager get messages about what is awaited.
+//! The wait of the main thread for a worker. A signal, the deadline or the other end of a pipe ends the process meanwhile. During a long
+//! wait the terminal and the service manager get messages about what is awaited.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -78,7 +78,7 @@ impl Surroundings for ThisProcess {
 /// Runs `action` in an async runtime on a thread of its own, within the deadline of `options`. No other function has a runtime.
 ///
 /// # Errors
-/// Those of `action`, or when no runtime or thread can be created.
+/// The errors of `action`, or when no runtime or thread can be created.
 pub fn run<T: Send>(
     options: &Options,
     surroundings: &impl Surroundings,
@@ -171,8 +171,8 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Does `work` on a thread, and waits for its result. Termination signals are held from here on: one that comes ends this process, and so
-/// do the end of `watch` and the other end of the surroundings.
+/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. A signal, the end of `watch`, or a close of
+/// the surroundings' other end ends this process.
 fn wait_for_thread<T: Send>(
     surroundings: &impl Surroundings,
     progress: &Progress,

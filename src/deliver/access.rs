@@ -30,11 +30,10 @@ impl Access {
     /// # Errors
     /// When the name of the user or of the group has no number.
     pub fn wanted(target: &FileTarget) -> Result<Self, Problem> {
-        let (user, group) = match &target.owner {
-            Some(owner) => (owner.user.as_ref(), owner.group.as_ref()),
-            None => (None, None),
-        };
+        let owner = target.owner.as_ref();
+        let user = owner.and_then(|owner| owner.user.as_ref());
         let user = user.map(|user| number(user, "user", "/etc/passwd", "uid")).transpose()?;
+        let group = owner.and_then(|owner| owner.group.as_ref());
         let group = group.map(|group| number(group, "group", "/etc/group", "gid")).transpose()?;
         Ok(Self {
             user: user.map(Uid::from_raw),

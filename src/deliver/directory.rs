@@ -14,7 +14,7 @@ use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
 
 use crate::model::problem::Problem;
 use crate::system::os_error::failed;
-use crate::system::paths::{FileSystem, WalkError, file_system, open_directory};
+use crate::system::paths::{is_in_memory, open_directory};
 
 const CREATE: &str = "the file cannot be created";
 
@@ -34,8 +34,8 @@ impl DirectoryEntry {
     /// A symbolic link before the last component is followed only if root or the effective user owns it.
     pub fn find(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = split(path)?;
-        let directory = open_directory(parent).map_err(|error| no_directory(parent, error))?;
-        let stat = fstat(&directory).map_err(|errno| no_directory(parent, WalkError::Failed(errno)))?;
+        let directory = open_directory(parent)?;
+        let stat = fstat(&directory).map_err(|errno| failed("the directory cannot be examined", errno))?;
         let directory_id = (stat.st_dev, stat.st_ino);
         Ok(Self { path: path.to_owned(), directory, directory_id, name: name.to_owned() })
     }
@@ -58,9 +58,9 @@ impl DirectoryEntry {
         (self.directory_id, self.name.clone())
     }
 
-    /// True if the directory's file system is neither tmpfs nor ramfs, nor one of the kernel's own.
+    /// True if the directory's file system is neither tmpfs nor ramfs.
     pub fn is_on_disk(&self) -> bool {
-        file_system(self.directory()) == Ok(FileSystem::Disk)
+        is_in_memory(self.directory()) == Ok(false)
     }
 
     /// Returns the entry's file as fstatat(2) describes it; `None` if there is none.
@@ -89,15 +89,8 @@ impl DirectoryEntry {
 
     /// Checks that this process may create a file in the directory.
     pub fn expect_writable(&self) -> Result<(), Problem> {
-        if file_system(self.directory()) == Ok(FileSystem::Kernel) {
-            return Err(failed(CREATE, Errno::EACCES));
-        }
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
-        match faccessat(self.directory(), ".", access, AtFlags::AT_EACCESS) {
-            Err(errno @ (Errno::EACCES | Errno::EROFS)) => Err(failed(CREATE, errno)),
-            // Old seccomp profiles refuse faccessat2(2) itself with another errno.
-            Ok(()) | Err(_) => Ok(()),
-        }
+        faccessat(self.directory(), ".", access, AtFlags::AT_EACCESS).map_err(|errno| failed(CREATE, errno))
     }
 
     /// Creates an empty file with mode 0600 under a temporary name.
@@ -142,23 +135,6 @@ fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     match name {
         b"" | b"." | b".." => Err(Problem::configuration("the path is that of a directory; expected that of a file")),
         name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
-    }
-}
-
-fn no_directory(path: &OsStr, error: WalkError) -> Problem {
-    let path = Path::new(path).display();
-    match error {
-        WalkError::Missing => Problem::configuration(format!("the directory {path} does not exist"))
-            .help("create it first (systemd: RuntimeDirectory=)"),
-        // Only the last component of a path may not be a link, and that is a file's name here.
-        WalkError::NotADirectory | WalkError::Link => Problem::configuration(format!("{path} is not a directory")),
-        WalkError::ForeignLink { link, owner } => {
-            let link = link.display();
-            let only = "only links of root and of the effective user are followed";
-            Problem::configuration(format!("{link} is a symbolic link of user {owner}, and {only}"))
-                .help("name the directory that it points to, or give the link to root (chown -h)")
-        }
-        WalkError::Failed(errno) => failed(&format!("the directory {path} cannot be opened"), errno),
     }
 }
 

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use nix::errno::Errno;
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::close;
 
@@ -48,7 +47,7 @@ impl DiskFile {
         Ok(staged)
     }
 
-    /// Renames the file to its own name. A regular file that has it is replaced, and the new one then stays.
+    /// Renames the file to its own name. A file that replaces another one stays.
     pub fn place(&mut self) -> Result<(), Problem> {
         if let DiskState::Temporary(temporary) = &self.state {
             let is_replacing = self.entry.find_regular_file()?;
@@ -110,11 +109,7 @@ fn fill(file: &mut File, program: &mut File) -> Result<(), Problem> {
     let mode = Mode::from_bits_truncate(0o755);
     fchmod(&*file, mode).map_err(|errno| failed("the mode of the file cannot be set", errno))?;
     io::copy(program, file).map_err(|error| failed(WRITE, errno(&error)))?;
-    match file.sync_all().map_err(|error| errno(&error)) {
-        // The file system cannot sync single files.
-        Ok(()) | Err(Errno::EINVAL | Errno::ENOSYS) => Ok(()),
-        Err(errno) => Err(failed(WRITE, errno)),
-    }
+    file.sync_all().map_err(|error| failed(WRITE, errno(&error)))
 }
 
 #[cfg(test)]

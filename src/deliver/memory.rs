@@ -17,7 +17,7 @@ use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::{describe, errno, failed};
 
-/// The lowest descriptor for a file: libuv (Node) and shells use or close those below.
+/// The lowest descriptor for a file: libuv (Node) and shells use or close lower descriptors.
 const LOWEST: i32 = 100;
 
 /// MFD_NOEXEC_SEAL, since Linux 6.3; neither libc nor nix defines it.

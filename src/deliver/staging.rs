@@ -28,10 +28,10 @@ struct Pending {
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
 
-/// Files with their content: those on disk have temporary names until [`Self::place`].
+/// Files with their content. A file on disk has a temporary name until [`Self::place`].
 ///
-/// Dropping the value closes the files in memory, and removes temporary files and those that replaced no other, unless [`Self::keep`]
-/// was called.
+/// Dropping the value closes the files in memory, and removes temporary files. It also removes a file that replaced no other, unless
+/// [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct Delivery(Vec<DeliveredFile>);
 
@@ -77,7 +77,7 @@ impl Files {
         })
     }
 
-    /// Returns the reasons, known without writing anything, that files cannot be delivered: of its owner, and of its place.
+    /// Checks owners and places without writing anything, and returns an error for each reason that a file cannot be delivered.
     pub fn undeliverable(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for Pending { file: FileValue { target, subject, .. }, destination } in &self.0 {
@@ -94,10 +94,10 @@ impl Files {
 }
 
 impl Delivery {
-    /// Writes every file, those on disk under a temporary name.
+    /// Writes every file. A file on disk gets a temporary name.
     ///
     /// # Errors
-    /// One for each file that cannot be written; then none is left.
+    /// An error for each file that cannot be written; no file is left then.
     pub fn stage(files: Files) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
         for Pending { file: FileValue { target, value, subject }, destination } in files.0 {

@@ -12,7 +12,7 @@ use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Lacks, Problem};
 use crate::system::paths::COMPONENT;
 
-/// A file on disk in its place, as the process that delivered it names it.
+/// A delivered file on disk, in a message to the parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
@@ -47,20 +47,20 @@ impl WrittenFiles {
         Self(files)
     }
 
-    /// Takes the files of a later delivery, and removes those that it does not have.
+    /// Takes the files of a later delivery, and removes each earlier file whose path it lacks.
     ///
     /// # Errors
-    /// One for each file that cannot be removed.
+    /// An error for each file that cannot be removed.
     pub fn replace(&mut self, later: Self) -> Vec<Problem> {
         let mut earlier = std::mem::replace(self, later);
         earlier.0.retain(|file| !self.0.iter().any(|later| later.entry.path() == file.entry.path()));
         earlier.remove()
     }
 
-    /// Removes the files. A file that another process has put in the place of one is left.
+    /// Removes the files. A file that another process has put at such a path stays.
     ///
     /// # Errors
-    /// One for each file that cannot be removed.
+    /// An error for each file that cannot be removed.
     pub fn remove(self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for WrittenFile { entry, id, .. } in &self.0 {

@@ -25,11 +25,6 @@ impl Program {
 /// The search path if PATH is not set, as in musl's execvp(3).
 const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 
-/// Commands that only a shell has.
-const BUILTINS: [&str; 14] = [
-    ".", "alias", "cd", "eval", "exec", "exit", "export", "set", "shift", "source", "trap", "ulimit", "umask", "unset",
-];
-
 /// Finds `program` in `path`, the command's PATH. A name with a slash is a path itself.
 ///
 /// # Errors
@@ -78,8 +73,6 @@ fn not_found(text: String, command: &str) -> Problem {
     let problem = Problem::new(Status::NotFound, text);
     if let Some(name) = assigned(command) {
         problem.help(format!("for a variable of the command write: -- env {name}=… COMMAND"))
-    } else if BUILTINS.contains(&command) {
-        problem.help(format!("only a shell has {command}; write: -- sh -c '…'"))
     } else if is_syntax {
         problem.help("no shell reads the command; for variables, pipes and the like write: -- sh -c '…'")
     } else {

@@ -89,7 +89,7 @@ fn is_script(program: &Program) -> bool {
 pub fn limits() -> Limits {
     let variable = |name| sysconf(name).ok().flatten().and_then(|size| usize::try_from(size).ok());
     if cfg!(target_os = "macos") {
-        // One limit on all of them.
+        // A single limit holds for arguments and variables together.
         let total = variable(SysconfVar::ARG_MAX).unwrap_or(1024 * 1024);
         return Limits { string: total, total };
     }
@@ -98,7 +98,5 @@ pub fn limits() -> Limits {
         Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
     };
-    let largest = 6 * 1024 * 1024;
-    let smallest = 128 * 1024;
-    Limits { string: 32 * page, total: (stack / 4).min(largest).max(smallest) }
+    Limits { string: 32 * page, total: (stack / 4).clamp(128 * 1024, 6 * 1024 * 1024) }
 }

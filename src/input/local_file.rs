@@ -14,7 +14,7 @@ use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::AWSCURRENT;
 use crate::model::secret_value::SecretValue;
-use crate::system::os_error::{ReadFailure, read_text};
+use crate::system::os_error::{read_text, unreadable};
 
 /// Secrets by id, each with its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: String| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
-    let file = File::open(path).map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
+    let file = File::open(path).map_err(|error| vec![unreadable(path.display(), &error)])?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {

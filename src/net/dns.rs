@@ -25,8 +25,7 @@ pub struct DnsResolver {
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
-/// One lookup, shared by all connections that need it. An error is shared as its kind and its text, since `io::Error` is not
-/// `Clone`.
+/// A lookup that all connections to a host share. An error is shared as its kind and its text, since `io::Error` is not `Clone`.
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::ErrorKind, String)>>>;
 
 /// The time for which an answer is reused.
@@ -60,11 +59,7 @@ fn start(host: String) -> SharedLookup {
     let lookup = async move {
         started.map_err(|error| (error.kind(), os_error::no_thread(&error)))?;
         let found = receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-        found.map_err(|error| {
-            // To glibc's resolver, a name that cannot be asked for does not exist.
-            let error = os_error::reached_limit().unwrap_or(error);
-            (error.kind(), os_error::text(&error))
-        })
+        found.map_err(|error| (error.kind(), os_error::text(&error)))
     };
     lookup.boxed().shared()
 }

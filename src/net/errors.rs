@@ -1,7 +1,6 @@
 //! Errors of connections and requests, and the search for a known error in a chain of sources.
 
 use std::error::Error;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,12 +10,13 @@ use http::Uri;
 
 use crate::model::answer::Refusal;
 use crate::model::quoting::one_line;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The error of a connection or a request, with its host.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{host}")]
 pub struct HostError {
     /// Host and port, and those of the proxy, if any.
     pub host: String,
@@ -29,20 +29,9 @@ impl HostError {
     }
 }
 
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.host)
-    }
-}
-
-impl Error for HostError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
-    }
-}
-
 /// HTTP status 407 of a proxy.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{proxy}")]
 pub struct ProxyAuthenticationRequired {
     /// Host and port.
     pub proxy: String,
@@ -50,53 +39,28 @@ pub struct ProxyAuthenticationRequired {
     pub has_password: bool,
 }
 
-impl fmt::Display for ProxyAuthenticationRequired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.proxy)
-    }
-}
-
-impl Error for ProxyAuthenticationRequired {}
-
 /// A time limit that was reached.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {}", humantime::format_duration(*.0))]
 pub struct TimedOut(pub Duration);
 
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer within {}", humantime::format_duration(self.0))
-    }
-}
-
-impl Error for TimedOut {}
-
 /// A file or directory of root certificates that cannot be read or has none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{}: {why}", path.display())]
 pub struct TrustError {
     pub path: PathBuf,
     pub why: String,
-    /// A limit on descriptors is the reason.
-    pub is_limit: bool,
 }
 
 impl TrustError {
     pub fn new(path: &Path, why: String) -> Self {
-        Self { path: path.to_owned(), why, is_limit: false }
+        Self { path: path.to_owned(), why }
     }
 
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        let ReadFailure { why, is_limit } = error.into();
-        Self { path: path.to_owned(), why, is_limit }
+        Self::new(path, os_error::text(error))
     }
 }
-
-impl fmt::Display for TrustError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.why)
-    }
-}
-
-impl Error for TrustError {}
 
 /// Runs a future to its end, or cancels it at the limit.
 ///
@@ -115,7 +79,7 @@ pub async fn within<T, E: Into<BoxError>>(
     }
 }
 
-/// An error and its sources, outermost first. `io::Error::source` skips the error that it wraps; this does not.
+/// An error and its sources, outermost first. An `io::Error` is followed by the error that it wraps, which `io::Error::source` skips.
 pub fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
         Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body_util::Limited;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::proxy::matcher::Intercept;
@@ -98,21 +98,22 @@ impl HttpConnector for Pool {
             let answer = within(limit, client.request(request));
             let response = match proxy {
                 None => answer.await,
-                Some(proxy) => login.run(&proxy, async { checked(answer.await?, &proxy) }).await,
+                Some(proxy) => {
+                    let checked = async {
+                        let response = answer.await?;
+                        match response.status() {
+                            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(&proxy).into()),
+                            _ => Ok(response),
+                        }
+                    };
+                    login.run(&proxy, checked).await
+                }
             };
             let response = response.map_err(|error| connector_error(host, error))?;
             let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_BODY)));
             let response = HttpResponse::try_from(response);
             response.map_err(|error| ConnectorError::other(error.into(), None))
         })
-    }
-}
-
-/// Returns the response of a proxy, or the error for status 407.
-fn checked<B>(response: Response<B>, proxy: &Intercept) -> Result<Response<B>, BoxError> {
-    match response.status() {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy).into()),
-        _ => Ok(response),
     }
 }
 

@@ -19,11 +19,11 @@ const MAX_HEAD: usize = 8 * 1024;
 pub struct ProxyLogin(Arc<Mutex<Option<Result<(), ProxyAuthenticationRequired>>>>);
 
 impl ProxyLogin {
-    /// Runs `action`, which sends the name and password of `proxy`, if it has them. Until one action has succeeded, others wait for its
-    /// end; after status 407 none runs any more.
+    /// Runs `action`, which sends the name and password of `proxy`, if any. Actions run one after the other until one has succeeded; after
+    /// status 407 no action runs.
     ///
     /// # Errors
-    /// Those of `action`, and [`ProxyAuthenticationRequired`] again.
+    /// The errors of `action`, and [`ProxyAuthenticationRequired`] again.
     pub async fn run<T>(
         &self,
         proxy: &Intercept,

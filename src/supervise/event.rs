@@ -16,7 +16,7 @@ pub enum Event {
     Suspended(SignalNumber),
     /// Job control continued the command.
     Continued,
-    /// A signal to forward, or the one that requests a poll, reached this process.
+    /// A signal to forward, or the signal that requests a poll, reached this process.
     Signal(SignalNumber),
     /// The result of a poll, or the death of the launch that waits at the gate, which is [`PollResult::Failed`].
     Polled(PollResult),
@@ -32,7 +32,7 @@ pub enum ExitStatus {
     Killed(SignalNumber),
 }
 
-/// The values of a poll, compared with those of the command.
+/// The values of a poll, compared with the command's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollResult {
     /// Other values, with which the launch waits at the gate.
@@ -88,11 +88,11 @@ pub enum Delay {
 pub enum Notice {
     PollRecovered,
     Ended(ExitStatus),
-    /// A SIGTERM cancelled what was to follow the end of the command.
+    /// A SIGTERM cancelled the restart, or the exit for a change.
     Cancelled,
     /// The group is killed, since the time of `--grace` is over.
     GraceOver,
-    /// The group is killed, since another SIGTERM came after the one that cancelled what was to follow.
+    /// The group is killed, since a second SIGTERM came.
     SecondTerm,
 }
 

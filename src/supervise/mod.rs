@@ -27,7 +27,7 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 
 /// Returns the state after an event, and what is to be done now, in this order.
 ///
-/// An event that has no meaning in a state changes nothing: a poll may end in the moment in which it is cancelled.
+/// An event without a meaning in a state changes nothing: a poll may end while it is being cancelled.
 pub fn step(rotation: &RotationOptions, state: SupervisorState, event: Event) -> (SupervisorState, Vec<Action>) {
     let mut actions = Vec::new();
     let state = match state {

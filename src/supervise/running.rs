@@ -48,8 +48,8 @@ pub fn step(
     SupervisorState::Running(state)
 }
 
-/// Sends a signal to the command's process group. SIGCONT, which a shell sends to continue a job, returns the terminal first. A command
-/// that is stopped handles no other signal before it is continued; this process runs, so no shell will do that.
+/// Sends a signal to the command's process group. SIGCONT, by which a shell continues a job, returns the terminal first. Other signals
+/// continue a stopped command, which would not handle them otherwise: no shell continues it, since this process is not stopped.
 fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Action>) {
     if signal == SignalNumber::CONT {
         state.is_suspended = false;
@@ -122,7 +122,7 @@ fn ended(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) ->
         actions.push(Action::Exit(Outcome::Command(status)));
         return SupervisorState::Exited;
     }
-    // Some of it may be stopped: the kernel reports that to its parent alone.
+    // SIGCONT: the kernel reports stopped processes of the group to their own parents alone.
     actions.extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
     actions.push(Action::Arm(Delay::Grace));
     let (ended, next) = (Some(status), Next::ExitEnded);

@@ -15,32 +15,32 @@ pub enum SupervisorState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunningState {
     pub poll: Poll,
-    /// The number of polls that failed since the last one that did not.
+    /// The number of failed polls in succession.
     pub failures: u32,
-    /// True if a poll was requested since the last one began, which may have read the secret before it changed.
+    /// True if a poll was requested since the last poll began, which may have read the secret before it changed.
     pub is_poll_asked: bool,
     /// True while the command is stopped by job control.
     pub is_suspended: bool,
-    /// True if a SIGTERM was forwarded, so that the command may be ending by itself, and no change was delayed for that since.
+    /// True if a SIGTERM was forwarded, so that the command may be ending, and no change was delayed for it since.
     pub has_term: bool,
 }
 
-/// The forked launch that reads the values again. The timer is armed, for the next one, while there is none.
+/// The forked launch that reads the values again. While there is none, the timer is armed for the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
-    /// None.
+    /// No launch.
     #[default]
     Idle,
-    /// None. The last one found a change, and the next one, after `--splay` or when it is requested, is acted on.
+    /// None. The last poll found a change; the next poll, after `--splay` or on request, is acted on.
     Splayed,
-    /// None. The last one found a change after a SIGTERM, and the next one is acted on. No request brings it forward.
+    /// None. The last poll found a change after a SIGTERM; the next poll is acted on, and no request brings it forward.
     AfterTerm,
-    /// It resolves the values.
+    /// The launch resolves the values.
     Polling {
         /// True if a change was delayed for this poll.
         is_delayed: bool,
     },
-    /// Its gate is open, and it replaces the files.
+    /// The gate is open, and the launch replaces the files.
     Delivering,
 }
 

@@ -70,7 +70,7 @@ fn a_request_ends_the_splay_and_not_the_time_of_a_command_that_may_be_ending() {
     let asked = |poll| SupervisorState::Running(RunningState { is_poll_asked: true, ..running(poll) });
     for (poll, actions) in [(Poll::Splayed, &[Action::Arm(Delay::AskedPoll)][..]), (Poll::AfterTerm, &[])] {
         check(OnRotation::Restart, &SupervisorState::Running(running(poll)), ASKED, asked(poll), actions);
-        // One poll serves both.
+        // The same poll serves both.
         let polling = SupervisorState::Running(running(POLLING_DELAYED));
         check(OnRotation::Restart, &asked(poll), Event::Elapsed, polling, &[Action::StartPoll]);
     }

@@ -17,7 +17,7 @@ use nix::libc::{STDERR_FILENO, STDIN_FILENO, STDOUT_FILENO};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, Shutdown, SockType, UnixAddr, getpeername, getsockopt, send, shutdown, sockopt};
 use nix::sys::stat::{Mode, fstat};
-use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid, pipe};
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
 use crate::model::credential::{CredentialRequest, MAX_LENGTH};
 use crate::model::problem::{Problem, Status};
@@ -141,13 +141,13 @@ pub fn no_connection() -> Problem {
     }
 }
 
-/// Replaces standard input, and those of output and error that are the same socket.
+/// Replaces standard input, and standard output and error where they are the same socket.
 fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
     let socket = fstat(input)?;
     let is_socket = |other: BorrowedFd<'_>| {
         fstat(other).is_ok_and(|other| (other.st_dev, other.st_ino) == (socket.st_dev, socket.st_ino))
     };
-    let nothing = nothing()?;
+    let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     if is_socket(output) {
         dup2_stdout(&nothing)?;
     }
@@ -160,12 +160,6 @@ fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
     dup2_stdin(&nothing)
 }
 
-/// /dev/null, or where there is none a pipe without a reader.
-fn nothing() -> Result<OwnedFd, Errno> {
-    let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
-    null.or_else(|_| pipe().map(|(_, writer)| writer))
-}
-
 /// Returns a stream of systemd-journald for lines of text, as for `StandardError=journal`. The header has the identifier, the unit (which
 /// journald knows by itself), the priority, and whether to parse priorities and to forward to syslog, the kernel's log and the console.
 fn journal() -> Option<UnixStream> {
@@ -173,10 +167,6 @@ fn journal() -> Option<UnixStream> {
     journal.write_all(b"secrets-exec\n\n6\n0\n0\n0\n0\n").ok()?;
     shutdown(journal.as_raw_fd(), Shutdown::Read).ok()?;
     Some(journal)
-}
-
-fn closed() -> Problem {
-    Problem::temporary("the client closed the connection before the value was sent")
 }
 
 fn not_sent(errno: Errno) -> Problem {
@@ -202,7 +192,9 @@ fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8], end: Instant) -> Resul
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
             Err(Errno::EAGAIN) => await_room(connection, end)?,
             Err(Errno::EINTR) => {}
-            Err(Errno::EPIPE | Errno::ECONNRESET) => return Err(closed()),
+            Err(Errno::EPIPE | Errno::ECONNRESET) => {
+                return Err(Problem::temporary("the client closed the connection before the value was sent"));
+            }
             Err(errno) => return Err(not_sent(errno)),
         }
     }

@@ -28,8 +28,8 @@ use super::connection::CredentialConnection;
 use super::signals::{self, InheritedSignals};
 use super::terminal;
 
-/// The process id of the program that is asked for credentials; 0 if none runs, or another thread ends it; [`STARTING`]. Whoever takes the
-/// id out may signal or reap the program: the kernel cannot give the id to another process meanwhile.
+/// The process id of the program that is asked for credentials, or [`STARTING`]; 0 if none runs, or another thread ends it. The thread that
+/// swaps the id for 0 is the only one that may kill or reap the program, so that the kernel has not given the id to another process.
 static PROGRAM: AtomicI32 = AtomicI32::new(0);
 
 /// In place of the process id until the child has called execve(2).
@@ -74,7 +74,7 @@ pub fn by_signal(signal: Signal) -> ! {
 }
 
 /// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection.
-/// Termination signals are held from then on: one that ends this process refuses the connection first.
+/// Termination signals are held from then on, so that the connection is refused before a signal ends this process.
 ///
 /// Must be called before anything is printed.
 ///
@@ -157,7 +157,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
 /// Starts the program that is asked for credentials, by `spawn`, with the process id that `id` returns. Only one runs at a time.
 ///
 /// # Errors
-/// Those of `spawn`.
+/// The errors of `spawn`.
 pub fn start_program<T>(spawn: impl FnOnce() -> io::Result<T>, id: fn(&T) -> Pid) -> io::Result<T> {
     PROGRAM.store(STARTING, Ordering::SeqCst);
     let child = spawn();
@@ -170,7 +170,7 @@ pub fn note_terminal(terminal: File, modes: Termios) {
     let _ = TERMINAL.set((terminal, modes.into()));
 }
 
-/// Forgets the program, which the caller then reaps. False if another thread kills it now: its id has to stay its own until then.
+/// Forgets the program, which the caller then reaps. Returns false while another thread kills the program, which must not be reaped then.
 #[must_use]
 pub fn forget_program() -> bool {
     PROGRAM.swap(0, Ordering::SeqCst) != 0
@@ -181,8 +181,8 @@ pub fn asks_on_terminal() -> bool {
     PROGRAM.load(Ordering::SeqCst) != 0 && TERMINAL.get().is_some()
 }
 
-/// Kills the program that is asked for credentials, if one runs, and what it started. The terminal gets back the modes that a program may
-/// have changed (a password is not echoed), also if it has ended by the signal that ends this process.
+/// Kills the program that is asked for credentials, if one runs, and its descendants. Restores the terminal's modes, which the program may
+/// have changed to ask for a password, also if it has ended already.
 pub fn kill_program() {
     let end = Instant::now() + TIME_TO_START;
     while PROGRAM.load(Ordering::SeqCst) == STARTING && Instant::now() < end {
@@ -204,8 +204,7 @@ pub fn kill_program() {
     }
 }
 
-/// A process and, on Linux, what it started: `sh` need not be replaced by the program that it runs, which would go on reading from the
-/// terminal.
+/// Returns a process and, on Linux, its descendants: a program that `sh` runs as a child would go on reading from the terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
     // A thread lists the children that it forked.
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();

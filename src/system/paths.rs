@@ -1,12 +1,12 @@
-//! The resolution of a path to a directory, component by component, so that no other user's symbolic link leads it elsewhere, and the kinds
-//! of file systems.
+//! The resolution of a path to a directory, component by component, so that no other user's symbolic link leads it elsewhere, and the
+//! file systems in memory.
 //!
 //! openat2(2) has no flag for links of some owners, so each component is opened separately.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 #[cfg(target_os = "macos")]
@@ -21,8 +21,11 @@ use nix::sys::stat::fstatat;
 use nix::sys::stat::{Mode, SFlag};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
-use nix::sys::statfs::{CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TMPFS_MAGIC};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
 use nix::unistd::geteuid;
+
+use super::os_error::failed;
+use crate::model::problem::Problem;
 
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
@@ -38,12 +41,7 @@ pub const COMPONENT: OFlag = OFlag::from_bits_retain(libc::O_SEARCH).union(OFlag
 const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 
 /// The reason why a path leads to no directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WalkError {
-    Missing,
-    NotADirectory,
-    /// The last component is a symbolic link, of [`open_directory_itself`].
-    Link,
+enum WalkError {
     /// A symbolic link belongs to neither root nor the effective user.
     ForeignLink {
         link: PathBuf,
@@ -55,11 +53,7 @@ pub enum WalkError {
 
 impl From<Errno> for WalkError {
     fn from(errno: Errno) -> Self {
-        match errno {
-            Errno::ENOENT => Self::Missing,
-            Errno::ENOTDIR => Self::NotADirectory,
-            other => Self::Failed(other),
-        }
+        Self::Failed(errno)
     }
 }
 
@@ -68,23 +62,20 @@ impl From<Errno> for WalkError {
 ///
 /// # Errors
 /// When it is not there, or a link of another user is in the way.
-pub fn open_directory(path: &OsStr) -> Result<OwnedFd, WalkError> {
-    PathWalk::begin(path, LastLink::Follow)?.finish()
-}
-
-/// Does the same as [`open_directory`], but the last component may not be a symbolic link.
-///
-/// # Errors
-/// When it is a link, is not there, or a link of another user is in the way.
-pub fn open_directory_itself(path: &OsStr) -> Result<OwnedFd, WalkError> {
-    PathWalk::begin(path, LastLink::Refuse)?.finish()
-}
-
-/// The treatment of a symbolic link that is the last component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LastLink {
-    Follow,
-    Refuse,
+pub fn open_directory(path: &OsStr) -> Result<OwnedFd, Problem> {
+    let shown = Path::new(path).display();
+    PathWalk::begin(path).and_then(PathWalk::finish).map_err(|error| match error {
+        WalkError::ForeignLink { link, owner } => {
+            let only = "only links of root and of the effective user are followed";
+            let text = format!("{} is a symbolic link of user {owner}, and {only}", link.display());
+            Problem::configuration(text)
+                .help("name the directory that it points to, or give the link to root (chown -h)")
+        }
+        WalkError::Failed(Errno::ENOENT) => Problem::configuration(format!("the directory {shown} does not exist"))
+            .help("create it first (systemd: RuntimeDirectory=)"),
+        WalkError::Failed(Errno::ENOTDIR) => Problem::configuration(format!("{shown} is not a directory")),
+        WalkError::Failed(errno) => failed(&format!("the directory {shown} cannot be opened"), errno),
+    })
 }
 
 /// A path resolution in progress (path_resolution(7)).
@@ -95,14 +86,12 @@ struct PathWalk {
     /// The components that are still to be opened, the next one last.
     rest: Vec<OsString>,
     links: usize,
-    last_link: LastLink,
 }
 
 impl PathWalk {
-    fn begin(path: &OsStr, last_link: LastLink) -> Result<Self, WalkError> {
-        let reached = start(path)?;
+    fn begin(path: &OsStr) -> Result<Self, WalkError> {
         let base = if is_absolute(path) { "/" } else { "" };
-        Ok(Self { reached, path: base.into(), rest: reversed(path), links: 0, last_link })
+        Ok(Self { reached: start(path)?, path: base.into(), rest: reversed(path), links: 0 })
     }
 
     fn finish(mut self) -> Result<OwnedFd, WalkError> {
@@ -128,10 +117,7 @@ impl PathWalk {
     /// Follows a symbolic link: its target's components come before the remaining ones.
     fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
         let link = read_link(self.reached.as_fd(), component)?;
-        let Some(link) = link else { return Err(WalkError::NotADirectory) };
-        if self.rest.is_empty() && self.last_link == LastLink::Refuse {
-            return Err(WalkError::Link);
-        }
+        let Some(link) = link else { return Err(Errno::ENOTDIR.into()) };
         if is_foreign(link.owner) {
             return Err(WalkError::ForeignLink { link: self.path.join(component), owner: link.owner });
         }
@@ -159,9 +145,9 @@ impl PathWalk {
 }
 
 /// Opens the root or the working directory.
-fn start(path: &OsStr) -> Result<OwnedFd, WalkError> {
+fn start(path: &OsStr) -> Result<OwnedFd, Errno> {
     let base = if is_absolute(path) { "/" } else { "." };
-    Ok(open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty())?)
+    open(base, COMPONENT | OFlag::O_DIRECTORY, Mode::empty())
 }
 
 fn is_absolute(path: &OsStr) -> bool {
@@ -180,14 +166,6 @@ pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileSystem {
-    Memory,
-    Disk,
-    /// One in which the kernel alone creates files, such as proc. macOS has none.
-    Kernel,
-}
-
 /// The owner and the target of a symbolic link.
 struct SymbolicLink {
     /// The link's user id.
@@ -198,21 +176,17 @@ struct SymbolicLink {
     is_magic: bool,
 }
 
-/// Returns the kind of the file system that a file is on.
+/// True if a file is on tmpfs or ramfs.
 ///
 /// # Errors
-/// Those of fstatfs(2).
-pub fn file_system(file: BorrowedFd<'_>) -> Result<FileSystem, Errno> {
+/// The errors of fstatfs(2).
+pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     let found = fstatfs(file)?;
     #[cfg(target_os = "linux")]
-    let kind = match found.filesystem_type() {
-        PROC_SUPER_MAGIC | SYSFS_MAGIC | CGROUP_SUPER_MAGIC | CGROUP2_SUPER_MAGIC => FileSystem::Kernel,
-        TMPFS_MAGIC | RAMFS_MAGIC => FileSystem::Memory,
-        _ => FileSystem::Disk,
-    };
+    let is_in_memory = [TMPFS_MAGIC, RAMFS_MAGIC].contains(&found.filesystem_type());
     #[cfg(target_os = "macos")]
-    let kind = if found.filesystem_type_name() == "tmpfs" { FileSystem::Memory } else { FileSystem::Disk };
-    Ok(kind)
+    let is_in_memory = found.filesystem_type_name() == "tmpfs";
+    Ok(is_in_memory)
 }
 
 /// Reads a symbolic link; `None` for anything else.

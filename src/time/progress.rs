@@ -72,7 +72,11 @@ impl Progress {
     }
 
     pub fn waiting(&self) -> Waiting {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).waiting()
+        self.change(|state| Waiting {
+            awaited: state.awaited.values().take(LISTED).cloned().collect(),
+            others: state.awaited.len().saturating_sub(LISTED),
+            reason: state.reason.clone(),
+        })
     }
 
     /// True if events are traced.
@@ -89,16 +93,6 @@ impl Progress {
 
     fn change<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl ProgressState {
-    fn waiting(&self) -> Waiting {
-        Waiting {
-            awaited: self.awaited.values().take(LISTED).cloned().collect(),
-            others: self.awaited.len().saturating_sub(LISTED),
-            reason: self.reason.clone(),
-        }
     }
 }
 

@@ -34,19 +34,6 @@ impl From<Refusal> for AttemptFailure {
 /// No attempt starts with less time left than this.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
-/// The bounds of the pauses between attempts. Pause n is at most `first` · `factor`ⁿ⁻¹ and at most `longest`.
-struct Backoff {
-    first: Duration,
-    factor: u32,
-    longest: Duration,
-}
-
-/// After an outage, which may be over in a moment.
-const OUTAGE: Backoff = Backoff { first: Duration::from_millis(100), factor: 2, longest: Duration::from_secs(5) };
-/// After throttling. The other clients that were throttled retry as well, in unknown number, so the pauses grow fast to what a
-/// large fleet needs (docs/benchmarks.md has the figures).
-const THROTTLED: Backoff = Backoff { first: Duration::from_secs(2), factor: 4, longest: Duration::from_secs(30) };
-
 /// The number of attempts and the time that one request has.
 #[derive(Clone, Debug)]
 pub struct RetryBudget {
@@ -122,7 +109,7 @@ impl RetryBudget {
 
     /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
     ///
-    /// `last` and `retry_after` are those of the last failure.
+    /// `last` and `retry_after` come from the last failure.
     pub async fn pause(&self, attempts: u32, last: OutageKind, retry_after: Option<Duration>) -> bool {
         match self.pause_for(attempts, last, retry_after, fastrand::f64()) {
             Some(pause) => {
@@ -150,9 +137,12 @@ impl RetryBudget {
         if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
             return None;
         }
-        let backoff = if last == OutageKind::Throttled { THROTTLED } else { OUTAGE };
-        let longest = backoff.first.saturating_mul(backoff.factor.saturating_pow(attempts.saturating_sub(1)));
-        let jittered = longest.min(backoff.longest).mul_f64(jitter.clamp(0.0, 1.0));
+        // The first pause and the longest one in milliseconds, and the factor between two. Other clients that were throttled retry as well,
+        // so these pauses grow fast to what a large fleet needs (docs/benchmarks.md); another outage may be over in a moment.
+        let (first, factor, longest) =
+            if last == OutageKind::Throttled { (2_000, 4_u64, 30_000) } else { (100, 2, 5_000) };
+        let pause = factor.saturating_pow(attempts.saturating_sub(1)).saturating_mul(first).min(longest);
+        let jittered = Duration::from_millis(pause).mul_f64(jitter.clamp(0.0, 1.0));
         // Jitter is added to Retry-After, and half the rest of the budget is kept for the attempt.
         Some(retry_after + jittered.min((left - retry_after) / 2))
     }

@@ -18,7 +18,7 @@ use super::aws::{Settings, apply_settings, classify_connector_error, malformed_r
 use super::fan_out::{Requests, distribute, in_flight};
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Outage, OutageKind, Refusal};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, Store};
+use crate::model::reference::{Locator, Store};
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
 use crate::net::http::{HttpTimeouts, Transport};
@@ -95,10 +95,9 @@ impl Agent {
     /// parameters.
     fn limit(&self, locator: &Locator) -> Option<&'static str> {
         let configured = self.aws_settings.region.as_ref();
-        let is_other = |region: &Region| configured.is_some_and(|configured| configured != region);
         if self.aws_settings.complete(locator).role.is_some_and(|role| role.external_id.is_some()) {
             Some("passes on no external id for a role")
-        } else if locator.region.as_ref().is_some_and(is_other) {
+        } else if locator.region.as_ref().zip(configured).is_some_and(|(region, configured)| region != configured) {
             Some("reads only in its own region")
         } else if locator.store == Store::ParameterStore {
             Some("reads no parameters")
@@ -125,8 +124,8 @@ impl Agent {
     /// Reads one secret, with a fallback within half of the time.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let budget = if self.settings.has_fallback { self.budget.share(2) } else { self.budget.clone() };
-        let agent = || host_and_port(self.settings.url.uri());
-        let budget = budget.for_request(|| format!("{request} of the agent at {}", agent()));
+        let budget =
+            budget.for_request(|| format!("{request} of the agent at {}", host_and_port(self.settings.url.uri())));
         retry(&budget, async || self.send(request, token).await).await.map_err(|error| match error {
             FetchError::Unavailable(Outage { kind, reason }) => {
                 let kind = if kind == OutageKind::Connection { OutageKind::AgentConnection } else { kind };

@@ -7,7 +7,7 @@ use crate::model::answer::{CredentialsError, Wanted};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::url::HttpUrl;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error;
 
 /// The file with the agent's token, which its installation creates: the last source that is tried.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
@@ -45,32 +45,32 @@ impl AgentSettings {
             // The token of this host's agent is sent to no other host.
             (None, _) if !self.url.is_loopback() => {
                 let why = "is sent to loopback addresses only, and --agent names another";
-                (AGENT_TOKEN_FILE, Err(ReadFailure { why: why.to_owned(), is_limit: false }))
+                (AGENT_TOKEN_FILE, Err(why.to_owned()))
             }
             (None, _) => (AGENT_TOKEN_FILE, read(AGENT_TOKEN_FILE)),
         };
-        found.and_then(header).map_err(|ReadFailure { why, is_limit: temporary }| {
+        found.and_then(header).map_err(|why| {
             let why = if let Some(file) = file { format!("{file}: {why}") } else { why };
             let mut tried = vec![(name, why)];
             let has_tried_all = self.token.is_none();
             if has_tried_all {
                 tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
             }
-            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final: false }
+            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary: false, is_final: false }
         })
     }
 }
 
-fn read(path: &str) -> Result<String, ReadFailure> {
-    std::fs::read_to_string(path).map_err(|error| ReadFailure::from(&error))
+fn read(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| os_error::text(&error))
 }
 
-fn header(token: String) -> Result<HeaderValue, ReadFailure> {
+fn header(token: String) -> Result<HeaderValue, String> {
     match HeaderValue::try_from(token.trim_end()) {
         Ok(mut token) if !token.is_empty() => {
             token.set_sensitive(true);
             Ok(token)
         }
-        Ok(_) | Err(_) => Err(ReadFailure { why: "holds no token".to_owned(), is_limit: false }),
+        Ok(_) | Err(_) => Err("holds no token".to_owned()),
     }
 }

@@ -33,7 +33,7 @@ fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Vec<Answered> {
     requests.into_iter().map(|request| (request.clone(), Err(failure(&request)))).collect()
 }
 
-/// Groups requests that are sent as one: each secret alone, parameters of one region and role in batches.
+/// Groups requests: each secret alone, the parameters of a region and role in batches.
 fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     let (parameters, secrets): (Vec<_>, Vec<_>) =
         requests.into_iter().partition(|request| request.store == Store::ParameterStore);
@@ -47,7 +47,7 @@ fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
 
 /// Reads a batch from its region, and the requests that fail by an outage there from the fallback regions in turn.
 ///
-/// The regions share the time since `begun`, the beginning of all requests: one that is made later has no more of it.
+/// The regions share the time since `begun`, the beginning of all requests, so that a later batch does not begin its shares anew.
 async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Vec<Answered> {
     let Some(Locator { store, region: Some(region), role, .. }) = batch.first().cloned() else { return Vec::new() };
     let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();

@@ -89,11 +89,10 @@ impl From<DescribeSecretResponse> for Description {
         let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
         let key = |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = response.rotation_rules.unwrap_or_default();
-        let replica = |ReplicationStatus { region, status, kms_key_id }| {
-            let kms_key = key(kms_key_id);
-            Replica { region, status, kms_key }
-        };
-        let mut replicas: Vec<_> = response.replication_status.into_iter().flatten().map(replica).collect();
+        let mut replicas = Vec::new();
+        for ReplicationStatus { region, status, kms_key_id } in response.replication_status.into_iter().flatten() {
+            replicas.push(Replica { region, status, kms_key: key(kms_key_id) });
+        }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
         Self {
             rotation: RotationSchedule {

@@ -29,7 +29,7 @@ pub struct Session {
     /// The region of the instance.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
-    /// The base credentials (`None`), with which roles are assumed, and those of each role.
+    /// The base credentials by `None`, and each assumed role's by its role.
     callers: BTreeMap<Option<Role>, Result<CallerIdentity, FetchError>>,
 }
 
@@ -96,8 +96,8 @@ impl Session {
         Ok(Locator { region: self.region.clone().transpose()?, ..locator })
     }
 
-    /// Starts opening connections for requests that must wait for credentials. With keys in variables and no role, they need not, nor with
-    /// credentials of an earlier try of `--wait`.
+    /// Starts opening connections for requests that must wait for credentials. A request without a role does not wait for keys in variables,
+    /// and no request waits after an earlier try of `--wait` has found credentials.
     pub async fn preconnect(&self, requests: &[Locator]) {
         if self.has_credentials() {
             return;
@@ -201,10 +201,10 @@ impl Session {
     /// Returns the ARN of the identity of a role, or without a role of the base credentials, if STS answers in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.callers.get(&role.cloned())?.as_ref().ok()?;
-        let asking = || async {
+        let arn = caller.arn.get_or_init(async || {
             let client = self.clients.client(Api::Sts, region, Some(&caller.credentials)).await.ok()?;
             sts::identity(&client, &self.budget).await
-        };
-        caller.arn.get_or_init(asking).await.clone()
+        });
+        arn.await.clone()
     }
 }

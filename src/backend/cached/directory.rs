@@ -8,13 +8,13 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
-use crate::model::problem::{Problem, Status};
-use crate::system::os_error::{describe, errno, is_limit};
-use crate::system::paths::{FileSystem, WalkError, file_system, open_directory_itself};
+use crate::model::problem::Problem;
+use crate::system::os_error::{describe, errno, failed};
+use crate::system::paths::{is_in_memory, open_directory};
 
 /// The open directory.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 /// The access of everyone but the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
+const NOT_OURS: &str = "passed over what is no regular file, of another user, or with another mode than 0600";
+
 /// More than the parameters of a path ever are.
 const MAX_SIZE: u64 = 256 * 1024 * 1024;
 
@@ -37,8 +39,10 @@ impl CacheDirectory {
     /// # Errors
     /// Each reason why it cannot hold values.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        let descriptor = open_directory_itself(path.as_os_str()).map_err(|error| vec![walk_problem(path, error)])?;
-        let problems = problems(path, &descriptor);
+        let descriptor = open_directory(path.as_os_str())
+            .map_err(|problem| vec![Problem { text: format!("--cache: {}", problem.text), ..problem }])?;
+        let problems = problems(path, &descriptor)
+            .map_err(|errno| vec![failed(&format!("--cache {}: cannot be examined", path.display()), errno)])?;
         if problems.is_empty() { Ok(Self { descriptor }) } else { Err(problems) }
     }
 
@@ -47,23 +51,27 @@ impl CacheDirectory {
     /// # Errors
     /// The message about a file that cannot be read, or is not a regular file of this user alone.
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-        let failed = |why| format!("an entry cannot be read ({})", describe(why));
+        let unreadable = |why| format!("an entry cannot be read ({})", describe(why));
         // Opening a pipe without O_NONBLOCK waits for a writer.
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
             // A link; a socket.
-            Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_REGULAR.to_owned()),
-            Err(errno) => return Err(failed(errno)),
+            Err(Errno::ELOOP | Errno::ENXIO) => return Err(NOT_OURS.to_owned()),
+            Err(errno) => return Err(unreadable(errno)),
         };
-        let stat = fstat(&file).map_err(failed)?;
-        check_file(&stat)?;
+        let stat = fstat(&file).map_err(unreadable)?;
+        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+        let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
+        if kind != SFlag::S_IFREG || stat.st_uid != geteuid().as_raw() || !is_private {
+            return Err(NOT_OURS.to_owned());
+        }
         let size = u64::try_from(stat.st_size).unwrap_or_default();
         let size =
             usize::try_from(size).ok().filter(|_| size <= MAX_SIZE).ok_or("passed over a file that is too large")?;
         let mut bytes = Zeroizing::new(vec![0; size]);
-        file.read_exact(&mut bytes).map_err(|error| failed(errno(&error)))?;
+        file.read_exact(&mut bytes).map_err(|error| unreadable(errno(&error)))?;
         Ok(Some(bytes))
     }
 
@@ -88,7 +96,7 @@ impl CacheDirectory {
     /// Removes a file. A missing one is no error.
     ///
     /// # Errors
-    /// Those of unlinkat(2).
+    /// The errors of unlinkat(2).
     pub fn remove(&self, name: &str) -> Result<(), Errno> {
         match unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -101,35 +109,9 @@ fn problem(path: &Path, what: impl Display, help: impl Into<String>) -> Problem 
     Problem::configuration(format!("--cache {}: {what}", path.display())).help(help)
 }
 
-fn not_opened(path: &Path, why: Errno) -> Problem {
-    let status = if is_limit(why) { Status::Temporary } else { Status::Configuration };
-    let what = format!("cannot be opened: {}", describe(why));
-    Problem { status, ..problem(path, what, "check its permissions") }
-}
-
-fn walk_problem(path: &Path, error: WalkError) -> Problem {
-    let (what, help) = match error {
-        WalkError::Missing => ("does not exist", "create it first: mkdir -m 700 (systemd: RuntimeDirectory=)"),
-        WalkError::NotADirectory => ("is not a directory", ON_TMPFS),
-        WalkError::Link => ("is a symbolic link, which is not followed", "name the directory that it points to"),
-        WalkError::ForeignLink { link, owner } => {
-            let what = format!("its path leads through {}, a symbolic link of user {owner}", link.display());
-            let help = "name the directory that it leads to; only links of root and of the effective user are followed";
-            return problem(path, what, help);
-        }
-        WalkError::Failed(why) => return not_opened(path, why),
-    };
-    problem(path, what, help)
-}
-
-const ON_TMPFS: &str = "name a directory on tmpfs, for example under /run or /dev/shm";
-
 /// Every reason why an open directory cannot hold values.
-fn problems(path: &Path, directory: &OwnedFd) -> Vec<Problem> {
-    let stat = match fstat(directory) {
-        Ok(stat) => stat,
-        Err(errno) => return vec![not_opened(path, errno)],
-    };
+fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
+    let stat = fstat(directory)?;
     let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let mut problems = Vec::new();
@@ -142,25 +124,9 @@ fn problems(path: &Path, directory: &OwnedFd) -> Vec<Problem> {
         let what = format!("gives other users access (mode {:04o})", mode.bits());
         problems.push(problem(path, what, "allow only its owner: chmod 700 DIR"));
     }
-    match file_system(directory.as_fd()) {
-        Ok(FileSystem::Memory) => {}
-        Ok(FileSystem::Disk | FileSystem::Kernel) => {
-            problems.push(problem(path, "is not in memory, but on a disk", ON_TMPFS));
-        }
-        Err(errno) => problems.push(not_opened(path, errno)),
+    if !is_in_memory(directory.as_fd())? {
+        let help = "name a directory on tmpfs, for example under /run or /dev/shm";
+        problems.push(problem(path, "is not in memory, but on a disk", help));
     }
-    problems
-}
-
-const NOT_REGULAR: &str = "passed over what is no regular file";
-
-fn check_file(stat: &FileStat) -> Result<(), &'static str> {
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Err(NOT_REGULAR);
-    }
-    let is_private = !Mode::from_bits_truncate(stat.st_mode).intersects(OTHERS);
-    match stat.st_uid == geteuid().as_raw() && is_private {
-        true => Ok(()),
-        false => Err("passed over a file of another user, or with another mode than 0600"),
-    }
+    Ok(problems)
 }

@@ -13,10 +13,8 @@ use crate::model::answer::Document;
 use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 
-/// The beginning of every entry, of any version of the format.
-const MAGIC: &[u8] = b"secrets-exec cache ";
-/// The version of the format.
-const VERSION: &[u8] = b"1\n";
+/// The beginning of every entry, with the version of the format.
+const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the checksum and its line feed.
 const CHECKSUM: usize = 65;
 
@@ -30,9 +28,7 @@ pub struct CacheEntry {
     pub is_replica: bool,
 }
 
-const DAMAGED: &str = "passed over a damaged entry";
-
-const OTHER_FORMAT: &str = "passed over an entry of another version of secrets-exec";
+const DAMAGED: &str = "passed over a damaged entry, or one of another version of secrets-exec";
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -72,11 +68,10 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
     let header = Header { name: name.to_string(), fetched, is_replica, answer: StoredAnswer::of(document) };
     let header = serde_json::to_vec(&header).ok()?;
     // Allocated once: a buffer that grows leaves a copy behind.
-    let start = MAGIC.len() + VERSION.len() + CHECKSUM;
+    let start = MAGIC.len() + CHECKSUM;
     let length: usize = values(document).map(<[u8]>::len).sum();
     let mut bytes = Zeroizing::new(Vec::with_capacity(start + header.len() + 1 + length));
     bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(VERSION);
     bytes.resize(start, b'\n');
     bytes.extend_from_slice(&header);
     bytes.push(b'\n');
@@ -91,11 +86,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 /// # Errors
 /// The message about bytes that are no entry, or not this one, which it does not quote.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
-    let versioned = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
-    let Some(rest) = versioned.strip_prefix(VERSION) else {
-        let is_version = versioned.iter().position(|byte| *byte == b'\n').is_some_and(|end| end > 0);
-        return Err(if is_version { OTHER_FORMAT } else { DAMAGED });
-    };
+    let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, rest) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
     if expected.strip_suffix(b"\n") != Some(checksum(rest).as_bytes()) {
         return Err(DAMAGED);
@@ -145,7 +136,7 @@ impl StoredAnswer {
     }
 }
 
-/// Returns the value of a document, and those of its parameters, which have none themselves.
+/// Returns the values in an entry: the document's, and its parameters', which have no parameters themselves.
 fn values(document: &Document) -> impl Iterator<Item = &[u8]> {
     let parameters = document.parameters.iter().map(|(_, parameter)| parameter.body.expose());
     iter::once(document.body.expose()).chain(parameters)

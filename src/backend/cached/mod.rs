@@ -14,7 +14,7 @@ use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Locator, Region};
+use crate::model::reference::Locator;
 use crate::system::boot_time;
 use crate::system::os_error::describe;
 use entry::{CacheEntry, decode, encode, entry_name};
@@ -65,20 +65,19 @@ impl Cached {
         let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) =
             entries.into_iter().partition(|(_, entry)| entry.age(begun) < self.ttl);
         let asked: BTreeSet<_> = wanted.iter().copied().filter(|locator| !fresh.contains_key(locator)).collect();
-        let mut limit = None;
-        if !asked.is_empty() {
-            let stale = entries.iter().filter(|(_, entry)| entry.age(begun) < self.stale);
-            let usable = fresh.iter().chain(stale);
-            let usable = usable.map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())));
-            limit = suffices(&usable.collect()).then_some(RETRIED_FOR);
+        let stale = entries.iter().filter(|(_, entry)| !asked.is_empty() && entry.age(begun) < self.stale);
+        let mut usable: Fetched =
+            stale.map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy()))).collect();
+        let mut answers = Answers::new();
+        for (locator, entry) in fresh {
+            usable.insert(locator.clone(), Ok(entry.document.copy()));
+            answers.push((locator.clone(), Ok(entry.answer(None))));
         }
-        let fresh = fresh.into_iter().map(|(locator, entry)| (locator.clone(), Ok(entry.answer(None))));
-        let mut answers: Answers = fresh.collect();
         if asked.is_empty() {
             return Ok(answers);
         }
-        let answered = self.aws.fetch(&asked, limit).await?;
-        for (locator, answer) in answered {
+        let limit = suffices(&usable).then_some(RETRIED_FOR);
+        for (locator, answer) in self.aws.fetch(&asked, limit).await? {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);
             let answer = match (answer, entry.filter(|entry| entry.age(begun) < self.stale)) {
@@ -112,19 +111,19 @@ impl Cached {
         let mut entries = BTreeMap::new();
         for locator in wanted {
             match read(&self.directory, &self.name(locator)) {
-                // Without `--fallback-region`, no answer of that region is wanted.
-                Ok(Some(entry)) if entry.is_replica && !self.may_read_from(entry.document.region.as_ref()) => {}
-                Ok(Some(entry)) => drop(entries.insert(locator, entry)),
+                Ok(Some(entry)) => {
+                    let fallback_regions = &self.aws.settings().fallback_regions;
+                    let region = entry.document.region.as_ref();
+                    // A replica counts only while its region is one of `--fallback-region`.
+                    if !entry.is_replica || region.is_some_and(|region| fallback_regions.contains(region)) {
+                        entries.insert(locator, entry);
+                    }
+                }
                 Ok(None) => {}
                 Err(what) => self.note(locator, what),
             }
         }
         entries
-    }
-
-    /// True for a fallback region.
-    fn may_read_from(&self, region: Option<&Region>) -> bool {
-        region.is_some_and(|region| self.aws.settings().fallback_regions.contains(region))
     }
 
     /// Keeps a good answer to a request that was begun at a time, and removes the entry of a secret that AWS says is denied or absent.

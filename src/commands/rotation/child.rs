@@ -1,4 +1,4 @@
-//! The forked launch: it resolves the values, compares them with those of the command, and waits at the gate.
+//! The forked launch, which resolves the values, compares them with the command's, and waits at the gate.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -36,10 +36,10 @@ pub struct Ready {
     /// The key of the hashes, which the first launch draws.
     pub key: HashKey,
     pub fingerprint: Fingerprint,
-    /// The values that differ from those of the command; `None` for the first launch, and if there are none.
+    /// The values that differ from the command's; `None` for the first launch, and without a difference.
     pub changed: Option<ChangedValues>,
-    /// The lines about the changes that no launch before has found, as they are printed. The parent prints them: a stalled reader of
-    /// standard error must not hold up the launch.
+    /// The lines about changes that no earlier launch has found. The parent prints them: a stalled reader of standard error must not hold up
+    /// the launch.
     pub lines: String,
 }
 
@@ -52,7 +52,7 @@ pub struct ChangedValues {
     pub secrets: BTreeSet<String>,
 }
 
-/// The values that a launch compares with its own. A fork gives it a copy.
+/// The earlier values, with which a launch compares its own. Each fork has a copy.
 #[derive(Default)]
 pub struct Baseline {
     /// `None` before the first launch has drawn it.
@@ -66,13 +66,13 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Makes the values of the last launch those of the command: the same values may have new versions.
+    /// Makes the last launch's values the current ones. Equal values may have new versions.
     pub fn adopt(&mut self) {
         self.current = self.next.take().or(self.current.take());
     }
 }
 
-/// The surroundings of a launch: its gate, and what its parent knows of earlier ones.
+/// A launch at its gate, with the parent's knowledge of earlier launches.
 struct GatedLaunch<'a> {
     gate: Gate,
     baseline: &'a Baseline,
@@ -95,8 +95,8 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, baseline: &Baseline, rotation: &
 }
 
 impl GatedLaunch<'_> {
-    /// Resolves the values, and goes on with those that the command does not have. Each step that can fail while the old command runs is done
-    /// before the gate. Returns the exit status.
+    /// Resolves the values, and goes on if they changed. Each step that can fail comes before the gate, while the old command runs. Returns
+    /// the exit status.
     fn resolve(&self, launch: &mut Launch<'_>) -> Result<u8, Report> {
         let values = launch.resolve(self)?;
         let key = self.baseline.key.clone().map_or_else(HashKey::random, Ok)?;
@@ -146,7 +146,7 @@ impl GatedLaunch<'_> {
         Ok(0)
     }
 
-    /// Returns the values that differ from those of the command, and the lines about changes that no launch before has found.
+    /// Returns the values that differ from the command's, and the lines about changes that no earlier launch has found.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
         let Some(current) = &self.baseline.current else { return (None, String::new()) };
         let found = self.baseline.next.as_ref().unwrap_or(current).changes(fingerprint);

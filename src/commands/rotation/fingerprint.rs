@@ -113,10 +113,9 @@ fn key(locator: &Locator, parameter_name: Option<&str>) -> String {
 }
 
 impl Fingerprint {
-    /// Returns the secrets that changed after these values: those with a new version from which another value was read, each with the
-    /// labels of such values.
+    /// Returns the secrets that changed since these values, each with the labels of the values that differ.
     ///
-    /// Both are needed: a new version may have the same values, and the value of a version never changes.
+    /// A secret has changed if it has a new version and another value was read from it: a new version may have the same values.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
         for label in self.values.keys().chain(later.values.keys()) {

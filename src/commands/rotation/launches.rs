@@ -1,6 +1,5 @@
-//! The launches of one command, one at a time: each is forked with what it has to know, and its messages become events.
+//! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
 
-use std::io;
 use std::mem::{replace, take};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -36,7 +35,7 @@ pub struct Launches<'a> {
 enum LaunchPhase {
     /// It reads the values, and writes the files under temporary names.
     Resolving,
-    /// All of that is done.
+    /// Values and files are complete, and it waits for one byte.
     AtGate,
     /// The gate is open, and it puts the files in place. A launch that fails ends in this phase.
     Placing,
@@ -56,7 +55,7 @@ impl<'a> Launches<'a> {
     /// # Errors
     /// When it cannot be started, or is killed.
     pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
-        self.fork().map_err(|error| Problem::nothing_resolved(&os_error::no_process(&error)))?;
+        self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
         let held = ending::signal_descriptor().ok().flatten();
         while let Some(process) = &mut self.process
             && self.phase != LaunchPhase::AtGate
@@ -91,16 +90,18 @@ impl<'a> Launches<'a> {
         }
         match self.fork() {
             Ok(()) => None,
-            Err(error) => Some(self.poll_failed(Some(&os_error::no_process(&error)), notices)),
+            Err(why) => Some(self.poll_failed(Some(&why), notices)),
         }
     }
 
-    fn fork(&mut self) -> io::Result<()> {
+    /// Forks a launch. The error is a message.
+    fn fork(&mut self) -> Result<(), String> {
         let Self { launch, baseline, rotation, .. } = self;
         let options = &launch.prepared.options;
         let wait = if baseline.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
         let limit = options.timeout + wait + GRACE;
-        self.process = Some(fork(limit, |gate| child::run(launch, gate, baseline, rotation))?);
+        let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation));
+        self.process = Some(process.map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?);
         self.phase = LaunchPhase::Resolving;
         Ok(())
     }
@@ -189,7 +190,7 @@ impl<'a> Launches<'a> {
         None
     }
 
-    /// Turns the end of a poll into an event; the end of any other child is none.
+    /// Turns the end of the launch into an event; returns `None` for any other child.
     pub fn ended(&mut self, child: Pid, status: ExitStatus, notices: &mut Notices<'_>) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
@@ -206,7 +207,7 @@ impl<'a> Launches<'a> {
         Some(self.poll_failed(why.as_deref(), notices))
     }
 
-    /// Notes that a poll failed, and prints the reason unless the one before failed as well.
+    /// Notes that a poll failed, and prints the reason unless the previous poll failed as well.
     fn poll_failed(&mut self, why: Option<&str>, notices: &mut Notices<'_>) -> Event {
         self.baseline.next = None;
         let had_failed = replace(&mut self.baseline.last_poll_failed, true);
@@ -216,7 +217,7 @@ impl<'a> Launches<'a> {
         Event::Polled(PollResult::Failed)
     }
 
-    /// Ends the launch. One that replaces files is awaited, so that it leaves no part of them.
+    /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.
     pub fn cancel(&mut self, notices: &mut Notices<'_>) {
         if matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
             self.await_end(notices);

@@ -143,11 +143,6 @@ impl Notices<'_> {
 
     /// Writes lines as they are printed.
     pub fn write(&mut self, text: &str) {
-        let dropped = self.writer.take_dropped();
-        if dropped > 0 {
-            let text = format!("{dropped} lines were dropped: nobody read standard error");
-            self.writer.write(&terminal::text([Record::warning(text)]));
-        }
         self.writer.write(text);
     }
 }

@@ -1,4 +1,4 @@
-//! The process that stays: facts become events of the state machine, whose actions it carries out.
+//! The process that stays. It feeds the state machine with events, and carries out its actions.
 //!
 //! It waits in poll(2), for signals, messages of a launch, and the next timer. Nothing wakes it up otherwise.
 
@@ -83,7 +83,8 @@ impl Parent<'_> {
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
-            while let Some(event) = self.next_event() {
+            // The timer comes last, since another event may set it anew.
+            while let Some(event) = self.events.pop_front().or_else(|| self.timer.elapses().then_some(Event::Elapsed)) {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
@@ -94,11 +95,6 @@ impl Parent<'_> {
             }
             self.wait(&state);
         }
-    }
-
-    /// Returns the next event. The timer is looked at after all others, which may have set it anew.
-    fn next_event(&mut self) -> Option<Event> {
-        self.events.pop_front().or_else(|| self.timer.elapses().then_some(Event::Elapsed))
     }
 
     fn end(mut self, outcome: Outcome) -> ExitCode {
@@ -191,7 +187,7 @@ impl Parent<'_> {
             }
         }
         if end.is_some() {
-            // What it said as a launch, before it was the command.
+            // The command sent these messages while it was a launch.
             self.events.extend(self.launches.receive(&mut self.notices));
             // A stop before the end stops nothing any more.
             changes.clear();
@@ -200,7 +196,7 @@ impl Parent<'_> {
     }
 }
 
-/// The status for the service manager while no command runs, or one that was asked to end.
+/// The status for the service manager while the command is being stopped, or is gone.
 fn status(state: &SupervisorState) -> Option<&'static str> {
     match state {
         SupervisorState::Running(_) | SupervisorState::Exited => None,

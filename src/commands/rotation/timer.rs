@@ -37,8 +37,6 @@ impl Timer {
 
 /// Returns the length of a delay, for a poll no less than `until_poll`. `random` is at least 0 and less than 1.
 fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random: f64) -> Duration {
-    /// The time in which processes vanish after SIGKILL.
-    const KILL: Duration = Duration::from_secs(1);
     match delay {
         Delay::AskedPoll => until_poll,
         // A moment of the interval, so that the polls of a fleet that was started at once are spread.
@@ -47,7 +45,7 @@ fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random:
         Delay::Splay => options.splay.mul_f64(random).max(until_poll),
         Delay::AfterTerm => options.grace.max(until_poll),
         Delay::Grace => options.grace,
-        Delay::Kill => KILL,
+        Delay::Kill => Duration::from_secs(1),
     }
 }
 

@@ -9,7 +9,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use nix::unistd::{Gid, Group, User, geteuid};
 
 use crate::model::problem::Problem;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error::unreadable;
 use crate::system::paths::is_foreign;
 
 /// The names of a declaration that is read without being named on the command line.
@@ -27,7 +27,7 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {}
-            Err(error) => return Err(ReadFailure::from(&error).problem(name)),
+            Err(error) => return Err(unreadable(name, &error)),
             Ok(_) => found.push(*name),
         }
     }
@@ -46,8 +46,8 @@ fn open(name: &str) -> Result<File, Problem> {
         let text = format!("{name}: not read, since {what} {why}");
         Problem::configuration(text).help("to read it anyway, name it with -f")
     };
-    let unreadable = |error: io::Error| ReadFailure::from(&error).problem(name);
-    let metadata = |name| fs::symlink_metadata(name).map_err(unreadable);
+    let failed = |error: io::Error| unreadable(name, &error);
+    let metadata = |name| fs::symlink_metadata(name).map_err(failed);
     if let Some(why) = distrust(&metadata(".")?) {
         return Err(untrusted("the working directory", why));
     }
@@ -57,7 +57,7 @@ fn open(name: &str) -> Result<File, Problem> {
     // Without O_NONBLOCK, opening a FIFO waits for a writer.
     let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(name);
     let file = file.and_then(|file| Ok((file.metadata()?, file)));
-    let (metadata, file) = file.map_err(unreadable)?;
+    let (metadata, file) = file.map_err(failed)?;
     match distrust(&metadata) {
         _ if !metadata.is_file() => Err(untrusted("it", "is no regular file")),
         Some(why) => Err(untrusted("it", why)),

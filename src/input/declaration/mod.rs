@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
-use crate::system::os_error::{ReadFailure, read_text};
+use crate::system::os_error::{read_text, unreadable};
 use top_level::Declaration;
 
 /// Reads `files` and, with `find_file`, the declaration in the working directory.
@@ -55,7 +55,7 @@ fn read_named(path: &Path) -> Result<String, Problem> {
         let problem = Problem::configuration(format!("{}: is TOML, and a declaration is YAML", path.display()));
         return Err(problem.help("write it as YAML, as in: env: { NAME: REF }"));
     }
-    text(path, File::open(path).map_err(|error| ReadFailure::from(&error).problem(path.display()))?)
+    text(path, File::open(path).map_err(|error| unreadable(path.display(), &error))?)
 }
 
 fn text(path: &Path, source: impl Read) -> Result<String, Problem> {

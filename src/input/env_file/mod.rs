@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error::unreadable;
 use python_dotenv::{Statement, statements};
 
 /// The most bytes that AWS keeps in a secret; a file has no more either.
@@ -44,7 +44,7 @@ fn error(place: &str, what: impl Display) -> Problem {
 pub fn read(path: &Path, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
-    read.map_err(|error| vec![ReadFailure::from(&error).problem(path.display())])?;
+    read.map_err(|error| vec![unreadable(path.display(), &error)])?;
     let file = path.display().to_string();
     if bytes.len() > MOST_BYTES {
         return Err(vec![too_large(&file)]);

@@ -1,4 +1,4 @@
-//! The gate: a forked launch waits at it once its values are resolved, until its parent opens it. One that is closed ends the launch.
+//! The gate of a forked launch. The launch waits there once its values are resolved, until its parent opens the gate; a closed gate ends it.
 
 #![allow(unsafe_code, reason = "a fork, which is sound while there is one thread")]
 
@@ -128,9 +128,8 @@ impl Gate {
         }
     }
 
-    /// Says that this process is at the gate, and waits until the parent opens it; returns false if the parent closes it. With the gate open,
-    /// this process gets `death_signal` when the parent ends; the kernel clears that when a program with a set-uid bit or capabilities is
-    /// executed (prctl(2)).
+    /// Sends `ready`, and waits until the parent opens the gate; returns false if the parent closes it. From then on this process gets
+    /// `death_signal` when the parent ends, unless it executes a program with a set-uid bit or capabilities (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
         self.send(ready);
         if (&self.opening).read_exact(&mut [0]).is_err() {

@@ -13,7 +13,7 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
 use super::reaper::{StateChange, is_empty, send};
-use super::signals::{Stopped, stop_by};
+use super::signals::stop_by;
 use crate::model::options::SignalNumber;
 use crate::supervise::event::{Event, ExitStatus};
 use crate::system::terminal::is_foreground;
@@ -124,8 +124,7 @@ impl Job {
             terminal.take_from(self.group);
         }
         // SIGSTOP is sent to one process, the others by the terminal to a job.
-        let is_of_job = signal != SignalNumber::STOP && Terminal::is_there();
-        stop_by(signal, if is_of_job { Stopped::Group } else { Stopped::Alone })
+        stop_by(signal, signal != SignalNumber::STOP && Terminal::is_there())
     }
 }
 

@@ -25,7 +25,7 @@ const LAST: i32 = 64;
 pub struct Signals(SignalFd);
 
 impl Signals {
-    /// Blocks all signals but those that are ignored: an ignored signal stays ignored, as by nohup(1).
+    /// Blocks all signals except ignored ones, which stay ignored (nohup(1)).
     ///
     /// # Errors
     /// Without a free descriptor.
@@ -62,22 +62,14 @@ impl AsFd for Signals {
     }
 }
 
-/// The processes that a signal stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// This process.
-    Alone,
-    /// All of its group, the job of a shell, as by the terminal: a shell takes a job for stopped only if all of it is.
-    Group,
-}
-
-/// Stops this process by a signal, until SIGCONT comes, which stays pending. Returns false if it was not stopped: the kernel discards the
+/// Stops this process by a signal, until SIGCONT comes, which stays pending; with `is_job` all of its group, as the terminal does: a shell
+/// takes a job for stopped only if all of it is. Returns false if it was not stopped: the kernel discards the
 /// signal for PID 1, and in an orphaned process group, in which no shell could continue it.
-pub fn stop_by(signal: SignalNumber, stopped: Stopped) -> bool {
+pub fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // SIGSTOP would stop an orphaned group as well, and so all of a container or a service.
     let signal = if signal == SignalNumber::STOP { SignalNumber(libc::SIGTSTP) } else { signal };
-    // kill(2): the group of the caller.
-    send(if stopped == Stopped::Alone { getpid().as_raw() } else { 0 }, signal);
+    // 0: the group of the caller (kill(2)).
+    send(if is_job { 0 } else { getpid().as_raw() }, signal);
     // This is the only thread, so it takes the signal before the call returns.
     let stopping = Signal::try_from(signal.0).map(|signal| SigSet::from_iter([signal]));
     let _ = stopping.and_then(|stopping| stopping.thread_unblock().and_then(|()| stopping.thread_block()));

@@ -25,28 +25,19 @@ pub struct Writer {
     /// The process that writes, one at a time.
     process: Option<Pid>,
     waiting: String,
-    /// The number of lines that were dropped.
-    dropped: usize,
 }
 
 impl Writer {
     pub fn new(write_all: fn(&[u8])) -> Self {
-        Self { write_all, process: None, waiting: String::new(), dropped: 0 }
+        Self { write_all, process: None, waiting: String::new() }
     }
 
     /// Writes a text of whole lines once the texts before it are written.
     pub fn write(&mut self, text: &str) {
-        if self.waiting.len() + text.len() > CAPACITY {
-            self.dropped += text.lines().count();
-        } else {
+        if self.waiting.len() + text.len() <= CAPACITY {
             self.waiting.push_str(text);
         }
         self.start();
-    }
-
-    /// Returns the number of lines that were dropped since the last call, once there is room for another.
-    pub fn take_dropped(&mut self) -> usize {
-        if self.waiting.is_empty() { std::mem::take(&mut self.dropped) } else { 0 }
     }
 
     fn start(&mut self) {

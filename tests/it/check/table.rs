@@ -238,13 +238,6 @@ fn what_fails_in_a_declaration_has_its_status_and_is_counted() {
             "OUT=out ok no/out not-deliverable",
             ["no-one", "1 value cannot be delivered: "],
         ),
-        (
-            "files: [{ from: x, path: /proc/x }]\n",
-            "-v",
-            78,
-            "/proc/x not-deliverable",
-            ["/proc/x", "cannot be created"],
-        ),
         ("env: { KEPT: 'y:k', B: 'x:k' }\n", "--keep-existing", 0, "KEPT kept B ok", ["", ""]),
         (
             "env: { A: x }\nenv-from: [{ from: y, prefix: P_ }]\n",

@@ -79,7 +79,6 @@ fn a_command_that_cannot_be_run_is_told_with_what_to_write() {
         ("echo $P", 127, "help", "-- sh -c"),
         ("a|b", 127, "help", "-- sh -c"),
         ("./x --option", 127, "help", "-- sh -c"),
-        ("cd", 127, "help", "only a shell has cd; write: -- sh -c"),
         ("A=hunter2", 127, "error", "A=…: command not found in PATH"),
         ("A=hunter2", 127, "help", "-- env A=… COMMAND"),
         ("", 127, "error", "the command after `--` is empty"),

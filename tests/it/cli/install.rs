@@ -112,7 +112,7 @@ fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file()
     assert_eq!(fs::read_to_string(sandbox.path("there/secrets-exec")).unwrap(), "old");
     assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
     let limited = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
-    refused(&limited, &limited.run(), 75, &["there/secrets-exec (install)"]);
+    refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
 }
 
 #[test]

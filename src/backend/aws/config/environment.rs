@@ -28,7 +28,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// The variables that name the profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
-/// The variables that choose the credentials, beside those of the profile.
+/// The variables that choose the credentials, except for [`PROFILE_VARIABLES`].
 const CALLER: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ROLE_ARN",

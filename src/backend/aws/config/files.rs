@@ -9,7 +9,7 @@ use super::ini::{Section, parse};
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
-use crate::system::os_error::{self, ReadFailure};
+use crate::system::os_error;
 
 /// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
 #[derive(Clone, Debug, Default)]
@@ -69,11 +69,10 @@ impl<'a> Profile<'a> {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
-        let invalid = || {
+        parse(text).map(Some).ok_or_else(|| {
             let value = quoted_value(text);
             Problem::usage(format!("the AWS profile {:?}: {key}: {value} is not {expected}", self.name))
-        };
-        parse(text).map(Some).ok_or_else(invalid)
+        })
     }
 
     /// Returns the error of settings that contradict each other or lack another one, in words that follow the profile's name.
@@ -85,21 +84,15 @@ impl<'a> Profile<'a> {
 /// The sections of both files. Settings in the credentials file take precedence.
 #[derive(Default)]
 pub struct Profiles {
-    sections: BTreeMap<(SectionKind, String), Section>,
+    /// By the kind of the section, which is the first word of its name in the configuration file, and the rest of the name.
+    sections: BTreeMap<(&'static str, String), Section>,
     /// The sections of the configuration file that lack `profile` before their name.
     bare_sections: Vec<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum SectionKind {
-    Profile,
-    SsoSession,
-    Services,
-}
-
-/// The first word of a section's name in the configuration file.
-const PREFIXES: [(&str, SectionKind); 3] =
-    [("profile", SectionKind::Profile), ("sso-session", SectionKind::SsoSession), ("services", SectionKind::Services)];
+const PROFILE: &str = "profile";
+const SSO_SESSION: &str = "sso-session";
+const SERVICES: &str = "services";
 
 impl Profiles {
     /// Reads the files.
@@ -112,32 +105,30 @@ impl Profiles {
             profiles.read(path, section_of_config)?;
         }
         if let Some(path) = &files.credentials {
-            profiles.read(path, |name| Some((SectionKind::Profile, name.to_owned())))?;
+            profiles.read(path, |name| Some((PROFILE, name.to_owned())))?;
         }
         Ok(profiles)
     }
 
     pub fn get(&self, name: &str) -> Option<Profile<'_>> {
-        let ((_, name), section) = self.sections.get_key_value(&(SectionKind::Profile, name.to_owned()))?;
+        let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile { name, section })
     }
 
     /// Returns the settings of an `sso-session` section.
     pub fn sso_session(&self, name: &str) -> Option<&Section> {
-        self.sections.get(&(SectionKind::SsoSession, name.to_owned()))
+        self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
     /// Returns the `endpoint_url` of a service in a `services` section.
     pub fn service_endpoint(&self, section: &str, service: &str) -> Option<&str> {
-        self.sections
-            .get(&(SectionKind::Services, section.to_owned()))?
-            .get(&format!("{service}\nendpoint_url"))
-            .map(String::as_str)
+        let section = self.sections.get(&(SERVICES, section.to_owned()))?;
+        section.get(&format!("{service}\nendpoint_url")).map(String::as_str)
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
-        let profiles = self.sections.keys().filter(|(kind, _)| *kind == SectionKind::Profile);
+        let profiles = self.sections.keys().filter(|(kind, _)| *kind == PROFILE);
         let names: Vec<&str> = profiles.map(|(_, name)| name.as_str()).collect();
         let help = match suggest::nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
@@ -151,24 +142,20 @@ impl Profiles {
     }
 
     /// Adds the sections of a file. One that `kind` does not know is passed over.
-    fn read(&mut self, path: &Path, kind: impl Fn(&str) -> Option<(SectionKind, String)>) -> Result<(), Problem> {
-        // One that cannot be reached (in another user's HOME) counts as absent, as in the AWS CLI; one that cannot be read does not.
+    fn read(&mut self, path: &Path, kind: impl Fn(&str) -> Option<(&'static str, String)>) -> Result<(), Problem> {
+        // As in the AWS CLI, a file that cannot be reached (in another user's HOME) counts as absent; a file that cannot be read does not.
         let is_absent = |error: &std::io::Error| {
             matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory)
         };
         if path.metadata().map_or_else(|error| is_absent(&error), |metadata| metadata.is_dir()) {
             return Ok(());
         }
-        let failure = |why: String, is_limit| {
-            let status = if is_limit { Status::Temporary } else { Status::Usage };
-            let why = one_line(&format!("{}{why}", path.display()));
-            Problem::new(status, format!("the AWS configuration files cannot be read: {why}"))
+        let failure = |why: String| {
+            let why = one_line(&format!("{}:{why}", path.display()));
+            Problem::usage(format!("the AWS configuration files cannot be read: {why}"))
         };
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let ReadFailure { why, is_limit } = ReadFailure::from(&error);
-            failure(format!(": {why}"), is_limit)
-        })?;
-        let sections = parse(&text).map_err(|(line, expected)| failure(format!(":{line}: expected {expected}"), false));
+        let text = std::fs::read_to_string(path).map_err(|error| failure(format!(" {}", os_error::text(&error))))?;
+        let sections = parse(&text).map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
         for (name, section) in sections? {
             match kind(name) {
                 Some(key) => self.sections.entry(key).or_default().extend(section),
@@ -180,12 +167,12 @@ impl Profiles {
 }
 
 /// Returns the kind and the name of a section of the configuration file. A name with blanks is in quotes.
-fn section_of_config(name: &str) -> Option<(SectionKind, String)> {
+fn section_of_config(name: &str) -> Option<(&'static str, String)> {
     if name == "default" {
-        return Some((SectionKind::Profile, name.to_owned()));
+        return Some((PROFILE, name.to_owned()));
     }
     let (prefix, name) = name.split_once(char::is_whitespace)?;
-    let (_, kind) = PREFIXES.into_iter().find(|(word, _)| prefix == *word)?;
+    let kind = [PROFILE, SSO_SESSION, SERVICES].into_iter().find(|kind| *kind == prefix)?;
     let name = name.trim();
     let quoted = ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
     let bare = (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The settings of a section by their names, which are in lower case.
 ///
-/// The name of a setting below another one (`s3 =`, and then lines that are indented) follows that one's and a line feed.
+/// The key of a nested setting (an indented line below `s3 =`) is the outer name, a line feed and the inner name.
 pub type Section = BTreeMap<String, String>;
 
 /// Returns the sections of a file in their order.

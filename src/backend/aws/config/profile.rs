@@ -11,7 +11,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 
-/// Completes settings with those of the profile, and returns the way to its credentials; `None` if it has none, or they are not used.
+/// Completes settings with the profile's, and returns the profile's role chain; `None` if it has no credentials, or they are not used.
 ///
 /// # Errors
 /// The first error in the files or the profile.
@@ -23,7 +23,7 @@ pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Probl
     }
 }
 
-/// Completes settings with those of the profile that are not about credentials. Options and variables take precedence.
+/// Completes settings with the profile's, except for credentials. Options and variables take precedence.
 ///
 /// # Errors
 /// The first error in the files or these settings.

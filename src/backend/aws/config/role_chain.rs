@@ -45,7 +45,7 @@ pub struct WebIdentity {
     pub session_name: Option<String>,
 }
 
-/// A role of SSO (IAM Identity Center), whose credentials a portal gives for a cached token.
+/// A role of SSO (IAM Identity Center). A portal exchanges a cached token for its credentials.
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
@@ -138,8 +138,9 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
         return Ok(Some(source));
     }
     if let Some(file) = text("web_identity_token_file") {
-        let lacks = || profile.inconsistent("has a web_identity_token_file without role_arn");
-        let role = text("role_arn").ok_or_else(lacks)?;
+        let Some(role) = text("role_arn") else {
+            return Err(profile.inconsistent("has a web_identity_token_file without role_arn"));
+        };
         return Ok(Some(RoleSource::WebIdentity(WebIdentity { role, file, session_name: text("role_session_name") })));
     }
     if profile.get("sso_account_id").or(profile.get("sso_role_name")).is_some() {
@@ -173,21 +174,20 @@ fn named_source(text: &str) -> Option<RoleSource> {
 /// Returns the settings of SSO, each from the profile or else from its `sso_session`.
 fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.get("sso_session");
-    let section = session.map(|name| {
-        let missing = || profile.inconsistent(format!("has the sso_session {name:?}, which does not exist"));
-        profiles.sso_session(name).ok_or_else(missing)
-    });
-    let section = section.transpose()?;
+    let section = session.and_then(|name| profiles.sso_session(name));
+    if let (Some(name), None) = (session, section) {
+        return Err(profile.inconsistent(format!("has the sso_session {name:?}, which does not exist")));
+    }
     let setting = |key: &str| {
         let found = profile.get(key).or_else(|| section?.get(key).map(String::as_str));
         found.ok_or_else(|| profile.inconsistent(format!("has settings of SSO, but no {key}")))
     };
-    let no_region = || profile.inconsistent("has an sso_region that is no region");
     let start_url = setting("sso_start_url")?;
+    let region = Region::parse(setting("sso_region")?);
     Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
-        region: Region::parse(setting("sso_region")?).ok_or_else(no_region)?,
+        region: region.ok_or_else(|| profile.inconsistent("has an sso_region that is no region"))?,
         start_url: start_url.to_owned(),
         session: session.unwrap_or(start_url).to_owned(),
     }))

@@ -102,7 +102,7 @@ impl Settings {
         regions
     }
 
-    /// True unless credentials in variables precede those of the profile.
+    /// True unless credentials in variables take precedence over the profile.
     pub fn uses_profile(&self) -> bool {
         self.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
@@ -116,8 +116,8 @@ impl Settings {
         }
     }
 
-    /// Returns the ARNs of the roles that are assumed to find the caller's credentials, in this order: that of a web identity, and then
-    /// those of `chain`, the profile's. An ARN that is none is left out, since STS refuses it.
+    /// Returns the ARNs of the roles that are assumed to find the caller's credentials: a web identity's role, and then the roles of
+    /// `chain`, the profile's. An invalid ARN is left out, since STS refuses it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {

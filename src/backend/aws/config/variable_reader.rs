@@ -6,7 +6,7 @@ use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::quoting::quoted_value;
 use crate::model::url::HttpUrl;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error;
 
 /// The text in the place of a value that may be a secret.
 pub const SECRET: &str = "its value";
@@ -51,7 +51,7 @@ impl<'a> VariableReader<'a> {
     pub fn file(&mut self, name: &'static str, expected: &'static str) -> Option<PathBuf> {
         let path = PathBuf::from(self.inherited.filled(name)?);
         let Err(error) = path.metadata() else { return Some(path) };
-        let (value, why) = (quoted_value(&path.display().to_string()), ReadFailure::from(&error).why);
+        let (value, why) = (quoted_value(&path.display().to_string()), os_error::text(&error));
         self.errors.push(Problem::usage(format!("{name}: {value} is not {expected}: {why}")));
         None
     }

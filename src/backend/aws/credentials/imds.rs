@@ -1,7 +1,7 @@
 //! The instance metadata service (IMDS): the credentials of the instance's role, and the instance's region.
 
 use std::error::Error;
-use std::{fmt, io};
+use std::io;
 
 use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
@@ -73,35 +73,20 @@ impl HttpConnector for TokenConnector {
         let is_token = request.uri().ends_with("/latest/api/token");
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
-            let mut response = answer.await?;
+            let response = answer.await?;
             match response.status().as_u16() {
-                status @ 500.. if is_token => return Err(ConnectorError::io(TokenStatus(status).into())),
-                status @ 403 if is_token => return Err(ConnectorError::user(TokenStatus(status).into())),
-                _ => {}
+                status @ 500.. if is_token => Err(ConnectorError::io(TokenStatus(status).into())),
+                status @ 403 if is_token => Err(ConnectorError::user(TokenStatus(status).into())),
+                _ => Ok(response),
             }
-            // IMDS's own limit is six hours. The SDK panics over a lifetime that overflows the time.
-            let lifetime = response.headers().get(TOKEN_LIFETIME).and_then(|seconds| seconds.parse::<u64>().ok());
-            if lifetime.is_some_and(|seconds| seconds > 21_600) {
-                response.headers_mut().insert(TOKEN_LIFETIME, "21600");
-            }
-            Ok(response)
         })
     }
 }
 
-const TOKEN_LIFETIME: &str = "x-aws-ec2-metadata-token-ttl-seconds";
-
 /// The HTTP status of the answer to a request for a token.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the metadata service answered with HTTP status {0}")]
 struct TokenStatus(u16);
-
-impl fmt::Display for TokenStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the metadata service answered with HTTP status {}", self.0)
-    }
-}
-
-impl Error for TokenStatus {}
 
 /// Returns the HTTP status in an error of the SDK.
 fn status(error: &(dyn Error + 'static)) -> Option<u16> {

@@ -1,4 +1,4 @@
-//! Credentials: the chain of providers. Of the SDK's, those of SSO's token and of containers are used, and IMDS behind checks.
+//! Credentials: the chain of providers. The SDK's own serve SSO's token, containers and, behind checks, IMDS.
 
 mod chain;
 mod imds;

@@ -1,5 +1,5 @@
-//! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for one that
-//! `aws login` wrote.
+//! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for a profile of
+//! `aws login`.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
@@ -9,7 +9,6 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use nix::errno::Errno;
 use serde::Deserialize;
 
 use super::program::CredentialProcess;
@@ -41,11 +40,7 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
 
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        let errno = os_error::errno(&error);
-        // A limit of processes or descriptors may change.
-        let is_limit = errno == Errno::EAGAIN || os_error::is_limit(errno);
-        let kind = if is_limit { ErrorKind::FAILED } else { ErrorKind::Defect };
-        ProviderError::new(kind, format!("{name} cannot be started: {}", os_error::text(&error)))
+        ProviderError::new(ErrorKind::Defect, format!("{name} cannot be started: {}", os_error::text(&error)))
     })?;
     let failed = |why| ProviderError::new(ErrorKind::Defect, format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;

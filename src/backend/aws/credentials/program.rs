@@ -56,7 +56,7 @@ impl CredentialProcess {
     pub async fn output(mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed = |error: io::Error| format!("cannot be read or waited for: {}", error_text(&error));
         let stdout = read_all(self.0.stdout.take()).await.map_err(failed)?;
-        // Reaped only now: the kernel could reuse its id, and another process may still have held its output open.
+        // Another process may have held the output open after the end of the program, whose id stays its own until it is reaped.
         let status = self.ended().await.map_err(failed)?;
         match status.code() {
             Some(0) => Ok(stdout),
@@ -68,21 +68,12 @@ impl CredentialProcess {
         }
     }
 
+    /// Waits for the end of the program, and reaps it.
     async fn ended(&mut self) -> io::Result<ExitStatus> {
-        loop {
-            if let Some(status) = self.reaped()? {
-                return Ok(status);
-            }
+        while !has_ended(process_id(&self.0))? || !ending::forget_program() {
             tokio::time::sleep(TICK).await;
         }
-    }
-
-    /// Reaps the program if it has ended.
-    fn reaped(&mut self) -> io::Result<Option<ExitStatus>> {
-        if !has_ended(process_id(&self.0))? || !ending::forget_program() {
-            return Ok(None);
-        }
-        self.0.wait().map(Some)
+        self.0.wait()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::reference::Region;
-use crate::system::os_error::ReadFailure;
+use crate::system::os_error;
 use crate::time::retry::AttemptFailure;
 
 /// The clients and settings of a search.
@@ -63,12 +63,10 @@ impl ProviderError {
 
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        let ReadFailure { why, is_limit } = error.into();
-        let kind = if is_limit { ErrorKind::FAILED } else { ErrorKind::Defect };
-        Self::new(kind, format!("{}: {why}", path.display()))
+        Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text(error)))
     }
 
-    /// The failure of a request, whose subject is the beginning of the text.
+    /// The failure of a request. The text begins with `subject`.
     pub fn of_request(subject: &str, retry: &AttemptFailure) -> Self {
         let why = match retry {
             AttemptFailure::Transient(outage, _) | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {

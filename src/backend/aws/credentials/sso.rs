@@ -1,4 +1,4 @@
-//! Credentials of SSO (IAM Identity Center): the token of `aws sso login` is exchanged for those of a role.
+//! Credentials of SSO (IAM Identity Center): the token of `aws sso login` is exchanged for a role's credentials.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -34,7 +34,6 @@ pub async fn sso_credentials(
         let uncached = "there is no cached SSO token, or it cannot be read";
         log_in(why.replace("failed to load the cached SSO token", uncached))
     })?;
-
     let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
@@ -53,8 +52,7 @@ pub async fn sso_credentials(
         let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
         Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
     });
-    let incomplete = || ProviderError::new(ErrorKind::FAILED, "the SSO portal: a response without credentials");
-    found.ok_or_else(incomplete)
+    found.ok_or_else(|| ProviderError::new(ErrorKind::FAILED, "the SSO portal: a response without credentials"))
 }
 
 type Failure = SdkFailure<GetRoleCredentialsError>;

@@ -22,8 +22,8 @@ pub const MAX_BATCH: usize = 10;
 
 /// Splits requests of one region and role into batches: parameters by ten, and each path by itself.
 ///
-/// A batch has each parameter once, and another version of one is a batch: a response may spell its name in another way, so that two
-/// versions would be indistinguishable.
+/// A batch has each parameter once; a second version of a parameter is a batch by itself. A response may spell a name in another way, so
+/// that two versions would be indistinguishable.
 pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     let mut seen = BTreeSet::new();
     let is_first = |request: &Locator| !request.is_path() && seen.insert(base_name(request.id.name()).to_owned());

@@ -16,7 +16,7 @@ const MAX_CHARACTERS: usize = 6_144;
 /// The policy that is asked for.
 #[derive(Debug)]
 pub struct PolicyOptions {
-    /// The requests are those of the AWS Secrets Manager Agent, which looks for new versions by DescribeSecret.
+    /// True with `--agent`: the AWS Secrets Manager Agent, which looks for new versions by DescribeSecret, makes the requests.
     pub is_for_agent: bool,
     /// The account of secrets that are named without one; `None` for any.
     pub account: Option<String>,
@@ -54,7 +54,7 @@ pub fn policy(
     let requests: BTreeSet<_> = locators.iter().map(|locator| settings.complete(locator)).collect();
     let of_requests: BTreeSet<Arn> =
         requests.iter().filter_map(|request| Some(request.role.as_ref()?.arn.clone())).collect();
-    // A web identity and a profile assume roles to find the credentials, each with those of the one before: the last is the caller.
+    // A web identity and a profile assume roles in turn to find the credentials. The last role is the caller.
     let chain = settings.caller_roles(chain);
     let named = options.for_role.as_ref().map(|role| &role.arn);
     if let Some(role) = named.filter(|role| !of_requests.contains(role) && !chain.contains(role)) {

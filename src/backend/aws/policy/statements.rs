@@ -105,7 +105,7 @@ impl Statements {
         Store::SecretsManager
     }
 
-    /// Adds one parameter, whose ARN has no doubled slash. AWS's public parameters are in no account of ours, and are not encrypted.
+    /// Adds a parameter. Its ARN has no doubled slash. AWS's public parameters belong to no account, and are not encrypted.
     fn add_parameter(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Option<Store> {
         let name = base_name(locator.id.name());
         let is_public = locator.id.arn().is_none() && name.starts_with("aws/service");

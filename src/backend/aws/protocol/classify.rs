@@ -28,7 +28,6 @@ where
             let retry_after = number("x-amz-retry-after").map(Duration::from_millis);
             // No service of AWS sends a date.
             let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
-            let retry_after = retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER));
             let meta = service.err().meta();
             let (code, message, request_id) = (meta.code(), meta.message(), meta.request_id());
             let content_type = headers.get("content-type");
@@ -57,16 +56,10 @@ fn is_incomplete(error: &(dyn Error + 'static)) -> bool {
         || find_source::<std::io::Error>(error).is_some()
 }
 
-/// The limit for a Retry-After, so that sums of durations do not overflow.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Classifies a request that got no response.
 pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
     if let Some(error) = find_source::<TrustError>(error) {
-        match error.is_limit {
-            true => Outage::new(OutageKind::Connection, error.to_string()).into(),
-            false => Refusal::TrustStore(error.to_string()).into(),
-        }
+        Refusal::TrustStore(error.to_string()).into()
     } else if let Some(refusal) = certificate_error(error).or_else(|| proxy_error(error)) {
         refusal.into()
     } else if error.is_timeout() {

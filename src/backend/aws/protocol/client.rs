@@ -141,8 +141,7 @@ impl Client {
 /// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
 pub fn defect(credentials: &Credentials) -> Option<&'static str> {
     let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
-    let fits = |text: &str| !text.is_empty() && HeaderValue::from_str(text).is_ok();
-    let all_fit = parts.into_iter().flatten().all(fits);
+    let all_fit = parts.into_iter().flatten().all(|text| !text.is_empty() && HeaderValue::from_str(text).is_ok());
     (!all_fit).then_some(
         "the credentials are empty, or have a line break or another character that is not valid in credentials",
     )

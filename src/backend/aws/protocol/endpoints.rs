@@ -1,4 +1,4 @@
-//! Endpoints: those that are configured, and AWS's own for each service, region, FIPS and dual stack.
+//! Endpoints: configured ones, and AWS's own for each service, region, FIPS and dual stack.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ impl Endpoints {
         option.or_else(|| self.configured.get(&api).filter(|_| self.ignored != Some(true)))
     }
 
-    /// Returns a text that differs if requests of a store, or those for credentials, go to other endpoints.
+    /// Returns a text that differs if requests to a store, or for credentials, go to other endpoints.
     pub fn distinction(&self, store: Store) -> String {
         let configured = [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
         format!("{:?}", (configured, [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true))))
@@ -112,7 +112,7 @@ pub fn own_host(api: Api, region: &Region) -> Option<String> {
     endpoint.host().map(str::to_owned)
 }
 
-/// Resolves an endpoint by the SDK's rules. Those of Parameter Store and of SSO equal those of STS except for the service's name.
+/// Resolves an endpoint by the SDK's rules. Parameter Store and SSO have STS's rules except for the service's name.
 async fn resolve_by_rules(
     endpoints: &Endpoints,
     api: Api,

@@ -61,9 +61,9 @@ impl ServiceError<'_> {
             | "OptInRequired"
             | "SignatureDoesNotMatch"
             | "UnrecognizedClient" => self.denied(Denial::Credentials),
-            // STS cannot reach the identity provider of a web identity.
-            "IDPCommunicationError" => self.outage(OutageKind::Service),
-            "InternalError"
+            // IDPCommunicationError: STS cannot reach the identity provider of a web identity.
+            "IDPCommunicationError"
+            | "InternalError"
             | "InternalFailure"
             | "InternalServiceError"
             | "KMSInternal"

@@ -10,7 +10,7 @@ use crate::model::quoting::one_line;
 use crate::net::errors::chain;
 use crate::system::os_error;
 
-/// Returns the texts of an error and its sources in one line, without those that an earlier one contains.
+/// Returns the texts of an error and its sources in one line, without a text that an earlier text contains.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = chain(error).peekable();

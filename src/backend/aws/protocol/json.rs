@@ -31,7 +31,7 @@ pub async fn call(client: &Client, target: &'static str, input: &Value) -> Resul
 /// Calls an operation once and reads the object of its response.
 ///
 /// # Errors
-/// Those of [`call`], or that the response is `malformed`.
+/// The errors of [`call`], and a response that is `malformed`.
 pub async fn call_for<T: DeserializeOwned>(
     client: &Client,
     target: &'static str,
