@@ -1,9 +1,11 @@
 //! The words about a server's certificate that is not trusted.
 
 use std::error::Error;
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::CertificateError;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
 use super::errors::{HostError, find_source};
@@ -14,11 +16,35 @@ use crate::model::quoting::one_line;
 pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
     let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
     let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
-    let text = match why {
-        CertificateError::Other(other) => other.0.to_string(),
-        other => other.to_string(),
+    Some(Refusal::Certificate {
+        why: one_line(&format!("{host}: {}", certificate_text(why))),
+        help: certificate_help(why),
+    })
+}
+
+/// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.
+fn certificate_text(why: &CertificateError) -> String {
+    let moment = |time: &UnixTime| {
+        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+        moment.map_or_else(|| why.to_string(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
     };
-    Some(Refusal::Certificate { why: one_line(&format!("{host}: {text}")), help: certificate_help(why) })
+    match why {
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("it expired at {}; this machine's clock is at {}", moment(not_after), moment(time))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            format!("it is not valid before {}; this machine's clock is at {}", moment(not_before), moment(time))
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            // rustls presents a name as `DnsName("example.com")`.
+            let names: Vec<_> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
+            format!("it is valid for {}, not for {}", names.join(", "), expected.to_str())
+        }
+        CertificateError::Other(other) if is_authority(other) => {
+            "it is a certificate authority's (CA:TRUE), which is not valid for a server".to_owned()
+        }
+        other => unknown_issuer(other).map_or_else(|| other.to_string(), ToString::to_string),
+    }
 }
 
 /// Returns what to do about a certificate error.
@@ -30,22 +56,27 @@ fn certificate_help(why: &CertificateError) -> Option<&'static str> {
         CertificateError::NotValidForNameContext { .. } => {
             Some("use a name that the certificate has, or check which server answers under this name")
         }
-        CertificateError::Other(other) if other.0.is::<UnknownIssuer>() => Some(
-            "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE",
-        ),
-        CertificateError::Other(other) if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) => {
-            Some("issue a certificate for the server: an authority's (CA:TRUE) is not valid for one")
-        }
-        _ => None,
+        CertificateError::Other(other) if is_authority(other) => Some("issue a certificate for the server"),
+        other => unknown_issuer(other).map(UnknownIssuer::help),
     }
 }
 
+fn unknown_issuer(why: &CertificateError) -> Option<&UnknownIssuer> {
+    let CertificateError::Other(other) = why else { return None };
+    other.0.downcast_ref()
+}
+
+fn is_authority(other: &rustls::OtherError) -> bool {
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
 /// The error of a chain that ends at no trusted root, in place of rustls' own, which does not name the issuer.
-#[derive(Debug, thiserror::Error)]
-#[error("its chain ends at the issuer {issuer}, which is no trusted root{notes}")]
+#[derive(Debug)]
 pub struct UnknownIssuer {
-    /// The issuer of the last certificate in the chain, in quotes.
-    issuer: String,
+    /// The issuer of the last certificate in the chain.
+    issuer: Option<String>,
+    /// True for a server's certificate that is its own issuer.
+    is_self_signed: bool,
     /// The first error of reading the system's roots.
     notes: String,
 }
@@ -53,11 +84,35 @@ pub struct UnknownIssuer {
 impl UnknownIssuer {
     pub fn of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], notes: &str) -> Self {
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
-        let name = last.and_then(|certificate| name(certificate.issuer()));
-        let issuer = name.map_or_else(|| "without a name".to_owned(), |name| format!("{name:?}"));
-        Self { issuer, notes: notes.to_owned() }
+        let issuer = last.and_then(|certificate| name(certificate.issuer()));
+        let is_its_own = |leaf: EndEntityCert<'_>| leaf.issuer() == leaf.subject();
+        let is_self_signed = others.is_empty() && EndEntityCert::try_from(leaf).is_ok_and(is_its_own);
+        Self { issuer, is_self_signed, notes: notes.to_owned() }
+    }
+
+    /// Returns what to do about the error.
+    pub fn help(&self) -> &'static str {
+        match self.is_self_signed {
+            true => "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE",
+            false => {
+                "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE"
+            }
+        }
     }
 }
+
+impl fmt::Display for UnknownIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuer = self.issuer.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+        match self.is_self_signed {
+            true => write!(f, "it is signed by itself{issuer}")?,
+            false => write!(f, "its chain ends at the issuer{issuer}, which is no trusted root")?,
+        }
+        f.write_str(&self.notes)
+    }
+}
+
+impl Error for UnknownIssuer {}
 
 /// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4), else the organization, if it is text in UTF-8 of less
 /// than 128 bytes.
