@@ -72,7 +72,7 @@ class Server:
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline():
-            raise OSError(f"{Path(command[0]).name} did not start")
+            raise SystemExit(f"bench: {Path(command[0]).name} did not start")
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
@@ -96,7 +96,7 @@ class Lab:
         subprocess.run(["mount", "--bind", str(self.hosts), os.path.realpath("/etc/hosts")], check=True)
 
     def go_to(self, place):
-        """Starts the server there; an OSError says that no link with a delay can be made."""
+        """Starts the server there."""
         if place != self.place:
             self.stop()
             address = "10.200.0.2" if place.round_trip else "127.0.0.1"

@@ -42,13 +42,13 @@ class Tool:
         self.counted, self.one_root, self.size, self.version = counted, one_root, size, version
 
 
-def find(binary, dynamic, floor, work, skipped, only):
+def find(binary, other, floor, work, skipped, only):
     """The tools that are available. The reasons for which others are not are added to `skipped`."""
     cache = tempfile.mkdtemp(prefix="secrets-exec-bench-", dir="/dev/shm")
     atexit.register(shutil.rmtree, cache, ignore_errors=True)
     tools = [
         launcher("secrets-exec", "secrets-exec", binary),
-        *([launcher("dynamic", "secrets-exec, dynamic", str(Path(dynamic).resolve()))] if dynamic else []),
+        *([launcher("other", "secrets-exec, --other", str(Path(other).resolve()))] if other else []),
         launcher("cached", "secrets-exec, from --cache", binary, "--cache", cache, "--cache-ttl", "1day"),
         launcher("bundle", "secrets-exec, with a bundle", binary),
         Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, True, size(floor)),
@@ -91,7 +91,7 @@ def size(*programs):
 def installed(program, folders=None):
     path = shutil.which(program, path=folders)
     if not path:
-        raise OSError(f"{program} is not installed")
+        raise OSError(f"no {program} in PATH")
     return path
 
 
@@ -149,7 +149,7 @@ def script(work, stem, interpreter, lines):
 def by_shell(work, stem, get):
     for program in ("bash", "jq"):
         if not shutil.which(program, path="/usr/bin:/bin"):
-            raise OSError(f"{program} is not installed")
+            raise OSError(f"no {program} in PATH")
 
     def lines(count):
         yield "set -euo pipefail"
