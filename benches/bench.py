@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures secrets-exec, the floor and other tools that do the same, in one run; `make bench` calls this.
 
-Launches are timed in interleaved rounds on a quiet machine, callgrind counts instructions, and a server counts requests. All traffic is
-local: in a network namespace of its own, AWS's host name is the server's. The result is docs/benchmarks.md, and the figures of README.md
+Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a network namespace of
+its own, AWS's host name is the server's. The result is docs/benchmarks.md, and the figures of README.md
 and docs/comparison.md; --quick prints the page. A tool that this machine does not have is named there.
 """
 
@@ -33,7 +33,7 @@ def main():
     options = parse()
     if options.tools:
         os.environ["PATH"] = f"{Path(options.tools).resolve()}:{os.environ['PATH']}"
-    for program in ("valgrind", "time", "openssl"):
+    for program in ("time", "openssl"):
         if not shutil.which(program):
             raise SystemExit(f"bench: {program} is not installed (it is a package of Debian's)")
     binary = str(Path(options.binary).resolve()) if options.binary else str(TARGET / STATIC / "release/secrets-exec")
@@ -49,8 +49,6 @@ def main():
     finally:
         lab.stop()
     results |= {"about": about(lab, load), "fleet": fleet.run(binary), "simulated": simulated()}
-    for line in skipped:
-        say(f"SKIPPED {line}")
     page = report.markdown(results)
     if options.quick:
         print(page)
@@ -79,9 +77,7 @@ def build(options):
     cargo(*release, "--manifest-path", str(ROOT / "benches/Cargo.toml"), "--target-dir", str(WORK))
     cargo("test", "--quiet", "--no-run", *SIMULATION)
     if not options.binary:
-        say("building secrets-exec")
-        os.environ[f"CC_{STATIC.replace('-', '_')}"] = "musl-gcc"
-        cargo(*release, "--target-dir", str(TARGET), "--target", STATIC)
+        subprocess.run(["make", "release"], check=True, cwd=ROOT)
 
 
 def cargo(*arguments):
@@ -98,13 +94,13 @@ def simulated():
 
 def quiet():
     """Waits until the machine has nothing else to do; returns its load."""
-    most, begun = QUIET * os.cpu_count(), time.monotonic()
-    while (load := os.getloadavg()[0]) > most:
-        say(f"the load is {load:.2f}; waiting until it is below {most:.2f}")
-        if time.monotonic() - begun > PATIENCE:
-            raise SystemExit(f"bench: this machine is busy, so nothing was measured or written (the load is {load:.2f})")
+    most = QUIET * os.cpu_count()
+    for _ in range(PATIENCE // 10):
+        if (load := os.getloadavg()[0]) <= most:
+            return load
+        say(f"the load is {load:.2f}; waiting until it is at most {most:.2f}")
         time.sleep(10)
-    return load
+    raise SystemExit("bench: this machine is busy, so nothing was measured or written")
 
 
 def run(options, lab, tools, binary, skipped):
@@ -113,7 +109,7 @@ def run(options, lab, tools, binary, skipped):
             skipped.append(f"{tool.key}: does not deliver the values: {wrong}")
             tools.remove(tool)
     rounds = options.rounds or (5 if options.quick else 60)
-    rows, instructions = {}, {}
+    rows = {}
     for place in (REGIONAL, NEAR, FAR):
         for count in rivals.COUNTS:
             say(f"{count} secrets, {place.title}")
@@ -122,29 +118,14 @@ def run(options, lab, tools, binary, skipped):
     for tool in tools:
         for count in tool.counts:
             rows[tool.key, count, NEAR] |= lab.count(*launch(lab, tool, count))
-            if tool.counted:
-                arguments = [*tool.arguments(count), lab.refused(tool)]
-                instructions[f"{tool.key}, {count}"] = lab.instructions(arguments, lab.environment(tool))
-    plain = {key: (arguments, {"PATH": "/usr/bin:/bin"}) for key, arguments in ends_at_once(binary).items()}
+    ending = {"/bin/true": ["/bin/true"], "--help": [binary, "--help"], "--version": [binary, "--version"], "wrong usage": [binary, "--wrong"]}
+    plain = {key: (arguments, {"PATH": "/usr/bin:/bin"}) for key, arguments in ending.items()}
     rows |= {(key, 0, NEAR): row for key, row in lab.compare(NEAR, plain, rounds).items()}
-    return {"tools": tools, "rows": rows, "instructions": instructions, "skipped": skipped, "rest": lab.rest(tools[0])}
+    return {"tools": tools, "rows": rows, "skipped": skipped, "rest": lab.rest(tools[0])}
 
 
 def launch(lab, tool, count):
     return [*tool.arguments(count), "/bin/true"], lab.environment(tool)
-
-
-def ends_at_once(binary):
-    """Runs that end without a request."""
-    wrong = WORK / "wrong.yaml"
-    wrong.write_text("env:\n  A: { from: bench/1, form: x }\n")
-    return {
-        "/bin/true": ["/bin/true"],
-        "--help": [binary, "--help"],
-        "--version": [binary, "--version"],
-        "wrong usage": [binary, "--no-such-option", "--", "/bin/true"],
-        "wrong declaration": [binary, "-f", str(wrong), "--", "/bin/true"],
-    }
 
 
 def about(lab, load):

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import random
-import re
 import shlex
 import shutil
 import socket
@@ -24,8 +23,7 @@ REGIONAL, NEAR, FAR = Place("in the same region", 1, 10), Place("near by", 0, 0)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 REST = 5  # seconds
 SHARE = 4000  # ms that the rounds may take of a tool, which is run less often if it is slow
-# They are not in the PATH of the measured tools.
-TIME, VALGRIND = (shutil.which(program) for program in ("time", "valgrind"))
+TIME = shutil.which("time")  # not in the PATH of the measured tools
 
 
 def isolate():
@@ -143,10 +141,9 @@ class Lab:
         """Times launches (arguments and environment, by key) in rounds, each in an order of its own, so that a change of the machine's
         speed meets all. Returns quartiles of the wall time in ms, and medians of the CPU time in ms and of page faults."""
         self.go_to(place)
-        samples, warm = {key: [] for key in launches}, {}
-        for key, launch in launches.items():
-            # The first run fills the cache.
-            warm[key] = [run(*launch), run(*launch)][1]
+        # The first run fills the cache.
+        warm = {key: [run(*launch), run(*launch)][1] for key, launch in launches.items()}
+        samples = {key: [] for key in launches}
         runs = {key: max(3, min(rounds, int(SHARE / sample.wall))) for key, sample in warm.items()}
         for number in range(rounds):
             due = [key for key in launches if (number + 1) * runs[key] // rounds > number * runs[key] // rounds]
@@ -155,23 +152,6 @@ class Lab:
                 if samples[key][-1].status != warm[key].status:
                     raise SystemExit(f"bench: {shlex.join(launches[key][0])} fails at times")
         return {key: summary(samples[key]) for key in launches}
-
-    def refused(self, tool):
-        """A command that execve refuses, so that the count ends where the command would start: a static binary has no symbol `execve`
-        for callgrind to stop at. secrets-exec looks the command up before any request, so it must exist and be executable. The floor
-        uses the C library's execvp, which would run such a file with the shell, so it gets a directory."""
-        refused = self.work / "refused"
-        refused.write_bytes(b"\0")
-        refused.chmod(0o755)
-        return str(self.work if tool.key == "floor" else refused)
-
-    def instructions(self, arguments, environment):
-        self.go_to(NEAR)
-        out = self.work / "callgrind.out"
-        out.unlink(missing_ok=True)
-        grind = [VALGRIND, "--tool=callgrind", f"--callgrind-out-file={out}"]
-        subprocess.run([*grind, *arguments], env=environment, capture_output=True, timeout=300)
-        return int(re.search(r"^totals: (\d+)", out.read_text(), re.M)[1])
 
     def rest(self, tool):
         """The usage of the process that stays with `--on-rotation`, and its context switches in REST seconds."""

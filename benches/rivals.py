@@ -34,12 +34,11 @@ def name(number):
 
 
 class Tool:
-    """The instructions of a `counted` tool are counted. A tool with `one_root` trusts the lab's CA alone; every other one reads the
-    bundle."""
+    """A tool with `one_root` trusts the lab's CA alone; every other one reads the bundle."""
 
-    def __init__(self, key, title, arguments, counted=False, one_root=False, size=None, version="", counts=COUNTS):
+    def __init__(self, key, title, arguments, one_root=False, size=None, version="", counts=COUNTS):
         self.key, self.title, self.arguments, self.counts = key, title, arguments, counts
-        self.counted, self.one_root, self.size, self.version = counted, one_root, size, version
+        self.one_root, self.size, self.version = one_root, size, version
 
 
 def find(binary, other, floor, work, skipped, only):
@@ -51,7 +50,7 @@ def find(binary, other, floor, work, skipped, only):
         *([launcher("other", "secrets-exec, --other", str(Path(other).resolve()))] if other else []),
         launcher("cached", "secrets-exec, from --cache", binary, "--cache", cache, "--cache-ttl", "1day"),
         launcher("bundle", "secrets-exec, with a bundle", binary),
-        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, True, size(floor)),
+        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, size(floor)),
     ]
     for make in RIVALS:
         if only and make.__name__ not in only:
@@ -72,7 +71,7 @@ def launcher(key, title, binary, *options):
         entries = [word for reference in references(count) for word in ("--env", reference)]
         return [binary, "--no-file", *options, *entries, "--"]
 
-    return Tool(key, title, arguments, True, key != "bundle", size(binary), version(binary, "--version"))
+    return Tool(key, title, arguments, key != "bundle", size(binary), version(binary, "--version"))
 
 
 def output(command):
