@@ -106,7 +106,7 @@ def quiet():
 def run(options, lab, tools, binary, skipped):
     for tool in list(tools):
         if wrong := lab.check(tool, 4):
-            skipped.append(f"{tool.key}: does not deliver the values: {wrong}")
+            skipped.append(f"{tool.key} (wrong values: {wrong})")
             tools.remove(tool)
     rounds = options.rounds or (5 if options.quick else 60)
     rows = {}
@@ -118,7 +118,7 @@ def run(options, lab, tools, binary, skipped):
     for tool in tools:
         for count in tool.counts:
             rows[tool.key, count, NEAR] |= lab.count(*launch(lab, tool, count))
-    ending = {"/bin/true": ["/bin/true"], "--help": [binary, "--help"], "--version": [binary, "--version"], "wrong usage": [binary, "--wrong"]}
+    ending = {"/bin/true": ["/bin/true"], "--help": [binary, "--help"], "--version": [binary, "--version"]}
     plain = {key: (arguments, {"PATH": "/usr/bin:/bin"}) for key, arguments in ending.items()}
     rows |= {(key, 0, NEAR): row for key, row in lab.compare(NEAR, plain, rounds).items()}
     return {"tools": tools, "rows": rows, "skipped": skipped, "rest": lab.rest(tools[0])}

@@ -18,7 +18,7 @@ def markdown(results):
     about, rows, rest, tools = (results[key] for key in ("about", "rows", "rest", "tools"))
     paragraphs = [
         "# Benchmarks",
-        f"Measured on {about['date']} with {about['machine']}, {about['built']}; the load before it was {about['load']}. `make bench` repeats "
+        f"Measured on {about['date']} with {about['machine']}, {about['built']}; load average before it {about['load']}. `make bench` repeats "
         "the measurement on a quiet machine and writes this page.",
         "Each launch is a whole process: it starts, reads the secrets, runs `/bin/true` and ends (`/bin/true` alone takes "
         f"{number(rows['/bin/true', 0, NEAR]['median'])} ms). The columns are numbers of secrets, the figures the wall time in ms: median and "
@@ -32,7 +32,7 @@ def markdown(results):
         f"Round trips of {REGIONAL.round_trip} ms, and {REGIONAL.answer} ms until the service answers a request. Both are assumptions: no AWS "
         "was reached.",
         table(tools, rows, REGIONAL),
-        picture(tools, rows, REGIONAL, 20),
+        picture(tools, rows, REGIONAL, 4),
         "## Near by, without delays",
         table(tools, rows, NEAR),
         "CPU time of all processes in ms, page faults, peak resident memory of the largest process, and the stripped binaries (for Python tools, "

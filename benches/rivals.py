@@ -57,8 +57,10 @@ def find(binary, other, floor, work, skipped, only):
             continue
         try:
             tools.append(make(work))
-        except (subprocess.CalledProcessError, OSError) as error:
-            skipped.append(f"{make.__name__}: {error}")
+        except OSError as error:
+            skipped.append(f"{make.__name__} ({error})")
+        except subprocess.CalledProcessError as error:
+            skipped.append(f"{make.__name__} ({Path(error.cmd[0]).name} failed)")
     return tools
 
 

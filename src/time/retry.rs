@@ -193,7 +193,7 @@ pub async fn retry<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     use futures_util::StreamExt;
     use futures_util::stream::FuturesUnordered;
@@ -268,29 +268,29 @@ mod tests {
 
     /// The time until a launch with one secret has it, if it gets it, and the number of its requests.
     async fn launched(service: &RefCell<Bucket>) -> (Option<Duration>, u32) {
-        let (begun, requests) = (Instant::now(), RefCell::new(0));
+        let (begun, requests) = (Instant::now(), Cell::new(0));
         let attempt = async || {
-            *requests.borrow_mut() += 1;
+            requests.set(requests.get() + 1);
             let is_granted = service.borrow_mut().is_granted();
             tokio::time::sleep(ANSWER).await;
             if is_granted { Ok(()) } else { Err(Outage::new(OutageKind::Throttled, "Rate exceeded").into()) }
         };
         let result = retry(&budget(30, None), attempt).await;
-        (result.is_ok().then(|| begun.elapsed()), requests.into_inner())
+        (result.is_ok().then(|| begun.elapsed()), requests.get())
     }
 
     #[test]
     #[ignore = "`make bench` runs this, for the table in docs/benchmarks.md that it prints"]
     fn a_fleet_that_starts_at_once_gets_its_secrets() {
-        let runtime =
-            || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         println!(
             "\n| launches | succeed | half of them within | the last after | requests of a launch, mean | at most |"
         );
         println!("|---|---|---|---|---|---|");
         for launches in [1_000, 10_000, 100_000] {
             fastrand::seed(launches);
-            let ended: Vec<(Option<Duration>, u32)> = runtime().block_on(async {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            let ended: Vec<(Option<Duration>, u32)> = runtime.block_on(async {
                 let service = RefCell::new(Bucket { left: BURST, filled: Instant::now() });
                 let fleet: FuturesUnordered<_> = (0..launches).map(|_| launched(&service)).collect();
                 fleet.collect().await
@@ -298,9 +298,9 @@ mod tests {
             let mut times: Vec<f64> = ended.iter().filter_map(|(time, _)| Some(time.as_ref()?.as_secs_f64())).collect();
             times.sort_by(f64::total_cmp);
             let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
-            let (sum, most) =
-                ended.iter().fold((0, 0), |(sum, most), (_, requests)| (sum + requests, most.max(*requests)));
-            let mean = f64::from(sum) / ended.len() as f64;
+            let requests = ended.iter().map(|(_, requests)| *requests);
+            let mean = f64::from(requests.clone().sum::<u32>()) / ended.len() as f64;
+            let most = requests.max().unwrap();
             println!("| {launches} | {} | {half:.2} s | {last:.2} s | {mean:.2} | {most} |", times.len());
             assert_eq!(times.len(), ended.len());
         }
