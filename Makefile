@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-all lint deny fuzz release install dist macos bench bench-quick bench-fleet soak clean
+.PHONY: help demo test test-hosts test-all lint deny fuzz release install dist macos bench bench-quick soak clean
 
 CARGO = cargo
 VENV = .venv
@@ -76,17 +76,14 @@ macos: $(DIST_VENV)/stamp ## compile for macOS, arm64 and x86-64, without optimi
 	    QUICK=1 ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
 	done
 
-bench: ## measure against the floor and other tools, into docs/ (minutes; Linux, hyperfine, valgrind, GNU time, openssl, curl, jq)
+bench: ## measure against the floor and other tools, into docs/ and README.md (a quarter of an hour; Linux, GNU time, openssl)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
 
-bench-quick: ## the same with fewer runs, printed
+bench-quick: ## the same with fewer rounds, printed, however busy the machine is
 	CARGO='$(CARGO)' python3 benches/bench.py --quick $(BENCH)
 
 soak: release ## 1,000 rotations under load: what grows, and what wakes it at rest (minutes; Linux)
 	python3 benches/soak.py "$(BINARY)" $(ROTATIONS)
-
-bench-fleet: release ## 1,000 launches at once against a service that throttles; the last section of docs/benchmarks.md
-	python3 benches/fleet.py "$(BINARY)"
 
 clean: ## remove build directories and the venv
 	$(CARGO) clean

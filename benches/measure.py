@@ -1,13 +1,15 @@
-"""The measurements: their environment (namespaces, certificates, servers), times by hyperfine, and counts."""
+"""The measurements: their environment (namespaces, certificates, servers), times in interleaved rounds, and counts."""
 
+import collections
 import ctypes
 import fcntl
 import json
 import os
-import re
+import random
 import shlex
 import shutil
 import socket
+import statistics
 import struct
 import subprocess
 import time
@@ -15,11 +17,13 @@ from pathlib import Path
 
 from rivals import HOST, REGION, name, value
 
-NEAR, FAR = "127.0.0.1", "10.200.0.2"
+# Where the service is: the round trip to it, and the time until it answers a request, in ms.
+Place = collections.namedtuple("Place", "title round_trip answer")
+REGIONAL, NEAR, FAR = Place("in the same region", 1, 10), Place("near by", 0, 0), Place("20 ms away", 20, 0)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 REST = 5  # seconds
-# They are not in the PATH of the measured tools.
-HYPERFINE, TIME, VALGRIND = (shutil.which(program) for program in ("hyperfine", "time", "valgrind"))
+SHARE = 4000  # ms that the rounds may take of a tool, which is run less often if it is slow
+TIME = shutil.which("time")  # not in the PATH of the measured tools
 
 
 def isolate():
@@ -66,7 +70,7 @@ class Server:
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline():
-            raise OSError(f"{Path(command[0]).name} did not start")
+            raise SystemExit(f"bench: {Path(command[0]).name} did not start")
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
@@ -79,26 +83,27 @@ class Server:
 
 
 class Lab:
-    """A server for each round-trip time for which a link can be made; runs tools against them."""
+    """A server at one place at a time; runs tools against it."""
 
-    def __init__(self, work, rtts, skipped):
-        self.work, self.servers = work, {}
+    def __init__(self, work):
+        self.work, self.place, self.server = work, None, None
         self.roots = certificates(work)
         self.home, self.hosts = work / "home", work / "hosts"
         self.home.mkdir(exist_ok=True)
         self.hosts.touch()
         subprocess.run(["mount", "--bind", str(self.hosts), os.path.realpath("/etc/hosts")], check=True)
-        programs, files = work / "release", [str(work / "leaf.pem"), str(work / "leaf.key")]
-        for rtt in rtts:
-            link = [str(programs / "link"), str(rtt)] if rtt else []
-            try:
-                self.servers[rtt] = Server([*link, str(programs / "server"), f"{FAR if rtt else NEAR}:443", *files])
-            except OSError as error:
-                skipped.append(f"{rtt} ms round trips: no link with a delay can be made here ({error})")
 
-    def go_to(self, rtt):
-        self.hosts.write_text(f"127.0.0.1 localhost\n{FAR if rtt else NEAR} {HOST}\n")
-        return self.servers[rtt]
+    def go_to(self, place):
+        """Starts the server there."""
+        if place != self.place:
+            self.stop()
+            address = "10.200.0.2" if place.round_trip else "127.0.0.1"
+            link = [str(self.work / "release/link"), str(place.round_trip)] if place.round_trip else []
+            server = [f"{address}:443", str(self.work / "leaf.pem"), str(self.work / "leaf.key"), str(place.answer)]
+            self.server = Server([*link, str(self.work / "release/server"), *server])
+            self.hosts.write_text(f"127.0.0.1 localhost\n{address} {HOST}\n")
+            self.place = place
+        return self.server
 
     def environment(self, tool):
         return {
@@ -117,7 +122,7 @@ class Lab:
 
     def check(self, tool, count):
         """Runs the tool once; returns None if every value is correct, else the error."""
-        self.go_to(0)
+        self.go_to(NEAR)
         command = [*tool.arguments(count), "/usr/bin/env"]
         run = subprocess.run(command, env=self.environment(tool), capture_output=True, text=True, timeout=120)
         lines = set(run.stdout.splitlines())
@@ -125,46 +130,30 @@ class Lab:
             return None
         return (run.stderr.strip().splitlines() or [f"status {run.returncode}, or a wrong value"])[-1]
 
-    def count(self, arguments, environment, rtt):
-        """The requests, connections, peak memory and page faults of one run. hyperfine is too large itself to tell the memory."""
-        server, out = self.go_to(rtt), self.work / "time.out"
+    def count(self, arguments, environment):
+        """The requests, connections and peak memory of one run. Python is too large itself to tell the memory."""
+        server, out = self.go_to(NEAR), self.work / "time.out"
         server.ask("reset")
-        subprocess.run([TIME, "-q", "-f", "%M %R", "-o", str(out), *arguments], env=environment, check=True)
-        resident, faults = map(int, out.read_text().split())
-        return server.ask("counts") | {"rss": resident * 1024 / 1e6, "faults": faults}
+        subprocess.run([TIME, "-q", "-f", "%M", "-o", str(out), *arguments], env=environment, check=True)
+        return server.ask("counts") | {"memory": int(out.read_text()) * 1024 / 1e6}
 
-    def time(self, arguments, environment, rtt, runs):
-        """Wall and CPU time in ms."""
-        self.go_to(rtt)
-        out = self.work / "hyperfine.json"
-        few = ["--runs", str(runs)] if runs else []
-        options = ["--shell=none", "--warmup=2", "--ignore-failure", "--style=none", f"--export-json={out}"]
-        subprocess.run([HYPERFINE, *options, *few, shlex.join(arguments)], env=environment, check=True)
-        [found] = json.loads(out.read_text())["results"]
-        if len(set(found["exit_codes"])) > 1:
-            raise SystemExit(f"bench: {shlex.join(arguments)} fails at times")
-        return {"median": found["median"] * 1000, "cpu": (found["user"] + found["system"]) * 1000}
-
-    def refused(self, tool):
-        """A command that execve refuses, so that the count ends where the command would start: a static binary has no symbol `execve`
-        for callgrind to stop at. secrets-exec looks the command up before any request, so it must exist and be executable. The floor
-        uses the C library's execvp, which would run such a file with the shell, so it gets a directory."""
-        refused = self.work / "refused"
-        refused.write_bytes(b"\0")
-        refused.chmod(0o755)
-        return str(self.work if tool.key == "floor" else refused)
-
-    def instructions(self, arguments, environment):
-        self.go_to(0)
-        out = self.work / "callgrind.out"
-        out.unlink(missing_ok=True)
-        grind = [VALGRIND, "--tool=callgrind", f"--callgrind-out-file={out}"]
-        subprocess.run([*grind, *arguments], env=environment, capture_output=True, timeout=300)
-        return int(re.search(r"^totals: (\d+)", out.read_text(), re.M)[1])
+    def compare(self, place, launches, rounds):
+        """Times launches (arguments and environment, by key) in rounds, each in an order of its own, so that a change of the machine's
+        speed meets all. Returns quartiles of the wall time in ms, and medians of the CPU time in ms and of page faults."""
+        self.go_to(place)
+        # The first run fills the cache.
+        warm = {key: [timed(*launch), timed(*launch)][1] for key, launch in launches.items()}
+        samples = {key: [] for key in launches}
+        runs = {key: max(3, min(rounds, int(SHARE / sample.wall))) for key, sample in warm.items()}
+        for number in range(rounds):
+            due = [key for key in launches if (number + 1) * runs[key] // rounds > number * runs[key] // rounds]
+            for key in random.sample(due, len(due)):
+                samples[key].append(timed(*launches[key]))
+        return {key: summary(samples[key]) for key in launches}
 
     def rest(self, tool):
         """The usage of the process that stays with `--on-rotation`, and its context switches in REST seconds."""
-        self.go_to(0)
+        self.go_to(NEAR)
         command = [*tool.arguments(1)[:-1], "--on-rotation", "restart", "--", "/bin/sh", "-c", "echo; exec sleep 1000"]
         with subprocess.Popen(command, env=self.environment(tool), stdout=subprocess.PIPE) as parent:
             parent.stdout.readline()
@@ -176,8 +165,29 @@ class Lab:
         return found
 
     def stop(self):
-        for server in self.servers.values():
-            server.stop()
+        if self.server:
+            self.server.stop()
+        self.place = self.server = None
+
+
+Sample = collections.namedtuple("Sample", "wall cpu faults")
+
+
+def timed(arguments, environment):
+    begun = time.perf_counter()
+    silent = [(os.POSIX_SPAWN_OPEN, descriptor, "/dev/null", os.O_RDWR, 0) for descriptor in range(3)]
+    pid = os.posix_spawn(arguments[0], arguments, environment, file_actions=silent)
+    _, ended, used = os.wait4(pid, 0)
+    wall = (time.perf_counter() - begun) * 1000
+    if ended != 0:
+        raise SystemExit(f"bench: {shlex.join(arguments)} fails")
+    return Sample(wall, (used.ru_utime + used.ru_stime) * 1000, used.ru_minflt)
+
+
+def summary(samples):
+    wall, cpu, faults = zip(*samples)
+    low, median, high = statistics.quantiles(wall, n=4, method="inclusive")
+    return {"low": low, "median": median, "high": high, "cpu": statistics.median(cpu), "faults": int(statistics.median(faults))}
 
 
 def status(pid, key):

@@ -34,32 +34,33 @@ def name(number):
 
 
 class Tool:
-    """The instructions of a `counted` tool are counted. A tool with `one_root` trusts the lab's CA alone; every other one reads the
-    bundle."""
+    """A tool with `one_root` trusts the lab's CA alone; every other one reads the bundle."""
 
-    def __init__(self, key, title, arguments, counted=False, one_root=False, size=None, version="", counts=COUNTS):
+    def __init__(self, key, title, arguments, one_root=False, size=None, version="", counts=COUNTS):
         self.key, self.title, self.arguments, self.counts = key, title, arguments, counts
-        self.counted, self.one_root, self.size, self.version = counted, one_root, size, version
+        self.one_root, self.size, self.version = one_root, size, version
 
 
-def find(binary, dynamic, floor, work, skipped, only):
+def find(binary, other, floor, work, skipped, only):
     """The tools that are available. The reasons for which others are not are added to `skipped`."""
     cache = tempfile.mkdtemp(prefix="secrets-exec-bench-", dir="/dev/shm")
     atexit.register(shutil.rmtree, cache, ignore_errors=True)
     tools = [
         launcher("secrets-exec", "secrets-exec", binary),
-        *([launcher("dynamic", "secrets-exec, dynamic", str(Path(dynamic).resolve()))] if dynamic else []),
+        *([launcher("other", "secrets-exec, --other", str(Path(other).resolve()))] if other else []),
         launcher("cached", "secrets-exec, from --cache", binary, "--cache", cache, "--cache-ttl", "1day"),
         launcher("bundle", "secrets-exec, with a bundle", binary),
-        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, True, size(floor)),
+        Tool("floor", "the floor", lambda count: [floor, *references(count), "--"], True, size(floor)),
     ]
     for make in RIVALS:
         if only and make.__name__ not in only:
             continue
         try:
             tools.append(make(work))
-        except (subprocess.CalledProcessError, OSError) as error:
-            skipped.append(f"{make.__name__}: {error}")
+        except OSError as error:
+            skipped.append(f"{make.__name__} ({error})")
+        except subprocess.CalledProcessError as error:
+            skipped.append(f"{make.__name__} ({Path(error.cmd[0]).name} failed)")
     return tools
 
 
@@ -72,7 +73,7 @@ def launcher(key, title, binary, *options):
         entries = [word for reference in references(count) for word in ("--env", reference)]
         return [binary, "--no-file", *options, *entries, "--"]
 
-    return Tool(key, title, arguments, True, key != "bundle", size(binary), version(binary, "--version"))
+    return Tool(key, title, arguments, key != "bundle", size(binary), version(binary, "--version"))
 
 
 def output(command):
@@ -91,7 +92,7 @@ def size(*programs):
 def installed(program, folders=None):
     path = shutil.which(program, path=folders)
     if not path:
-        raise OSError(f"{program} is not installed")
+        raise OSError(f"no {program} in PATH")
     return path
 
 
@@ -149,7 +150,7 @@ def script(work, stem, interpreter, lines):
 def by_shell(work, stem, get):
     for program in ("bash", "jq"):
         if not shutil.which(program, path="/usr/bin:/bin"):
-            raise OSError(f"{program} is not installed")
+            raise OSError(f"no {program} in PATH")
 
     def lines(count):
         yield "set -euo pipefail"

@@ -183,6 +183,11 @@ pub async fn retry<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use futures_util::StreamExt;
+    use futures_util::stream::FuturesUnordered;
+
     use super::*;
 
     fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
@@ -225,5 +230,69 @@ mod tests {
         // Thirty seconds after the beginning of ninety, the second of three parts has the next thirty.
         let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
         assert!((left(&whole.part(begun, 1, 3)) - 30.0).abs() < 1.0, "{}", left(&whole.part(begun, 1, 3)));
+    }
+
+    /// GetSecretValue requests per second that AWS grants an account in a region.
+    const QUOTA: f64 = 10_000.0;
+    /// Requests at once, after a time without requests. AWS does not say how many, so it is an assumption, a tenth of a second's.
+    const BURST: f64 = QUOTA / 10.0;
+    /// The time from a request to its answer, another assumption.
+    const ANSWER: Duration = Duration::from_millis(10);
+
+    /// A token bucket of [`BURST`] requests, refilled with [`QUOTA`] per second.
+    struct Bucket {
+        left: f64,
+        filled: Instant,
+    }
+
+    impl Bucket {
+        fn is_granted(&mut self) -> bool {
+            let now = Instant::now();
+            self.left = BURST.min(self.left + (now - self.filled).as_secs_f64() * QUOTA);
+            self.filled = now;
+            let is_granted = self.left >= 1.0;
+            self.left -= f64::from(u8::from(is_granted));
+            is_granted
+        }
+    }
+
+    /// The time until a launch with one secret has it, if it gets it, and the number of its requests.
+    async fn launched(service: &RefCell<Bucket>) -> (Option<Duration>, u32) {
+        let (begun, requests) = (Instant::now(), Cell::new(0));
+        let attempt = async || {
+            requests.set(requests.get() + 1);
+            let is_granted = service.borrow_mut().is_granted();
+            tokio::time::sleep(ANSWER).await;
+            if is_granted { Ok(()) } else { Err(Outage::new(OutageKind::Throttled, "Rate exceeded").into()) }
+        };
+        let result = retry(&budget(30, None), attempt).await;
+        (result.is_ok().then(|| begun.elapsed()), requests.get())
+    }
+
+    #[test]
+    #[ignore = "`make bench` runs this, for the table in docs/benchmarks.md that it prints"]
+    fn a_fleet_that_starts_at_once_gets_its_secrets() {
+        println!(
+            "\n| launches | succeed | half of them within | the last after | requests of a launch, mean | at most |"
+        );
+        println!("|---|---|---|---|---|---|");
+        for launches in [1_000, 10_000, 100_000] {
+            fastrand::seed(launches);
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            let ended: Vec<(Option<Duration>, u32)> = runtime.block_on(async {
+                let service = RefCell::new(Bucket { left: BURST, filled: Instant::now() });
+                let fleet: FuturesUnordered<_> = (0..launches).map(|_| launched(&service)).collect();
+                fleet.collect().await
+            });
+            let mut times: Vec<f64> = ended.iter().filter_map(|(time, _)| Some(time.as_ref()?.as_secs_f64())).collect();
+            times.sort_by(f64::total_cmp);
+            let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
+            let requests = ended.iter().map(|(_, requests)| *requests);
+            let mean = f64::from(requests.clone().sum::<u32>()) / ended.len() as f64;
+            let most = requests.max().unwrap();
+            println!("| {launches} | {} | {half:.2} s | {last:.2} s | {mean:.2} | {most} |", times.len());
+            assert_eq!(times.len(), ended.len());
+        }
     }
 }

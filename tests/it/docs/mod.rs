@@ -7,6 +7,7 @@ use crate::support::sandbox::repository_file;
 
 pub mod page;
 
+mod benchmarks;
 mod ci;
 mod commands;
 mod containers;

@@ -1,4 +1,4 @@
-//! `server ADDRESS CERTIFICATE KEY`: GetSecretValue of Secrets Manager, over TLS, with counts.
+//! `server ADDRESS CERTIFICATE KEY DELAY_MS`: GetSecretValue of Secrets Manager, over TLS, with counts. It answers after the delay.
 //!
 //! Every secret exists: a JSON object whose `password` is `value-of-` and the secret's id; that of `texts/N` has the key `S_N` alone, with
 //! the value of `bench/N`. Each line of standard input prints the counts as a line of JSON; `reset` sets them to zero first. The server
@@ -10,10 +10,11 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{CipherSuite, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
@@ -21,14 +22,19 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, certificate, key] = &arguments[..] else {
-        return Err("usage: server ADDRESS CERTIFICATE KEY".into());
+    let [address, certificate, key, delay] = &arguments[..] else {
+        return Err("usage: server ADDRESS CERTIFICATE KEY DELAY_MS".into());
     };
+    let delay = Duration::from_millis(delay.parse()?);
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    // AWS's servers prefer this suite, whatever the client prefers.
+    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
     let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, PrivateKeyDer::from_pem_file(key)?)?;
+    config.ignore_client_order = true;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let config = Arc::new(config);
     let listener = TcpListener::bind(address)?;
@@ -38,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let config = Arc::clone(&config);
             CONNECTIONS.fetch_add(1, Ordering::Relaxed);
             // A client that disconnects early keeps the counts it has.
-            thread::spawn(move || drop(serve(stream, config)));
+            thread::spawn(move || drop(serve(stream, config, delay)));
         }
     });
     for line in stdin().lock().lines() {
@@ -52,7 +58,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Error>> {
+fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>, delay: Duration) -> Result<(), Box<dyn Error>> {
     tcp.set_nodelay(true)?;
     let mut tls = ServerConnection::new(config)?;
     while tls.is_handshaking() {
@@ -69,6 +75,7 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>) -> Result<(), Box<dyn Er
              application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n{text}",
             text.len()
         );
+        thread::sleep(delay);
         stream.write_all(response.as_bytes())?;
         stream.flush()?;
         if header(&head, "connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
