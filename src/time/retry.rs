@@ -183,11 +183,6 @@ pub async fn retry<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
-
-    use futures_util::StreamExt;
-    use futures_util::stream::FuturesUnordered;
-
     use super::*;
 
     fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
@@ -231,6 +226,17 @@ mod tests {
         let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
         assert!((left(&whole.part(begun, 1, 3)) - 30.0).abs() < 1.0, "{}", left(&whole.part(begun, 1, 3)));
     }
+}
+
+/// A fleet larger than a machine, for docs/benchmarks.md.
+#[cfg(all(test, feature = "simulation"))]
+mod simulation {
+    use std::cell::{Cell, RefCell};
+
+    use futures_util::StreamExt;
+    use futures_util::stream::FuturesUnordered;
+
+    use super::*;
 
     /// GetSecretValue requests per second that AWS grants an account in a region.
     const QUOTA: f64 = 10_000.0;
@@ -265,12 +271,11 @@ mod tests {
             tokio::time::sleep(ANSWER).await;
             if is_granted { Ok(()) } else { Err(Outage::new(OutageKind::Throttled, "Rate exceeded").into()) }
         };
-        let result = retry(&budget(30, None), attempt).await;
+        let result = retry(&RetryBudget::new(Deadline::new(Duration::from_secs(30)), None), attempt).await;
         (result.is_ok().then(|| begun.elapsed()), requests.get())
     }
 
     #[test]
-    #[ignore = "`make bench` runs this, for the table in docs/benchmarks.md that it prints"]
     fn a_fleet_that_starts_at_once_gets_its_secrets() {
         println!(
             "\n| launches | succeed | half of them within | the last after | requests of a launch, mean | at most |"
