@@ -4,11 +4,14 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::support::directory::Directory;
@@ -62,6 +65,20 @@ impl Authority {
         Acceptor::speaking(provider, &self.path("leaf.pem"), &self.path("leaf.key"))
     }
 
+    /// A server that signs its first handshake with the key of its certificate, and all later ones with another key, as a forger would.
+    pub fn forging_acceptor(&self) -> Acceptor {
+        drop(self.acceptor());
+        let chain: Vec<_> = CertificateDer::pem_file_iter(self.path("leaf.pem")).unwrap().map(Result::unwrap).collect();
+        let signed_by = |key: &str| {
+            let key = any_supported_type(&PrivateKeyDer::from_pem_file(self.path(key)).unwrap()).unwrap();
+            Arc::new(CertifiedKey::new(chain.clone(), key))
+        };
+        let resolver = Forger { first: Mutex::new(Some(signed_by("leaf.key"))), others: signed_by("ca.key") };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        Acceptor { config: Arc::new(config.with_no_client_auth().with_cert_resolver(Arc::new(resolver))) }
+    }
+
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
         let mut request = self.openssl("req -keyout leaf.key -out leaf.csr -subj /CN=leaf");
         succeed(request.args(EC_KEY));
@@ -85,6 +102,18 @@ impl Authority {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         command
+    }
+}
+
+#[derive(Debug)]
+struct Forger {
+    first: Mutex<Option<Arc<CertifiedKey>>>,
+    others: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Forger {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.first.lock().unwrap().take().unwrap_or_else(|| self.others.clone()))
     }
 }
 

@@ -37,6 +37,15 @@ fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
 }
 
 #[test]
+fn the_signature_of_each_handshake_is_checked_though_the_certificates_are_verified_once() {
+    let Some(authority) = Authority::new() else { return };
+    let aws = over_tls(authority.forging_acceptor()).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#));
+    let sandbox = sandbox(&aws).resolve("B=y:k").arg("--ca-bundle").arg(authority.bundle());
+    sandbox.run().refused(78).says(["localhost", "BadSignature", "1 value could not be read"]);
+    assert_eq!(aws.calls().len(), 1);
+}
+
+#[test]
 fn a_certificate_that_is_not_trusted_is_78_at_once_and_told() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let bundle = |name: &Authority| name.bundle();
