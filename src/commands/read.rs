@@ -12,7 +12,7 @@ use crate::backend::aws::{Aws, Purpose};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::input::local_file;
-use crate::model::answer::{Asked, Caller, DescribedSecret, FetchFailure, Fetched};
+use crate::model::answer::{Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -128,8 +128,7 @@ async fn fetch_and_resolve(
         };
         let _awaited = deadline.progress().awaits("the next try (--wait)".to_owned());
         for failure in failures {
-            let Problem { text, notes, .. } = failure.error.problem(&Asked::default());
-            deadline.progress().note_reason(notes.last().cloned().unwrap_or(text));
+            deadline.progress().note_reason(failure.error.last_reason());
         }
         // The pause has a deadline of its own.
         deadline.restart();

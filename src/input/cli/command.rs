@@ -24,7 +24,7 @@ const EXAMPLE: &str = "Example: secrets-exec --env DB_PASSWORD=prod/db:password 
 
 const LONG_END: &str = "\
 Options under the last four headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, \
-except --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE names a declaration if -f does not.
+except --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE names declarations, with commas, if -f does not.
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js

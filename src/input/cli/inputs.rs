@@ -1,6 +1,7 @@
 //! The inputs that commands share.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
@@ -15,7 +16,7 @@ use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::quoting::quoted_value;
 
-/// The variable that names a declaration.
+/// The variable that names declarations, separated by commas.
 const FILE: &str = "SECRETS_EXEC_FILE";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
@@ -64,7 +65,9 @@ impl Inputs {
         let options = flags.over(options_of_variables(inherited, &mut errors, &mut warnings));
         let mut files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
         if files.is_empty() {
-            files.extend(inherited.filled(FILE).map(PathBuf::from));
+            let names =
+                inherited.filled(FILE).into_iter().flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
+            files.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name))));
         }
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
             errors.push(Problem::usage("-f -: standard input can be read only once"));

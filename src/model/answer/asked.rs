@@ -44,6 +44,12 @@ impl Asked<'_> {
             }) if looks_like_value(written) => {
                 format!("for the text itself write {label}: {{ value: {written} }}; else {advice}")
             }
+            // Docker's habit.
+            Some(Subject { origin: Origin::Argument("--env"), written: Some(Written::Reference(written)), .. })
+                if !written.contains([':', '/']) =>
+            {
+                format!("--env takes a reference (NAME=SECRET:KEY), not a value; if it is one, {advice}")
+            }
             Some(_) | None => advice,
         }
     }

@@ -71,6 +71,16 @@ impl FetchError {
         }
     }
 
+    /// Returns the reason of the last attempt; of credentials that are missing, that of the last source.
+    pub fn last_reason(&self) -> String {
+        if let Self::NoCredentials(CredentialsError { tried, .. }) = self
+            && let Some((source, why)) = tried.last()
+        {
+            return format!("{source}: {why}");
+        }
+        self.text()
+    }
+
     /// Returns the word for the error in the table of `check`.
     pub fn code(&self) -> &'static str {
         match self {

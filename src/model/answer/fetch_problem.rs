@@ -43,7 +43,7 @@ impl FetchError {
                 let what = if *cause == Denial::Credentials { "credentials" } else { "caller" };
                 let mut problem = with_reason("denied", message);
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
-                problem.help(permission(*cause, asked))
+                problem.help(permission(*cause, &message.text, asked))
             }
             Self::Unavailable(outage) => unavailable(outage),
             Self::Refused(refusal) => refused(refusal),
@@ -120,7 +120,35 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
     }
 }
 
-fn permission(cause: Denial, asked: &Asked<'_>) -> String {
+/// The kinds of policies that AWS's message about a denial names, other than one of the caller that lacks a permission, and who can change
+/// one (IAM User Guide, "Troubleshoot access denied error messages").
+const POLICIES: [(&str, &str); 5] = [
+    // A service control policy or a resource control policy.
+    ("control policy", "whoever administers the AWS organization can change it"),
+    ("permissions boundary", "whoever set the boundary of this identity can change it"),
+    ("session policy", "whoever assumes the role, or issues the session, can change it"),
+    ("VPC endpoint policy", "whoever administers the VPC can change it, or use another endpoint"),
+    ("resource-based policy", "whoever owns the secret, the parameter or the key can change it"),
+];
+
+/// Returns the remedy for a denial that another policy than the caller's own decides, or that one of the caller's own makes explicitly.
+fn policy_remedy(message: &str) -> Option<String> {
+    let denies = message.split_once("with an explicit deny in ").map(|(_, policy)| policy);
+    let policy = denies.or_else(|| message.split_once("because no ").map(|(_, policy)| policy))?;
+    if let Some((name, remedy)) = POLICIES.iter().find(|(name, _)| policy.contains(name)) {
+        let verb = if denies.is_some() { "denies" } else { "does not allow" };
+        return Some(format!("a {name} {verb} this: {remedy}"));
+    }
+    denies.map(|_| {
+        "a policy of this identity denies this explicitly: take it out there, since no other policy can allow it"
+            .to_owned()
+    })
+}
+
+fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
+    if let Some(remedy) = policy_remedy(message) {
+        return remedy;
+    }
     let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
     let help = match (cause, asked.store()) {
         (Denial::Policy | Denial::PolicyOrMissing, _) if is_path => {
@@ -204,8 +232,13 @@ fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }
             "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
         ),
     };
-    let text = if *temporary { format!("{missing}: a source did not answer") } else { missing.to_owned() };
-    let notes = tried.iter().map(|(source, why)| format!("{source}: {why}")).collect();
-    // A source that is set, and fails, has its own reason.
+    let mut notes: Vec<String> = tried.iter().map(|(source, why)| format!("{source}: {why}")).collect();
+    // A source that is configured, and fails, ends the search, and is the reason.
+    let failed = if *has_tried_all { None } else { notes.pop() };
+    let text = match failed {
+        Some(failed) => format!("{missing}: {failed}"),
+        None if *temporary => format!("{missing}: a source did not answer"),
+        None => missing.to_owned(),
+    };
     Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(help)) }
 }

@@ -102,7 +102,9 @@ fn an_option_names_the_declaration_before_a_variable_and_both_replace_the_defaul
     let by_variable = sandbox().env("SECRETS_EXEC_FILE", "here/app.yaml");
     let by_option = sandbox().env("SECRETS_EXEC_FILE", "nowhere.yaml").args(["-f", "here/app.yaml"]);
     let by_none = sandbox().args(["--no-file"]).resolve("A=x:k");
-    for sandbox in [by_variable, by_option, by_none] {
+    let by_list =
+        sandbox().file("none.yaml", "env: { A: \"x:nope\" }\n").env("SECRETS_EXEC_FILE", "none.yaml,here/app.yaml");
+    for sandbox in [by_variable, by_list, by_option, by_none] {
         sandbox.run().launched().has("A", "v-4c7a1e").lacks("B");
     }
 }

@@ -143,6 +143,12 @@ fn advice_leads_to_what_was_meant() {
         let run = Sandbox::new().aws(&aws).declaration(declaration).run();
         has_line(run.refused(status), "help", advice);
     }
+    let run = Sandbox::new().aws(&aws).resolve("DB_PASSWORD=hunter2").run();
+    has_line(
+        run.refused(78),
+        "help",
+        "--env takes a reference (NAME=SECRET:KEY), not a value; if it is one, check its name",
+    );
 }
 
 #[test]

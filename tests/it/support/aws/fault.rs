@@ -41,13 +41,21 @@ pub fn no_such_version(wanted: &str) -> Fault {
 }
 
 pub fn denied(resource: &str) -> Fault {
+    denied_on(resource, "because no identity-based policy allows the secretsmanager:GetSecretValue action")
+}
+
+/// A denial for this reason, in AWS's words.
+pub fn denied_by(reason: &str) -> Fault {
+    denied_on("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf", reason)
+}
+
+fn denied_on(resource: &str, reason: &str) -> Fault {
     error(
         400,
         "AccessDeniedException",
         format!(
             "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
-             secretsmanager:GetSecretValue on resource: {resource} because no identity-based policy \
-             allows the secretsmanager:GetSecretValue action"
+             secretsmanager:GetSecretValue on resource: {resource} {reason}"
         ),
     )
 }
