@@ -1,4 +1,4 @@
-//! docs/rotation.md: its options are right, and its log lines are those of the program.
+//! docs/rotation.md: its options are right; docs/logs.md: its lines are those of the program.
 
 use super::page::Page;
 use crate::support::aws::Aws;
@@ -38,8 +38,8 @@ fn the_options_in_its_prose_are_right() {
 }
 
 #[test]
-fn the_log_of_the_page_is_that_of_a_launch() {
-    let page = page();
+fn the_lines_of_the_page_on_logs_are_those_of_a_launch() {
+    let page = Page::read("docs/logs.md");
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).declaration("env:\n  DB_PASSWORD: prod/db:pasword\n");
     let sandbox = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]).args(["--log-format", "json"]);
