@@ -19,10 +19,9 @@ use crate::system::{os_error, wait_for};
 use crate::time::deadline::Deadline;
 use crate::time::progress::Progress;
 
-/// The stack of a working thread, of which only what it uses takes memory; as much as Linux gives the main thread.
-///
-/// MiniJinja recurses for each operator: a template of 16 KiB takes 6 MB, and without optimization 15 MB.
-const STACK: usize = if cfg!(debug_assertions) { 32 } else { 8 } * 1024 * 1024;
+/// The stack of the worker in bytes, of which only what it uses takes memory. MiniJinja recurses for each operator: a template of 16 KiB
+/// takes 6 MB, and 15 MB in a build without optimization.
+const STACK: usize = 32 * 1024 * 1024;
 
 /// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
 const GRACE: Duration = Duration::from_millis(500);
