@@ -29,7 +29,7 @@ fn the_unit_of_the_page_has_right_options() {
 #[test]
 fn the_options_in_its_prose_are_right() {
     let prose = ["--poll-interval 30s", "--poll-interval 1h", "--poll-signal USR1", "--splay 5m", "--grace 0s"];
-    let text = repository_file("docs/rotation.md");
+    let text = ["docs/rotation.md", "docs/logs.md"].map(repository_file).concat();
     for options in prose {
         assert!(text.contains(&format!("`{options}`")), "{options}");
         let words: Vec<_> = options.split(' ').collect();
