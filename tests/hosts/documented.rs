@@ -31,7 +31,7 @@ fn the_hardened_unit_starts_as_it_stands() {
     let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
         ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
     let unit = example(systemd, "walled", "examples/systemd/hardened.service", checks, LOCAL).start();
-    await_that("the program runs", || unit.journal().contains("v-4c7a1e, no region"));
+    await_that("the program runs", || unit.journal().contains("v-4c7a1e, us-east-1"));
     let journal = unit.journal();
     for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "\n0\n"] {
         assert!(journal.contains(line), "{line}: {journal}");

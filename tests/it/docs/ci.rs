@@ -13,7 +13,8 @@ fn page() -> Page {
 fn repository() -> Sandbox {
     let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets.yaml >policy.json";
     let sandbox = page().sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
-    sandbox.executable("deploy", "#!/bin/sh\necho \"$A ${AWS_ROLE_ARN-unset}\"\n")
+    let inherited = "$AWS_REGION ${AWS_SECRET_ACCESS_KEY-no key} ${AWS_ROLE_ARN-no role}";
+    sandbox.executable("deploy", format!("#!/bin/sh\necho \"$A {inherited}\"\n"))
 }
 
 /// The commands of the workflows, of GitHub and of GitLab, that have this text.
@@ -66,18 +67,24 @@ fn a_job_in_review_fails_for_another_policy() {
 fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
     for deployment in workflows("./deploy") {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
-        let sandbox = repository().endpoint(&aws.endpoint()).region("us-east-1");
-        let token = sandbox.path("token");
-        let sandbox = sandbox
-            .env("GITLAB_OIDC_TOKEN", "token-of-the-job")
-            .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token)
-            .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/deploy");
-        // The action of GitHub has credentials where the job of GitLab has a token.
-        let sandbox = sandbox.file("token", "token-of-the-job");
+        let has_token = deployment.contains("GITLAB_OIDC_TOKEN");
+        let sandbox = repository();
+        // The action of GitHub has exchanged the token for credentials before.
+        let sandbox = if has_token {
+            let token = sandbox.path("token");
+            let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1");
+            sandbox
+                .env("GITLAB_OIDC_TOKEN", "token-of-the-job")
+                .env("AWS_WEB_IDENTITY_TOKEN_FILE", &token)
+                .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/deploy")
+        } else {
+            sandbox.aws(&aws)
+        };
         let run = sandbox.prints_values().prepared_by(&script(&format!("set -e\n{deployment}"))).run();
-        assert!(run.launched().stdout().ends_with("\nv-4c7a1e unset\n"), "{run}");
+        assert!(run.launched().stdout().ends_with("\nv-4c7a1e us-east-1 no key no role\n"), "{run}");
         let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
         assert!(exchanges.iter().all(|call| call.form()["WebIdentityToken"] == "token-of-the-job"), "{run}");
-        assert!(!exchanges.is_empty() && aws.reads().iter().all(|read| read.access_key() == ROLE_KEY), "{run}");
+        assert_eq!(exchanges.is_empty(), !has_token, "{run}");
+        assert!(aws.reads().iter().all(|read| (read.access_key() == ROLE_KEY) == has_token), "{run}");
     }
 }

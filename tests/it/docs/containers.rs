@@ -1,14 +1,14 @@
-//! docs/containers.md: its two task definitions give the program the same variables, and its commands run. Its images are
-//! built by `tests/hosts`.
+//! docs/containers.md: its task definitions give the program the same variables, and its commands run. Its images are built by
+//! `tests/hosts`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::migrating::{declaration_of, has_jq};
 use super::page::{Page, wrote_policy};
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 fn page() -> Page {
     Page::read("docs/containers.md")
@@ -59,9 +59,15 @@ fn the_task_definition_after_starts_the_program_with_the_same_variables() {
     let [_, after] = task_definitions();
     let after: Value = serde_json::from_str(&after).unwrap();
     let container = &after["containerDefinitions"][0];
+    assert_eq!(container["entryPoint"][0], "secrets-exec");
+    starts_with_the_variables(container);
+}
+
+/// Asserts that the entry point of a container launches its command with the variables that ECS would set.
+fn starts_with_the_variables(container: &Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let entry_point: Vec<String> = container["entryPoint"].as_array().unwrap().iter().map(text).collect();
-    assert_eq!((entry_point[0].as_str(), entry_point.last().unwrap().as_str()), ("secrets-exec", "--"));
+    assert_eq!(entry_point.last().unwrap(), "--");
     assert!(container["command"].is_array() && container.get("secrets").is_none(), "{container}");
     let aws = aws();
     let mut sandbox = Sandbox::new().aws(&aws).args(&entry_point[1..entry_point.len() - 1]);
@@ -69,6 +75,19 @@ fn the_task_definition_after_starts_the_program_with_the_same_variables() {
         sandbox = sandbox.env(text(&variable["name"]), text(&variable["value"]));
     }
     has_the_variables(&sandbox.run());
+}
+
+#[test]
+fn the_second_container_of_an_unchanged_image_starts_the_program_that_the_first_installs() {
+    let task: Value = serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
+    let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else { panic!("{task}") };
+    let (volume, mounted) = (&first["mountPoints"][0], &second["mountPoints"][0]);
+    assert_eq!(first["command"], json!(["install", volume["containerPath"]]));
+    assert_eq!(second["dependsOn"], json!([{ "containerName": first["name"], "condition": "SUCCESS" }]));
+    assert_eq!(volume["sourceVolume"], mounted["sourceVolume"]);
+    let program = format!("{}/secrets-exec", mounted["containerPath"].as_str().unwrap());
+    assert_eq!(second["entryPoint"][0], program.as_str());
+    starts_with_the_variables(second);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! docs/rotation.md: its options are right, and its log lines are those of the program.
+//! docs/rotation.md: its options are right; docs/logs.md: its lines are those of the program.
 
 use super::page::Page;
 use crate::support::aws::Aws;
@@ -29,7 +29,7 @@ fn the_unit_of_the_page_has_right_options() {
 #[test]
 fn the_options_in_its_prose_are_right() {
     let prose = ["--poll-interval 30s", "--poll-interval 1h", "--poll-signal USR1", "--splay 5m", "--grace 0s"];
-    let text = repository_file("docs/rotation.md");
+    let text = ["docs/rotation.md", "docs/logs.md"].map(repository_file).concat();
     for options in prose {
         assert!(text.contains(&format!("`{options}`")), "{options}");
         let words: Vec<_> = options.split(' ').collect();
@@ -38,8 +38,8 @@ fn the_options_in_its_prose_are_right() {
 }
 
 #[test]
-fn the_log_of_the_page_is_that_of_a_launch() {
-    let page = page();
+fn the_lines_of_the_page_on_logs_are_those_of_a_launch() {
+    let page = Page::read("docs/logs.md");
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).declaration("env:\n  DB_PASSWORD: prod/db:pasword\n");
     let sandbox = sandbox.executable("app", "#!/bin/sh\n").command(["./app"]).args(["--log-format", "json"]);
