@@ -52,8 +52,8 @@ fn standard_streams() -> [BorrowedFd<'static>; 3] {
 }
 
 impl CredentialConnection {
-    /// True if standard input is the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client
-    /// (systemd before version 249 gives its end no address).
+    /// True if standard input is the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client:
+    /// [`Self::request`] says what its address lacks.
     pub fn is_standard_input(is_expected: bool) -> bool {
         let [input, ..] = standard_streams();
         getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)

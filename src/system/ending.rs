@@ -5,8 +5,8 @@
 //! [`by_signal`] or [`exit`]. What they settle is a static, since a panic has nothing else.
 //!
 //! The termination signals are blocked before the first thread starts, which each thread inherits, so no handler runs anywhere: the main
-//! thread polls for them. They stay blocked while it prints ([`interruptibly`]), since the kernel drops an unblocked signal of PID 1 that has no handler
-//! (pid_namespaces(7)). On systems other than Linux they keep their default action.
+//! thread polls for them. They stay blocked while it prints ([`interruptibly`]), since the kernel drops a signal of PID 1 that is neither
+//! blocked nor handled (pid_namespaces(7)). On systems other than Linux they keep their default action.
 
 #![allow(unsafe_code, reason = "_exit")]
 

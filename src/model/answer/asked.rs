@@ -48,7 +48,9 @@ impl Asked<'_> {
             Some(Subject { origin: Origin::Argument("--env"), written: Some(Written::Reference(written)), .. })
                 if !written.contains([':', '/']) =>
             {
-                format!("--env takes a reference (NAME=SECRET:KEY), not a value; if it is one, {advice}")
+                format!(
+                    "--env takes a reference (NAME=SECRET:KEY), not a value; if this is the name of a secret, {advice}"
+                )
             }
             Some(_) | None => advice,
         }

@@ -140,7 +140,7 @@ fn policy_remedy(message: &str) -> Option<String> {
         return Some(format!("a {name} {verb} this: {remedy}"));
     }
     denies.map(|_| {
-        "a policy of this identity denies this explicitly: take it out there, since no other policy can allow it"
+        "a policy of this identity denies this explicitly: remove the deny, since no other policy can override it"
             .to_owned()
     })
 }

@@ -69,7 +69,7 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
             77,
             &["control policy denies this"],
         ),
-        (fault::denied_by("with an explicit deny in an identity-based policy"), 77, &["take it out there"]),
+        (fault::denied_by("with an explicit deny in an identity-based policy"), 77, &["remove the deny"]),
         (fault::denied_by("with an explicit deny in a permissions boundary"), 77, &["whoever set the boundary"]),
         (fault::denied_by("because no session policy allows the action"), 77, &["issues the session"]),
         (

@@ -147,7 +147,7 @@ fn advice_leads_to_what_was_meant() {
     has_line(
         run.refused(78),
         "help",
-        "--env takes a reference (NAME=SECRET:KEY), not a value; if it is one, check its name",
+        "--env takes a reference (NAME=SECRET:KEY), not a value; if this is the name of a secret, check its name",
     );
 }
 
