@@ -3,7 +3,7 @@
 pub mod agent;
 mod description;
 pub mod fault;
-mod http;
+pub mod http;
 mod journal;
 mod parameter;
 mod rotation;
