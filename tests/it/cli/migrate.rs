@@ -48,10 +48,12 @@ fn the_declaration_has_an_entry_for_each_name_and_the_values_are_one_json_object
 #[test]
 fn a_file_without_a_variable_to_move_or_with_one_that_no_declaration_has_is_refused() {
     let names = format!("A=1\na.b=2\n{CANARY}/x==\n");
+    let task = b"{\n  \"taskDefinition\": { \"containerDefinitions\": [] }\n}\n";
     for (content, options, facts) in [
         (&b"A=1\nB=\xff\n"[..], &[][..], &[".env:2: is not UTF-8"][..]),
         (b"# nothing\n\n", &[], &[".env: there is no variable to move"]),
         (b"A=1\n", &["--only", "B*"], &[".env: there is no variable to move", "--only"]),
+        (task, &[], &[".env: is a task definition of ECS, not a .env file", "docs/migrating.md has the jq line"]),
         (b"AWS_REGION=r\n", &[], &[".env: there is no variable to move", "AWS_*"]),
         (names.as_bytes(), &[], &[".env:2: expected a name", ".env:3: expected a name"]),
     ] {
