@@ -114,14 +114,6 @@ fn an_arn_with_a_random_ending_is_allowed_as_it_is_and_as_a_name() {
 }
 
 #[test]
-fn versions_labels_and_keys_change_nothing() {
-    let sandbox = policy().resolve("A=ssm:/app/key").resolve("B=ssm:/app/key::blue").resolve("C=ssm:/app/key:k::3");
-    let run = sandbox.resolve("D=db:k:AWSPREVIOUS").resolve("E=db").run();
-    assert_eq!(resources(&run, "ReadParameters"), ["arn:aws:ssm:us-east-1:*:parameter/app/key"]);
-    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:*:secret:db-??????"]);
-}
-
-#[test]
 fn describe_adds_describe_secret_to_secrets_but_not_to_those_of_parameters() {
     let sandbox = policy().arg("--describe").resolve("A=db").resolve("B=ssm:/aws/reference/secretsmanager/api");
     let run = sandbox.resolve("C=ssm:/aws/reference/secretsmanager/db").run();
@@ -246,13 +238,6 @@ fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_pu
 }
 
 #[test]
-fn what_is_overridden_kept_or_an_unused_alias_is_not_allowed() {
-    let lower = "secrets: { unused: never/unused }\nenv: { A: never/overridden, KEPT: never/kept }\n";
-    let sandbox = policy().file("lower.yaml", lower).env("KEPT", "x").args(["--keep-existing", "-f", "lower.yaml"]);
-    assert_eq!(secrets(&sandbox.resolve("A=x").run()), ["arn:aws:secretsmanager:us-east-1:*:secret:x-??????"]);
-}
-
-#[test]
 fn what_an_optional_entry_overrides_is_allowed_as_a_launch_may_need_it() {
     let upper = "env: { A: { from: \"upper:k\", optional: true }, B: { from: \"upper:j\", default: d } }\n";
     let sandbox = policy().file("lower.yaml", "env: { A: lower }\n").file("upper.yaml", upper);
@@ -316,24 +301,6 @@ fn wrong_options_are_usage_errors() {
 #[test]
 fn options_that_change_no_permission_are_accepted() {
     policy().args(["--timeout", "9s", "--wait", "1s", "-v", "--notify-ready"]).resolve("A=x").run().launched();
-}
-
-#[test]
-fn a_reference_that_names_no_resource_is_an_error() {
-    for (reference, why) in [
-        ("arn:aws:s3:::bucket", "neither a secret's nor a parameter's ARN"),
-        ("arn:aws:secretsmanager:us-east-1:123456789012", "cut short"),
-        ("arn:aws:secretsmanager:*:123456789012:secret:x", "a region that is missing or malformed"),
-        ("arn:aws:secretsmanager:us-east-1:*:secret:x", "an account that is not 12 digits"),
-        ("prod/*", "cannot contain '*'"),
-        ("prod/db-??????", "cannot contain '?'"),
-        ("ssm:/app/", "the name of one parameter has no slash"),
-    ] {
-        let run = policy().resolve(&format!("A={reference}")).run();
-        run.refused(64).says([why]);
-        let run = policy().declaration(&format!("env:\n  A: \"{reference}\"\n")).run();
-        run.refused(78).says(["secrets-exec.yaml:2", why]);
-    }
 }
 
 #[test]

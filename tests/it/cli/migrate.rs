@@ -96,16 +96,6 @@ fn values_are_shown_on_a_terminal_only_with_reveal() {
 }
 
 #[test]
-fn quotes_escapes_export_comments_and_lines_are_read_as_python_dotenv_reads_them() {
-    let content = "\u{feff}export A = 'a\\'b' # c\nB=\"1\\n2\\$\\t\"\n\n  C=x #y # z\nD=x#y\nE= # c\nF='one\ntwo'\r\nG\u{e9}=\n'H'=h\n";
-    let (object, run) = object(content, &["--only", "?"]);
-    let expected = json!({
-        "A": "a'b", "B": "1\n2\\$\t", "C": "x", "D": "x#y", "E": "", "F": "one\ntwo", "H": "h"
-    });
-    assert_eq!(object, expected, "{run}");
-}
-
-#[test]
 fn the_last_value_of_a_name_applies_and_a_name_without_a_value_takes_it_back() {
     let (values, run) = object("A=1\nB=2\nA=3\nC=4\nC\n", &[]);
     assert_eq!(values, json!({ "A": "3", "B": "2" }));

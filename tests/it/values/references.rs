@@ -101,6 +101,12 @@ fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say
         ("ssm:/p::blue:3", "has both a label and a version"),
         ("${STAGE}/d b:host", "cannot contain ' '"),
         ("ssm:", "is empty"),
+        ("ssm:/app/", "the name of one parameter has no slash"),
+        ("prod/*", "cannot contain '*'"),
+        ("prod/db-??????", "cannot contain '?'"),
+        ("arn:aws:s3:::bucket", "neither a secret's nor a parameter's ARN"),
+        ("arn:aws:secretsmanager:*:123456789012:secret:x", "a region that is missing or malformed"),
+        ("arn:aws:secretsmanager:us-east-1:*:secret:x", "an account that is not 12 digits"),
     ] {
         let aws = Aws::start();
         let run = Sandbox::new().aws(&aws).case(reference).resolve(&format!("A={reference}")).run();
