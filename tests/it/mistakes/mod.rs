@@ -51,6 +51,7 @@ fn catalogue() -> Aws {
                     "replicas": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
             ),
         )
+        .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
         .secret("prod/nul", Secret::text(r#"{"key": "a\u0000b-4c7a1e"}"#))
         .secret(
@@ -105,20 +106,11 @@ fn in_shells(mistakes: &[Console]) -> String {
     lines
 }
 
-/// Replaces the times in ` (after 3 attempts in 1.0s: …)`.
-fn without_times(output: &str) -> String {
-    let mut parts = output.split(" in ");
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let after = part.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let part = if after.len() < part.len() && after.starts_with("s:") {
-            format!("TIME{}", &after[1..])
-        } else {
-            part.to_owned()
-        };
-        text += &format!(" in {part}");
-    }
-    text
+/// Replaces the time in `(after 1 attempt in 1.0s: …)`.
+fn without_time(output: String) -> String {
+    let Some((before, after)) = output.split_once(" attempt in ") else { return output };
+    let (_, request) = after.split_once("s: ").unwrap();
+    format!("{before} attempt in TIME: {request}")
 }
 
 /// Runs the commands of a page, and returns its text with what they print now.
@@ -140,7 +132,7 @@ fn printed(mistakes: &[Console]) -> String {
                 .replace(home.to_str().unwrap(), "/home/dev")
                 .replace(directory.join("bin").to_str().unwrap(), "/usr/local/bin")
                 .replace(&format!(":{}", aws.address().port()), ":PORT");
-            let output = without_times(&output);
+            let output = without_time(output);
             paragraph += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
             if status != "0" {
                 paragraph += &format!("[{status}]\n");
