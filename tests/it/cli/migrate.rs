@@ -89,15 +89,6 @@ fn the_last_value_of_a_name_applies_and_a_name_without_a_value_takes_it_back() {
 }
 
 #[test]
-fn every_line_that_python_dotenv_cannot_read_is_an_error() {
-    let content = format!("A=1\nB='{CANARY}' {CANARY}\n=x\nC=\"{CANARY}\nD=4\n");
-    for options in [&[][..], &["--only", "A"]] {
-        let facts = [".env:2: python-dotenv cannot read this", ".env:3: ", ".env:4: ", "closing quote"];
-        refused(&content, options, &facts);
-    }
-}
-
-#[test]
 fn pem_without_quotes_is_refused_and_no_piece_of_it_printed() {
     for quote in ["", "\""] {
         let content =

@@ -34,6 +34,9 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mistakes");
 /// The end of every value that a page or [`catalogue`] has.
 const VALUE: &str = "4c7a1e";
 
+/// Pages of mistakes that are found before any request.
+const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
+
 /// A byte that no output holds.
 const SEPARATOR: char = '\u{1}';
 
@@ -53,6 +56,7 @@ fn catalogue() -> Aws {
         )
         .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
+        .secret("prod/empty", Secret::text(r#"{"": "v-4c7a1e"}"#))
         .secret("prod/nul", Secret::text(r#"{"key": "a\u0000b-4c7a1e"}"#))
         .secret(
             "denied/identity",
@@ -76,6 +80,9 @@ fn catalogue() -> Aws {
         .secret("clock", Secret::failing(fault::clock_skew()))
         .denies_roles()
         .denies_parameter("/denied/key")
+        .parameter("/clash/db/host", &[Version::text("one-4c7a1e")])
+        .parameter("/clash/db_host", &[Version::text("two-4c7a1e")])
+        .parameter("/clash/ld/preload", &[Version::text("three-4c7a1e")])
         .parameter("/prod/app/level", &[Version::text("debug-4c7a1e")])
 }
 
@@ -113,14 +120,17 @@ fn without_time(output: String) -> String {
     format!("{before} attempt in TIME: {request}")
 }
 
-/// Runs the commands of a page, and returns its text with what they print now.
-fn printed(mistakes: &[Console]) -> String {
+/// Runs the mistakes of a page, and returns its text with what they print now.
+fn printed(page: &str, mistakes: &[Console]) -> String {
     let aws = catalogue();
     let sandbox = Sandbox::new().aws(&aws).env("PATH", "/usr/bin:/bin").bare();
     let directory = sandbox.path("");
     let run = sandbox.prepared_by(&script(&in_shells(mistakes))).run();
     let stdout = run.launched().stdout();
     assert!(!stdout.contains(VALUE) && !stdout.contains(CANARY), "a value is printed: {stdout}");
+    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
+        assert!(aws.calls().is_empty(), "{page}: {:?}", aws.calls());
+    }
     let mut outputs = stdout.split(SEPARATOR);
     let mut paragraphs = Vec::new();
     for (number, mistake) in mistakes.iter().enumerate() {
@@ -148,7 +158,7 @@ fn every_mistake_prints_what_its_page_says() {
     let is_updated = env::var_os("UPDATE").is_some() && env::var_os("CI").is_none();
     side_by_side(pages(), |page| {
         let mistakes = mistakes(&page);
-        let printed = printed(&mistakes);
+        let printed = printed(&page, &mistakes);
         if is_updated {
             fs::write(&page, &printed).unwrap();
         }
