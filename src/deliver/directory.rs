@@ -233,21 +233,4 @@ mod tests {
         assert!(leads_to(Path::new("/proc/self/cwd/file"), Path::new(".")));
         assert!(leads_to(Path::new("/proc/self/root/file"), Path::new("/")));
     }
-
-    #[test]
-    fn a_missing_directory_is_distinct_from_a_file() {
-        let directory = Directory::new();
-        fs::write(directory.path("file"), "").unwrap();
-        symlink("nothing", directory.path("dangling")).unwrap();
-        symlink("file", directory.path("link")).unwrap();
-        for (path, wanted) in [
-            ("missing/file", "does not exist"),
-            ("dangling/file", "does not exist"),
-            ("file/file", "is not a directory"),
-            ("file/deeper/file", "is not a directory"),
-            ("link/file", "is not a directory"),
-        ] {
-            assert!(refusal(&directory.path(path)).contains(wanted), "{path}");
-        }
-    }
 }

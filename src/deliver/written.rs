@@ -91,15 +91,6 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_a_later_delivery_does_not_have_is_removed() {
-        let directory = Directory::new();
-        let (optional, other) = (directory.path("optional"), directory.path("other"));
-        let mut first = written(vec![on_disk(&optional, "value"), on_disk(&other, "value")]);
-        assert_eq!(first.replace(written(vec![on_disk(&other, "new")])), []);
-        assert_eq!(directory.names(), ["other"]);
-    }
-
-    #[test]
     fn a_file_whose_directory_is_gone_is_no_error() {
         let directory = Directory::new();
         fs::create_dir(directory.path("sub")).unwrap();

@@ -153,15 +153,3 @@ fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
     let rest = fields.split_off(count);
     Ok((fields.join(":"), rest))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn no_value_panics(text in "(\\{\\{resolve:|arn:aws:|secretsmanager:|ssm:|\\}\\}|[a-z:$]){0,8}") {
-            let _ = entry("A", text.as_ref());
-        }
-    }
-}

@@ -3,6 +3,9 @@
 //! The files are not deserialized by serde, which stops at the first error. A tree allows all errors to be reported at
 //! once, with their lines.
 
+/// The help for a file that [is a task definition](Node::is_task_definition).
+pub const TASK_DEFINITION_HELP: &str = "docs/migrating.md has the jq line that makes a declaration of it";
+
 /// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
@@ -66,6 +69,13 @@ impl Node {
     /// True for a plain scalar that is null in the core schema (YAML 1.2.2, 10.3.2).
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// True for an ECS task definition, as `aws ecs register-task-definition` takes it or as `aws ecs describe-task-definition`
+    /// prints it.
+    pub fn is_task_definition(&self) -> bool {
+        let definition = self.get("taskDefinition").unwrap_or(self);
+        definition.get("containerDefinitions").is_some()
     }
 
     /// Returns the name of the node's type for messages.

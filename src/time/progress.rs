@@ -101,16 +101,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_what_is_awaited_is_listed_and_the_others_are_counted() {
-        let progress = Progress::default();
-        let awaited: Vec<_> = ["a", "b", "c", "d", "e"].map(|what| progress.awaits(what.to_owned())).into();
-        let waiting = progress.waiting();
-        assert_eq!((waiting.awaited, waiting.others), (vec!["a".into(), "b".into(), "c".into()], 2));
-        drop(awaited);
-        assert_eq!(progress.waiting(), Waiting::default());
-    }
-
-    #[test]
     fn a_reason_is_forgotten_when_nothing_is_awaited_any_more() {
         let progress = Progress::default();
         let (first, second) = (progress.awaits("a".to_owned()), progress.awaits("b".to_owned()));

@@ -6,7 +6,6 @@ use crate::support::aws::Aws;
 use crate::support::aws::INSTANCE_KEY;
 use crate::support::aws::secret::Secret;
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
-use crate::support::watch;
 
 /// A unit of the examples as it stands, whose program prints `command`'s output and goes on. A drop-in adds `lines`.
 fn example(systemd: &'static Systemd, name: &'static str, file: &str, command: &str, lines: &str) -> Unit {
@@ -86,43 +85,6 @@ fn on_an_instance_credentials_and_region_come_from_its_metadata() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn with_type_exec_a_start_succeeds_before_anything_is_resolved() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let command = "secrets-exec -e A=x:nothing -- sleep 1000";
-    let unit = systemd.unit("early-success", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
-    systemd.shell("systemctl start early-success").launched();
-    unit.await_that("ActiveState", "failed");
-    assert_eq!(unit.is("ExecMainStatus"), "78");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn the_journal_has_the_name_of_the_unit_only_with_syslog_identifier() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let command = "StandardOutput=journal\nExecStart=secrets-exec -e A=x:k -- /bin/echo from the program\n";
-    systemd.unit("unnamed", &format!("Type=oneshot\n{LOCAL}{command}")).start();
-    systemd.unit("named", &format!("Type=oneshot\nSyslogIdentifier=shown\n{LOCAL}{command}")).start();
-    let lines = |unit: &str| systemd.ask(&format!("journalctl --sync; journalctl --unit={unit}"));
-    let (unnamed, named) = (lines("unnamed"), lines("named"));
-    assert!(unnamed.contains(" secrets-exec[") && unnamed.contains("]: from the program"), "{unnamed}");
-    assert!(named.contains(" shown[") && named.contains("]: from the program"), "{named}");
-    assert!(!named.contains(" secrets-exec["), "{named}");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_variable_of_the_unit_is_shown_to_every_user_and_a_value_is_not() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let lines = format!("Type=exec\n{LOCAL}Environment=PLAIN=shown\nExecStart=secrets-exec -e A=x:k -- sleep 1000\n");
-    let unit = systemd.unit("asked", &lines).start();
-    let shown = systemd.ask("setpriv --reuid=65534 --regid=65534 --clear-groups systemctl show asked");
-    assert!(shown.contains("PLAIN=shown"), "{shown}");
-    assert_eq!(watch::found(&watch::test(), &shown), None, "{shown}");
-    unit.stop();
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
 fn a_declaration_is_checked_as_a_dynamic_user() {
     let Some(systemd) = Systemd::shared() else { return };
     systemd.write("/etc/tried.yaml", "env: { A: \"x:k\" }\n");
@@ -130,18 +92,4 @@ fn a_declaration_is_checked_as_a_dynamic_user() {
         secrets-exec check -f /etc/tried.yaml";
     let checked = systemd.ask(command);
     assert!(checked.contains("x:k") && checked.contains("ok"), "{checked}");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn another_user_cannot_read_the_environment_of_the_service() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let lines = format!("Type=exec\nDynamicUser=yes\n{LOCAL}ExecStart=secrets-exec -e A=x:k -- sleep 1000\n");
-    let unit = systemd.unit("private", &lines).start();
-    await_that("it runs", || systemd.ask(&format!("cat /proc/{}/comm", unit.is("MainPID"))) == "sleep\n");
-    let file = format!("/proc/{}/environ", unit.is("MainPID"));
-    systemd.shell(&format!("tr '\\0' '\\n' <{file} | grep -x A=v-4c7a1e")).launched();
-    let other = systemd.shell(&format!("setpriv --reuid=65534 --regid=65534 --clear-groups cat {file}"));
-    assert!(other.stderr().contains("Permission denied"), "{other}");
-    unit.stop();
 }

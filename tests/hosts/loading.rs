@@ -204,7 +204,9 @@ const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn fifty_units_at_boot_have_their_credentials_once_the_network_is_online() {
+fn seventy_units_at_boot_have_their_credentials_once_the_network_is_online() {
+    // More than the 64 connections that systemd allows at once by default. Beyond 200 in two seconds the socket would fail.
+    assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nTriggerLimitIntervalSec=0\n"));
     let aws = served();
     let before_boot = |systemd: &Systemd| {
         install(systemd, "fleet", "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n", &asking_with_keys(&aws));
@@ -212,48 +214,11 @@ fn fifty_units_at_boot_have_their_credentials_once_the_network_is_online() {
         let online = "[Unit]\nBefore=network-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
             ExecStart=/bin/sh -c 'sleep 3; cat /run/fleet.* | wc -c >/run/early'\n[Install]\nWantedBy=network-online.target\n";
         systemd.write("/etc/systemd/system/online.service", online);
-        let units = "secrets-fleet.socket online.service $(seq -f fleet@%.0f 50)";
+        let units = "secrets-fleet.socket online.service $(seq -f fleet@%.0f 70)";
         systemd.shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}")).launched();
     };
     let Some(systemd) = Systemd::own("boot", before_boot) else { return };
-    await_that("fifty have it", || systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "400\n");
+    await_that("seventy have it", || systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "560\n");
     assert_eq!(systemd.ask("cat /run/early; systemctl list-units --failed --no-legend 'fleet@*' | wc -l"), "0\n0\n");
-    assert_eq!(aws.reads().len(), 50);
-}
-
-/// The same with a limit in a drop-in of the socket.
-fn limited(systemd: &Systemd, name: &str, limit: &str, lines: &str) {
-    systemd.write(&format!("/etc/systemd/system/secrets-{name}.socket.d/limit.conf"), &format!("[Socket]\n{limit}\n"));
-    socket(systemd, name, &format!("credentials:\n  \"{name}*.service\": {{ tok: \"x:k\" }}\n"), lines);
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_connection_over_max_connections_is_an_empty_credential_so_the_example_allows_thousands() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
-    limited(systemd, "most", "MaxConnections=1", &asking_with_keys(&aws));
-    let first = loading(systemd, "most", "most", &["tok"]).enqueue();
-    aws.await_calls(1);
-    let second = loading(systemd, "most-two", "most", &["tok"]).start();
-    assert_eq!(second.printed(), "tok=\n");
-    aws.release();
-    await_that("the first has its value", || first.printed() == "tok=v-4c7a1e\n");
-    assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nMaxConnections=4096\n"));
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_trigger_limit_is_an_empty_credential_and_ends_the_socket_so_the_example_has_none() {
-    // Other tests reload the shared one.
-    let Some(systemd) = Systemd::own("trigger", |_| ()) else { return };
-    limited(systemd, "trigger", "TriggerLimitIntervalSec=10min\nTriggerLimitBurst=1", LOCAL);
-    // A daemon-reload, which a new unit needs, counts from the start.
-    let units = ["trigger", "trigger-two", "trigger-three"].map(|name| loading(systemd, name, "trigger", &["tok"]));
-    let [first, second, third] = units;
-    assert_eq!(first.start().printed(), "tok=v-4c7a1e\n");
-    assert_eq!(second.start().printed(), "tok=\n");
-    is_refused(systemd, &third, "trigger-three");
-    assert_eq!(systemd.ask("systemctl show --value --property=Result secrets-trigger.socket"), "trigger-limit-hit\n");
-    assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nTriggerLimitIntervalSec=0\n"));
+    assert_eq!(aws.reads().len(), 70);
 }

@@ -72,50 +72,26 @@ fn its_image_starts_the_program_with_the_values() {
     }
 }
 
-/// The console blocks of docker with this command.
-fn docker(subcommand: &str) -> Vec<(String, String)> {
-    let blocks = page().consoles().into_iter().filter(|block| block.is_of("docker"));
-    let commands = blocks.flat_map(|block| block.commands);
-    let start = format!("docker {subcommand} ");
-    commands.filter_map(|(command, output)| Some((command.strip_prefix(&start)?.to_owned(), output))).collect()
-}
-
 #[test]
 #[ignore = "by make test-hosts"]
 fn its_commands_with_exec_print_what_it_says() {
     if !podman::works() {
         return;
     }
-    let commands = docker("exec");
+    let commands = page().consoles().into_iter().flat_map(|block| block.commands);
+    let commands =
+        commands.filter_map(|(command, output)| Some((command.strip_prefix("docker exec app ")?.to_owned(), output)));
+    let commands: Vec<_> = commands.collect();
     assert_eq!(commands.len(), 2);
     let container = container("localhost/host").file("app.yaml", page().blocks("yaml")[0]);
     let container = container.env("SECRETS_EXEC_FILE", "/shared/app.yaml").words(["secrets-exec"]);
     let started = container.script("trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.1; done").start();
     started.await_file("ready");
     for (command, output) in commands {
-        let command = command.strip_prefix("app ").unwrap();
-        started.exec(["sh", "-c", command]).launched().printed(output);
+        started.exec(["sh", "-c", &command]).launched().printed(output);
     }
     started.stop();
     started.wait().launched();
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn an_entry_point_drops_the_cmd_of_the_image_below() {
-    if !podman::works() {
-        return;
-    }
-    let base = "FROM localhost/host\nENTRYPOINT [\"docker-entrypoint.sh\"]\nCMD [\"node\", \"app.js\"]\n";
-    let base = Image::build(base, &[]);
-    let commands = docker("inspect");
-    assert_eq!(commands.len(), 1);
-    let (command, output) = &commands[0];
-    let format = command.strip_prefix("--format '").and_then(|rest| rest.strip_suffix("' base")).unwrap();
-    assert_eq!(done(["inspect", "--format", format, base.name]).trim_end(), output.trim_end());
-    let above = format!("FROM {}\nENTRYPOINT [\"secrets-exec\", \"--\"]\n", base.name);
-    let above = Image::build(&above, &[]);
-    container(above.name).run().refused(64).says(["no command after `--`"]);
 }
 
 #[test]

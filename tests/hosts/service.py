@@ -1,4 +1,4 @@
-"""A service of systemd, which must be the main process: run with `watched`, `silent` or `socket`."""
+"""A service of systemd, which must be the main process: run with `watched` or `socket`."""
 
 import os
 import socket
@@ -21,15 +21,10 @@ def watched():
         time.sleep(period / 4)
 
 
-def silent():
-    notify("READY=1")
-    time.sleep(1_000)
-
-
 def answer():
     assert os.environ["LISTEN_PID"] == str(os.getpid()) and os.environ["LISTEN_FDS"] == "1"
     connection, _ = socket.socket(fileno=3).accept()
     connection.send(os.environ["A"].encode())
 
 
-{"watched": watched, "silent": silent, "socket": answer}[sys.argv[1]]()
+{"watched": watched, "socket": answer}[sys.argv[1]]()

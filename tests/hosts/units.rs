@@ -34,17 +34,6 @@ fn with_type_notify_the_start_ends_when_the_command_is_ready_and_the_watchdog_he
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_command_that_the_watchdog_does_not_hear_is_ended() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py silent";
-    let lines = format!("Type=notify\nNotifyAccess=main\nWatchdogSec=1\n{LOCAL}ExecStart={command}\n");
-    let unit = systemd.unit("silent", &lines).start();
-    unit.await_that("ActiveState", "failed");
-    assert_eq!(unit.is("Result"), "watchdog");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
 fn with_socket_activation_the_command_gets_the_socket() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec -e A=x:k --as-file F=x:k -- python3 /usr/local/bin/service.py socket";

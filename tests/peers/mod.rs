@@ -17,7 +17,6 @@ mod tinyproxy;
 mod agent;
 mod check;
 mod checked;
-mod composed;
 mod delivered;
 mod differential;
 mod endpoints;

@@ -12,7 +12,7 @@ use crate::support::shared::Shared;
 use crate::support::skip;
 
 /// The certificates of `certificates.sh`, and the versions of TLS.
-const SERVERS: [(&str, &str); 10] = [
+const SERVERS: [(&str, &str); 9] = [
     ("good", "TLSv1.2"),
     ("good", "TLSv1.3"),
     ("elsewhere", "TLSv1.2 TLSv1.3"),
@@ -22,11 +22,7 @@ const SERVERS: [(&str, &str); 10] = [
     ("alone", "TLSv1.2 TLSv1.3"),
     ("below", "TLSv1.2 TLSv1.3"),
     ("chain", "TLSv1.2 TLSv1.3"),
-    ("good", "TLSv1.2 TLSv1.3"),
 ];
-
-/// The server whose upstream, moto, is gone.
-const ORPHAN: usize = 9;
 
 /// nginx in front of moto, with its own certificate authority. It ends with this process.
 pub(super) struct Site {
@@ -38,18 +34,11 @@ impl Site {
     /// missing.
     pub(super) fn shared() -> Option<&'static Self> {
         static SHARED: Shared<Site> = Shared::new();
-        let start = || {
-            let moto = Moto::shared()?;
-            // A server that cannot be started must leave no secret behind: the next test tries again.
-            let site = Self::before(moto)?;
-            moto.secret("tls/x", &json!({ "k": CANARY }).to_string());
-            Some(site)
-        };
-        SHARED.get(start)
+        SHARED.get(Self::start)
     }
 
-    /// A site in front of this moto.
-    pub(super) fn before(moto: &Moto) -> Option<Self> {
+    fn start() -> Option<Self> {
+        let moto = Moto::shared()?;
         if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
             return None;
         }
@@ -62,21 +51,15 @@ impl Site {
             let words = ["nginx".to_owned(), "-e".to_owned(), "stderr".to_owned(), "-p".to_owned()];
             [words.to_vec(), vec![path(directory), "-c".to_owned(), path(&configuration)]].concat()
         });
+        // A server that cannot be started must leave no secret behind: the next test tries again.
+        moto.secret("tls/x", &json!({ "k": CANARY }).to_string());
         Some(Self { daemon })
     }
 
     /// The URL of the server with this certificate and version of TLS.
     pub(super) fn url(&self, certificate: &str, version: &str) -> String {
         let is_it = |(name, versions): &(&str, &str)| *name == certificate && versions.contains(version);
-        self.at(SERVERS.iter().position(is_it).expect("such a server"))
-    }
-
-    /// The URL of a gateway whose upstream is gone.
-    pub(super) fn orphan(&self) -> String {
-        self.at(ORPHAN)
-    }
-
-    fn at(&self, server: usize) -> String {
+        let server = SERVERS.iter().position(is_it).expect("such a server");
         format!("https://localhost:{}", self.daemon.ports[server])
     }
 
@@ -111,14 +94,12 @@ fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {
             client_body_temp_path {here}/1; proxy_temp_path {here}/2; fastcgi_temp_path {here}/3;
             uwsgi_temp_path {here}/4; scgi_temp_path {here}/5;\n"
     );
-    for (number, ((certificate, versions), port)) in SERVERS.iter().zip(ports).enumerate() {
-        // Port 1 refuses connections.
-        let behind = if number == ORPHAN { "http://127.0.0.1:1" } else { moto };
+    for ((certificate, versions), port) in SERVERS.iter().zip(ports) {
         text += &format!(
             "server {{
                 listen 127.0.0.1:{port} ssl http2; ssl_protocols {versions};
                 ssl_certificate {here}/{certificate}.pem; ssl_certificate_key {here}/{certificate}.key;
-                location / {{ proxy_pass {behind}; proxy_set_header Host $http_host; }}
+                location / {{ proxy_pass {moto}; proxy_set_header Host $http_host; }}
             }}\n"
         );
     }

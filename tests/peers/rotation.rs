@@ -131,7 +131,7 @@ fn no_job_is_lost_when_a_password_is_rotated_and_with_alternating_users_no_log_i
 }
 
 /// Makes a key and a certificate for `name`, in one secret.
-fn certificate(name: &str) -> String {
+pub(super) fn certificate(name: &str) -> String {
     let directory = Directory::new();
     let [key, certificate] = ["key", "pem"].map(|name| directory.path().join(name));
     let made = Command::new("openssl")

@@ -1,6 +1,5 @@
 //! TLS with nginx and OpenSSL: certificates that are trusted, and the errors of those that are not.
 
-use super::moto::Moto;
 use super::nginx::Site;
 use crate::support::relay::Relay;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -72,20 +71,4 @@ fn a_certificate_that_is_not_good_is_told_with_host_and_reason_and_not_tried_aga
             assert_eq!(relay.connections(), 1, "{run}");
         }
     }
-}
-
-#[test]
-fn a_gateway_that_has_lost_its_service_is_75() {
-    let Some(site) = Site::shared() else { return };
-    let sandbox = Site::sandbox(&site.orphan()).env("AWS_CA_BUNDLE", site.file("root.pem"));
-    sandbox.attempts(3).run().refused(75).says(["A", "tls/x", "502"]);
-}
-
-#[test]
-fn the_largest_secret_comes_whole_over_tls() {
-    let (Some(site), Some(moto)) = (Site::shared(), Moto::shared()) else { return };
-    let largest = format!("{CANARY}{}", "é\n\"\\".repeat(65_536 / 5 - 10));
-    moto.secret("tls/largest", &largest);
-    let sandbox = Site::sandbox(&site.url("good", "TLSv1.2")).env("AWS_CA_BUNDLE", site.file("root.pem"));
-    sandbox.resolve("LARGEST=tls/largest").run().launched_silently().has("LARGEST", largest);
 }

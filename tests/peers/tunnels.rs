@@ -36,31 +36,6 @@ fn a_tunnel_carries_tls_and_a_request_in_the_clear_is_forwarded_with_a_password_
 }
 
 #[test]
-fn a_proxy_that_refuses_is_told_with_the_service() {
-    let Some(site) = Site::shared() else { return };
-    let wrong = format!("user:{CANARY}x");
-    for (case, directives, login, status, attempts) in [
-        ("a password is wanted", CONFIGURED, None, 78, 1),
-        // Tinyproxy answers a wrong password with HTTP status 401.
-        ("another password is wanted", CONFIGURED, Some(&wrong), 75, 2),
-        ("no such port", "ConnectPort 443", None, 75, 2),
-        // An empty list of allowed hosts.
-        ("no such host", "FilterDefaultDeny Yes\nFilter \"/dev/null\"", None, 75, 2),
-    ] {
-        let Some(proxy) = Tinyproxy::start(directives) else { return };
-        let url = login.map_or_else(|| proxy.url(), |login| proxy.url_for(login));
-        let run = tunnelled(site, &url).case(case).run();
-        let said = if directives == CONFIGURED { "password" } else { "refuses" };
-        run.refused(status).says(["A (", &format!("the proxy {}", proxy.address()), said]);
-        assert_eq!(proxy.asked(), vec![connect(site); attempts], "{run}");
-    }
-    let Some(proxy) = Tinyproxy::start("") else { return };
-    // Port 1 refuses connections.
-    let run = tunnelled(site, &proxy.url()).endpoint("https://127.0.0.1:1").run();
-    run.refused(75).says(["A", "127.0.0.1:1", &format!("the proxy {}", proxy.address())]);
-}
-
-#[test]
 fn a_certificate_behind_a_tunnel_is_judged_by_the_host_behind_it() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
     let run = tunnelled(site, &proxy.url()).endpoint(&site.url("elsewhere", "TLSv1.3")).run();

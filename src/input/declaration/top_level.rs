@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::aliases::aliases;
 use super::entries;
 use super::reader::{Item, MappingEntry, SourceFile};
-use crate::input::tree::Node;
+use crate::input::tree::{Node, TASK_DEFINITION_HELP};
 use crate::input::yaml;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
@@ -40,9 +40,8 @@ pub fn read(path: &Path, text: &str) -> (Declaration, Vec<Problem>) {
 
 fn declaration(source: &SourceFile, node: &Node) -> Declaration {
     let item = Item { source, node, position: node.position, subject: String::new() };
-    if is_task_definition(node) {
-        let help = "docs/migrating.md has the jq line that makes a declaration of it";
-        item.refuse_with("is a task definition of ECS, not a declaration", Some(help.to_owned()));
+    if node.is_task_definition() {
+        item.refuse_with("is a task definition of ECS, not a declaration", Some(TASK_DEFINITION_HELP.to_owned()));
         return Declaration::default();
     }
     let mut fields = item.fields(KEYS);
@@ -56,13 +55,6 @@ fn declaration(source: &SourceFile, node: &Node) -> Declaration {
     };
     let credentials = fields.take("credentials").map(|item| entries::credentials(&item)).unwrap_or_default();
     Declaration { path: source.path.to_path_buf(), options, layer: Layer { aliases, entries, env_from, credentials } }
-}
-
-/// True for an ECS task definition, as `aws ecs register-task-definition` takes it or as `aws ecs describe-task-definition`
-/// prints it.
-fn is_task_definition(node: &Node) -> bool {
-    let node = node.get("taskDefinition").unwrap_or(node);
-    node.get("containerDefinitions").is_some()
 }
 
 fn defaults(item: &Item<'_>) -> TypedOptions {

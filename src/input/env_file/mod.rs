@@ -12,6 +12,8 @@ use glob::Pattern;
 use serde::Serializer;
 use zeroize::Zeroizing;
 
+use crate::input::tree::TASK_DEFINITION_HELP;
+use crate::input::yaml;
 use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
@@ -63,6 +65,10 @@ fn too_large(file: &str) -> Problem {
 }
 
 fn parse(file: &str, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+    // A .env file, which does not begin so, is not parsed as YAML: the tree would leave copies of values in memory.
+    if text.trim_start().starts_with('{') && yaml::parse(text).0.is_some_and(|node| node.is_task_definition()) {
+        return Err(vec![error(file, "is a task definition of ECS, not a .env file").help(TASK_DEFINITION_HELP)]);
+    }
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), only);

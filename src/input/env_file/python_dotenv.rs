@@ -197,28 +197,6 @@ mod tests {
 
     use super::*;
 
-    /// The bindings as `LINE NAME=VALUE`, and the lines of illegal statements.
-    fn read(text: &str) -> Vec<String> {
-        let shown = |Statement { line, binding }| match binding {
-            Some((name, Some(value))) => format!("{line} {name}={}", String::from_utf8_lossy(value.expose())),
-            Some((name, None)) => format!("{line} {name}"),
-            None => format!("{line} illegal"),
-        };
-        statements(text).into_iter().map(shown).collect()
-    }
-
-    #[test]
-    fn each_statement_has_the_line_that_it_begins_on() {
-        let text = "\u{feff}\n# c\nA='1\n2' # c\n\n  export B = 2\nC\n=\nD=\"";
-        assert_eq!(read(text), ["3 A=1\n2", "6 B=2", "7 C", "8 illegal", "9 illegal"]);
-    }
-
-    #[test]
-    fn separators_of_ascii_are_spaces_as_in_python() {
-        assert_eq!(read("A\u{1c}=\u{1f}a\u{1d}# c\u{1e}"), ["1 A=a"]);
-        assert_eq!(read("A=\u{200b}a"), ["1 A=\u{200b}a"]);
-    }
-
     proptest! {
         #[test]
         fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {

@@ -120,10 +120,4 @@ mod tests {
         let expected = "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            a\\u{1b}[31m\\nb\n";
         assert_eq!(text, expected);
     }
-
-    #[test]
-    fn a_cell_may_be_longer_than_the_largest_width_of_format() {
-        let text = layout(&["NAME"], vec![vec!["x".repeat(70_000)]]);
-        assert_eq!(text.len(), "NAME\n".len() + 70_001);
-    }
 }

@@ -1,4 +1,5 @@
-//! `policy`: the IAM policy of a launch, printed without a request. `tests/peers/policies.rs` has it judged by a simulator.
+//! `policy`: the IAM policy of a launch, printed without a request. `tests/peers/policies.rs` has it judged by a simulator, and
+//! `mistakes/export.console` has its errors.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use crate::docs::page::Page;
 use crate::support::aws::Aws;
 use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 const READER: &str = "arn:aws:iam::210987654321:role/Reader";
 const OTHER: &str = "arn:aws:iam::310987654321:role/Other";
@@ -114,14 +115,6 @@ fn an_arn_with_a_random_ending_is_allowed_as_it_is_and_as_a_name() {
 }
 
 #[test]
-fn versions_labels_and_keys_change_nothing() {
-    let sandbox = policy().resolve("A=ssm:/app/key").resolve("B=ssm:/app/key::blue").resolve("C=ssm:/app/key:k::3");
-    let run = sandbox.resolve("D=db:k:AWSPREVIOUS").resolve("E=db").run();
-    assert_eq!(resources(&run, "ReadParameters"), ["arn:aws:ssm:us-east-1:*:parameter/app/key"]);
-    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:*:secret:db-??????"]);
-}
-
-#[test]
 fn describe_adds_describe_secret_to_secrets_but_not_to_those_of_parameters() {
     let sandbox = policy().arg("--describe").resolve("A=db").resolve("B=ssm:/aws/reference/secretsmanager/api");
     let run = sandbox.resolve("C=ssm:/aws/reference/secretsmanager/db").run();
@@ -203,15 +196,6 @@ fn each_role_of_a_profile_has_its_own_policy() {
     assert_eq!(printed(&run)["Statement"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn the_policy_of_a_role_that_is_not_used_is_an_error_with_those_that_are() {
-    let run = policy().args(["--for-role", READER]).resolve("A=x").run();
-    run.refused(64).says([READER, "it assumes no role"]);
-    let used = "arn:aws:iam::210987654321:role/Used";
-    let run = policy().args(["--for-role", READER, "--role-arn", used]).resolve("A=x").run();
-    run.refused(64).says([READER, used]);
-}
-
 /// The values of kms:ViaService.
 fn decrypting_services(run: &Outcome) -> Vec<String> {
     let policy = printed(run);
@@ -243,13 +227,6 @@ fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_pu
     };
     assert_eq!(decryption("/aws/reference/secretsmanager/db"), ["secretsmanager.us-east-1.amazonaws.com"]);
     assert!(decryption("/aws/service/public").is_empty());
-}
-
-#[test]
-fn what_is_overridden_kept_or_an_unused_alias_is_not_allowed() {
-    let lower = "secrets: { unused: never/unused }\nenv: { A: never/overridden, KEPT: never/kept }\n";
-    let sandbox = policy().file("lower.yaml", lower).env("KEPT", "x").args(["--keep-existing", "-f", "lower.yaml"]);
-    assert_eq!(secrets(&sandbox.resolve("A=x").run()), ["arn:aws:secretsmanager:us-east-1:*:secret:x-??????"]);
 }
 
 #[test]
@@ -285,55 +262,16 @@ fn a_declaration_without_secrets_needs_no_permission() {
 }
 
 #[test]
-fn the_agent_describes_secrets_and_what_it_cannot_read_is_an_error() {
+fn the_agent_describes_secrets() {
     let run = policy().arg("--agent").resolve("A=x").run();
     let arn = "arn:aws:secretsmanager:us-east-1:*:secret:x-??????";
     assert_eq!((secrets(&run), resources(&run, "DescribeSecrets")), (vec![arn.to_owned()], vec![arn.to_owned()]));
     run.says(["the requests are the agent's"]);
-    let run = policy().arg("--agent").resolve("A=ssm:/app/key").args(["--env-from", "ssm:/app/"]).run();
-    run.refused(78).says(["ssm:/app/key", "reads no parameters"]);
-}
-
-#[test]
-fn a_local_file_has_no_policy() {
-    let run = policy().local(&json!({ "x": CANARY }).to_string()).resolve("A=x").run();
-    run.refused(64).says(["policy and --local exclude each other"]);
-}
-
-#[test]
-fn wrong_options_are_usage_errors() {
-    for (option, value, fact) in [
-        ("--account", "12", "12 digits"),
-        ("--for-role", "Reader", "arn:"),
-        ("--kms-key", "alias/app", "aws kms describe-key"),
-        ("--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/app", "a key's ARN"),
-        ("--kms-key", "arn:aws:kms:::key/x", "a key's ARN"),
-    ] {
-        policy().args([option, value]).resolve("A=x").run().refused(64).says([option, fact]);
-    }
 }
 
 #[test]
 fn options_that_change_no_permission_are_accepted() {
     policy().args(["--timeout", "9s", "--wait", "1s", "-v", "--notify-ready"]).resolve("A=x").run().launched();
-}
-
-#[test]
-fn a_reference_that_names_no_resource_is_an_error() {
-    for (reference, why) in [
-        ("arn:aws:s3:::bucket", "neither a secret's nor a parameter's ARN"),
-        ("arn:aws:secretsmanager:us-east-1:123456789012", "cut short"),
-        ("arn:aws:secretsmanager:*:123456789012:secret:x", "a region that is missing or malformed"),
-        ("arn:aws:secretsmanager:us-east-1:*:secret:x", "an account that is not 12 digits"),
-        ("prod/*", "cannot contain '*'"),
-        ("prod/db-??????", "cannot contain '?'"),
-        ("ssm:/app/", "the name of one parameter has no slash"),
-    ] {
-        let run = policy().resolve(&format!("A={reference}")).run();
-        run.refused(64).says([why]);
-        let run = policy().declaration(&format!("env:\n  A: \"{reference}\"\n")).run();
-        run.refused(78).says(["secrets-exec.yaml:2", why]);
-    }
 }
 
 #[test]

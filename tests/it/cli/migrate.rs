@@ -1,4 +1,4 @@
-//! `migrate`: what it prints, and what of its file it leaves out, warns of and refuses.
+//! `migrate`: what it prints, and what of its file it leaves out and refuses. `mistakes/export.console` has its messages.
 
 use std::fs;
 
@@ -46,20 +46,7 @@ fn the_declaration_has_an_entry_for_each_name_and_the_values_are_one_json_object
 }
 
 #[test]
-fn a_file_without_a_variable_to_move_or_with_one_that_no_declaration_has_is_refused() {
-    let names = format!("A=1\na.b=2\n{CANARY}/x==\n");
-    for (content, options, facts) in [
-        (&b"A=1\nB=\xff\n"[..], &[][..], &[".env:2: is not UTF-8"][..]),
-        (b"# nothing\n\n", &[], &[".env: there is no variable to move"]),
-        (b"A=1\n", &["--only", "B*"], &[".env: there is no variable to move", "--only"]),
-        (b"AWS_REGION=r\n", &[], &[".env: there is no variable to move", "AWS_*"]),
-        (names.as_bytes(), &[], &[".env:2: expected a name", ".env:3: expected a name"]),
-    ] {
-        refused(content, options, facts);
-    }
-    let missing = |file| Sandbox::new().args(["migrate", file, "--secret", "app"]).bare().run();
-    missing("missing").refused(78).says(["missing: cannot be read: no such file"]);
-    missing(".").refused(78).says([".: cannot be read: "]);
+fn the_variables_that_match_a_glob_are_moved() {
     let (values, run) = object("DB_HOST=h\nDB_PORT=1\nLOG=x\n1bad=x\n", &["--only", "DB_*", "--only", "LOG"]);
     assert_eq!(values, json!({ "DB_HOST": "h", "DB_PORT": "1", "LOG": "x" }), "{run}");
 }
@@ -94,30 +81,11 @@ fn values_are_shown_on_a_terminal_only_with_reveal() {
 }
 
 #[test]
-fn quotes_escapes_export_comments_and_lines_are_read_as_python_dotenv_reads_them() {
-    let content = "\u{feff}export A = 'a\\'b' # c\nB=\"1\\n2\\$\\t\"\n\n  C=x #y # z\nD=x#y\nE= # c\nF='one\ntwo'\r\nG\u{e9}=\n'H'=h\n";
-    let (object, run) = object(content, &["--only", "?"]);
-    let expected = json!({
-        "A": "a'b", "B": "1\n2\\$\t", "C": "x", "D": "x#y", "E": "", "F": "one\ntwo", "H": "h"
-    });
-    assert_eq!(object, expected, "{run}");
-}
-
-#[test]
 fn the_last_value_of_a_name_applies_and_a_name_without_a_value_takes_it_back() {
     let (values, run) = object("A=1\nB=2\nA=3\nC=4\nC\n", &[]);
     assert_eq!(values, json!({ "A": "3", "B": "2" }));
     run.says(["warning: .env:5: a name without a value is left out"]);
     assert_eq!(object("C=4\nC\nC=5\nB\n", &[]).0, json!({ "C": "5" }));
-}
-
-#[test]
-fn every_line_that_python_dotenv_cannot_read_is_an_error() {
-    let content = format!("A=1\nB='{CANARY}' {CANARY}\n=x\nC=\"{CANARY}\nD=4\n");
-    for options in [&[][..], &["--only", "A"]] {
-        let facts = [".env:2: python-dotenv cannot read this", ".env:3: ", ".env:4: ", "closing quote"];
-        refused(&content, options, &facts);
-    }
 }
 
 #[test]
@@ -137,16 +105,9 @@ fn pem_without_quotes_is_refused_and_no_piece_of_it_printed() {
 }
 
 #[test]
-fn variables_of_aws_the_path_and_own_options_are_left_out_and_a_dollar_is_kept_with_a_warning() {
-    let content = "AWS_ACCESS_KEY_ID=AKIA\nA=1\nAWS_REGION=r\nPATH=/bin\nSECRETS_EXEC_REGION=x\n";
-    let run = migrating(content, &[]).run();
-    run.launched().printed("env:\n  A: prod/app:A\n");
-    let names = "AWS_ACCESS_KEY_ID (.env:1), AWS_REGION (.env:3), PATH (.env:4), SECRETS_EXEC_REGION (.env:5)";
-    run.says([&*format!("warning: left out: {names}")]);
-    assert_eq!(object(content, &[]).0, json!({ "A": "1" }));
-    let (values, run) = object("A=a$b\nB='${HOME}'\nC=c\n", &[]);
-    assert_eq!(values, json!({ "A": "a$b", "B": "${HOME}", "C": "c" }));
-    run.says(["the `$` in the value of A (.env:1), B (.env:2)"]).says_nothing_of("C (");
+fn variables_of_aws_the_path_and_own_options_are_left_out_and_a_dollar_is_kept() {
+    let content = "AWS_ACCESS_KEY_ID=AKIA\nA=a$b\nPATH=/bin\nB='${HOME}'\nSECRETS_EXEC_REGION=x\n";
+    assert_eq!(object(content, &[]).0, json!({ "A": "a$b", "B": "${HOME}" }));
 }
 
 #[test]
@@ -166,22 +127,4 @@ fn a_file_and_a_secret_of_64_kib_fit_and_one_more_byte_does_not() {
     let comment = |length: usize| format!("A=1\n{}", "#".repeat(length - 4));
     assert_eq!(object(&comment(65_536), &[]).0, json!({ "A": "1" }));
     refused(comment(65_537), &[], &[".env: more than 65536 bytes"]);
-}
-
-#[test]
-fn a_wrong_command_line_is_told_before_the_file_is_read() {
-    let all: [(&[&str], &[&str]); 9] = [
-        (&[], &["--secret <ID>", "<FILE>"]),
-        (&[".env"], &["--secret <ID>"]),
-        (&["", "--secret", "x"], &["FILE"]),
-        (&[".env", "--secret", "ssm:/x"], &["--secret", "not the name or the ARN of a secret"]),
-        (&[".env", "--secret", "a b"], &["--secret"]),
-        (&[".env", "--secret", "${X}"], &["--secret"]),
-        (&[".env", "--secret", "x", "--only", "["], &["--only", "a glob pattern"]),
-        (&[".env", "--secret", "x", "--region", "r"], &["--region"]),
-        (&[".env", "other", "--secret", "x"], &["argument 3 "]),
-    ];
-    for (words, facts) in all {
-        Sandbox::new().arg("migrate").args(words).bare().run().refused(64).says(facts.iter().copied());
-    }
 }

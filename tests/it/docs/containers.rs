@@ -50,8 +50,10 @@ fn the_task_definition_before_gives_a_declaration_with_the_variables_that_ecs_se
         return;
     }
     let [before, _] = task_definitions();
+    // As `aws ecs describe-task-definition` prints it.
+    let declaration = declaration_of(&format!("{{\"taskDefinition\":{before}}}")).to_string();
     let aws = aws();
-    has_the_variables(&Sandbox::new().aws(&aws).declaration(&declaration_of(&before).to_string()).run());
+    has_the_variables(&Sandbox::new().aws(&aws).declaration(&declaration).run());
 }
 
 #[test]

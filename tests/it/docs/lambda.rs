@@ -1,18 +1,18 @@
-//! docs/lambda.md: the wrapper of `examples/lambda` starts a stand-in runtime, which asks a stand-in of Lambda's Runtime API for
-//! invocations.
+//! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's `awslambdaric`), which asks a stand-in of
+//! Lambda's Runtime API for invocations.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::Value;
 
 use super::page::{Page, wrote_policy};
+use crate::peers::interpreter;
 use crate::support::aws::Aws;
+use crate::support::aws::http::{Exchange, Request, Response};
 use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
 use crate::support::sandbox::{Sandbox, program, repository_file};
 
 fn page() -> Page {
@@ -31,11 +31,20 @@ fn its_commands_print_what_it_says() {
     wrote_policy(&sandbox, &["prod/db", "prod/api-token"]);
 }
 
-/// Lambda's Runtime API with two invocations.
+/// The code of the function, which answers with its environment and ends the runtime after the last event.
+const FUNCTION: &str = "\
+import os
+
+def handler(event, context):
+    if event == 'last':
+        os._exit(0)
+    return dict(os.environ)
+";
+
+/// Lambda's Runtime API with three events.
 struct RuntimeApi {
     address: SocketAddr,
-    /// The path of each request, and its body.
-    requests: Arc<Mutex<Vec<(String, String)>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl RuntimeApi {
@@ -43,50 +52,34 @@ impl RuntimeApi {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&requests);
+        let received = Arc::clone(&requests);
         thread::spawn(move || {
-            let mut invocations = ["first", "second", "last"].into_iter();
+            let mut events = ["\"first\"", "\"second\"", "\"last\""].into_iter();
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let (path, body) = request(&stream);
-                let identifier = if path.ends_with("/next") { invocations.next().unwrap_or("last") } else { "" };
-                seen.lock().unwrap().push((path, body));
-                let head = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {identifier}\r\n");
-                write!(stream, "{head}Content-Length: 2\r\nConnection: close\r\n\r\n{{}}").unwrap();
+                let mut exchange = Exchange::new(stream.unwrap());
+                while let Some(request) = exchange.receive() {
+                    let event = if request.path.ends_with("/next") { events.next() } else { None };
+                    received.lock().unwrap().push(request);
+                    let (status, body) = event.map_or((202, ""), |event| (200, event));
+                    let headers = vec![("Lambda-Runtime-Aws-Request-Id", "id".to_owned())];
+                    exchange.send(&Response {
+                        status,
+                        content_type: "application/json",
+                        headers,
+                        body: body.to_owned(),
+                    });
+                }
             }
         });
         Self { address, requests }
     }
 
-    fn paths(&self) -> Vec<String> {
-        self.requests.lock().unwrap().iter().map(|(path, _)| path.clone()).collect()
-    }
-
-    /// The answers to the invocations.
+    /// The variables with which the function has answered, for each event.
     fn answers(&self) -> Vec<Value> {
         let requests = self.requests.lock().unwrap();
-        let answers = requests.iter().filter(|(path, _)| path.ends_with("/response"));
-        answers.map(|(_, body)| serde_json::from_str(body).unwrap()).collect()
+        let answers = requests.iter().filter(|request| request.path.ends_with("/response"));
+        answers.map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
     }
-}
-
-/// Reads one request: its path and its body.
-fn request(stream: &TcpStream) -> (String, String) {
-    let mut reader = BufReader::new(stream);
-    let (mut first, mut length) = (String::new(), 0);
-    reader.read_line(&mut first).unwrap();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        match line.trim().to_ascii_lowercase().split_once(": ") {
-            Some(("content-length", value)) => length = value.parse().unwrap(),
-            Some(_) => {}
-            None => break,
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    (first.split(' ').nth(1).unwrap().to_owned(), String::from_utf8(body).unwrap())
 }
 
 fn aws() -> Aws {
@@ -94,38 +87,33 @@ fn aws() -> Aws {
     Aws::start().secret("prod/db", db).secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
-/// The wrapper in an environment of Lambda, with the stand-in runtime as its arguments.
-fn function(api: &RuntimeApi, aws: &Aws) -> Sandbox {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let wrapper = repository.join("examples/lambda/secrets-wrapper");
+/// The wrapper in an environment of Lambda, with the runtime as its arguments, for [`Sandbox::control`].
+fn function(api: &RuntimeApi, aws: &Aws, python: PathBuf) -> Sandbox {
+    let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda/secrets-wrapper");
     let sandbox = Sandbox::new().executable("bin/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n");
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", sandbox.path("bin").display());
+    let runtime = ["-B", "-m", "awslambdaric", "app.handler"].map(PathBuf::from);
     sandbox
         .aws(aws)
         .file("secrets-exec.yaml", repository_file("examples/lambda/secrets-exec.yaml"))
+        .file("app.py", FUNCTION)
         .env("PATH", path)
         .env("PROGRAM", program())
         .env("LAMBDA_TASK_ROOT", ".")
         .env("_HANDLER", "app.handler")
         .env("AWS_LAMBDA_FUNCTION_NAME", "app")
         .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
-        .command([wrapper.as_os_str(), "python3".as_ref(), repository.join("tests/it/docs/runtime.py").as_os_str()])
-}
-
-/// Runs the wrapper itself, not the program.
-fn start(sandbox: &Sandbox) -> Outcome {
-    sandbox.control()
+        .command([wrapper, python].into_iter().chain(runtime))
 }
 
 #[test]
 fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
+    let Some(python) = interpreter() else { return };
     let (api, aws) = (RuntimeApi::start(), aws());
-    start(&function(&api, &aws)).launched_silently();
+    function(&api, &aws, python).control().launched_silently();
     let answers = api.answers();
     assert_eq!((answers.len(), aws.reads().len()), (2, 2), "{answers:?}");
-    assert_eq!(answers[1]["invocations"], 2);
-    for answer in answers {
-        let variables = &answer["variables"];
+    for variables in answers {
         assert_eq!(variables["DB_HOST"], "db.example.com");
         assert_eq!(variables["DB_PASSWORD"], "p-4c7a1e");
         assert_eq!(variables["API_TOKEN"], "token-4c7a1e");
@@ -138,16 +126,27 @@ fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
 fn without_a_value_the_runtime_does_not_start_and_the_log_has_the_reason() {
     let db = Secret::text(r#"{"host":"h-4c7a1e","password":"p-4c7a1e"}"#);
     let (api, aws) = (RuntimeApi::start(), Aws::start().secret("prod/db", db));
-    start(&function(&api, &aws)).refused(78).says(["prod/api-token", "does not exist", "python3 was not started"]);
-    assert!(api.paths().is_empty());
+    let run = function(&api, &aws, "python3".into()).control();
+    run.refused(78).says(["prod/api-token", "does not exist", "python3 was not started"]);
+    assert!(api.requests.lock().unwrap().is_empty());
 }
 
 #[test]
-fn the_keys_of_the_role_can_be_taken_from_the_code() {
-    let (api, aws) = (RuntimeApi::start(), aws());
+fn the_runtime_works_without_the_keys_of_the_role() {
+    let Some(python) = interpreter() else { return };
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));
-    start(&function(&api, &aws).env("SECRETS_EXEC_UNSET", names)).launched_silently();
-    let variables = &api.answers()[0]["variables"];
-    assert!(variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token-4c7a1e", "{variables}");
+    for (option, value) in [("SECRETS_EXEC_UNSET", names), ("SECRETS_EXEC_CLEAN_ENV", "1")] {
+        let (api, aws) = (RuntimeApi::start(), aws());
+        let function = function(&api, &aws, python.clone()).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13");
+        // The runtime writes its log to this descriptor, and removes the variable.
+        let function = function.env("_LAMBDA_TELEMETRY_LOG_FD", "2");
+        function.env(option, value).control().launched_silently();
+        let variables = &api.answers()[0];
+        assert_eq!(variables["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13", "{option}");
+        assert!(
+            variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token-4c7a1e",
+            "{variables}"
+        );
+    }
 }

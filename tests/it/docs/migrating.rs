@@ -1,9 +1,9 @@
 //! docs/migrating.md: its declarations resolve, and its script and its declaration give the same environment.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::page::Page;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
 /// The secrets of the page, for `--local`.
@@ -80,29 +80,4 @@ pub fn declaration_of(task_definition: &str) -> Value {
     let program = command.split('\'').nth(1).unwrap();
     let run = Sandbox::new().file("task.json", task_definition).script(&format!("jq '{program}' task.json")).control();
     serde_json::from_str(&run.launched().stdout()).unwrap()
-}
-
-#[test]
-fn its_line_of_jq_reads_what_the_aws_cli_prints() {
-    if !has_jq() {
-        return;
-    }
-    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k::";
-    let secrets = json!([{ "name": "A", "valueFrom": "/prod/a" }, { "name": "B", "valueFrom": arn }]);
-    let container = json!({ "name": "app", "environment": [{ "name": "C", "value": "" }], "secrets": secrets });
-    let described = json!({ "taskDefinition": { "containerDefinitions": [container] }, "tags": [] });
-    let env = json!({ "A": "ssm:/prod/a", "B": arn, "C": { "value": "" } });
-    assert_eq!(declaration_of(&described.to_string()), json!({ "env": env }));
-    let bare = json!({ "containerDefinitions": [{ "environment": null, "secrets": secrets }] });
-    assert_eq!(declaration_of(&bare.to_string()), json!({ "env": { "A": "ssm:/prod/a", "B": arn } }));
-}
-
-#[test]
-fn its_two_lines_are_those_of_the_help() {
-    let one_line = |text: &str| text.replace("\\\n", "\n").split_whitespace().collect::<Vec<_>>().join(" ");
-    let help = Sandbox::new().args(["migrate", "--help"]).bare().run().launched().stdout();
-    let page = repository_file("docs/migrating.md");
-    let lines: Vec<_> = page.lines().filter(|line| line.starts_with("    secrets-exec migrate .env")).collect();
-    assert_eq!(lines.len(), 2, "{lines:?}");
-    assert!(lines.iter().all(|line| one_line(&help).contains(line.trim())), "{help}");
 }

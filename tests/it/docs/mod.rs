@@ -15,10 +15,10 @@ mod kubernetes;
 mod lambda;
 pub mod links;
 mod local;
+mod logs;
 mod migrating;
 mod outages;
 mod recipes;
-mod rotation;
 mod security;
 mod systemd;
 mod troubleshooting;
@@ -41,10 +41,4 @@ fn the_commands_of_every_page_are_run() {
         let is_run = tests.iter().any(|test| test.contains(&reads) && test.contains(".runs("));
         assert!(is_run, "no test runs the commands of {page}");
     }
-}
-
-#[test]
-fn the_comparison_names_this_version() {
-    let row = concat!("| secrets-exec | ", env!("CARGO_PKG_VERSION"), " |");
-    assert!(repository_file("docs/comparison.md").contains(row), "{row}");
 }

@@ -1,11 +1,11 @@
-//! docs/outages.md: the line that it shows is a launch's, and the directory that it makes is accepted.
+//! docs/outages.md: the line that it shows is a launch's.
 
 use super::page::Page;
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::cache::{CacheDirectory, can_be_later, later};
-use crate::support::sandbox::{Sandbox, repository_file};
+use crate::support::sandbox::Sandbox;
 
 fn page() -> Page {
     Page::read("docs/outages.md")
@@ -24,15 +24,4 @@ fn the_warning_is_that_of_a_launch() {
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
     let run = later(launch, 3 * 3600 + 12 * 60).run();
     assert_eq!(page().blocks("text")[0], run.launched().stderr());
-}
-
-#[test]
-fn the_directory_that_its_init_container_makes_is_accepted() {
-    assert!(repository_file("docs/outages.md").contains("`mkdir -p -m 700 /cache/app`"));
-    let (volume, aws) = (CacheDirectory::new(), Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)));
-    volume.mode(0o1777);
-    let directory = volume.path().join("app");
-    let make = format!("mkdir -p -m 700 {0} && mkdir -p -m 700 {0} && exec \"$@\"", directory.display());
-    let sandbox = Sandbox::new().aws(&aws).resolve("A=x:k").arg("--cache").arg(&directory);
-    sandbox.prepared_by(&make).run().launched_silently().has("A", "v-4c7a1e");
 }

@@ -46,8 +46,17 @@ fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
             .concat(),
         ),
     ];
-    for status in ["301 Moved", "400 Bad", "403 Forbidden", "404 None", "429 Slow", "500 Broken", "502 Bad", "504 Late"]
-    {
+    for status in [
+        "301 Moved",
+        "400 Bad",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 None",
+        "429 Slow",
+        "500 Broken",
+        "502 Bad",
+        "504 Late",
+    ] {
         scripts.push((status, send(answer(&format!("HTTP/1.1 {status}"), CANARY))));
     }
     for (case, script) in scripts {
@@ -98,9 +107,10 @@ fn a_407_of_any_form_is_78_and_asked_once() {
     }
     let proxy = answering("HTTP/1.0 407 Proxy Authentication Required");
     let url = format!("http://127.0.0.1:{}", proxy.port());
-    let nameless = through(&proxy).endpoint("http://example.com").env("HTTP_PROXY", url);
+    let nameless = through(&proxy).env("HTTPS_PROXY", &url).env("HTTP_PROXY", url);
     nameless.run().refused(78).says(["A (", "requires a user name and a password"]);
-    assert_eq!(proxy.connections(), 1);
+    nameless.endpoint("http://example.com").run().refused(78).says(["A (", "requires a user name and a password"]);
+    assert_eq!(proxy.connections(), 2);
 }
 
 #[test]
