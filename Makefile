@@ -1,9 +1,10 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-all lint deny fuzz release install dist macos bench bench-quick soak clean
+.PHONY: help demo test test-hosts test-all ci lint deny fuzz release install dist macos bench bench-quick soak clean
 
 CARGO = cargo
+CARGO_TARGET_DIR ?= target
 VENV = .venv
 PEERS = tests/peers/requirements.txt
 NODE = .node
@@ -16,11 +17,11 @@ FUZZ_OPTIONS =
 FUZZ_TARGETS = reference declaration inherited extraction template response
 # Where `make install` puts files, below DESTDIR if that is set; and the binary, which `make release` builds.
 PREFIX = /usr/local
-BINARY = $${CARGO_TARGET_DIR:-target}/$$(uname -m)-unknown-linux-musl/release/secrets-exec
+BINARY = $(CARGO_TARGET_DIR)/$$(uname -m)-unknown-linux-musl/release/secrets-exec
 # The targets of `make dist`, and the machines of `make macos`.
 TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 MACHINES = aarch64 x86_64
-DIST_VENV = target/dist-venv
+DIST_VENV = $(CARGO_TARGET_DIR)/dist-venv
 # Options of benches/bench.py, such as `--binary FILE`; its --help lists them.
 BENCH =
 EXAMPLE = -f examples/secrets-exec.yaml --local examples/secrets.local.yaml
@@ -34,20 +35,26 @@ demo: ## build, and launch examples/app.sh with the secrets of examples/, withou
 
 # More threads than cores, since the tests mostly wait. What cannot run here is listed at the end.
 test: $(VENV)/stamp $(NODE)/stamp ## unit tests, and the suite with moto, boto3 and other software (.venv and .node are made when outdated)
-	rm -f target/skipped.txt
-	RUST_TEST_THREADS=8 $(CARGO) test --locked $(TESTS)
-	@[ ! -e target/skipped.txt ] || { echo 'skipped:'; sort -u target/skipped.txt; }
+	@echo 'make test: three minutes after the build; without python3-venv, npm, nginx, tinyproxy, PostgreSQL or other shells their tests are skipped'
+	rm -f "$(CARGO_TARGET_DIR)/skipped.txt"
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} $(CARGO) test --locked $(TESTS)
+	@[ ! -e "$(CARGO_TARGET_DIR)/skipped.txt" ] || { echo 'skipped:'; sort -u "$(CARGO_TARGET_DIR)/skipped.txt"; }
 
 test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and systemd, as root, by podman and dockerd
 	tests/hosts/run
 
-test-all: test test-hosts $(DIST_VENV)/stamp ## these, dependencies, fuzzing, packages, macOS, the agent, and the suite with the binary to release (hours)
+test-all: $(VENV)/stamp $(NODE)/stamp $(DIST_VENV)/stamp ## a night's: both with the packages' binary, deny, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
 
-lint: ## formatting, and clippy with every warning denied
+ci: ## .ci/run in a container of its own, by podman or Docker, as root there
+	.ci/container
+
+lint: $(VENV)/stamp ## formatting, clippy with every warning denied, shellcheck and ruff
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}" --locked -- -D warnings
+	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$(CARGO_TARGET_DIR)" --locked -- -D warnings
+	$(VENV)/bin/shellcheck $$(git grep -lE '^#!.*[/ ](ba)?sh$$' ':!*.md')
+	$(VENV)/bin/ruff check --quiet
 
 deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisories: cargo install cargo-deny --locked
 	$(CARGO) deny --locked check --hide-inclusion-graph
@@ -89,13 +96,12 @@ clean: ## remove build directories and the venv
 	$(CARGO) clean
 	rm -rf $(VENV) $(NODE) fuzz/target
 
-# Debian has venv in a separate package. The stamp is written last, so that an incomplete venv is made again.
+# The tests with these packages say that they are skipped where there is no venv (Debian: python3-venv). The stamp is written last, so
+# that an incomplete venv is made again.
 $(VENV)/stamp: $(PEERS)
-	@python3 -c 'import ensurepip' 2>/dev/null || { \
-	    [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -qq -y python3-venv; \
-	} || { echo 'this needs python3 with venv (on Debian: apt-get install python3-venv)' >&2; exit 1; }
-	python3 -m venv --clear $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PEERS)
+	@if ! python3 -c 'import ensurepip'; then echo 'there is no python3 with venv: the tests with moto and boto3 are skipped' >&2; exit 0; fi; \
+	python3 -m venv --clear $(VENV) && \
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PEERS) && \
 	touch $@
 
 # The tests with these packages say that they are skipped where there is no npm.

@@ -16,10 +16,11 @@ from datetime import date
 from pathlib import Path
 
 import fleet
-import report
 import rivals
 from measure import FAR, NEAR, REGIONAL, Lab, isolate
 from rivals import say
+
+import report
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")

@@ -185,7 +185,7 @@ def timed(arguments, environment):
 
 
 def summary(samples):
-    wall, cpu, faults = zip(*samples)
+    wall, cpu, faults = zip(*samples, strict=True)
     low, median, high = statistics.quantiles(wall, n=4, method="inclusive")
     return {"low": low, "median": median, "high": high, "cpu": statistics.median(cpu), "faults": int(statistics.median(faults))}
 

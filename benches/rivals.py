@@ -1,7 +1,6 @@
 """The compared tools and how to install them: each tool reads one text of each of N secrets and runs a command."""
 
 import atexit
-import os
 import shutil
 import subprocess
 import sys

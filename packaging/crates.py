@@ -181,7 +181,7 @@ def linked(target):
 def sbom(target, binary):
     root, others, edges = packages(target)
     sums = checksums()
-    moment = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), datetime.timezone.utc)
+    moment = datetime.datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), datetime.UTC)
     libraries = list(linked(target))
     purls = {package["id"]: purl(package) for package in [root, *others]}
     dependencies = [

@@ -1,19 +1,19 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # `certificates.sh DIRECTORY` makes two authorities there, and every kind of server certificate that a test needs.
 set -eu
 cd "$1"
-KEY='ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+KEY=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes)
 NAMES=DNS:localhost,DNS:secretsmanager.us-east-1.amazonaws.com,DNS:sts.us-east-1.amazonaws.com,IP:127.0.0.1
 
 authority() { # NAME
-    openssl req -x509 -newkey $KEY -keyout "$1.key" -out "$1.pem" -days 30 -subj "/CN=$1 of a test" \
+    openssl req -x509 "${KEY[@]}" -keyout "$1.key" -out "$1.pem" -days 30 -subj "/CN=$1 of a test" \
         -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
 }
 
 sign() { # NAME AUTHORITY SERIAL START END EXTENSIONS...
     name=$1 by=$2 serial=$3 start=$4 end=$5
     shift 5
-    openssl req -newkey $KEY -keyout "$name.key" -out "$name.csr" -subj "/CN=$name"
+    openssl req "${KEY[@]}" -keyout "$name.key" -out "$name.csr" -subj "/CN=$name"
     printf '%s\n' "$@" >"$name.ext"
     mkdir "$name.new" && : >"$name.index" && echo "$serial" >"$name.serial"
     printf '%s\n' '[ca]' 'default_ca=d' '[d]' "database=$name.index" "serial=$name.serial" "new_certs_dir=$name.new" \
@@ -39,7 +39,7 @@ sign between root 06 "$ago" "$ahead" basicConstraints=critical,CA:TRUE,pathlen:0
 leaf below between 07 "$ago" "$ahead" "$NAMES"
 cat below.pem between.pem >chain.pem
 cp below.key chain.key
-openssl req -x509 -newkey $KEY -keyout alone.key -out alone.pem -days 30 -subj /CN=localhost -addext "subjectAltName=$NAMES" \
+openssl req -x509 "${KEY[@]}" -keyout alone.key -out alone.pem -days 30 -subj /CN=localhost -addext "subjectAltName=$NAMES" \
     -addext basicConstraints=critical,CA:FALSE
 # As an administrator keeps them: one file for each authority, and something else that lies about.
 mkdir roots && cp root.pem roots/0a1b2c3d.0 && echo 'no certificate' >roots/README

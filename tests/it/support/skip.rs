@@ -18,7 +18,7 @@ pub fn skipped(reason: &str) {
     let line = format!("{test}: {}\n", reason.join(" "));
     assert!(env::var_os("CI").is_none(), "CI skips no test: {line}");
     std::io::stderr().write_all(format!("SKIPPED: {line}").as_bytes()).unwrap();
-    let list = concat!(env!("CARGO_MANIFEST_DIR"), "/target/skipped.txt");
+    let list = concat!(env!("CARGO_TARGET_TMPDIR"), "/../skipped.txt");
     if let Ok(mut list) = OpenOptions::new().create(true).append(true).open(list) {
         list.write_all(line.as_bytes()).unwrap();
     }
