@@ -31,7 +31,11 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let locators = plan.locators();
     // The profile's files may be on a file system that hangs.
     let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {
-        let Some(agent) = agent else { return Ok((apply_profile(&mut settings)?, Fetched::default())) };
+        let Some(agent) = agent else {
+            let chain = apply_profile(&mut settings)?;
+            settings.check_regions(&locators)?;
+            return Ok((chain, Fetched::default()));
+        };
         apply_settings(&mut settings)?;
         let agent = Agent::new(agent, settings.clone(), deadline);
         Ok((None, agent.unsupported(&locators).into_iter().collect()))

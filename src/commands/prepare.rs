@@ -15,7 +15,7 @@ use crate::model::inherited::Inherited;
 use crate::model::inherited::Retained;
 use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
 
@@ -76,7 +76,11 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     }
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env)));
     layers.push(layer);
-    let (options, conflicts) = options.over(defaults).resolve(inherited);
+    let is_declared = options.region.is_none();
+    let (mut options, conflicts) = options.over(defaults).resolve(inherited);
+    if let (true, Some((_, source))) = (is_declared, &mut options.aws.region) {
+        *source = ("the declaration", Status::Configuration);
+    }
     terminal::choose_format(options.log_format);
     terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
     report.extend(conflicts);

@@ -122,7 +122,7 @@ async fn fetch_and_resolve(
         let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
             for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
-                failure.waited = Some(wait);
+                failure.waited = Some(Duration::from_secs(begun.elapsed().as_secs()));
             }
             return Ok(resolve(plan, fetched));
         };

@@ -7,7 +7,7 @@ use super::role_chain::{RoleChain, role_chain};
 use super::settings::Settings;
 use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count};
 use crate::backend::aws::protocol::{Api, Endpoints};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 
@@ -41,7 +41,9 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
+    let source = region.as_ref().map(|_| ("the AWS profile", Status::Configuration));
     settings.region = settings.region.take().or(region);
+    settings.region_source = settings.region_source.or(source);
     settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
     Ok(profiles)
 }
