@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::record::Record;
+use super::rotation::some_of;
 use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
+use crate::model::resolved::{Oddity, Resolved};
 use crate::time::progress::Waiting;
 
 /// The notice of `--local`.
@@ -87,6 +89,13 @@ pub fn overdue(status: &Waiting) -> Problem {
 pub fn disk_notice(path: &Path, origin: &Origin) -> Record {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
     Record::warning(format!("{} ({origin}): {what}", path.display()))
+}
+
+/// The warning about values that were read and are empty, if there are some.
+pub fn empty_values(resolved: &Resolved) -> Option<Record> {
+    let empty = resolved.entries.iter().filter(|entry| entry.oddity == Some(Oddity::Empty));
+    let subjects: Vec<String> = empty.map(|entry| entry.subject.to_string()).collect();
+    (!subjects.is_empty()).then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
 }
 
 /// The warnings about entries that hold `${NAME}` and keep it.
