@@ -121,6 +121,7 @@ pub fn policy_notice(notice: &PolicyNotice) -> Record {
             "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
              or split the statements over several policies"
         )),
+        PolicyNotice::NoKey => Record::note("customer managed keys need kms:Decrypt (--kms-key ARN)"),
         PolicyNotice::Empty => {
             Record::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
         }
