@@ -154,7 +154,8 @@ impl Profiles {
             let why = one_line(&format!("{}:{why}", path.display()));
             Problem::usage(format!("the AWS configuration files cannot be read: {why}"))
         };
-        let text = std::fs::read_to_string(path).map_err(|error| failure(format!(" {}", os_error::text(&error))))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| failure(format!(" {}", os_error::text_of_file(path, &error))))?;
         let sections = parse(&text).map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
         for (name, section) in sections? {
             match kind(name) {
