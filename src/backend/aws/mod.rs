@@ -116,5 +116,8 @@ async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
     }
     let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
+    for failure in answers.iter_mut().filter_map(|(_, answer)| answer.as_mut().err()) {
+        failure.remedies.clone_from(&session.settings.remedies);
+    }
     answers
 }

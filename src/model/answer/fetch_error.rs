@@ -18,6 +18,8 @@ pub struct FetchFailure {
     pub elsewhere: Vec<(Region, FetchError)>,
     /// The time of `--wait`, if it expired.
     pub waited: Option<Duration>,
+    /// The remedies of a missing region or credentials that only a developer's machine has: a profile, or a file for `--local`.
+    pub remedies: Vec<String>,
 }
 
 impl FetchFailure {
@@ -28,7 +30,7 @@ impl FetchFailure {
 
     /// Returns a failure without fallback regions.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self { region, error, is_local: false, elsewhere: Vec::new(), waited: None }
+        Self { region, error, is_local: false, elsewhere: Vec::new(), waited: None, remedies: Vec::new() }
     }
 }
 
