@@ -115,11 +115,9 @@ impl Check<'_> {
             terminal::print_records(report::provenance(&outcome.resolved, &fetched));
             terminal::print_records(override_notes(&overridden));
         }
-        if !options.quiet {
-            terminal::print_records(description_warnings(&secrets));
-            if self.arguments.offline {
-                terminal::print_records(alias_warnings(&plan));
-            }
+        terminal::print_notices(description_warnings(&secrets), &options);
+        if self.arguments.offline {
+            terminal::print_notices(alias_warnings(&plan), &options);
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Resolution { resolved, errors, .. } = outcome;

@@ -43,8 +43,6 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").check()?;
     let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
-    if !options.quiet {
-        terminal::print_records(notices.iter().map(report::policy_notice));
-    }
+    terminal::print_notices(notices.iter().map(report::policy_notice), &options);
     Ok(())
 }

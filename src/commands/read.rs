@@ -112,6 +112,12 @@ async fn fetch_and_resolve(
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
+        if fetched.values().any(|answer| answer.is_err()) {
+            let remedy = plan.references().find_map(|(_, subject, _)| local_file::remedy(&subject.origin));
+            for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+                failure.remedies.extend(remedy.clone());
+            }
+        }
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
         assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
         let outcome = resolve(plan, fetched);

@@ -120,6 +120,7 @@ async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.notes.extend(session.place_note(locator, &failure.error));
+            failure.remedies.clone_from(&session.settings.remedies);
         }
     }
     answers

@@ -11,10 +11,9 @@ use crate::model::suggest::{self, did_you_mean};
 impl FetchFailure {
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
-        let Self { region, error, is_local, elsewhere, waited, notes } = self;
-        let (region, is_local) = (region.as_ref(), *is_local);
-        let asked =
-            Asked { reference: Some(reference), subject: Some(subject), aliases: Some(aliases), region, is_local };
+        let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
+        let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
+        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local, remedies };
         let mut problem = error.problem(&asked);
         let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
         problem.notes = elsewhere.chain(problem.notes).chain(notes.iter().cloned()).collect();
@@ -47,10 +46,10 @@ impl FetchError {
             }
             Self::Unavailable(outage) => unavailable(outage).help_if(asked.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
-            Self::NoCredentials(error) => no_credentials(error),
+            Self::NoCredentials(error) => no_credentials(error, asked),
             Self::NoRegion { .. } => {
                 let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region to read from").help(help)
+                Problem::configuration("no AWS region to read from").help(asked.remedies_and(help))
             }
         };
         let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
@@ -220,12 +219,12 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }: &CredentialsError) -> Problem {
+fn no_credentials(error: &CredentialsError, asked: &Asked<'_>) -> Problem {
+    let CredentialsError { what, tried, has_tried_all, temporary, .. } = error;
     let (missing, help) = match what {
-        Wanted::Credentials => (
-            "no AWS credentials",
-            "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
-        ),
+        Wanted::Credentials => {
+            ("no AWS credentials", "log in (`aws sso login`), or give the task, the pod or the instance a role")
+        }
         Wanted::Token => (
             "no token for the Secrets Manager Agent",
             "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
@@ -239,5 +238,5 @@ fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }
         None if *temporary => format!("{missing}: a source did not answer"),
         None => missing.to_owned(),
     };
-    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(help)) }
+    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then(|| asked.remedies_and(help))) }
 }

@@ -141,7 +141,7 @@ options! {
         pass: Vec<Pattern> = add_value("pass", Takes::Texts("GLOB"), pattern,
             "With --clean-env: also pass on these variables (repeatable)");
         unset: Vec<Pattern> = add_value("unset", Takes::Texts("GLOB"), pattern,
-            "Do not pass on these variables, for example 'AWS_*' (repeatable)");
+            "Do not pass on these variables, for example AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (repeatable)");
     }
     "Rotation" {
         on_rotation: OnRotation = set_value("on-rotation", Takes::Text("MODE"), mode,

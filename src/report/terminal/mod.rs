@@ -42,7 +42,7 @@ pub fn choose_colours(inherited: &Inherited) {
     let _ = WANTS_COLOURS.set(!is_dumb && inherited.filled("NO_COLOR").is_none());
 }
 
-/// Prints records about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
+/// Prints records that are no failure: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
 pub fn print_notices(records: impl IntoIterator<Item = Record>, options: &Options) {
     print_records(shown(records, options));
 }

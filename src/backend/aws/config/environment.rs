@@ -74,6 +74,7 @@ impl Settings {
             variable_keys: variable_keys(&mut reader),
             caller: CALLER.map(|name| inherited.filled(name).map(ToOwned::to_owned)).into(),
             config_files: config_files(inherited),
+            remedies: Vec::new(),
         };
         reader.finish(settings)
     }

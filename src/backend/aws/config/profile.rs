@@ -29,6 +29,10 @@ pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Probl
 /// The first error in the files or these settings.
 pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files)?;
+    let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
+    if settings.profile().0.is_none() && !others.is_empty() {
+        settings.remedies = vec![format!("choose one of the profiles {} (AWS_PROFILE)", others.join(", "))];
+    }
     let (source, name) = settings.profile();
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.

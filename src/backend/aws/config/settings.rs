@@ -45,6 +45,8 @@ pub struct Settings {
     /// The variables that choose the credentials, for the names of the cache.
     pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
+    /// The advice to choose a profile of these files, if none is chosen.
+    pub remedies: Vec<String>,
 }
 
 /// The part of a run's purpose that changes its requests.
