@@ -14,10 +14,11 @@ mod template;
 pub use layer_walk::Resolution;
 
 use crate::model::answer::Fetched;
-use crate::model::plan::Plan;
+use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 
 use layer_walk::LayerWalk;
+use template::find_unknown_name;
 
 /// Resolves every variable, file and credential. One whose locator has no answer in `fetched` is in neither `resolved` nor `errors`.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
@@ -26,6 +27,13 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
         walk.resolve_layer(layer);
     }
     walk.outcome
+}
+
+/// Returns an error for each template of a layer with a filter, test or function that does not exist, as far as a rendering without values
+/// shows.
+pub fn unknown_template_names(layer: &Layer) -> Vec<Problem> {
+    let credentials = layer.credentials.iter().flat_map(|unit| &unit.entries);
+    layer.entries.iter().chain(credentials).filter_map(find_unknown_name).collect()
 }
 
 /// Returns an error for each reference that `answers` has a failure for, of covered targets, too.

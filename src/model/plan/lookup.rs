@@ -137,9 +137,10 @@ impl Lookup<'_> {
                 );
                 let help = match suggest::nearest(name, self.aliases.keys().map(String::as_str)) {
                     Some(nearest) => did_you_mean(nearest),
-                    None => {
-                        "add it under `secrets`; a name that an {% if %} assigns needs a {% set %} before it".to_owned()
-                    }
+                    None => format!(
+                        "declare the alias under `secrets`, as in {name}: prod/db; a name that an {{% if %}} assigns needs a {{% set %}} \
+                         before it"
+                    ),
                 };
                 self.errors.push(Problem::configuration(text).help(help).of(subject.clone(), Lacks::Nothing));
                 None
