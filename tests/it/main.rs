@@ -14,6 +14,7 @@ mod docs;
 mod files;
 #[path = "../hosts/mod.rs"]
 mod hosts;
+mod mistakes;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod process;

@@ -1,8 +1,9 @@
 //! `docs/ci.md`.
 
-use super::page::{Page, script};
+use super::page::Page;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::console::script;
 use crate::support::sandbox::Sandbox;
 
 fn page() -> Page {

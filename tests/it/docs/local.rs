@@ -1,6 +1,7 @@
 //! `docs/local.md`.
 
-use super::page::{Page, script};
+use super::page::Page;
+use crate::support::console::script;
 
 fn page() -> Page {
     Page::read("docs/local.md")

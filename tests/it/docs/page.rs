@@ -8,10 +8,11 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::support::console::{Console, script};
 use crate::support::outcome::Status;
 use crate::support::sandbox::{Sandbox, repository_file};
 
-const NEEDS_AWS: &str = "# needs AWS";
+const NEEDS_AWS: &str = "# needs AWS\n";
 
 /// Programs whose commands a block with [`NEEDS_AWS`] may have.
 const FOREIGN: [&str; 4] = ["aws", "diff", "systemd-run", "zip"];
@@ -31,13 +32,6 @@ pub struct Page {
 struct Block {
     language: String,
     text: String,
-}
-
-/// A `console` block.
-pub struct Console {
-    needs_aws: bool,
-    /// Each command, and what it prints.
-    pub commands: Vec<(String, String)>,
 }
 
 impl Page {
@@ -100,10 +94,11 @@ impl Page {
 
     /// Runs the `console` blocks in one directory, each in a shell of its own, and asserts that they print what the page says.
     pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
-        let (foreign, own): (Vec<_>, Vec<_>) = self.consoles().into_iter().partition(|console| console.needs_aws);
+        let (foreign, own): (Vec<_>, Vec<_>) =
+            self.consoles().into_iter().partition(|console| console.prose == NEEDS_AWS);
         foreign.iter().flat_map(|console| &console.commands).for_each(|(command, _)| self.could_run(command));
         let own: Vec<_> = own.into_iter().filter(|console| !console.is_of("docker")).collect();
-        let commands: String = own.iter().map(Console::in_a_shell).collect();
+        let commands: String = own.iter().map(in_a_shell).collect();
         let sandbox = sandbox.prepared_by(&script(&commands));
         let sandbox = sandbox.prints_values();
         let run = sandbox.run();
@@ -129,43 +124,14 @@ impl Page {
     }
 }
 
-impl Console {
-    fn parse(block: &str) -> Self {
-        let mut commands: Vec<(String, String)> = Vec::new();
-        for line in block.lines().filter(|line| *line != NEEDS_AWS) {
-            if let Some(command) = line.strip_prefix("$ ") {
-                commands.push((command.to_owned(), String::new()));
-                continue;
-            }
-            let (command, output) = commands.last_mut().unwrap_or_else(|| panic!("output without a command: {block}"));
-            if command.ends_with('\\') {
-                command.extend(["\n", line]);
-            } else {
-                output.extend([line, "\n"]);
-            }
-        }
-        Self { needs_aws: block.lines().any(|line| line == NEEDS_AWS), commands }
+/// A script of the commands of a block, whose output [`END_OF_BLOCK`] ends.
+fn in_a_shell(console: &Console) -> String {
+    let mut commands: String = console.commands.iter().map(|(command, _)| command.clone() + "\n").collect();
+    // `policy` reads no secret, and refuses a local file.
+    if commands.contains("secrets-exec policy ") {
+        commands.insert_str(0, "unset SECRETS_EXEC_LOCAL\n");
     }
-
-    /// True if all commands are of this program.
-    pub fn is_of(&self, program: &str) -> bool {
-        self.commands.iter().all(|(command, _)| command.split(' ').next() == Some(program))
-    }
-
-    /// A script of the commands, whose output [`END_OF_BLOCK`] ends.
-    fn in_a_shell(&self) -> String {
-        let mut commands: String = self.commands.iter().map(|(command, _)| command.clone() + "\n").collect();
-        // `policy` reads no secret, and refuses a local file.
-        if commands.contains("secrets-exec policy ") {
-            commands.insert_str(0, "unset SECRETS_EXEC_LOCAL\n");
-        }
-        format!("(\n{commands}) 2>&1\nprintf '\\001'\n")
-    }
-}
-
-/// A script for [`Sandbox::prepared_by`], in which `secrets-exec` is the program, before all other programs.
-pub fn script(commands: &str) -> String {
-    format!("mkdir -p bin && ln -sf \"$1\" bin/secrets-exec && PATH=$PWD/bin:$PATH\n{commands}")
+    format!("(\n{commands}) 2>&1\nprintf '\\001'\n")
 }
 
 /// Asserts that the commands have written `policy.json`, which allows to read the secrets of these names.

@@ -1,6 +1,7 @@
 //! docs/recipes.md: its commands print what it says, and its script redeploys only with all values.
 
-use super::page::{Page, script};
+use super::page::Page;
+use crate::support::console::script;
 use crate::support::skip;
 
 fn page() -> Page {

@@ -9,6 +9,7 @@
 //! - [`identity`]: where a launch has its credentials from, and other settings of AWS.
 //! - [`cache`]: a directory for `--cache`.
 //! - [`connection`]: systemd's end of the connection of a credential.
+//! - [`console`]: the commands of a page, and what they print.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
 //! - [`relay`]: an address whose connections go to one server after another.
@@ -28,6 +29,7 @@
 pub mod aws;
 pub mod cache;
 pub mod connection;
+pub mod console;
 pub mod deadline;
 pub mod directory;
 pub mod identity;

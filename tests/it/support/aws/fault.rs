@@ -49,7 +49,8 @@ pub fn denied_by(reason: &str) -> Fault {
     denied_on("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf", reason)
 }
 
-fn denied_on(resource: &str, reason: &str) -> Fault {
+/// A denial of this resource, for this reason in AWS's words.
+pub fn denied_on(resource: &str, reason: &str) -> Fault {
     error(
         400,
         "AccessDeniedException",

@@ -1,0 +1,137 @@
+//! Mistakes that operators and developers make, each with all that it prints. A page (`*.console`) is a topic, a paragraph a mistake:
+//!
+//! ```text
+//! # A key that is mistyped.
+//! $ cat >secrets-exec.yaml <<EOF
+//! > env:
+//! >   DB_HOST: prod/db:hots
+//! > EOF
+//! $ secrets-exec -- app
+//! secrets-exec: error: secret prod/db, region us-east-1: has no key "hots"
+//! [78]
+//! ```
+//!
+//! - A paragraph is a shell of its own, in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
+//! - Standard output and standard error stand as they come, without blank lines; below them in brackets the exit status, unless it is 0.
+//! - AWS is a fake with the secrets of [`catalogue`]; the environment has its endpoint, us-east-1 and keys, which `unset` or `env -u` take away.
+//! - Every value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page. No command may print it.
+//! - A directory of the test is written as `/home/dev`, and the port of the fake as `PORT`.
+//!
+//! `UPDATE=1 cargo test --test it mistakes::` writes what the commands print into the pages: read the diff. With CI set it compares as always.
+
+use std::path::Path;
+use std::{env, fs};
+
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version, fault};
+use crate::support::console::{Console, script};
+use crate::support::rows::side_by_side;
+use crate::support::sandbox::{CANARY, Sandbox};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mistakes");
+
+/// The end of every value that a page or [`catalogue`] has.
+const VALUE: &str = "4c7a1e";
+
+/// A byte that no output holds.
+const SEPARATOR: char = '\u{1}';
+
+/// The secrets and parameters of all pages.
+fn catalogue() -> Aws {
+    let denied = |name: &str, reason: &str| {
+        let arn = format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf");
+        Secret::failing(fault::denied_on(&arn, reason))
+    };
+    Aws::start()
+        .secret(
+            "prod/db",
+            Secret::text(
+                r#"{"host": "db.internal-4c7a1e", "port": 5432, "user": "app-4c7a1e", "password": "p-4c7a1e", "none": null,
+                    "replicas": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
+            ),
+        )
+        .secret("prod/text", Secret::text("words-4c7a1e"))
+        .secret("prod/nul", Secret::text(r#"{"key": "a\u0000b-4c7a1e"}"#))
+        .secret("denied/identity", denied("denied/identity", "because no identity-based policy allows the secretsmanager:GetSecretValue action"))
+        .secret("denied/scp", denied("denied/scp", "with an explicit deny in a service control policy"))
+        .secret("denied/kms", Secret::failing(fault::denied_by_kms()))
+        .secret("throttled", Secret::failing(fault::throttled()))
+        .secret("broken", Secret::failing(fault::internal_error()))
+        .secret("silent", Secret::failing(fault::Fault::Hang))
+        .secret("deleted", Secret::failing(fault::marked_for_deletion()))
+        .secret("novalue", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")))
+        .parameter("/prod/app/level", &[Version::text("debug-4c7a1e")])
+}
+
+/// The paths of all pages.
+pub fn pages() -> Vec<String> {
+    let names = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages: Vec<String> =
+        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "console")).collect();
+    assert!(!pages.is_empty());
+    pages.iter().map(|name| format!("{FOLDER}/{name}")).collect()
+}
+
+/// The paragraphs of a page.
+pub fn mistakes(page: &str) -> Vec<Console> {
+    fs::read_to_string(page).unwrap().split("\n\n").map(Console::parse).collect()
+}
+
+/// A script of the commands, each in the shell of its paragraph, with [`SEPARATOR`] around its exit status.
+fn in_shells(mistakes: &[Console]) -> String {
+    let mut lines = "printf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
+    for (number, mistake) in mistakes.iter().enumerate() {
+        lines += &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
+        for (command, _) in &mistake.commands {
+            lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
+        }
+        lines += ")\n";
+    }
+    lines
+}
+
+/// Runs the commands of a page, and returns its text with what they print now.
+fn printed(mistakes: &[Console]) -> String {
+    let aws = catalogue();
+    let sandbox = Sandbox::new().aws(&aws).env("PATH", "/usr/bin:/bin").bare();
+    let directory = sandbox.path("");
+    let run = sandbox.prepared_by(&script(&in_shells(mistakes))).run();
+    let stdout = run.launched().stdout();
+    assert!(!stdout.contains(VALUE) && !stdout.contains(CANARY), "a value is printed: {stdout}");
+    let mut outputs = stdout.split(SEPARATOR);
+    let mut paragraphs = Vec::new();
+    for (number, mistake) in mistakes.iter().enumerate() {
+        let home = directory.join(number.to_string());
+        let mut paragraph = mistake.prose.clone();
+        for (command, _) in &mistake.commands {
+            let [output, status] = [outputs.next().unwrap(), outputs.next().unwrap()];
+            let output = output
+                .replace(home.to_str().unwrap(), "/home/dev")
+                .replace(directory.join("bin").to_str().unwrap(), "/usr/local/bin")
+                .replace(&aws.address().to_string(), "127.0.0.1:PORT");
+            paragraph += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
+            if status != "0" {
+                paragraph += &format!("[{status}]\n");
+            }
+        }
+        paragraphs.push(paragraph);
+    }
+    paragraphs.join("\n")
+}
+
+#[test]
+fn every_mistake_prints_what_its_page_says() {
+    let is_updated = env::var_os("UPDATE").is_some() && env::var_os("CI").is_none();
+    side_by_side(pages(), |page| {
+        let mistakes = mistakes(&page);
+        let printed = printed(&mistakes);
+        if is_updated {
+            fs::write(&page, &printed).unwrap();
+        }
+        let shown = fs::read_to_string(&page).unwrap();
+        for (shown, printed) in shown.split("\n\n").zip(printed.split("\n\n")) {
+            assert_eq!(shown.trim_end(), printed.trim_end(), "{page}:\n{shown}\n--- now ---\n{printed}");
+        }
+        assert_eq!(shown, printed);
+    });
+}
