@@ -18,7 +18,6 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
-use crate::resolve::unknown_template_names;
 
 /// The merged inputs.
 pub struct Prepared {
@@ -62,11 +61,7 @@ pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> 
 fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
     let Inputs { options, layer, files, find_file, resolve_env, errors, warnings, .. } = inputs;
     report.extend(errors);
-    let loaded = run_unlimited("the declarations", || {
-        let (declarations, mut errors) = declaration::load(&files, find_file);
-        errors.extend(declarations.iter().flat_map(|declaration| unknown_template_names(&declaration.layer)));
-        (declarations, errors)
-    });
+    let loaded = run_unlimited("the declarations", || declaration::load(&files, find_file));
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
         report.append(failed);
         Default::default()

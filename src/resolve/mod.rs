@@ -14,7 +14,7 @@ mod template;
 pub use layer_walk::Resolution;
 
 use crate::model::answer::Fetched;
-use crate::model::plan::{Layer, Plan};
+use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 
 use layer_walk::LayerWalk;
@@ -29,11 +29,12 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
     walk.outcome
 }
 
-/// Returns an error for each template of a layer with a filter, test or function that does not exist, as far as a rendering without values
-/// shows.
-pub fn unknown_template_names(layer: &Layer) -> Vec<Problem> {
-    let credentials = layer.credentials.iter().flat_map(|unit| &unit.entries);
-    layer.entries.iter().chain(credentials).filter_map(find_unknown_name).collect()
+/// Returns an error for each template with a filter, test or function that does not exist, as far as a rendering without values shows; `None`
+/// without any.
+pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
+    let bindings = plan.layers.iter().flat_map(|layer| &layer.bindings);
+    let errors: Vec<Problem> = bindings.filter_map(find_unknown_name).collect();
+    (!errors.is_empty()).then(|| Resolution { errors, ..Resolution::default() })
 }
 
 /// Returns an error for each reference that `answers` has a failure for, of covered targets, too.

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::Document;
 use crate::model::entry::template::{self, Template};
-use crate::model::entry::{Entry, EntrySource};
 use crate::model::inherited::Inherited;
+use crate::model::plan::{Binding, ValueSource};
 use crate::model::problem::{Lacks, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
@@ -86,13 +86,13 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
 
 /// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for each
 /// secret. An error of another kind may be the placeholder's.
-pub fn find_unknown_name(entry: &Entry) -> Option<Problem> {
-    let EntrySource::Template(template) = &entry.source else { return None };
-    let names = template.names.iter().map(String::as_str).chain([template::ENV]);
+pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
+    let ValueSource::Template { template, inputs } = &binding.value_source else { return None };
+    let names = inputs.keys().map(String::as_str).chain([template::ENV]);
     let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret))).collect();
     let error = render_with(template, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| Problem::configuration(error_text(&error)).of(entry.subject(), Lacks::Nothing))
+    is_unknown.then(|| template_error(&error).problem.of(binding.subject.clone(), Lacks::Value))
 }
 
 /// Renders with the value of each name.
@@ -124,13 +124,11 @@ fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, In
             return absent(miss, template, inputs);
         }
     }
-    let why = NoValue::failed("template", error_text(error));
-    let why = if error.kind() == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why };
-    (None, why)
+    (None, template_error(error))
 }
 
-/// Returns the line and the kind of an error. Its own text, which may quote a value, is used for [`OWN_ERROR`] and unknown names alone.
-fn error_text(error: &Error) -> String {
+/// Returns MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
+fn template_error(error: &Error) -> NoValue {
     let kind = error.kind();
     let is_safe =
         matches!(kind, OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
@@ -139,7 +137,8 @@ fn error_text(error: &Error) -> String {
         Some(_) | None => kind.to_string(),
     };
     let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
-    place + &text
+    let why = NoValue::failed("template", place + &text);
+    if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why }
 }
 
 /// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and

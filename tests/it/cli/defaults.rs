@@ -162,7 +162,7 @@ fn verbose_is_an_option_of_every_kind_and_quiet_is_none_for_the_line_of_a_local_
 fn of_several_patterns_or_regions_the_wrong_one_is_named() {
     let aws = Aws::start();
     let sandbox = || sandbox(&aws);
-    for wrong in ["[", "X**", ""] {
+    for wrong in ["[", "X**", "[[:upper:]]*", ""] {
         let named = if wrong.is_empty() { "\"\" is not a glob pattern" } else { "its value is not a glob pattern" };
         for option in ["--unset", "--pass", "--resolve-env"] {
             let run = sandbox().args([option, "GOOD_*", option, wrong]).run();

@@ -152,22 +152,6 @@ fn advice_leads_to_what_was_meant() {
 }
 
 #[test]
-fn a_reference_with_a_scheme_is_told_to_have_none() {
-    let aws = Aws::start();
-    let sandbox = || Sandbox::new().aws(&aws);
-    for sandbox in [
-        sandbox().resolve("A=aws-sm://prod/db"),
-        sandbox().resolve("A=aws-sm://prod/db:password"),
-        sandbox().env_remove("AWS_REGION").resolve("A=aws-sm://db"),
-    ] {
-        let run = sandbox.run();
-        let stderr = run.refused(78).stderr();
-        let first = stderr.lines().find(|line| line.contains("help: ")).unwrap();
-        assert!(first.contains("a reference has no scheme; write SECRET[:KEY"), "{run}");
-    }
-}
-
-#[test]
 fn standard_input_is_named_in_words() {
     let run = |declaration: &str| sandbox(&Aws::start()).args(["-f", "-"]).stdin(declaration).run();
     run("env:\n  B: gone:k\n").refused(78).says(["B (standard input:2, gone:k)"]);
