@@ -79,7 +79,7 @@ expected a reference, or a mapping with `from`, found null | env-from: [^null]
 expected a reference, or a mapping with `from` or `template` | credentials: {a.service: {k: ^[x]}}
 expected exactly one of `from`, `value` and `template` | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
-expected exactly one of `from` and `template` | credentials: {a.service: {k: ^{from: "x:k", template: t}}}
+expected exactly one of `from` and `template` | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A: unknown key "path"; expected one of from, value | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 `default` and `optional` exclude each other | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
@@ -97,7 +97,7 @@ did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 is not a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 is not USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
 is not a unit's name, like app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
-is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä
+is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
 a.service/k: unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
 "##;
 
@@ -106,8 +106,10 @@ const REFUSED_BY_THE_PROGRAM: &str = r##"
 the key "A" is already on line 2 | env:\n  A: x:k\n  B: x:k\n  ^A: x:k
 the key "env" is already on line 1 | env:\n  A: x:k\n^env:\n  B: x:k
 the key "from" is already on line 1 | env: {A: {from: "x:k", ^from: "x:k"}}
-is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
-    | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
+the key "db" is already on line 3 | secrets:\n  # A comment.\n  db: x\n  ^db: x
+the key "app.service" is already on line 1 | credentials: {app.service: {k: x}, ^app.service: {k: y}}
+the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
+the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 expected a reference, or a mapping with `from`, `value` or `template` | env:\n  A^:\n  B: x:k
 expected text, found null | env:\n  A: { value^: }
 the only YAML tag that is supported is !!str | env: {A: {value: !!int ^5}}
@@ -121,7 +123,7 @@ a second YAML document | env:\n  A: x:k\n^---\nenv: {}
 is not a JSONPath (RFC 9535) | env: {A: ^"x:$…"} | . | .a[ | .a ]b | ['a | [?@.a = 1]
 is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 is not a URL, like | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
-is not a glob pattern | defaults: {unset: ^['GOOD_*', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
+is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
 is not a unit's name, like app.service | credentials: {^"[": {k: x}}
 has a version id that does not have 32 to 64 characters | env: {A: "x:k::1"}
 has a version that is not a number above zero | env: {A: "ssm:/p:k::9223372036854775808"}
