@@ -130,7 +130,13 @@ has a version that is not a number above zero | env: {A: "ssm:/p:k::922337203685
 has a label that no parameter has | env: {A: "ssm:/p:k:…"} | 1st | AwsLabel | ssm | a+b
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
-line 1 of the template: unexpected end of input | env: {A: {template: ^"{{ t"}}
+line 1 of the template: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
+line 1 of the template: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
+line 2 of the template: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
+line 1 of the template: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}
+line 1 of the template: unexpected | env: {A: {template: ^"{% for %}"}}
+line 1 of the template: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
+    | env: {A: {template: ^"{% … %}"}} | from 'x' import y | extends 'x' | block x
 is not the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
 ~ is not expanded | files: [{from: "x:k", path: ^~/k}]
 "##;
