@@ -98,7 +98,7 @@ pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
         Some(nearest) => did_you_mean(nearest),
         None if map.is_empty() => "it has no keys".to_owned(),
         None if listed.is_empty() => "its keys are not printed, since they could be values".to_owned(),
-        None => format!("it has {}", listed.join(", ")),
+        None => format!("its keys: {}", listed.join(", ")),
     }
 }
 

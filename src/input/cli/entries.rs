@@ -16,9 +16,10 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     let mut names = BTreeSet::new();
     let mut layer = Layer::default();
     for option in ["--env", "--as-file"] {
-        let texts = matches.remove_many::<String>(option.trim_start_matches('-'));
-        for (number, text) in (1..).zip(texts.into_iter().flatten()) {
-            match entry(option, number, &text) {
+        let texts: Vec<String> = matches.remove_many(option.trim_start_matches('-')).into_iter().flatten().collect();
+        for (number, text) in (1..).zip(&texts) {
+            let place = if texts.len() == 1 { option.to_owned() } else { format!("{option} number {number}") };
+            match entry(option, &place, text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
                     let text = format!("{option} {name}=…: {name} is given twice; keep one of them");
@@ -38,10 +39,9 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     layer
 }
 
-/// Parses the `number`th `NAME=REF` of an option. Only the first `=` separates: the name of a secret may contain others.
-fn entry(option: &'static str, number: usize, text: &str) -> Result<Entry, Problem> {
+/// Parses a `NAME=REF` of an option, which an error without the name calls `place`. Only the first `=` separates: the name of a secret may contain others.
+fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem> {
     let example = format!("as in: {option} DB_PASSWORD=prod/db:password");
-    let place = if number == 1 { option.to_owned() } else { format!("{option} number {number}") };
     let Some((name, reference)) = text.split_once('=') else {
         return Err(Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example));
     };

@@ -58,11 +58,14 @@ fn place(word: &str, arguments: &[OsString]) -> String {
     }
 }
 
-/// Returns the remedy for an option that only another command has.
+/// Returns the remedy for an option that only a launch or another command has.
 fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
     let long = word.strip_prefix("--")?;
-    let mut commands = command.get_subcommands();
-    let other = commands.find(|command| command.get_arguments().any(|arg| arg.get_long() == Some(long)))?;
+    let has_option = |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
+    if has_option(command) {
+        return Some(format!("{word} is an option of a launch, not of this command"));
+    }
+    let other = command.get_subcommands().find(|command| has_option(command))?;
     Some(format!("{word} is an option of secrets-exec {}", other.get_name()))
 }
 
@@ -75,6 +78,8 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
 fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> {
     let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
     let has_separator = arguments.iter().any(|argument| argument == "--");
+    let is_behind_separator =
+        arguments.iter().skip_while(|argument| *argument != "--").any(|argument| argument == word);
     let is_first = arguments.first().is_some_and(|first| first == word);
     let text = match word {
         "exec" | "launch" | "run" | "start" if is_first => {
@@ -82,7 +87,9 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> 
         }
         "--dry-run" => "to resolve without a launch: secrets-exec check",
         word if names.contains(&word) => "the name of a command comes first, before all options",
-        word if !is_launch || word.starts_with('-') => return None,
+        word if word.starts_with('-') => return None,
+        _ if !is_launch && is_behind_separator => "this command starts no other: leave `--` and what follows it out",
+        _ if !is_launch => return None,
         _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",
         _ => match suggest::nearest(word, names.iter().copied()) {
             Some(name) => return Some(format!("{SEPARATOR}; did you mean `secrets-exec {name}`?")),

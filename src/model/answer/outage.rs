@@ -31,7 +31,7 @@ pub enum OutageKind {
 impl OutageKind {
     pub fn message(self) -> &'static str {
         match self {
-            Self::Throttled => "throttled until the deadline",
+            Self::Throttled => "throttled by AWS",
             Self::Service => "AWS failed",
             Self::Timeout => "timed out",
             Self::Connection | Self::AgentConnection => "not reachable",

@@ -104,7 +104,7 @@ fn check_label(label: &str) -> Result<(), &'static str> {
         return Ok(());
     }
     Err(
-        "has a label that no parameter has: at most 100 of A-Z a-z 0-9 . _ -, and neither a digit nor aws or ssm at its begin",
+        "has a label that no parameter has: at most 100 of A-Z a-z 0-9 . _ -, and neither a digit nor aws or ssm at its beginning",
     )
 }
 

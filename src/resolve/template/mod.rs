@@ -195,7 +195,8 @@ fn lookups_in_no_object<'t>(
             }
         }
         let text = format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
-        let why = NoValue::failed("not-an-object", text).help(format!("write {{{{ {alias} }}}} for the whole value"));
+        let (parent, _) = lookup.rsplit_once('.')?;
+        let why = NoValue::failed("not-an-object", text).help(format!("write {{{{ {parent} }}}} for the whole value"));
         Some((alias, why))
     })
 }

@@ -10,22 +10,6 @@ use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
 
 #[test]
-fn without_credentials_each_source_says_once_why_it_gave_none() {
-    let aws = served();
-    let run = keyless(&aws).resolve("B=y:k").run();
-    for source in [
-        "note: environment: AWS_ACCESS_KEY_ID is not set",
-        "note: profile: no profile \"default\"",
-        "note: web identity: AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set",
-        "note: container: neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "note: instance metadata: AWS_EC2_METADATA_DISABLED is true",
-    ] {
-        assert_eq!(run.refused(77).stderr().matches(source).count(), 1, "{source}: {run}");
-    }
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
 fn credentials_that_are_configured_by_half_end_the_search() {
     for (case, sandbox, said) in [
         (

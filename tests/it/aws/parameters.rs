@@ -81,18 +81,7 @@ fn the_region_of_an_arn_and_the_role_of_an_alias_read_a_parameter() {
 }
 
 #[test]
-fn what_is_absent_or_denied_in_a_batch_is_told_alone() {
-    for (reference, said) in [
-        ("ssm:/app/nothing", "region us-east-1: does not exist"),
-        ("ssm:/app/db:k::9", "does not exist, or has no such label"),
-        ("ssm:/app/db:k:red", "does not exist, or has no such label"),
-        ("ssm:/app/nothing:k:red", "does not exist, or has no such label"),
-        ("ssm:/app/db:2", "ssm:/app/db:::2"),
-    ] {
-        let aws = parameters();
-        let sandbox = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).resolve("B=ssm:/app/db:k");
-        sandbox.case(reference).run().refused(78).says(["A (", "parameter /app/", said]).says_nothing_of("B (");
-    }
+fn what_is_denied_in_a_batch_is_told_alone() {
     let aws = parameters().parameter("/app/closed", &[Version::text(CANARY)]).denies_parameter("/app/closed");
     let sandbox = || Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/closed");
     sandbox().run().refused(77);
@@ -217,55 +206,6 @@ fn a_declaration_chooses_and_renames_by_the_rest_of_the_path() {
     let run = Sandbox::new().aws(&tree()).declaration(declaration).run();
     run.launched_silently().has("X_Host", "db.internal").has("host", "db.internal").has("pass_word", CANARY);
     run.lacks("X_JSON").lacks("X_DB_PASS_WORD");
-    let declaration = "env-from:\n  - { from: \"ssm:/app/\", only: [db/hots], rename: { nope: X } }\n";
-    let run = Sandbox::new().aws(&tree()).declaration(declaration).run();
-    run.refused(78).says(["parameters below /app/", "there is no \"db/hots\", which `only` names"]);
-    run.says(["did you mean \"db/host\"?", "there is no \"nope\", which `rename` names"]);
-}
-
-#[test]
-fn an_empty_path_two_parameters_of_one_name_and_names_that_run_code_are_errors() {
-    let run = below(&tree(), "ssm:/nothing/").run();
-    run.refused(78).says(["env-from (", "parameters below /nothing/", "region us-east-1", "there are none"]);
-    let aws = tree()
-        .parameter("/app/db_host", &[Version::text("x-4c7a1e")])
-        .parameter("/app/ld/preload", &[Version::text("x-4c7a1e")]);
-    let run = below(&aws, "ssm:/app/").run();
-    run.refused(78).says(["db/host", "db_host", "both give the variable DB_HOST"]);
-    run.says(["the parameter \"ld/preload\" would set LD_PRELOAD"]);
-    let aws = tree();
-    for reference in ["ssm:/app/:k", "ssm:/app/:$.k", "ssm:/app/::blue", "ssm:/app/:::1"] {
-        below(&aws, reference).run().refused(64).says(["--env-from", "has a KEY, LABEL or VERSION"]);
-        let declaration = format!("env-from: [{reference:?}]\n");
-        let run = Sandbox::new().aws(&aws).declaration(&declaration).run();
-        run.refused(78).says(["secrets-exec.yaml:1", "has a KEY, LABEL or VERSION"]);
-    }
-    below(&aws, "ssm:app/").run().refused(64).says(["does not begin with a slash"]);
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn a_path_outside_of_env_from_is_a_wrong_reference() {
-    let aws = tree();
-    for option in ["--env", "--as-file"] {
-        let run = Sandbox::new().aws(&aws).args([option, "A=ssm:/app/"]).run();
-        run.refused(64).says([&format!("A ({option})"), "--env-from"]);
-    }
-    for entry in [
-        "env: { A: { from: \"ssm:/app/\", default: d } }",
-        "env: { A: { from: app, optional: true } }",
-        "env: { A: { template: \"{{ app.db }}\" } }",
-        "files: [{ from: \"ssm:/app/\", env: A }]",
-    ] {
-        let declaration = format!("secrets: {{ app: \"ssm:/app/\" }}\n{entry}\n");
-        let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).case(entry);
-        sandbox.run().refused(78).says(["secrets-exec.yaml:2", "env-from"]);
-    }
-    for value in ["{{resolve:ssm:/app/}}", "arn:aws:ssm:us-east-1:123456789012:parameter/app/"] {
-        let sandbox = Sandbox::new().aws(&aws).env("A", value).args(["--resolve-env", "A"]).case(value);
-        sandbox.run().refused(78).says(["A (--resolve-env)", "only --env-from"]);
-    }
-    assert!(aws.calls().is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::{chown, lchown, symlink};
 
 use crate::support::aws::{fault, served};
 use crate::support::cache::CacheDirectory;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::sandbox::{Sandbox, sandbox};
 use crate::support::skip;
 
 /// The user `nobody`.
@@ -129,20 +129,6 @@ fn what_a_read_only_directory_has_is_used_and_nothing_is_kept_or_removed() {
     let calls = aws.calls().len();
     sandbox.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), calls);
-}
-
-#[test]
-fn local_and_the_agent_exclude_it_and_its_limits_need_it_and_are_durations() {
-    let cache = CacheDirectory::new();
-    let local = Sandbox::new().local(&format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#)).resolve("A=x:k");
-    cache.with(local, &[]).run().refused(64).says(["--cache and --local exclude each other"]);
-    let aws = served();
-    cache.with(sandbox(&aws), &["--agent"]).run().refused(64).says(["--cache and --agent exclude each other"]);
-    for option in ["--cache-ttl", "--cache-stale"] {
-        sandbox(&aws).args([option, "1m"]).run().refused(64).says([format!("{option} requires --cache").as_str()]);
-        cache.with(sandbox(&aws), &[option, "soon"]).run().refused(64).says([option, "soon", "a duration"]);
-    }
-    assert!(aws.calls().is_empty());
 }
 
 #[test]

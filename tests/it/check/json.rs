@@ -104,7 +104,7 @@ fn each_failure_has_a_code_and_its_messages() {
     // As `--log-format json` prints them.
     let first = &document["messages"][0];
     assert_eq!((&first["level"], &first["secret"]), (&json!("error"), &json!("x")), "{run}");
-    assert_eq!((&first["variables"], &first["help"]), (&json!(["A"]), &json!(["it has k"])), "{run}");
+    assert_eq!((&first["variables"], &first["help"]), (&json!(["A"]), &json!(["its keys: k"])), "{run}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::docs::page::Page;
 use crate::support::aws::Aws;
 use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 const READER: &str = "arn:aws:iam::210987654321:role/Reader";
 const OTHER: &str = "arn:aws:iam::310987654321:role/Other";
@@ -203,15 +203,6 @@ fn each_role_of_a_profile_has_its_own_policy() {
     assert_eq!(printed(&run)["Statement"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn the_policy_of_a_role_that_is_not_used_is_an_error_with_those_that_are() {
-    let run = policy().args(["--for-role", READER]).resolve("A=x").run();
-    run.refused(64).says([READER, "it assumes no role"]);
-    let used = "arn:aws:iam::210987654321:role/Used";
-    let run = policy().args(["--for-role", READER, "--role-arn", used]).resolve("A=x").run();
-    run.refused(64).says([READER, used]);
-}
-
 /// The values of kms:ViaService.
 fn decrypting_services(run: &Outcome) -> Vec<String> {
     let policy = printed(run);
@@ -292,25 +283,6 @@ fn the_agent_describes_secrets_and_what_it_cannot_read_is_an_error() {
     run.says(["the requests are the agent's"]);
     let run = policy().arg("--agent").resolve("A=ssm:/app/key").args(["--env-from", "ssm:/app/"]).run();
     run.refused(78).says(["ssm:/app/key", "reads no parameters"]);
-}
-
-#[test]
-fn a_local_file_has_no_policy() {
-    let run = policy().local(&json!({ "x": CANARY }).to_string()).resolve("A=x").run();
-    run.refused(64).says(["policy and --local exclude each other"]);
-}
-
-#[test]
-fn wrong_options_are_usage_errors() {
-    for (option, value, fact) in [
-        ("--account", "12", "12 digits"),
-        ("--for-role", "Reader", "arn:"),
-        ("--kms-key", "alias/app", "aws kms describe-key"),
-        ("--kms-key", "arn:aws:kms:us-east-1:123456789012:alias/app", "a key's ARN"),
-        ("--kms-key", "arn:aws:kms:::key/x", "a key's ARN"),
-    ] {
-        policy().args([option, value]).resolve("A=x").run().refused(64).says([option, fact]);
-    }
 }
 
 #[test]

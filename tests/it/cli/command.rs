@@ -113,22 +113,3 @@ fn the_effective_user_decides_whether_a_file_can_be_executed() {
     let sandbox = sandbox(&aws).executable("script", "#!/bin/cat\n").mode("script", 0o700).through(other_real_user);
     sandbox.command(["./script"]).run().launched().printed("#!/bin/cat\n");
 }
-
-#[test]
-fn what_only_the_kernel_refuses_is_126_after_the_requests() {
-    for (content, fact) in [
-        (&b"\x7fGARBAGE\0\0\x01\x02\n"[..], "architecture"),
-        (b"#!/nowhere/interpreter -x\necho never\n", "interpreter"),
-    ] {
-        let aws = served();
-        let run = sandbox(&aws).executable("program", content).command(["./program"]).run();
-        run.refused(126).says(["./program", fact]);
-        assert_eq!(aws.reads().len(), 1);
-    }
-}
-
-#[test]
-fn a_command_that_is_not_found_is_told_even_when_nothing_could_be_read() {
-    let run = Sandbox::new().resolve("A=x:k").command(["no-such-command"]).run();
-    run.refused(127).says(["no-such-command"]);
-}

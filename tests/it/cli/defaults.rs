@@ -61,38 +61,11 @@ fn a_variable_of_zero_turns_a_default_off_and_an_empty_one_is_unset() {
 }
 
 #[test]
-fn a_variable_of_ours_or_a_default_that_is_wrong_is_an_error_with_its_place() {
-    for (name, value) in [
-        ("SECRETS_EXEC_KEEP_EXISTING", "perhaps"),
-        ("SECRETS_EXEC_CLEAN_ENV", "2"),
-        ("SECRETS_EXEC_TIMEOUT", "soon"),
-        ("SECRETS_EXEC_ENDPOINT_URL", "not a url"),
-    ] {
-        let aws = served();
-        sandbox(&aws).env(name, value).run().refused(64).says([name]);
-        assert!(aws.calls().is_empty(), "{name}");
-    }
-    for default in ["timeout: soon", "keep-existing: perhaps", "pass: { a: b }"] {
-        let run = Sandbox::new().declaration(&format!("defaults:\n  {default}\n{DECLARATION}")).run();
-        run.refused(78).says(["secrets-exec.yaml:2"]);
-    }
-}
-
-#[test]
 fn a_variable_of_our_prefix_that_is_no_option_is_ignored_and_chooses_nothing_to_read() {
     let aws = served();
     let sandbox = sandbox(&aws).env("SECRETS_EXEC_PORT", "tcp://10.0.0.1:80").env("SECRETS_EXEC_ENV", "B=y:k");
     sandbox.env("SECRETS_EXEC_ENV_FROM", "y").run().launched_silently().has("A", "v-4c7a1e").lacks("B");
     assert_eq!(aws.only_read().secret_id(), "x");
-}
-
-#[test]
-fn a_variable_that_is_one_slip_away_from_an_options_is_warned_of() {
-    let aws = served();
-    let sandbox = || sandbox(&aws).env("SECRETS_EXEC_TIMOUT", "1s").env("SECRETS_EXEC_FALLBACK_REGIONS", "x-1");
-    let run = sandbox().run();
-    run.launched().says(["did you mean SECRETS_EXEC_TIMEOUT?", "did you mean SECRETS_EXEC_FALLBACK_REGION?"]);
-    sandbox().arg("-q").run().launched_silently();
 }
 
 #[test]
@@ -122,22 +95,6 @@ fn every_default_name_is_found_and_two_of_them_are_an_error() {
     let run = Sandbox::new().aws(&aws).declaration(DECLARATION).file("secrets-exec.json", json).run();
     run.refused(78).says(["secrets-exec.yaml", "secrets-exec.json"]);
     assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn nothing_to_resolve_is_a_usage_error_that_names_what_was_read_or_looked_for() {
-    Sandbox::new().run().refused(64).says([
-        "secrets-exec.yaml",
-        "secrets-exec.yml",
-        "--env NAME=REF",
-        "-f FILE",
-        "--help",
-    ]);
-    let sandbox = Sandbox::new().file("a.yaml", "env: {}\n").file("b.yaml", "").args(["-f", "a.yaml", "-f", "b.yaml"]);
-    sandbox.run().refused(64).says(["a.yaml", "b.yaml"]);
-    let run = Sandbox::new().declaration("defaults: { region: us-east-1 }\n").run();
-    run.refused(64).says(["no entry in secrets-exec.yaml"]).says_nothing_of("the working directory has no");
-    Sandbox::new().args(["-f", "-"]).stdin("").run().refused(64).says(["no entry in standard input"]);
 }
 
 #[test]

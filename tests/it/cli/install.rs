@@ -115,19 +115,6 @@ fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file()
     refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
 }
 
-#[test]
-fn one_directory_is_required() {
-    for (words, facts) in [
-        (&["install"][..], ["<DIR>", "secrets-exec install DIR"]),
-        (&["install", ""], ["a value is required", "<DIR>"]),
-        (&["install", "there", "other"], ["argument 3 ", "secrets-exec install DIR"]),
-        (&["install", "--region", "r", "there"], ["--region", "secrets-exec install DIR"]),
-    ] {
-        let sandbox = Sandbox::new().args(words).bare().file("there/other", "");
-        refused(&sandbox, &sandbox.run(), 64, &facts);
-    }
-}
-
 /// A command in this repository.
 fn here(name: &str) -> Command {
     let mut command = Command::new(name);

@@ -112,15 +112,6 @@ fn the_last_value_of_a_name_applies_and_a_name_without_a_value_takes_it_back() {
 }
 
 #[test]
-fn every_line_that_python_dotenv_cannot_read_is_an_error() {
-    let content = format!("A=1\nB='{CANARY}' {CANARY}\n=x\nC=\"{CANARY}\nD=4\n");
-    for options in [&[][..], &["--only", "A"]] {
-        let facts = [".env:2: python-dotenv cannot read this", ".env:3: ", ".env:4: ", "closing quote"];
-        refused(&content, options, &facts);
-    }
-}
-
-#[test]
 fn pem_without_quotes_is_refused_and_no_piece_of_it_printed() {
     for quote in ["", "\""] {
         let content =
@@ -166,22 +157,4 @@ fn a_file_and_a_secret_of_64_kib_fit_and_one_more_byte_does_not() {
     let comment = |length: usize| format!("A=1\n{}", "#".repeat(length - 4));
     assert_eq!(object(&comment(65_536), &[]).0, json!({ "A": "1" }));
     refused(comment(65_537), &[], &[".env: more than 65536 bytes"]);
-}
-
-#[test]
-fn a_wrong_command_line_is_told_before_the_file_is_read() {
-    let all: [(&[&str], &[&str]); 9] = [
-        (&[], &["--secret <ID>", "<FILE>"]),
-        (&[".env"], &["--secret <ID>"]),
-        (&["", "--secret", "x"], &["FILE"]),
-        (&[".env", "--secret", "ssm:/x"], &["--secret", "not the name or the ARN of a secret"]),
-        (&[".env", "--secret", "a b"], &["--secret"]),
-        (&[".env", "--secret", "${X}"], &["--secret"]),
-        (&[".env", "--secret", "x", "--only", "["], &["--only", "a glob pattern"]),
-        (&[".env", "--secret", "x", "--region", "r"], &["--region"]),
-        (&[".env", "other", "--secret", "x"], &["argument 3 "]),
-    ];
-    for (words, facts) in all {
-        Sandbox::new().arg("migrate").args(words).bare().run().refused(64).says(facts.iter().copied());
-    }
 }

@@ -1,8 +1,5 @@
 //! Usage errors: status 64, with a reason, before anything is read or started; and the help.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
 use crate::support::aws::served;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::terminal;
@@ -109,28 +106,6 @@ fn a_reference_that_is_none_is_a_usage_error_that_names_its_variable() {
 }
 
 #[test]
-fn an_illegal_option_is_a_usage_error_that_names_it() {
-    for option in
-        ["--timeout=soon", "--timeout=", "--endpoint-url=localhost:4566", "--endpoint-url=", "--role-arn=Reader"]
-    {
-        refuses(|sandbox| sandbox.resolve("A=x:k").arg(option), &[option.split('=').next().unwrap()]);
-    }
-    refuses(|sandbox| sandbox.resolve("A=x:k").args(["--regoin", "eu-west-1"]), &["--regoin", "--region"]);
-    refuses_words(&["--region"], &["--region"]);
-    refuses_words(&["--local", "x", "--agent", "--", "env"], &["--local and --agent exclude each other"]);
-}
-
-#[test]
-fn every_wrong_binding_is_told() {
-    let bindings = ["1A=x:k", "A-B=x:k", "A B=x:k", "=x:k", "Ä=x:k", "B=", "C=x:$[", "D", "E=x", "E=y", "PATH=z"];
-    let wrong = |sandbox: Sandbox| bindings.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding));
-    let facts = ["--env B=…", "--env C=…", "--env number 8: expected NAME=REF", "E is given twice", "--env PATH=…"];
-    let run = refuses(wrong, &facts);
-    assert_eq!(run.stderr().matches(": the text before `=` cannot be the name of a variable").count(), 5, "{run}");
-    refuses(|sandbox| sandbox.arg("-e").arg(OsStr::from_bytes(b"F=x\xff:k")), &["UTF-8"]);
-}
-
-#[test]
 fn no_argument_without_a_hyphen_and_no_wrong_entry_is_printed() {
     for words in [
         "-e DB_PASSWORD hunter2",
@@ -160,37 +135,5 @@ fn no_argument_without_a_hyphen_and_no_wrong_entry_is_printed() {
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         refuses_words(&words, &[]).says_nothing_of("hunter2");
-    }
-}
-
-#[test]
-fn a_wrong_command_line_is_told_with_what_to_write() {
-    let a_command_comes_after = "a command comes after `--`";
-    for (words, facts) in [
-        ("check --ofline", &["error: unexpected argument '--ofline'", "help: a similar argument", "--offline"][..]),
-        ("export", &["--format", "note: Usage: secrets-exec export [OPTIONS] --format FORMAT"]),
-        ("export --format yaml", &["shell, dotenv, json, docker"]),
-        ("completions tcsh", &["bash, zsh, fish"]),
-        ("policy --account", &["--account <ID>"]),
-        ("policy --account 12", &["--account <ID>", "12 digits"]),
-        ("check --offline --describe", &["--offline", "--describe"]),
-        ("chekc", &["did you mean `secrets-exec check`?"]),
-        ("-e A=x:k", &["--"]),
-        ("node", &[a_command_comes_after]),
-        ("-e A=x node --inspect", &[a_command_comes_after]),
-        ("-e A=x env", &[a_command_comes_after]),
-        ("run -- env", &["leave this word out"]),
-        ("--offline -- env", &["--offline is an option of secrets-exec check"]),
-        ("-- --env A=x node", &["options stand before `--`"]),
-        ("-e A x -- env", &["argument 3 ", "only options", "NAME=REF is one word"]),
-        ("--region us-east-1 check", &["the name of a command comes first"]),
-        ("--env A=x --", &["error: no command after `--`", "CMD"]),
-        ("--dry-run", &["secrets-exec check"]),
-        ("run", &["secrets-exec --env NAME=REF -- COMMAND"]),
-        ("exec", &["secrets-exec --env NAME=REF -- COMMAND"]),
-        ("check", &["secrets-exec.yml", "--env NAME=REF", "-f FILE", "--help"]),
-    ] {
-        let words: Vec<&str> = words.split(' ').collect();
-        refuses_words(&words, facts);
     }
 }

@@ -46,7 +46,7 @@ is not a signal that a program handles as a request | defaults: {on-rotation: ^s
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 is not free for this: TERM, INT and CONT are the command's | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 cannot be the name of an alias ([A-Za-z_][A-Za-z0-9_]*) | secrets: {^…: x} | my-db | 1db | "a b"
-cannot be the name of an alias: it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | self
+cannot be the name of an alias: it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
 expected a secret's name or ARN | secrets: {db: ^…} | null | [x]
 expected `id` with the secret's name or ARN | secrets: {db: ^{stage: AWSPREVIOUS}}
 an alias takes only a secret's id | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
@@ -103,23 +103,10 @@ a.service/k: unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | 
 
 /// Declarations that the schema cannot judge, as [`REFUSED`].
 const REFUSED_BY_THE_PROGRAM: &str = r##"
-the key "A" is already on line 2 | env:\n  A: x:k\n  B: x:k\n  ^A: x:k
-the key "env" is already on line 1 | env:\n  A: x:k\n^env:\n  B: x:k
-the key "from" is already on line 1 | env: {A: {from: "x:k", ^from: "x:k"}}
-the key "db" is already on line 3 | secrets:\n  # A comment.\n  db: x\n  ^db: x
-the key "app.service" is already on line 1 | credentials: {app.service: {k: x}, ^app.service: {k: y}}
 the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
 the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 expected a reference, or a mapping with `from`, `value` or `template` | env:\n  A^:\n  B: x:k
 expected text, found null | env:\n  A: { value^: }
-the only YAML tag that is supported is !!str | env: {A: {value: !!int ^5}}
-unclosed quote | env:\n  A: x:k\n  B: { from: ^"x
-unclosed bracket '{' | env: ^{
-tabs disallowed | env:\n\t^A: x:k
-mapping values are not allowed | env: a^: b
-while parsing a block mapping | env:\n  A: x\n ^B: y
-unknown anchor | env: ^*nothing
-a second YAML document | env:\n  A: x:k\n^---\nenv: {}
 is not a JSONPath (RFC 9535) | env: {A: ^"x:$…"} | . | .a[ | .a ]b | ['a | [?@.a = 1]
 is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 is not a URL, like | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
@@ -198,30 +185,6 @@ fn a_mistake_is_reported_with_its_place_and_reason() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-}
-
-#[test]
-fn a_file_that_is_no_declaration_is_reported_with_its_name() {
-    let aws = served();
-    let task = r#"{"containerDefinitions":[{"secrets":[{"name":"A","valueFrom":"/prod/a"}]}]}"#;
-    let described = format!("{{\"taskDefinition\":{task},\"tags\":[]}}");
-    for (name, text, fact) in [
-        ("app.json", "{\n  \"env\": {\n    \"A\": \"x:k\"\n    \"B\": \"x:k\"\n  }\n}\n", "app.json:4:5: "),
-        ("app.toml", "[env]\nA = \"x:k\"\n", "write it as YAML"),
-        ("task.json", task, "docs/migrating.md"),
-        ("described.json", &described, "docs/migrating.md"),
-    ] {
-        let run = declaring(&aws, name, text);
-        run.says([name, fact]);
-        assert!(run.stderr().lines().count() <= 2, "{run}");
-    }
-    declaring(&aws, "app.yaml", b"env:\n  A: \"x\xff\xfe\"\n").says(["app.yaml"]);
-    for name in ["nowhere.yaml", "directory"] {
-        Sandbox::new().file("directory/inside", "").args(["-f", name]).run().refused(78).says([name]);
-    }
-    Sandbox::new().args(["-f", "/dev/zero"]).run().refused(78).says(["/dev/zero: cannot be read", "more than 1 MiB"]);
-    let run = Sandbox::new().args(["--local", "/dev/zero"]).resolve("A=x").run();
-    run.refused(78).says(["/dev/zero: cannot be read", "more than 64 MiB"]);
 }
 
 #[test]

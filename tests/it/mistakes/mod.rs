@@ -13,9 +13,10 @@
 //!
 //! - A paragraph is a shell of its own, in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
 //! - Standard output and standard error stand as they come, without blank lines; below them in brackets the exit status, unless it is 0.
-//! - AWS is a fake with the secrets of [`catalogue`]; the environment has its endpoint, us-east-1 and keys, which `unset` or `env -u` take away.
+//! - AWS is a fake with the secrets of [`catalogue`]. The environment has its endpoint, us-east-1 and keys, which `unset` and `env -u` take
+//!   away, and no instance metadata.
 //! - Every value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page. No command may print it.
-//! - A directory of the test is written as `/home/dev`, and the port of the fake as `PORT`.
+//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, and the time that attempts took as `TIME`.
 //!
 //! `UPDATE=1 cargo test --test it mistakes::` writes what the commands print into the pages: read the diff. With CI set it compares as always.
 
@@ -32,6 +33,9 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mistakes");
 
 /// The end of every value that a page or [`catalogue`] has.
 const VALUE: &str = "4c7a1e";
+
+/// Pages of mistakes that are found before any request.
+const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
 
 /// A byte that no output holds.
 const SEPARATOR: char = '\u{1}';
@@ -50,16 +54,35 @@ fn catalogue() -> Aws {
                     "replicas": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
             ),
         )
+        .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
+        .secret("prod/empty", Secret::text(r#"{"": "v-4c7a1e"}"#))
         .secret("prod/nul", Secret::text(r#"{"key": "a\u0000b-4c7a1e"}"#))
-        .secret("denied/identity", denied("denied/identity", "because no identity-based policy allows the secretsmanager:GetSecretValue action"))
+        .secret(
+            "denied/identity",
+            denied("denied/identity", "because no identity-based policy allows the secretsmanager:GetSecretValue action"),
+        )
+        .secret("denied/absent", Secret::failing(fault::denied("denied/absent")))
         .secret("denied/scp", denied("denied/scp", "with an explicit deny in a service control policy"))
         .secret("denied/kms", Secret::failing(fault::denied_by_kms()))
+        .secret("denied/decryption", Secret::failing(fault::not_decrypted()))
+        .secret("denied/expired", Secret::failing(fault::expired_token()))
+        .secret("denied/client", Secret::failing(fault::unrecognized_client()))
+        .secret("debug-denied", denied("debug-denied", "because no identity-based policy allows the secretsmanager:GetSecretValue action"))
+        .secret("gone/deleted", Secret::failing(fault::marked_for_deletion()))
+        .secret("gone/novalue", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")))
         .secret("throttled", Secret::failing(fault::throttled()))
         .secret("broken", Secret::failing(fault::internal_error()))
         .secret("silent", Secret::failing(fault::Fault::Hang))
-        .secret("deleted", Secret::failing(fault::marked_for_deletion()))
-        .secret("novalue", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")))
+        .secret("closed", Secret::failing(fault::Fault::Close))
+        .secret("portal", Secret::failing(fault::page()))
+        .secret("short", Secret::text(r#"{"key": "v-4c7a1e"}"#).cut_short())
+        .secret("clock", Secret::failing(fault::clock_skew()))
+        .denies_roles()
+        .denies_parameter("/denied/key")
+        .parameter("/clash/db/host", &[Version::text("one-4c7a1e")])
+        .parameter("/clash/db_host", &[Version::text("two-4c7a1e")])
+        .parameter("/clash/ld/preload", &[Version::text("three-4c7a1e")])
         .parameter("/prod/app/level", &[Version::text("debug-4c7a1e")])
 }
 
@@ -79,7 +102,7 @@ pub fn mistakes(page: &str) -> Vec<Console> {
 
 /// A script of the commands, each in the shell of its paragraph, with [`SEPARATOR`] around its exit status.
 fn in_shells(mistakes: &[Console]) -> String {
-    let mut lines = "printf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
+    let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
     for (number, mistake) in mistakes.iter().enumerate() {
         lines += &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
         for (command, _) in &mistake.commands {
@@ -90,14 +113,24 @@ fn in_shells(mistakes: &[Console]) -> String {
     lines
 }
 
-/// Runs the commands of a page, and returns its text with what they print now.
-fn printed(mistakes: &[Console]) -> String {
+/// Replaces the time in `(after 1 attempt in 1.0s: …)`.
+fn without_time(output: String) -> String {
+    let Some((before, after)) = output.split_once(" attempt in ") else { return output };
+    let (_, request) = after.split_once("s: ").unwrap();
+    format!("{before} attempt in TIME: {request}")
+}
+
+/// Runs the mistakes of a page, and returns its text with what they print now.
+fn printed(page: &str, mistakes: &[Console]) -> String {
     let aws = catalogue();
     let sandbox = Sandbox::new().aws(&aws).env("PATH", "/usr/bin:/bin").bare();
     let directory = sandbox.path("");
     let run = sandbox.prepared_by(&script(&in_shells(mistakes))).run();
     let stdout = run.launched().stdout();
     assert!(!stdout.contains(VALUE) && !stdout.contains(CANARY), "a value is printed: {stdout}");
+    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
+        assert!(aws.calls().is_empty(), "{page}: {:?}", aws.calls());
+    }
     let mut outputs = stdout.split(SEPARATOR);
     let mut paragraphs = Vec::new();
     for (number, mistake) in mistakes.iter().enumerate() {
@@ -108,7 +141,8 @@ fn printed(mistakes: &[Console]) -> String {
             let output = output
                 .replace(home.to_str().unwrap(), "/home/dev")
                 .replace(directory.join("bin").to_str().unwrap(), "/usr/local/bin")
-                .replace(&aws.address().to_string(), "127.0.0.1:PORT");
+                .replace(&format!(":{}", aws.address().port()), ":PORT");
+            let output = without_time(output);
             paragraph += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
             if status != "0" {
                 paragraph += &format!("[{status}]\n");
@@ -124,7 +158,7 @@ fn every_mistake_prints_what_its_page_says() {
     let is_updated = env::var_os("UPDATE").is_some() && env::var_os("CI").is_none();
     side_by_side(pages(), |page| {
         let mistakes = mistakes(&page);
-        let printed = printed(&mistakes);
+        let printed = printed(&page, &mistakes);
         if is_updated {
             fs::write(&page, &printed).unwrap();
         }

@@ -26,7 +26,7 @@ use journal::Journal;
 pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{CONTAINER_KEY, IDENTITY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN};
+pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN};
 
 use crate::support::tls::Acceptor;
 

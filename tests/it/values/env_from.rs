@@ -2,7 +2,6 @@
 
 use super::{ARN, declared, sets};
 use crate::support::aws::Aws;
-use crate::support::aws::fault;
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
@@ -97,45 +96,6 @@ fn whole_secrets_their_aliases_and_single_keys_share_one_request() {
     let sandbox = declared(&aws, "secrets: { app: prod/app }\nenv-from: [app]\n").args(["--env-from", "P_=prod/app"]);
     sets(sandbox.resolve("X=prod/app:a").run().launched(), "X=1~ P_B=2~ B=2~");
     assert_eq!(aws.calls().len(), 1);
-}
-
-#[test]
-fn a_key_that_makes_no_variable_is_an_error_that_names_it() {
-    for (object, settings, facts) in [
-        (r#"{"api_key":"k~"}"#, ", only: [api_kye]", &["\"api_kye\"", "did you mean \"api_key\"?"][..]),
-        (r#"{"none":null}"#, ", only: [none]", &["none", "null"]),
-        (r#"{"a":"1~"}"#, ", rename: { nope: X }", &["\"nope\", which `rename` names"]),
-        (r#"{"1st":"x~"}"#, "", &["1st", "prefix"]),
-        (r#"{"":"x~"}"#, "", &["\"\""]),
-        (r#"{"a-b":"1~","a.b":"2~"}"#, "", &["\"a-b\"", "\"a.b\"", "A_B"]),
-        (r#"{"a":"1~","b":"2~"}"#, ", prefix: P_, rename: { b: A }", &["\"a\"", "\"b\"", "P_A"]),
-        (r#"{"k":"a~\u0000"}"#, "", &["K (", "base64"]),
-        (r#"{"1st":"x~","path":"x~","a-b":"1~","a.b":"2~","n":null}"#, ", except: [gone]", &["1st", "PATH", "A_B"]),
-    ] {
-        expand(object, settings).refused(78).says(["secrets-exec.yaml:2", "prod/app"]).says(facts.iter().copied());
-    }
-    for prefix in ["1X", "A-", "\"A B\"", "é"] {
-        let run = expand(r#"{"k":"v~"}"#, &format!(", prefix: {prefix}"));
-        run.refused(78).says(["secrets-exec.yaml:2", prefix.trim_matches('"')]);
-    }
-}
-
-#[test]
-fn what_is_no_object_is_an_error_that_names_what_it_is() {
-    let nested = format!(r#"{{"text":"{{\"k\":\"{CANARY}\"}}"}}"#);
-    for (secret, reference, status, fact) in [
-        (Secret::text(&format!("plain {CANARY}")), "prod/app", 78, "JSON"),
-        (Secret::text(&format!(r#"["{CANARY}"]"#)), "prod/app", 78, "is an array, not an object"),
-        (Secret::text(&format!(r#""{CANARY}""#)), "prod/app", 78, "string"),
-        (Secret::text("1234567890"), "prod/app", 78, "number"),
-        (Secret::text(r#"{"list":[1]}"#), "prod/app:list", 78, "array"),
-        (Secret::text(&nested), "prod/app:text", 78, "string"),
-        (Secret::text("{}"), "prod/app:db", 78, "db"),
-        (Secret::text("{}"), "prod/ap", 78, "--env-from"),
-        (Secret::failing(fault::denied("prod/app")), "prod/app", 77, "denied"),
-    ] {
-        argument("prod/app", secret, reference).refused(status).says([reference.split(':').next().unwrap(), fact]);
-    }
 }
 
 #[test]

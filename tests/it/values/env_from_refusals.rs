@@ -4,7 +4,6 @@ use super::{declared, sets};
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
 
 /// The refused names, and a match for each pattern of `src/model/entry/env_from.rs`.
 const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
@@ -70,15 +69,4 @@ fn a_name_that_is_harmless_left_out_or_written_by_the_operator_is_no_error() {
     ] {
         sets(expand(object, declaration).launched_silently(), variables);
     }
-}
-
-/// A default, and a reference without KEY, are hints for entries of `env` alone.
-#[test]
-fn hints_are_those_that_an_object_can_follow() {
-    let aws = Aws::start()
-        .secret("text", Secret::text(&format!("{CANARY}, no JSON")))
-        .secret("object", Secret::text(r#"{"inner":{"a":"v-4c7a1e"}}"#));
-    let read = |from: &str| Sandbox::new().aws(&aws).args(["--env-from", from]).run();
-    read("text").refused(78).says(["text", "--env"]).says_nothing_of("KEY");
-    read("object:$.x.y").refused(78).says(["object", "$.x.y"]).says_nothing_of("default");
 }

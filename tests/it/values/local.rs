@@ -129,15 +129,6 @@ fn yaml_serves_as_json_does() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_holds_no_secret_is_an_error() {
-    Sandbox::new().args(["--local", "nowhere.json"]).resolve("A=x").run().refused(78).says(["nowhere.json"]);
-    for text in ["x: [1]", "x: ~", "x: { $binary: '***-4c7a1e' }", "x: { $stages: x-4c7a1e }"] {
-        let run = Sandbox::new().local(&format!("{text}\nzz: {CANARY}\n")).case(text).resolve("A=x").run();
-        run.refused(78).says(["local.json:1"]);
-    }
-}
-
-#[test]
 fn a_key_of_a_damaged_file_that_could_hold_a_value_is_not_quoted() {
     let damaged = [
         "prod/db: { host: h-4c7a1e, password~ 'hunter2 cAnArY-7f3a9c51' }\n",

@@ -54,21 +54,6 @@ fn a_reference_reads_the_value_that_it_names() {
 }
 
 #[test]
-fn a_path_matches_one_value() {
-    let aws = Aws::start().secret(NAME, Secret::text(r#"{"hosts":["a-4c7a1e","b-4c7a1e"],"a":"x-4c7a1e","b":[1]}"#));
-    for (path, fact) in [
-        ("$.hosts[*]", "$.hosts[*] matches 2 values and must match one: $['hosts'][0], $['hosts'][1]"),
-        ("$..*", "$..* matches 6 values and must match one: "),
-        ("$.hosts[7]", "has nothing at $.hosts[7]"),
-        ("$.hots[0]", "did you mean \"hosts\"?"),
-        ("$.other", "it has hosts, a, b"),
-    ] {
-        let run = Sandbox::new().aws(&aws).case(path).resolve(&format!("VALUE={NAME}:{path}")).run();
-        run.refused(78).says(["VALUE (--env, prod/db:", fact]);
-    }
-}
-
-#[test]
 fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say() {
     let (stage, label) = (format!("prod/db:k:{}", "x".repeat(257)), format!("ssm:/app/db:k:{}", "l".repeat(101)));
     for (reference, message) in [

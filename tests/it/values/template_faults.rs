@@ -234,12 +234,6 @@ fn an_absent_optional_file_is_not_made() {
 }
 
 #[test]
-fn every_secret_that_a_template_misses_is_told_at_once() {
-    let declaration = "secrets: { a: gone/a, b: gone/b }\nenv: { A: { template: \"{{ a.x }}{{ b.x }}\" } }\n";
-    declared(&Aws::start(), declaration).run().refused(78).says(["secrets-exec.yaml:2", "gone/a", "gone/b"]);
-}
-
-#[test]
 fn a_denial_and_a_deletion_are_never_covered_nor_hidden_by_an_absence_that_is() {
     for (fault, status) in [(fault::denied("prod/db"), 77), (fault::marked_for_deletion(), 78)] {
         let aws = Aws::start().secret("prod/db", Secret::failing(fault));
