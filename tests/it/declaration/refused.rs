@@ -26,7 +26,7 @@ expected text, found a list | defaults: {…} | region: ^[us-east-1] | cache: ^[
     | env: {A: {…}} | value: ^[v] | template: ^[t]
 expected true or false | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
-is not a region's code, like us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | ""
+is not a region's code, like us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
 is not a role's ARN, like | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
     | secrets: {db: {id: x, role-arn: ^Reader}}
@@ -57,10 +57,17 @@ is not a staging label or version id without spaces | secrets: {db: {id: x, stag
 requires `role-arn` | secrets: {db: {id: x, external-id: ^id}}
 the secret's name is empty | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
 a secret's name cannot contain ' ' | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
+a secret's name cannot contain | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
 a variable in a reference is written ${NAME} | env: {A: ^$x}
 has a malformed variable | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-is neither a secret's nor a parameter's ARN | secrets: {db: ^"arn:aws:s3:::bucket"}
-is an ARN cut short | env: {A: ^arn:…} | "" | "aws:secretsmanager:us-east-1:123456789012" | "aws:secretsmanager:us-east-1:123456789012:secret"
+is neither a secret's nor a parameter's ARN | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
+is an ARN cut short | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
+    | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret:
+has a region that is missing or malformed | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+    | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
+has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
+has a partition that is not one of AWS's | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
+has a sixth field that is not "secret" | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:parameter:x"}
 begins with a scheme, as a URL does | env: {A: ^…} | https://api.internal/v1 | "aws-sm://prod/db:k"
 has ${…} after SECRET | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
 has more fields than SECRET:KEY:STAGE:VERSION-ID | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
@@ -107,7 +114,7 @@ the file /run/x is set twice in this declaration | files:\n  - {value: x, path: 
 the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 expected a reference, or a mapping with `from`, `value` or `template` | env:\n  A^:\n  B: x:k
 expected text, found null | env:\n  A: { value^: }
-is not a JSONPath (RFC 9535) | env: {A: ^"x:$…"} | . | .a[ | .a ]b | ['a | [?@.a = 1]
+is not a JSONPath (RFC 9535) | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 is not a URL, like | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
@@ -116,6 +123,9 @@ has a version id that does not have 32 to 64 characters | env: {A: "x:k::1"}
 has a version that is not a number above zero | env: {A: "ssm:/p:k::9223372036854775808"}
 has a label that no parameter has | env: {A: "ssm:/p:k:…"} | 1st | AwsLabel | ssm | a+b
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
+has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
+    | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
+has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
 line 1 of the template: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
 line 1 of the template: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}

@@ -46,6 +46,8 @@ secrets: {db: {id: x, stage: AWSPREVIOUS, version-id: d0d0d0d0-1111-4222-8333-44
 secrets: {db: {id: x, role-arn: "arn:aws:iam::123456789012:role/Reader", external-id: id}}
 env: {A: "x:k", _a1: plain, B: "x:k::", C: "x:k:AWSCURRENT", D: "x:$.k", E: "x:$['k']:AWSCURRENT:", F: "x::AWSCURRENT", G: "${X:-x}:k"}
 env: {A: "ssm:/p", B: "arn:aws:ssm:us-east-1:123456789012:parameter/p", C: "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k::"}
+env: {A: "ssm:/p::a", B: "ssm:/p::Prod.v1_2-x", C: "ssm:/p::_", D: "ssm:/p::-1", E: "ssm:/p::as", F: "ssm:/p::raws", G: "ssm:/p:::9223372036854775807"}
+env: {A: "x:k::12345678901234567890123456789012"}
 env: {A: {from: "x:k"}, B: {value: ""}, C: {value: 5}, D: {value: 1.10}, E: {value: true}, F: {template: text}, PATH: {value: /bin}}
 env: {A: {from: "x:k", default: d}, B: {from: "x:k", default: 5}, C: {from: "x:k", optional: true}, D: {from: "x:k", optional: false}}
 env: {A: {from: "x:k", encode: base64}, B: {value: "dGV4dA==", decode: base64, encode: base64, default: d}}

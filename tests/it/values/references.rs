@@ -75,15 +75,9 @@ fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say
 }
 
 #[test]
-fn versions_of_any_legal_length_and_form_are_accepted() {
-    let (stage, id) = ("ä".repeat(256), "i".repeat(64));
-    let secrets = [format!("x:k:{stage}"), format!("x:k:{stage}:{id}"), format!("x:k::{}", &id[..32])];
-    let labels = ["a", "Prod.v1_2-x", "_", "-1", "as", "ss", "raws", &id].map(|label| format!("ssm:/p::{label}"));
-    let versions = ["1", "9223372036854775807"].map(|version| format!("ssm:/p:::{version}"));
-    for reference in secrets.iter().chain(&labels).chain(&versions) {
-        let sandbox = Sandbox::new().args(["check", "--offline"]).bare().case(reference);
-        sandbox.resolve(&format!("A={reference}")).run().launched();
-    }
+fn a_staging_label_of_256_characters_and_a_version_id_of_64_are_accepted() {
+    let reference = format!("A=x:k:{}:{}", "ä".repeat(256), "i".repeat(64));
+    Sandbox::new().args(["check", "--offline"]).bare().resolve(&reference).run().launched();
 }
 
 #[test]
