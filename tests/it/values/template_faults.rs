@@ -173,7 +173,7 @@ fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
         ("{{ bd.host }}", "\"bd\", which is not an alias"),
         ("{{ bd }}", "did you mean \"db\"?"),
         ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
-        ("{{ nope(db.host) }}", "\"nope\""),
+        ("{{ nope(db.host) }}", "a template has the functions range, dict and namespace"),
         (
             "{% if true %}{% set scheme = 'x' %}{% endif %}{{ scheme }}",
             "an {% if %} assigns needs a {% set %} before it",
