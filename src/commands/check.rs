@@ -23,7 +23,7 @@ use crate::report::check::{
     override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, failed_references, resolve};
+use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -134,7 +134,7 @@ impl Check<'_> {
     fn resolve_offline(&self, backend: BackendConfig, options: &Options, plan: &Plan) -> Result<Resolution, Report> {
         run(options, &ThisProcess::new(self.inherited), async |deadline| {
             let _awaited = deadline.progress().awaits("the templates".to_owned());
-            let mut outcome = resolve(plan, &Fetched::default());
+            let mut outcome = unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
             if let BackendConfig::Agent(settings, agent_settings) = backend {
                 let agent = Agent::new(agent_settings, *settings, deadline.clone());
                 let answers = agent.unsupported(&plan.locators()).into_iter().collect();

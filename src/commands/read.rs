@@ -19,7 +19,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::{Resolution, resolve, unknown_template_names};
 use crate::time::deadline::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -95,6 +95,9 @@ async fn fetch_and_resolve(
     wait: Option<Duration>,
     deadline: &Deadline,
 ) -> Result<Resolution, Problem> {
+    if let Some(refused) = unknown_template_names(plan) {
+        return Ok(refused);
+    }
     fetched.extend(backend.unsupported(plan)?);
     if !fetched.is_empty() {
         let outcome = resolve(plan, fetched);

@@ -21,7 +21,7 @@ impl FetchFailure {
             problem.status = Status::Temporary;
             problem.text += &format!(", after waiting {} (--wait)", humantime::format_duration(*waited));
         }
-        problem.help_if(reference.scheme_hint()).of(subject.clone(), Lacks::Value)
+        problem.of(subject.clone(), Lacks::Value)
     }
 }
 

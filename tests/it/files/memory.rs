@@ -163,8 +163,6 @@ fn a_later_variable_covers_a_file_which_is_not_fetched() {
 #[test]
 fn one_name_for_a_file_and_a_variable_is_an_error() {
     let aws = tls_secret();
-    let declaration = "env: { F: { value: x } }\nfiles: [{ from: \"prod/tls:key\", env: F }]\n";
-    Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:", "F"]);
     with_file(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
     assert!(aws.calls().is_empty());
 }
