@@ -154,7 +154,7 @@ mod tests {
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
-    fn one_expired_token_is_told_once_for_all_secrets_whatever_the_request_ids() {
+    fn an_expired_token_is_reported_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
             let detail = format!(" (request id {id})");
             let message = Reason { text: "ExpiredTokenException: expired (after 1 h)".to_owned(), detail };
