@@ -365,7 +365,7 @@ fn no_more_files_of_tests_have_a_helper_of_the_same_name() {
 }
 
 #[test]
-fn no_folder_has_more_files_than_fourteen_and_no_file_more_lines_before_its_tests_than_250() {
+fn no_folder_has_over_14_files_and_no_file_over_250_lines_before_its_tests() {
     let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
     for file in sources().values() {
         *folders.entry(Path::new(&file.path).parent().unwrap()).or_default() += 1;
