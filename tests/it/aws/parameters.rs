@@ -81,7 +81,7 @@ fn the_region_of_an_arn_and_the_role_of_an_alias_read_a_parameter() {
 }
 
 #[test]
-fn what_is_denied_in_a_batch_is_told_alone() {
+fn a_parameter_that_is_denied_in_a_batch_is_reported_alone() {
     let aws = parameters().parameter("/app/closed", &[Version::text(CANARY)]).denies_parameter("/app/closed");
     let sandbox = || Sandbox::new().aws(&aws).resolve("A=ssm:/app/db:k").resolve("B=ssm:/app/closed");
     sandbox().run().refused(77);
@@ -111,7 +111,7 @@ fn an_absent_parameter_has_a_default_and_may_be_optional() {
 }
 
 #[test]
-fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_one_alone() {
+fn the_error_that_a_parameter_is_not_found_is_an_absence_of_that_parameter_alone() {
     for code in ["ParameterNotFound", "ParameterVersionNotFound"] {
         let aws = parameters().fails_first("GetParameters", 1, own(400, code));
         let declaration = "env:\n  A: { from: \"ssm:/app/db:k\", default: d }\n";
@@ -138,7 +138,7 @@ fn an_outage_is_tried_again_and_is_no_absence() {
 }
 
 #[test]
-fn its_endpoint_has_a_variable_of_its_own() {
+fn the_endpoint_of_parameter_store_has_a_variable_of_its_own() {
     let aws = parameters();
     let sandbox = || Sandbox::new().aws(&aws).endpoint("http://127.0.0.1:9").resolve("A=ssm:/app/db:k");
     sandbox().env("AWS_ENDPOINT_URL_SSM", aws.endpoint()).run().launched().has("A", "new-4c7a1e");
@@ -218,7 +218,7 @@ fn a_denial_names_the_action_that_is_missing() {
 }
 
 #[test]
-fn throttling_and_a_broken_page_are_tried_again_and_a_fallback_region_and_a_role_read_a_path_too() {
+fn a_path_is_read_after_throttling_or_a_broken_page_by_fallback_regions_and_a_role() {
     for fault in [
         fault::throttled(),
         fault::unavailable(),
@@ -265,7 +265,7 @@ fn a_local_file_matches_by_prefix() {
 }
 
 #[test]
-fn two_slashes_in_a_row_are_a_wrong_reference_that_is_never_sent_but_a_secrets_name_may_have_them() {
+fn two_slashes_in_a_row_are_never_sent_for_a_parameter_but_allowed_for_a_secret() {
     let aws = tree();
     below(&aws, "ssm:/app//").run().refused(64).says(["two slashes in a row"]).says_nothing_of("ssm:/app//");
     let declaration = "env:\n  A: { from: 'ssm:/app//db', optional: true }\n  B: { from: 'ssm:${P}/db', default: x }\n";

@@ -81,7 +81,7 @@ fn a_variable_that_makes_no_sense_is_a_usage_error() {
 }
 
 #[test]
-fn a_setting_of_the_profile_that_makes_no_sense_is_a_usage_error_even_where_a_variable_overrides_it() {
+fn a_senseless_setting_of_a_profile_is_a_usage_error_even_if_overridden() {
     for (key, value) in [
         ("use_fips_endpoint", "ture"),
         ("use_dualstack_endpoint", "yes"),
@@ -189,7 +189,7 @@ fn a_value_that_could_be_a_url_in_a_hurry_is_not_quoted() {
 }
 
 #[test]
-fn the_password_and_the_token_of_a_url_that_leads_nowhere_are_not_told() {
+fn the_password_and_the_token_of_a_url_that_leads_nowhere_are_not_printed() {
     let url = format!("http://user:{CANARY}@127.0.0.1:1/path?token={CANARY}");
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "HTTP_PROXY", "SECRETS_EXEC_ENDPOINT_URL"] {
         let sandbox = sandbox(&served()).env(name, &url).timeout("300ms").case(name);

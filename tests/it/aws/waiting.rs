@@ -139,7 +139,7 @@ fn what_is_wrong_for_good_is_not_waited_for() {
 }
 
 #[test]
-fn a_terminal_is_told_what_is_waited_for_after_two_seconds() {
+fn a_terminal_shows_what_is_waited_for_after_two_seconds() {
     let failing = || served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
     let aws = failing();
     let run = on_a_terminal(keyless(&aws).in_container(&aws).args(["--wait", "15s"]).timeout("10s")).run();

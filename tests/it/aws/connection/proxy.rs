@@ -83,7 +83,7 @@ fn a_proxy_or_a_tunnel_that_does_not_answer_ends_with_the_time() {
 }
 
 #[test]
-fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_all_values_regions_and_the_identity() {
+fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_sts() {
     let said = "rejects the user name and password";
     let many = |sandbox: Sandbox| (0..60).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("A{n}=x{n}:k")));
     let proxy = answering(REJECTED);

@@ -23,7 +23,7 @@ fn at(host: &str, aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn an_address_that_swallows_everything_ends_with_the_time_and_is_told() {
+fn an_address_that_swallows_everything_is_reported_at_the_deadline() {
     alone(|| {
         let aws = served();
         let run = ends_within(TIMEOUT, at(SILENT, &aws));
@@ -38,7 +38,7 @@ fn an_address_that_swallows_everything_ends_with_the_time_and_is_told() {
 const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
 
 #[test]
-fn a_route_that_refuses_is_told_with_its_reason() {
+fn a_route_that_refuses_is_reported_with_its_reason() {
     alone(|| {
         let routes = ["unreachable 198.51.100.1", "prohibit 198.51.100.2", "blackhole 198.51.100.3"];
         routes.iter().for_each(|route| sh(&format!("ip route add {route}")));
@@ -56,7 +56,7 @@ fn a_route_that_refuses_is_told_with_its_reason() {
 }
 
 #[test]
-fn no_network_at_all_is_told_at_once_and_waited_for_no_longer_than_the_time() {
+fn no_network_at_all_is_reported_at_once_and_awaited_until_the_deadline() {
     let nothing = ["unshare", "--net"];
     if !skip::can(&["unshare", "--net", "true"], "no network at all") {
         return;
@@ -83,7 +83,7 @@ fn a_network_that_comes_up_late_is_waited_for() {
 }
 
 #[test]
-fn metadata_that_swallows_everything_leaves_neither_region_nor_credentials_and_costs_seconds() {
+fn metadata_that_swallows_everything_gives_no_region_or_credentials_within_seconds() {
     alone(|| {
         // The real address of IMDS, as off EC2 in a network that drops unknown packets.
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
@@ -116,7 +116,7 @@ fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
 }
 
 #[test]
-fn a_host_with_an_address_that_swallows_everything_is_reached_by_another() {
+fn a_host_with_an_address_that_swallows_everything_is_reached_by_another_address() {
     if !can_replace("hosts") {
         return;
     }
@@ -141,7 +141,7 @@ fn a_host_with_an_address_that_swallows_everything_is_reached_by_another() {
 }
 
 #[test]
-fn a_path_that_swallows_large_packets_ends_with_the_time_and_a_firewalls_reset_is_told() {
+fn a_path_that_swallows_large_packets_times_out_and_a_firewalls_reset_is_reported() {
     alone(|| {
         let aws = served();
         let port = aws.address().port();
@@ -240,7 +240,7 @@ fn with_names(test: impl FnOnce() + Send) {
 }
 
 #[test]
-fn a_name_that_is_not_resolved_is_asked_for_until_the_time_is_over_and_told() {
+fn a_name_that_is_not_resolved_is_asked_for_until_the_deadline_and_reported() {
     for (case, code) in [
         ("silence", None),
         ("a name without an address", Some(0)),

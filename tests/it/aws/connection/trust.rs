@@ -37,7 +37,7 @@ fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
 }
 
 #[test]
-fn the_signature_of_each_handshake_is_checked_though_the_certificates_are_verified_once() {
+fn each_handshakes_signature_is_checked_though_certificates_are_verified_once() {
     let Some(authority) = Authority::new() else { return };
     let aws = over_tls(authority.forging_acceptor()).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#));
     let sandbox = sandbox(&aws).resolve("B=y:k").arg("--ca-bundle").arg(authority.bundle());
@@ -46,7 +46,7 @@ fn the_signature_of_each_handshake_is_checked_though_the_certificates_are_verifi
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_78_at_once_and_told() {
+fn a_certificate_that_is_not_trusted_is_78_at_once_and_reported() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let bundle = |name: &Authority| name.bundle();
     for (case, acceptor, roots, said) in [

@@ -50,7 +50,7 @@ fn cut_short() -> Vec<u8> {
 }
 
 #[test]
-fn an_answer_that_is_none_is_75_after_the_allowed_attempts_and_passes_when_it_comes_once() {
+fn a_malformed_response_is_retried_and_75_if_every_attempt_gets_such_a_response() {
     let wrong = body("wrong-4c7a1e");
     let length = |length: usize| format!("content-length: {length}");
     let chunked = ["HTTP/1.1 200 OK", "transfer-encoding: chunked"];
@@ -90,7 +90,7 @@ fn an_answer_that_is_none_is_75_after_the_allowed_attempts_and_passes_when_it_co
 }
 
 #[test]
-fn what_is_said_on_a_connection_is_told_with_its_place() {
+fn a_server_that_does_not_speak_http_is_reported_with_host_and_port() {
     for script in [answered_with(*b"SSH-2.0-OpenSSH_9.2p1\r\n"), vec![Step::Request]] {
         both_ways("no HTTP", &[script], |wire, sandbox| {
             let run = sandbox.attempts(1).run();
@@ -153,7 +153,7 @@ fn a_connection_that_is_reset_in_the_middle_of_an_answer_is_tried_again() {
 }
 
 #[test]
-fn a_server_that_is_no_tls_is_told_by_name_or_ends_with_the_time() {
+fn a_server_without_tls_is_reported_by_name_or_ends_with_the_deadline() {
     let Some(authority) = Authority::new() else { return };
     let refusal = Step::Send(answer("HTTP/1.1 400 Bad Request", "this is no TLS"));
     for (case, script) in [
