@@ -82,7 +82,7 @@ fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
 }
 
 #[test]
-fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
+fn an_entry_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1), &TTL);
     launch.run().launched_silently();
@@ -99,7 +99,7 @@ fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
 }
 
 #[test]
-fn one_of_another_request_is_passed_over() {
+fn an_entry_of_another_request_is_passed_over() {
     let aws = served().secret("y", Secret::text(r#"{"k":"other-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     cache.with(sandbox(&aws), &TTL).run().launched_silently();
@@ -112,7 +112,7 @@ fn one_of_another_request_is_passed_over() {
 }
 
 #[test]
-fn a_directory_with_its_name_is_told_and_other_names_are_left_alone() {
+fn a_directory_with_an_entrys_name_is_reported_and_other_names_are_left_alone() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
@@ -125,7 +125,7 @@ fn a_directory_with_its_name_is_told_and_other_names_are_left_alone() {
 }
 
 #[test]
-fn one_of_a_later_time_than_now_is_passed_over() {
+fn an_entry_of_a_later_time_than_now_is_passed_over() {
     if !can_be_later() {
         return;
     }

@@ -66,7 +66,7 @@ fn at_any_call_on_the_directory_the_old_entry_is_there() {
 }
 
 #[test]
-fn a_write_that_fails_is_told_and_leaves_no_older_value() {
+fn a_write_that_fails_is_reported_and_leaves_no_older_value() {
     if !can_trace() {
         return;
     }

@@ -17,7 +17,7 @@ fn once(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn an_answer_younger_than_the_ttl_needs_no_request_whatever_key_is_wanted_and_without_a_ttl_each_launch_asks() {
+fn within_a_ttl_no_key_needs_a_request_and_without_a_ttl_each_launch_asks() {
     let (aws, cache) =
         (served().secret("x", Secret::text(r#"{"k":"v-4c7a1e","l":"w-4c7a1e"}"#)), CacheDirectory::new());
     cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v-4c7a1e");
@@ -42,7 +42,7 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
 }
 
 #[test]
-fn a_good_answer_replaces_an_old_one() {
+fn a_good_answer_replaces_an_old_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     cache.with(sandbox(&aws), &[]).run().launched().has("A", "v-4c7a1e");
     let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#));

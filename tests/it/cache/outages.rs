@@ -234,7 +234,7 @@ fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not()
 }
 
 #[test]
-fn every_fallback_region_must_have_failed_too_and_its_denial_removes_its_own_entry_alone() {
+fn every_fallback_region_must_have_failed_too_and_a_denial_removes_its_entry_alone() {
     let failing = |aws: Aws, region| aws.region_fails(region, fault::unavailable());
     for there in [false, true] {
         let (aws, cache) = (served(), CacheDirectory::new());
