@@ -39,7 +39,7 @@ files:
 }
 
 #[test]
-fn it_opens_no_socket() {
+fn an_offline_check_opens_no_socket() {
     if !skip::can(&["strace", "-o", "/dev/null", "true"], "no socket is opened") {
         return;
     }

@@ -38,7 +38,7 @@ fn secrets(run: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn it_is_json_in_a_fixed_order_whatever_the_order_of_the_options() {
+fn a_policy_is_json_in_a_fixed_order_whatever_the_order_of_the_options() {
     let options = |references: &[&str]| {
         let sandbox = policy().args(["--account", "123456789012", "--kms-key", KEY]);
         references
@@ -223,7 +223,7 @@ fn a_key_is_for_the_services_that_read_in_its_region() {
 }
 
 #[test]
-fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_public_one_not_at_all() {
+fn secrets_manager_decrypts_a_parameter_that_stands_for_a_secret_and_no_public_one() {
     let decryption = |parameter: &str| {
         decrypting_services(&policy().resolve(&format!("A=ssm:{parameter}")).args(["--kms-key", KEY]).run())
     };
