@@ -74,7 +74,7 @@ fn the_command_is_found_in_the_path_of_the_target() {
 }
 
 #[test]
-fn without_a_path_the_usual_places_are_searched_and_an_empty_part_of_it_is_the_working_directory() {
+fn an_unset_path_is_the_usual_places_and_an_empty_part_the_working_directory() {
     let aws = served();
     let run = sandbox(&aws).args(["--unset", "PATH"]).command(["cat", "/proc/self/environ"]).prints_values().run();
     run.launched().has("A", "v-4c7a1e").lacks("PATH");

@@ -61,7 +61,7 @@ fn a_variable_of_zero_turns_a_default_off_and_an_empty_one_is_unset() {
 }
 
 #[test]
-fn a_variable_of_our_prefix_that_is_no_option_is_ignored_and_chooses_nothing_to_read() {
+fn an_unknown_variable_of_our_prefix_is_ignored_and_chooses_nothing_to_read() {
     let aws = served();
     let sandbox = sandbox(&aws).env("SECRETS_EXEC_PORT", "tcp://10.0.0.1:80").env("SECRETS_EXEC_ENV", "B=y:k");
     sandbox.env("SECRETS_EXEC_ENV_FROM", "y").run().launched_silently().has("A", "v-4c7a1e").lacks("B");
@@ -69,7 +69,7 @@ fn a_variable_of_our_prefix_that_is_no_option_is_ignored_and_chooses_nothing_to_
 }
 
 #[test]
-fn an_option_names_the_declaration_before_a_variable_and_both_replace_the_default_one() {
+fn an_option_precedes_a_variable_for_the_declaration_and_both_the_default_name() {
     let aws = served();
     let sandbox = || Sandbox::new().aws(&aws).declaration("env:\n  B: y:k\n").file("here/app.yaml", DECLARATION);
     let by_variable = sandbox().env("SECRETS_EXEC_FILE", "here/app.yaml");
@@ -98,7 +98,7 @@ fn every_default_name_is_found_and_two_of_them_are_an_error() {
 }
 
 #[test]
-fn verbose_is_an_option_of_every_kind_and_quiet_is_none_for_the_line_of_a_local_file() {
+fn verbose_is_an_option_of_every_kind_and_quiet_keeps_the_line_of_a_local_file() {
     let aws = served();
     sandbox(&aws).env("SECRETS_EXEC_VERBOSE", "1").run().launched().says(["A (--env, x:k)"]);
     let local = || Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x");

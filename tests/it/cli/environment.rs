@@ -43,7 +43,7 @@ fn nothing_is_added_but_what_was_asked_for_and_the_credentials_stay() {
 }
 
 #[test]
-fn unset_removes_names_and_patterns_that_the_launcher_still_uses_and_not_what_is_resolved() {
+fn unset_removes_names_and_patterns_that_the_launcher_uses_and_no_resolved_name() {
     let aws = served();
     let sandbox = sandbox(&aws).env("A", "inherited").env("ONE", "1").env("ONE_MORE", "1");
     let run = sandbox.args(["--unset", "AWS_*", "--unset", "ONE", "--unset", "A"]).run();
@@ -86,7 +86,7 @@ fn our_own_variables_never_reach_the_command() {
 }
 
 #[test]
-fn a_dangerous_name_may_be_set_by_the_operator_and_an_empty_value_is_one() {
+fn the_operator_may_set_a_dangerous_name_and_an_empty_value_counts_as_a_value() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e","empty":""}"#));
     let declaration =
         "env:\n  NODE_OPTIONS: x:k\n  PYTHONPATH: { value: /srv }\n  HOME: { value: /home/app }\n  E: x:empty\n";
@@ -136,7 +136,7 @@ fn an_entry_with_its_name_has_the_largest_size_of_the_kernel() {
 }
 
 #[test]
-fn together_they_have_the_size_that_the_limit_of_the_stack_allows() {
+fn all_entries_together_have_the_size_that_the_limit_of_the_stack_allows() {
     let unlimited = ["/bin/sh", "-ec", "ulimit -s unlimited; exec \"$@\"", "sh", "true"];
     for (stack, count, refusal) in
         [("8192", 18, None), ("8192", 30, Some("BIG")), ("1024", 6, Some("BIG")), ("unlimited", 70, Some("6291456"))]

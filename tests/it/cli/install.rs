@@ -43,7 +43,7 @@ fn refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
 }
 
 #[test]
-fn the_copy_is_the_whole_program_whatever_umask_and_variables_and_may_replace_itself() {
+fn the_copy_is_the_whole_program_under_any_umask_and_variables_and_replaces_itself() {
     let sandbox = installing("there/").prepared_by("umask 077; exec \"$@\"").env("SECRETS_EXEC_TIMEOUT", "nonsense");
     is_installed(&sandbox, &sandbox.run());
     let copy = sandbox.path("there/secrets-exec");
@@ -53,7 +53,7 @@ fn the_copy_is_the_whole_program_whatever_umask_and_variables_and_may_replace_it
 }
 
 #[test]
-fn a_file_of_that_name_is_replaced_and_who_reads_it_keeps_the_old_one() {
+fn a_file_of_the_programs_name_is_replaced_and_its_readers_keep_the_old_file() {
     let sandbox = installing("there").file("there/secrets-exec", "old").mode("there/secrets-exec", 0o400);
     let old = fs::File::open(sandbox.path("there/secrets-exec")).unwrap();
     is_installed(&sandbox, &sandbox.run());
@@ -61,7 +61,7 @@ fn a_file_of_that_name_is_replaced_and_who_reads_it_keeps_the_old_one() {
 }
 
 #[test]
-fn a_user_without_privileges_installs_into_a_directory_of_its_own_from_a_copy_that_it_may_read() {
+fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
     let own = sandbox();
@@ -80,7 +80,7 @@ fn a_user_without_privileges_installs_into_a_directory_of_its_own_from_a_copy_th
 }
 
 #[test]
-fn a_directory_that_is_none_is_an_error_and_one_that_is_missing_is_not_created() {
+fn a_path_that_is_no_directory_is_an_error_and_a_missing_directory_not_created() {
     for (directory, facts) in [
         ("missing", ["missing/secrets-exec (install)", "does not exist"]),
         ("there/other", ["there/other/secrets-exec", "not a directory"]),

@@ -34,7 +34,7 @@ fn the_worst_failure_decides_the_status() {
 }
 
 #[test]
-fn every_failure_is_told_in_the_order_of_the_lines() {
+fn every_failure_is_reported_in_the_order_of_the_lines() {
     let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
          DYING: prod/dying\n",

@@ -77,7 +77,7 @@ fn no_argument_prints_the_short_help_as_a_usage_error() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
+fn an_output_that_cannot_be_written_is_an_error_unless_the_reader_has_enough() {
     for option in ["--help", "-h", "--version"] {
         let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
         run.refused(78).says(["error: standard output cannot be written: no space left on device"]);
@@ -88,7 +88,7 @@ fn an_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_
 }
 
 #[test]
-fn a_reference_or_a_region_that_is_none_is_a_usage_error_that_names_its_place() {
+fn an_invalid_reference_or_region_is_a_usage_error_that_names_its_place() {
     for reference in ["", ":key", "x:k:s:v:more", "no blanks", "x:$.a[", "arn:aws:s3:::bucket/key"] {
         refuses(|sandbox| sandbox.resolve(&format!("DB_HOST={reference}")), &["--env DB_HOST=…"]);
     }

@@ -97,7 +97,7 @@ fn the_group_with_the_users_own_name_counts_as_the_user() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_entered_matters_only_when_nothing_says_what_to_resolve() {
+fn a_directory_that_may_not_be_entered_matters_only_if_nothing_else_is_to_resolve() {
     let Some(user) = skip::as_nobody() else { return };
     let locked_out = || {
         let sandbox = Sandbox::new().file("locked/secrets-exec.yaml", DECLARATION).mode("locked", 0o700);
