@@ -106,7 +106,7 @@ fn the_schema_and_the_program_accept_and_refuse_the_same() {
 }
 
 #[test]
-fn the_defaults_of_the_schema_are_the_options_of_the_help_that_a_declaration_may_give() {
+fn the_defaults_of_the_schema_are_the_help_options_that_a_declaration_may_give() {
     let schema = schema();
     let properties = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
     let known: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
