@@ -22,7 +22,7 @@ fn task_definitions() -> [String; 2] {
 }
 
 #[test]
-fn its_commands_print_what_it_says() {
+fn the_commands_of_the_page_on_containers_print_what_the_page_says() {
     if !has_jq() {
         return;
     }
@@ -80,7 +80,7 @@ fn starts_with_the_variables(container: &Value) {
 }
 
 #[test]
-fn the_second_container_of_an_unchanged_image_starts_the_program_that_the_first_installs() {
+fn the_second_container_starts_the_program_that_the_first_container_installs() {
     let task: Value = serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
     let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else { panic!("{task}") };
     let (volume, mounted) = (&first["mountPoints"][0], &second["mountPoints"][0]);
@@ -93,7 +93,7 @@ fn the_second_container_of_an_unchanged_image_starts_the_program_that_the_first_
 }
 
 #[test]
-fn the_check_in_its_dockerfile_needs_nothing_but_the_declaration() {
+fn the_check_in_the_pages_dockerfile_needs_nothing_but_the_declaration() {
     let page = page();
     let (declaration, dockerfile) = (page.blocks("yaml")[0], page.blocks("dockerfile")[0]);
     assert!(dockerfile.contains("\nRUN secrets-exec check --offline\n"), "{dockerfile}");

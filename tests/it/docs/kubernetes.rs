@@ -8,7 +8,7 @@ fn page() -> Page {
 }
 
 #[test]
-fn the_pods_that_it_shows_are_those_of_the_examples() {
+fn the_pods_of_the_page_on_kubernetes_are_those_of_the_examples() {
     let page = page();
     for (example, blocks) in [("app.yaml", 0..1), ("unchanged-image.yaml", 1..3)] {
         let example = repository_file(&format!("examples/kubernetes/{example}"));
@@ -27,7 +27,7 @@ fn declaration() -> String {
 }
 
 #[test]
-fn its_commands_print_what_it_says() {
+fn the_commands_of_the_page_on_kubernetes_print_what_the_page_says() {
     let sandbox = page().runs(page().sandbox().file("secrets-exec.yaml", declaration()));
     wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"]);
 }

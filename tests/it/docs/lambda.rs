@@ -20,12 +20,12 @@ fn page() -> Page {
 }
 
 #[test]
-fn the_script_that_it_shows_is_the_example() {
+fn the_script_of_the_page_on_lambda_is_the_example() {
     assert_eq!(page().blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
 }
 
 #[test]
-fn its_commands_print_what_it_says() {
+fn the_commands_of_the_page_on_lambda_print_what_the_page_says() {
     let declaration = repository_file("examples/lambda/secrets-exec.yaml");
     let sandbox = page().runs(page().sandbox().file("secrets-exec.yaml", declaration));
     wrote_policy(&sandbox, &["prod/db", "prod/api-token"]);

@@ -9,7 +9,7 @@ fn page() -> Page {
 }
 
 #[test]
-fn its_commands_print_what_it_says() {
+fn the_commands_of_the_recipes_print_what_the_page_says() {
     page().runs(page().with_examples());
 }
 
@@ -23,7 +23,7 @@ fn redeployment(declaration: &str) -> Option<crate::support::outcome::Outcome> {
 }
 
 #[test]
-fn its_script_sets_the_hash_of_the_versions() {
+fn the_script_of_the_recipes_sets_the_hash_of_the_versions() {
     let Some(run) = redeployment("env: { DB_HOST: \"prod/db:host\" }\n") else { return };
     let printed = run.launched().stdout();
     let (_, hash) = printed.split_once("\"secrets-hash\":\"").unwrap_or_else(|| panic!("{run}"));
@@ -31,7 +31,7 @@ fn its_script_sets_the_hash_of_the_versions() {
 }
 
 #[test]
-fn its_script_patches_nothing_if_a_value_is_missing() {
+fn the_script_of_the_recipes_patches_nothing_if_a_value_is_missing() {
     let Some(run) = redeployment("env: { DB_HOST: \"prod/none\" }\n") else { return };
     assert!(!run.stdout().contains("secrets-hash"), "{run}");
 }
