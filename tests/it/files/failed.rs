@@ -82,7 +82,7 @@ fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn every_file_that_cannot_be_written_is_told() {
+fn every_file_that_cannot_be_written_is_reported() {
     let aws = tls_secret();
     let entries = ["path: missing/x", "path: out/one/x", "env: F, owner: no-such-user", "path: out/new"]
         .map(|target| format!("  - {{ from: \"prod/tls:key\", {target} }}\n"));
@@ -186,7 +186,7 @@ fn a_rename_that_fails_leaves_no_new_file() {
 }
 
 #[test]
-fn a_signal_while_files_are_written_ends_it_and_leaves_no_new_file() {
+fn a_signal_while_files_are_written_ends_the_launch_and_leaves_no_new_file() {
     let aws = tls_secret();
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         for (calls, leaves) in

@@ -23,7 +23,7 @@ fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
 }
 
 #[test]
-fn the_variable_holds_a_path_at_which_the_value_is_read_again_and_again_by_a_shell_and_its_children() {
+fn a_shell_and_its_children_read_the_value_again_and_again_at_the_variables_path() {
     let aws = tls_secret();
     let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
     let run = with_file(&aws, script).prints_values().run();
@@ -48,7 +48,7 @@ fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherite
 }
 
 #[test]
-fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_start() {
+fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_start() {
     if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
         return;
     }
@@ -60,7 +60,7 @@ fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_s
 }
 
 #[test]
-fn it_cannot_be_written_shortened_or_grown_or_executed_without_such_a_mode() {
+fn a_file_in_memory_has_a_fixed_content_and_is_executed_only_with_such_a_mode() {
     let aws = tls_secret();
     let attempts = "chmod u+w \"$F\" 2>/dev/null
         (printf x >\"$F\") 2>/dev/null && echo written
@@ -84,7 +84,7 @@ print(seals & 15, bool(seals & 32) == has_exec)";
 }
 
 #[test]
-fn only_its_owner_may_read_it_unless_said() {
+fn only_the_owner_may_read_a_file_in_memory_unless_a_mode_is_declared() {
     let aws = tls_secret();
     let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
     let sandbox = with_file(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
@@ -93,7 +93,7 @@ fn only_its_owner_may_read_it_unless_said() {
 }
 
 #[test]
-fn it_gets_the_owner_and_the_mode_that_are_declared_with_no_capability_but_that_to_give_files_away() {
+fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
     let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     let wrapper = [&user[..], &["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"]];
     let wrapper = wrapper.concat();

@@ -36,7 +36,7 @@ fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
 }
 
 #[test]
-fn its_mode_is_the_declared_one_whatever_the_umask() {
+fn the_mode_of_a_file_is_the_declared_mode_whatever_the_umask() {
     let aws = tls_secret();
     for (settings, wanted) in
         [("", 0o400), (", mode: \"0644\"", 0o644), (", mode: 0440", 0o440), (", mode: 640", 0o640)]
@@ -50,7 +50,7 @@ fn its_mode_is_the_declared_one_whatever_the_umask() {
 }
 
 #[test]
-fn its_owner_is_the_declared_one_and_needs_no_capability_but_that_to_give_files_away() {
+fn the_owner_of_a_file_is_the_declared_owner_with_cap_chown_alone() {
     let wrapper = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
     if !nix::unistd::geteuid().is_root() || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return skip::skipped("a file of another owner: only root may give files away");
@@ -126,7 +126,7 @@ fn a_path_may_be_relative_go_through_a_link_and_end_in_the_longest_name() {
 }
 
 #[test]
-fn a_warning_says_when_it_is_not_in_memory() {
+fn a_warning_says_when_a_file_is_not_in_memory() {
     let aws = tls_secret();
     let sandbox = || Sandbox::new().aws(&aws).declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n");
     if is_in_memory(&sandbox().path("")) {

@@ -31,7 +31,7 @@ fn with_file(settings: &str, wrapper: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_system_that_refuses_files_in_memory_is_told_with_the_way_out() {
+fn a_system_that_refuses_files_in_memory_is_an_error_with_the_way_out() {
     let limited = |limit: &str| format!("ulimit -n {limit}; exec \"$@\"");
     let (below, none) = (limited("64"), limited("100"));
     let strace = ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e"];
@@ -59,7 +59,7 @@ fn a_flag_that_the_kernel_does_not_know_is_done_without() {
 }
 
 #[test]
-fn an_owner_that_may_not_be_set_is_told() {
+fn an_owner_that_may_not_be_set_is_an_error() {
     let Some(nobody) = skip::as_nobody() else { return };
     with_file(", owner: root", &nobody).refused(78).says(["F (app.yaml:2", "owner"]);
 }
