@@ -49,7 +49,7 @@ fn no_signal_leaves_a_core() {
 }
 
 #[test]
-fn another_process_of_the_same_user_cannot_look_into_it() {
+fn another_process_of_the_same_user_cannot_look_into_a_launch() {
     if !skip::can(&[&OTHER_USER[..], &["true"]].concat(), "a process of another user") {
         return;
     }
@@ -75,7 +75,7 @@ fn another_process_of_the_same_user_cannot_look_into_it() {
 }
 
 #[test]
-fn a_pipe_of_its_own_is_read_although_others_cannot_look_into_it() {
+fn a_pipe_is_read_as_a_declaration_although_others_cannot_look_into_the_launch() {
     let wrapper =
         [&OTHER_USER[..], &["bash", "-c", "exec \"$0\" -f <(echo 'env: { A: { value: v } }') \"$@\""]].concat();
     if !skip::can(&[&OTHER_USER[..], &["bash", "-c", "true"]].concat(), "a pipe of another user") {

@@ -38,7 +38,7 @@ fn a_warning_is_an_object_with_time_level_event_and_message() {
 }
 
 #[test]
-fn each_error_is_an_object_with_its_variables_its_secret_its_remedies_and_the_exit_status() {
+fn each_error_is_an_object_with_variables_secret_remedies_and_exit_status() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let aws = aws.secret("y", Secret::failing(fault::denied("y")));
     let sandbox = Sandbox::new().aws(&aws).args(JSON);

@@ -39,7 +39,7 @@ fn extension(told: &str) -> f64 {
 }
 
 #[test]
-fn a_terminal_is_told_what_is_awaited_and_the_line_is_erased_before_the_command_runs() {
+fn a_terminal_shows_what_is_awaited_and_erases_the_line_before_the_command_runs() {
     let (aws, sandbox) = half_held();
     let (run, _) = slow(&aws, on_a_terminal(sandbox.script("echo started >&2").target_writes_stderr()));
     run.launched();
@@ -74,7 +74,7 @@ fn the_line_is_erased_before_an_error_and_before_that_of_a_signal() {
 }
 
 #[test]
-fn quiet_json_a_terminal_that_erases_nothing_and_what_is_none_show_no_line() {
+fn quiet_json_a_dumb_terminal_and_no_terminal_show_no_line() {
     for (option, term) in [("-q", "xterm"), ("--no-file", "dumb"), ("--log-format=json", "xterm")] {
         let aws = held();
         slow(&aws, on_a_terminal(sandbox(&aws).arg(option).env("TERM", term))).0.launched_silently();
@@ -84,7 +84,7 @@ fn quiet_json_a_terminal_that_erases_nothing_and_what_is_none_show_no_line() {
 }
 
 #[test]
-fn systemd_is_told_what_is_awaited_and_given_the_time_until_the_deadline() {
+fn systemd_gets_what_is_awaited_and_the_time_until_the_deadline() {
     let (aws, launch) = half_held();
     let (run, told) = slow(&aws, launch.args(["--timeout", "25s"]));
     assert!(run.launched().names().contains(&"NOTIFY_SOCKET".to_owned()));
@@ -97,7 +97,7 @@ fn systemd_is_told_what_is_awaited_and_given_the_time_until_the_deadline() {
 }
 
 #[test]
-fn a_signal_ends_it_while_systemd_is_told() {
+fn a_signal_ends_a_launch_that_is_reporting_to_systemd() {
     let aws = held();
     let (manager, sandbox) = Manager::of(sandbox(&aws));
     let running = sandbox.spawn();
@@ -106,7 +106,7 @@ fn a_signal_ends_it_while_systemd_is_told() {
 }
 
 #[test]
-fn readiness_is_told_once_right_before_the_command_runs() {
+fn readiness_is_sent_once_right_before_the_command_runs() {
     let aws = served();
     for sandbox in [
         sandbox(&aws).arg("--notify-ready"),
@@ -125,7 +125,7 @@ fn readiness_is_told_once_right_before_the_command_runs() {
 }
 
 #[test]
-fn readiness_is_not_told_when_a_value_is_missing_without_the_option_or_to_no_socket() {
+fn readiness_is_not_sent_without_every_value_the_option_and_a_socket() {
     let aws = served();
     let (manager, lacking) = Manager::of(sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing"));
     lacking.run().refused(78);

@@ -52,7 +52,7 @@ fn a_signal_that_was_blocked_on_entry_stays_pending() {
 }
 
 #[test]
-fn signals_that_end_nothing_by_default_and_a_stop_do_not_end_it() {
+fn signals_that_end_nothing_by_default_and_a_stop_do_not_end_a_launch() {
     let aws = held();
     let sandbox = touching(&aws);
     let running = sandbox.spawn();

@@ -70,7 +70,7 @@ fn can_trace() -> bool {
 }
 
 #[test]
-fn term_right_before_execve_ends_it_when_no_file_has_a_path() {
+fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
     if !can_trace() {
         return;
     }
@@ -82,7 +82,7 @@ fn term_right_before_execve_ends_it_when_no_file_has_a_path() {
 }
 
 #[test]
-fn term_right_before_execve_ends_it_and_leaves_no_temporary_file() {
+fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
     if !can_trace() {
         return;
     }
@@ -103,7 +103,7 @@ fn term_right_before_execve_ends_it_and_leaves_no_temporary_file() {
 }
 
 #[test]
-fn a_file_system_that_is_full_only_when_the_file_is_closed_is_told() {
+fn a_file_system_that_is_full_only_when_the_file_is_closed_is_an_error() {
     if !can_trace() {
         return;
     }
