@@ -27,7 +27,7 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn another_process_of_the_same_user_cannot_look_into_it() {
+fn another_process_of_the_same_user_cannot_look_into_secrets_exec() {
     let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
     if !skip::can(&[&other_user[..], &["true"]].concat(), "the owner of /proc/PID of another user") {
         return;

@@ -82,7 +82,7 @@ fn a_signal_that_was_ignored_on_entry_stays_ignored() {
 }
 
 #[test]
-fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_without_sigchld() {
+fn the_command_inherits_signal_settings_and_its_status_is_known_without_sigchld() {
     let options = ["env", "--ignore-signal=TTOU,SEGV,INT,CHLD", "--block-signal=TTIN,ILL,TERM"];
     if !skip::can(&[options[0], options[1], options[2], "true"], "ignored and blocked signals") {
         return;
@@ -114,7 +114,7 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 }
 
 #[test]
-fn a_termination_signal_while_resolving_ends_it_by_that_signal() {
+fn a_termination_signal_while_resolving_ends_secrets_exec_by_that_signal() {
     let aws = hanging();
     let sandbox = sandbox(&aws).args(ROTATING).script("touch started");
     let running = sandbox.spawn();
@@ -125,7 +125,7 @@ fn a_termination_signal_while_resolving_ends_it_by_that_signal() {
 }
 
 #[test]
-fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_that_killed_the_command() {
+fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_of_the_command() {
     let Some(namespace) = skip::pid_1() else { return };
     let aws = served();
     let recording = sandbox(&aws).args(ROTATING).through(namespace).command(record::SIGNALS);
