@@ -58,7 +58,7 @@ fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, stat
 }
 
 #[test]
-fn the_unit_gets_the_value_of_its_credential_by_one_request_and_nothing_else_is_looked_up() {
+fn a_unit_gets_its_credential_by_one_request_and_nothing_else_is_looked_up() {
     let aws = two_secrets();
     let others = "env: { A: \"${UNSET}/x\" }\nenv-from: [y]\nfiles: [{ from: y, env: F }]\n";
     let rotation = "defaults: { on-rotation: signal=HUP, poll-interval: 1m }\n";
@@ -139,7 +139,7 @@ fn what_is_not_listed_is_refused_without_a_request() {
 }
 
 #[test]
-fn a_failure_is_answered_with_more_than_a_credential_holds_and_has_the_status_of_a_launch() {
+fn a_failure_is_an_answer_too_large_for_a_credential_and_has_the_launch_status() {
     let fails = |fault: Fault| Aws::start().secret("x", Secret::failing(fault));
     let refused_as = |aws: &Aws, status| {
         let run = refused(asking(aws, DECLARATION).attempts(1), "app.service", "tok", status);
@@ -208,7 +208,7 @@ fn a_signal_before_the_first_request_refuses_before_it_ends_the_process() {
 }
 
 #[test]
-fn a_signal_while_it_resolves_refuses_before_it_ends_the_process() {
+fn a_signal_during_resolution_refuses_before_it_ends_the_process() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let (mut client, connection) = load("app.service", "tok");
@@ -279,7 +279,7 @@ fn a_client_whose_address_names_no_unit_gets_nothing() {
 }
 
 #[test]
-fn without_a_connection_it_says_what_is_missing() {
+fn without_a_connection_the_error_says_what_is_missing() {
     let aws = two_secrets();
     asking(&aws, DECLARATION).run().refused(64).says(["standard input is no connection", "LoadCredential="]);
     let listening = asking(&aws, DECLARATION).connected(Connection::listening()).run();
@@ -287,7 +287,7 @@ fn without_a_connection_it_says_what_is_missing() {
 }
 
 #[test]
-fn standard_input_is_no_declaration_and_there_are_no_entries_on_its_command_line() {
+fn standard_input_is_no_declaration_and_the_command_line_has_no_entries() {
     let aws = two_secrets();
     let sandbox = || Sandbox::new().arg("credential").aws(&aws).bare();
     refused(sandbox().args(["-f", "-"]), "app.service", "tok", 64).says(["-f -", "connection"]);
