@@ -24,7 +24,7 @@ fn expand(object: &str, declaration: &str) -> Outcome {
 }
 
 #[test]
-fn every_refused_name_is_told_with_its_key_and_the_way_out() {
+fn every_refused_name_is_reported_with_its_key_and_the_way_out() {
     let keys = || REFUSED.split(' ').map(str::to_lowercase);
     let members: Vec<String> = keys().map(|key| format!(r#""{key}":"x~""#)).collect();
     let run = expand(&format!("{{{}}}", members.join(",")), "env-from: [prod/app]\n");

@@ -30,7 +30,7 @@ fn read(reference: &str) -> Outcome {
 }
 
 #[test]
-fn it_needs_neither_region_nor_credentials_and_says_one_line() {
+fn a_local_file_needs_neither_region_nor_credentials_and_prints_one_line() {
     let run = read("prod/db:host");
     run.launched().has("A", "db.internal").says(["local.json"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");

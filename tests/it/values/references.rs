@@ -54,7 +54,7 @@ fn a_reference_reads_the_value_that_it_names() {
 }
 
 #[test]
-fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say() {
+fn a_wrong_reference_is_an_error_before_any_request_despite_default_or_optional() {
     let (stage, label) = (format!("prod/db:k:{}", "x".repeat(257)), format!("ssm:/app/db:k:{}", "l".repeat(101)));
     for (reference, message) in [
         ("prod/db:$.", "is not a JSONPath (RFC 9535)"),
@@ -81,7 +81,7 @@ fn a_staging_label_of_256_characters_and_a_version_id_of_64_are_accepted() {
 }
 
 #[test]
-fn an_alias_with_a_version_that_cannot_be_is_told_once_and_where_it_is_written() {
+fn an_alias_with_an_impossible_version_is_reported_once_where_it_is_written() {
     let read = |alias: &str| {
         let declaration = format!("secrets:\n  db: {{ {alias} }}\nenv:\n  A: {{ from: \"db:k\", default: d }}\n");
         declared(&Aws::start(), &declaration).env("ID", ARN).run()

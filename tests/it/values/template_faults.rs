@@ -114,7 +114,7 @@ fn a_key_that_may_be_a_value_is_not_named() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_no_default_covers_it() {
+fn a_mistake_is_reported_with_its_line_and_no_default_covers_it() {
     let no_object = "but the value before the last name is not a JSON object";
     for settings in ["", ", default: d", ", optional: true"] {
         let rows = [
