@@ -40,7 +40,7 @@ fn the_hardened_unit_starts_as_it_stands() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_files_of_its_unit_are_in_memory_and_go_with_it() {
+fn the_files_of_the_documented_unit_are_in_memory_and_go_with_the_unit() {
     let Some(systemd) = Systemd::shared() else { return };
     let checks =
         "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
@@ -52,7 +52,7 @@ fn the_files_of_its_unit_are_in_memory_and_go_with_it() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_configuration_file_of_its_unit_is_for_the_service_alone() {
+fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let config =

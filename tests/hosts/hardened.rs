@@ -56,7 +56,7 @@ fn variables_and_files_in_memory_arrive() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_file_in_memory_that_the_unit_forbids_is_78_and_names_it() {
+fn a_file_in_memory_that_the_unit_forbids_is_78_and_named() {
     let Some(systemd) = Systemd::shared() else { return };
     let lines = format!("Type=exec\nSystemCallFilter=~memfd_create\nSystemCallErrorNumber=EPERM\n{LOCAL}");
     let command = "secrets-exec --as-file F=x:k -- /bin/true";

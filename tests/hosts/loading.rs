@@ -151,7 +151,7 @@ fn plain_socket(systemd: &Systemd, name: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn where_output_and_error_are_systemds_default_the_value_is_alone_and_no_message_is_a_credential() {
+fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logged() {
     let Some(systemd) = Systemd::shared() else { return };
     plain_socket(systemd, "bare");
     let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();

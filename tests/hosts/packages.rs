@@ -340,7 +340,7 @@ fn a_removed_debian_package_leaves_nothing() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn each_debian_package_is_for_the_architecture_of_its_binary_and_needs_no_other() {
+fn each_debian_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
     for deb in named(".deb") {
         let field = |name| run("dpkg-deb", &["--field", &deb, name]).trim().to_owned();
         let (architecture, depends) = (field("Architecture"), field("Depends"));
