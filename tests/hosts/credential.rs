@@ -1,8 +1,7 @@
 //! `LoadCredential=` with a web identity token or a configuration file of AWS.
 
 use super::systemd::{Systemd, asking};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, served};
 use crate::support::sandbox::ACCESS_SECRET;
 
 /// Runs a service of a dynamic user, with a credential of this name and content.
@@ -16,10 +15,6 @@ fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'";
     let unit = systemd.unit(name, &format!("{lines}ExecStart={command}\n")).start();
     assert_eq!(unit.printed(), "v-4c7a1e");
-}
-
-fn served() -> Aws {
-    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
 #[test]

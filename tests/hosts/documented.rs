@@ -2,9 +2,7 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking};
-use crate::support::aws::Aws;
-use crate::support::aws::INSTANCE_KEY;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::{INSTANCE_KEY, served};
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
 /// A unit of the examples as it stands, whose program prints `command`'s output and goes on. A drop-in adds `lines`.
@@ -54,7 +52,7 @@ fn the_files_of_the_documented_unit_are_in_memory_and_go_with_the_unit() {
 #[ignore = "by make test-hosts"]
 fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    let aws = served();
     let config =
         format!("[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
     systemd.write("/etc/outside/aws-config", &config);
@@ -71,7 +69,7 @@ fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
 #[ignore = "by make test-hosts"]
 fn on_an_instance_credentials_and_region_come_from_its_metadata() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    let aws = served();
     let metadata = format!(
         "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
         aws.endpoint(),

@@ -1,8 +1,7 @@
 //! Launches in a hardened unit.
 
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::served;
 
 /// Nearly all hardening options of systemd.exec(5).
 const HARDENING: &str = "\
@@ -32,7 +31,7 @@ UMask=0077
 #[ignore = "by make test-hosts"]
 fn variables_and_files_in_memory_arrive() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    let aws = served();
     let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
     let calls =
         format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n");

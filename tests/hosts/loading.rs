@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::support::aws::Aws;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, two_served};
 use crate::support::relay::{NOWHERE, Relay};
 use crate::support::sandbox::repository_file;
 use crate::support::watch;
@@ -57,10 +57,6 @@ fn journal(systemd: &Systemd) -> String {
     systemd.ask("journalctl --sync; journalctl --output=cat")
 }
 
-fn served() -> Aws {
-    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
-}
-
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_none() {
@@ -83,7 +79,7 @@ fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_n
 #[ignore = "by make test-hosts"]
 fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = served();
+    let aws = two_served();
     let declaration =
         "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
     socket(systemd, "crowd", declaration, &asking_with_keys(&aws));
@@ -120,7 +116,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
 #[ignore = "by make test-hosts"]
 fn a_unit_waits_until_aws_is_there() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = served();
+    let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
     socket(systemd, "late", "credentials:\n  late.service: { tok: \"x:k\" }\n", &lines);
@@ -207,7 +203,7 @@ const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot
 fn seventy_units_at_boot_have_their_credentials_once_the_network_is_online() {
     // More than the 64 connections that systemd allows at once by default. Beyond 200 in two seconds the socket would fail.
     assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nTriggerLimitIntervalSec=0\n"));
-    let aws = served();
+    let aws = two_served();
     let before_boot = |systemd: &Systemd| {
         install(systemd, "fleet", "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n", &asking_with_keys(&aws));
         systemd.write("/etc/systemd/system/fleet@.service", FLEET);

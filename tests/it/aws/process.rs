@@ -76,14 +76,11 @@ fn all_that_a_credential_process_started_ends_with_the_deadline() {
 
 #[test]
 fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_signal() {
-    if !skip::can(&["strace", "-o", "/dev/null", "true"], "a file system that hangs in execve") {
-        return;
-    }
+    let options = ["-f", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e", "inject=execve:delay_enter=6s"];
+    let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else { return };
     let aws = served();
     for (timeout, end) in [("1s", "+++ exited with 75 +++"), ("60s", "+++ killed by SIGTERM +++")] {
-        let strace = ["strace", "-f", "-o", "trace", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e"];
-        let delayed = strace.into_iter().chain(["inject=execve:delay_enter=6s"]);
-        let sandbox = with_script(&aws, HANGING).timeout(timeout).through(delayed).target_writes_stderr();
+        let sandbox = with_script(&aws, HANGING).timeout(timeout).through(&delayed).target_writes_stderr();
         let running = sandbox.spawn();
         let trace = || fs::read_to_string(sandbox.path("trace")).unwrap_or_default();
         if timeout == "60s" {

@@ -9,7 +9,7 @@ use nix::unistd::mkfifo;
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{fault, served};
-use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::cache::{CacheDirectory, later};
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
@@ -126,10 +126,8 @@ fn a_directory_with_an_entrys_name_is_reported_and_other_names_are_left_alone() 
 
 #[test]
 fn an_entry_of_a_later_time_than_now_is_passed_over() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served();
     later(cache.with(sandbox(&aws), &TTL), 1000).run().launched_silently();
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched().has("A", "v-4c7a1e").says(["of another boot or time namespace"]);

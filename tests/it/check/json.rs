@@ -244,7 +244,7 @@ fn a_kept_variable_has_the_kind_and_the_reference_of_its_entry() {
 
 #[test]
 fn an_object_whose_keys_are_all_overridden_says_so() {
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("y", Secret::text(CANARY));
+    let aws = served().secret("y", Secret::text(CANARY));
     let declaration = "env-from:\n  - { from: x }\n";
     let run = check(&aws).resolve("K=y").declaration(declaration).run();
     let expected = [["*", "env-from", "x", "overridden"], ["K", "reference", "y", "ok"]];
@@ -253,7 +253,7 @@ fn an_object_whose_keys_are_all_overridden_says_so() {
 
 #[test]
 fn the_document_has_no_value_and_no_colour() {
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("t", Secret::text(CANARY));
+    let aws = served().secret("t", Secret::text(CANARY));
     let sandbox = check(&aws).resolve("A=x:k").args(["--env-from", "X_=x"]).resolve("B=t").resolve("C=t:k");
     let run = sandbox.through(crate::support::pty::output_terminal()).env("TERM", "xterm").run();
     document(&run, 78);

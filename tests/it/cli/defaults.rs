@@ -1,7 +1,7 @@
 //! The sources of options (flag, variable, `defaults:`), and the declaration that is read by default.
 
 use crate::support::aws::{Aws, served};
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, local, sandbox};
 
 const DECLARATION: &str = "env:\n  A: x:k\n";
 
@@ -101,7 +101,6 @@ fn every_default_name_is_found_and_two_of_them_are_an_error() {
 fn verbose_is_an_option_of_every_kind_and_quiet_keeps_the_line_of_a_local_file() {
     let aws = served();
     sandbox(&aws).env("SECRETS_EXEC_VERBOSE", "1").run().launched().says(["A (--env, x:k)"]);
-    let local = || Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x");
     for option in ["-q", "--quiet"] {
         local().args([option, "-q"]).run().launched_silently().has("A", CANARY);
     }

@@ -16,15 +16,6 @@ fn installing(directory: &str) -> Sandbox {
     Sandbox::new().args(["install", directory]).bare().file("there/other", "other")
 }
 
-/// The names in the directory `there`.
-fn names(sandbox: &Sandbox) -> Vec<String> {
-    let entries = fs::read_dir(sandbox.path("there")).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-    names.sort_unstable();
-    names
-}
-
 /// Asserts that the copy is the program, that it can be executed, and that nothing else was added.
 fn is_installed(sandbox: &Sandbox, run: &Outcome) {
     run.launched_silently().printed("");
@@ -33,13 +24,13 @@ fn is_installed(sandbox: &Sandbox, run: &Outcome) {
     assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o7777, 0o755);
     let version = Command::new(&copy).arg("--version").env_clear().output().unwrap();
     assert_eq!(String::from_utf8_lossy(&version.stdout), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(names(sandbox), ["other", "secrets-exec"]);
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
 }
 
 /// Asserts that it is refused with this status and these facts, and that the directory is as before.
 fn refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
     run.refused(status).says(facts.iter().copied());
-    assert_eq!(names(sandbox), ["other"], "{run}");
+    assert_eq!(sandbox.names_in("there"), ["other"], "{run}");
 }
 
 #[test]
@@ -95,7 +86,7 @@ fn a_path_that_is_no_directory_is_an_error_and_a_missing_directory_not_created()
 fn a_directory_or_a_link_of_the_programs_name_is_left_alone() {
     let sandbox = installing("there").file("there/secrets-exec/file", "");
     sandbox.run().refused(78).says(["is a directory"]);
-    assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
     let sandbox = installing("there");
     symlink("other", sandbox.path("there/secrets-exec")).unwrap();
     sandbox.run().refused(78).says(["symbolic link"]);
@@ -110,7 +101,7 @@ fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file()
     let sandbox = sandbox.file("there/secrets-exec", "old");
     sandbox.run().refused(78);
     assert_eq!(fs::read_to_string(sandbox.path("there/secrets-exec")).unwrap(), "old");
-    assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
     let limited = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
     refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
 }

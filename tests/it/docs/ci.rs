@@ -1,8 +1,7 @@
 //! `docs/ci.md`.
 
 use super::page::Page;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::aws::{ROLE_KEY, served};
 use crate::support::console::script;
 use crate::support::sandbox::Sandbox;
 
@@ -67,7 +66,7 @@ fn a_job_in_review_fails_for_another_policy() {
 #[test]
 fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
     for deployment in workflows("./deploy") {
-        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        let aws = served();
         let has_token = deployment.contains("GITLAB_OIDC_TOKEN");
         let sandbox = repository();
         // The action of GitHub has exchanged the token for credentials before.

@@ -94,9 +94,9 @@ fn only_the_owner_may_read_a_file_in_memory_unless_a_mode_is_declared() {
 
 #[test]
 fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
-    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    let wrapper = [&user[..], &["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"]];
-    let wrapper = wrapper.concat();
+    let Some(nobody) = skip::as_nobody() else { return };
+    let capability = ["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"];
+    let wrapper = [&nobody[..], &capability].concat();
     if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return;
     }
@@ -177,12 +177,9 @@ fn an_absent_file_fails_with_what_is_missing() {
 #[test]
 fn nothing_touches_a_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
-    let trace = ["strace", "-f", "-e", calls, "-o"];
-    if !skip::can(&[&trace[..], &["/dev/null", "true"]].concat(), "the files that are opened") {
-        return;
-    }
+    let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
     let aws = tls_secret();
-    let sandbox = with_file(&aws, "").command(["/bin/true"]).through([&trace[..], &["trace"]].concat());
+    let sandbox = with_file(&aws, "").command(["/bin/true"]).through(tracing);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(trace.contains("open"), "{trace}");
@@ -194,10 +191,8 @@ fn nothing_touches_a_file_system() {
 
 #[test]
 fn the_signals_of_the_command_are_as_without_files() {
-    let wrapper = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
-    if !skip::can(&[&wrapper[..], &["true"]].concat(), "an ignored and a blocked signal") {
-        return;
-    }
+    let settings = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
+    let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else { return };
     let aws = tls_secret();
     for wrapper in [&["env"][..], &wrapper] {
         let sandbox = with_file(&aws, "")

@@ -1,11 +1,7 @@
 //! The options of `--on-rotation`: their values, their conflicts, and the commands that have them.
 
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
-
-fn local() -> Sandbox {
-    Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).arg("-q").resolve("A=x")
-}
+use crate::support::sandbox::{Sandbox, local};
 
 fn refused(sandbox: Sandbox, options: &[&str], says: &[&str]) -> Outcome {
     let run = sandbox.args(options).run();
@@ -44,9 +40,7 @@ fn options_that_exclude_or_require_each_other_are_an_error() {
 
 #[test]
 fn check_reports_what_a_launch_would_and_export_and_policy_ask_for_no_file() {
-    let check = |options: &[&str]| {
-        Sandbox::new().arg("check").local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x").args(options).bare().run()
-    };
+    let check = |options: &[&str]| Sandbox::new().arg("check").local_secret().args(options).bare().run();
     assert_eq!(check(&["--on-rotation", "restart"]).launched().stderr().matches("error").count(), 0);
     check(&["--on-rotation", "signal=HUP"]).says(["error: ", "--on-rotation signal=", "path"]);
     check(&["--splay", "1s"]).says(["--splay requires --on-rotation"]);

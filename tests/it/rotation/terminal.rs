@@ -2,11 +2,12 @@
 
 use crate::support::aws::{Aws, served};
 use crate::support::outcome::Status;
-use crate::support::sandbox::{self, CANARY, Sandbox};
+use crate::support::rotating;
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::terminal::{at_a_terminal, leading_a_session};
 
 fn restarting(aws: &Aws) -> Sandbox {
-    sandbox::sandbox(aws).args(["-q", "--on-rotation", "restart", "--poll-interval", "1h"])
+    rotating::restarting(aws).arg("-q")
 }
 
 const READS: &str = "echo ready; read line; echo got $line";

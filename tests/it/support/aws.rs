@@ -38,6 +38,11 @@ pub fn served() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
+/// The same with the secret `y`, whose key `k` is `w`.
+pub fn two_served() -> Aws {
+    served().secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
+}
+
 /// A server, which stops when it is dropped.
 pub struct Aws {
     address: SocketAddr,

@@ -94,7 +94,7 @@ fn a_bundle_without_roots_is_named_and_a_root_that_is_commented_out_is_not_trust
 fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
     let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
     let trial = ["unshare", "--mount", "sh", "-c", &script, "sh"];
-    skip::can(&[&trial[..], &["true"]].concat(), "a system's bundle").then(|| sandbox.through(trial))
+    Some(sandbox.through(skip::wrapper(trial, "a system's bundle")?))
 }
 
 #[test]
@@ -119,10 +119,7 @@ fn the_systems_bundle_is_trusted_unless_another_is_named() {
 
 /// The files of root certificates that a run opens; `None` where strace cannot tell.
 fn opened(sandbox: Sandbox) -> Option<Vec<String>> {
-    if !skip::can(&["strace", "-o", "/dev/null", "true"], "the files that are opened") {
-        return None;
-    }
-    let sandbox = sandbox.through(["strace", "-f", "-e", "trace=openat,open", "-o", "trace"]);
+    let sandbox = sandbox.through(skip::traced(&["-f", "-e", "trace=openat,open"], "the files that are opened")?);
     sandbox.run();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     // Without CAP_SYS_PTRACE strace cannot read the memory of a process that is not dumpable, and shows addresses.

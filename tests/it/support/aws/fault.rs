@@ -1,6 +1,6 @@
 //! The errors of AWS, with the status, code and message that AWS sends.
 
-use super::http::Response;
+use super::http::{JSON, Response};
 use crate::support::sandbox::CANARY;
 
 #[derive(Clone)]
@@ -139,33 +139,33 @@ pub fn stage_of_another_version() -> Fault {
 /// 503 with `Retry-After` in seconds.
 pub fn retry_after(seconds: u64) -> Fault {
     let headers = vec![("retry-after", seconds.to_string())];
-    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+    Fault::Exactly(Response { headers, ..Response::new(503, "text/plain", "") })
 }
 
 /// 503 with AWS's own `x-amz-retry-after`, in milliseconds.
 pub fn amz_retry_after(milliseconds: u64) -> Fault {
     let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
-    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+    Fault::Exactly(Response { headers, ..Response::new(503, "text/plain", "") })
 }
 
 /// A status with an empty body.
 pub fn status(status: u16) -> Fault {
-    Fault::Exactly(answer(status, "text/plain", String::new()))
+    Fault::Exactly(Response::new(status, "text/plain", ""))
 }
 
 /// An HTML page, as captive portals and proxies send it.
 pub fn page() -> Fault {
-    Fault::Exactly(answer(200, "text/html", "<!doctype html><title>Welcome</title>".to_owned()))
+    Fault::Exactly(Response::new(200, "text/html", "<!doctype html><title>Welcome</title>"))
 }
 
 /// A success that is JSON and no secret.
 pub fn empty_object() -> Fault {
-    Fault::Exactly(answer(200, "application/x-amz-json-1.1", "{}".to_owned()))
+    Fault::Exactly(Response::new(200, JSON, "{}"))
 }
 
 /// A success with this JSON.
 pub fn success(body: &str) -> Fault {
-    Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_owned()))
+    Fault::Exactly(Response::new(200, JSON, body))
 }
 
 /// A success that names another secret.
@@ -176,7 +176,7 @@ pub fn another_secret() -> Fault {
         "VersionId": "c0c0c0c0-1111-4222-8333-444455556666",
         "SecretString": format!(r#"{{"k":"{CANARY}"}}"#),
     });
-    Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_string()))
+    Fault::Exactly(Response::new(200, JSON, body.to_string()))
 }
 
 /// An error of STS, in XML.
@@ -186,34 +186,25 @@ pub fn sts(status: u16, code: &str, message: &str) -> Fault {
          <RequestId>{}</RequestId></ErrorResponse>",
         super::service::REQUEST_ID
     );
-    Fault::Exactly(answer(status, "text/xml", body))
-}
-
-fn answer(status: u16, content_type: &'static str, body: String) -> Response {
-    Response { status, content_type, headers: Vec::new(), body }
+    Fault::Exactly(Response::new(status, "text/xml", body))
 }
 
 impl Fault {
     /// The answer; `None` for a fault without one.
     pub fn response(&self) -> Option<Response> {
         match self {
-            Self::Error { status, code, message } => Some(Response {
-                status: *status,
-                content_type: "application/x-amz-json-1.1",
-                headers: vec![
-                    ("x-amzn-RequestId", super::service::REQUEST_ID.to_owned()),
-                    ("x-amzn-ErrorType", (*code).to_owned()),
-                ],
-                body: serde_json::json!({ "__type": code, "Message": message }).to_string(),
-            }),
-            Self::Xml { status } => Some(Response {
-                status: *status,
-                content_type: "text/xml",
-                headers: Vec::new(),
-                body: "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned(),
-            }),
+            Self::Error { status, code, message } => {
+                let body = serde_json::json!({ "__type": code, "Message": message });
+                let mut response = Response::json(*status, &body);
+                response.headers.push(("x-amzn-ErrorType", (*code).to_owned()));
+                Some(response)
+            }
+            Self::Xml { status } => {
+                let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+                Some(Response::new(*status, "text/xml", body))
+            }
             Self::Exactly(response) => Some(response.clone()),
-            Self::Endless => Some(answer(200, "application/x-amz-json-1.1", format!("{CANARY} ").repeat(4096))),
+            Self::Endless => Some(Response::new(200, JSON, format!("{CANARY} ").repeat(4096))),
             Self::Hang | Self::Close => None,
         }
     }

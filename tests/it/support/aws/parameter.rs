@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::http::Response;
 use super::journal::Call;
-use super::service::REQUEST_ID;
 use crate::support::watch;
 
 /// One version of a parameter, and its labels.
@@ -78,8 +77,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     }
     // AWS does not keep the order of the request.
     found.reverse();
-    let body = json!({ "Parameters": found, "InvalidParameters": invalid });
-    response(200, body)
+    Response::json(200, &json!({ "Parameters": found, "InvalidParameters": invalid }))
 }
 
 /// Answers a GetParametersByPath request. The token of a page is the number of parameters before it.
@@ -113,7 +111,7 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
     if end < names.len() {
         body["NextToken"] = json!(end.to_string());
     }
-    response(200, body)
+    Response::json(200, &body)
 }
 
 fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value {
@@ -136,14 +134,5 @@ fn split(asked: &str) -> (String, Option<String>) {
 }
 
 fn error(code: &str, message: &str) -> Response {
-    response(400, json!({ "__type": code, "message": message }))
-}
-
-fn response(status: u16, body: Value) -> Response {
-    Response {
-        status,
-        content_type: "application/x-amz-json-1.1",
-        headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-        body: body.to_string(),
-    }
+    Response::json(400, &json!({ "__type": code, "message": message }))
 }

@@ -178,12 +178,7 @@ impl Version {
             Content::Binary(bytes) => body["SecretBinary"] = json!(STANDARD.encode(bytes)),
             Content::Nothing => {}
         }
-        Response {
-            status: 200,
-            content_type: "application/x-amz-json-1.1",
-            headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-            body: body.to_string(),
-        }
+        Response::json(200, &body)
     }
 }
 
@@ -207,7 +202,7 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
         "Token": ACCESS_SECRET,
         "Expiration": expiration,
     });
-    Response { status: 200, content_type: "application/json", headers: Vec::new(), body: body.to_string() }
+    Response::new(200, "application/json", body.to_string())
 }
 
 /// The answer of the portal of SSO to GetRoleCredentials: 401 for any token but [`SSO_TOKEN`].
@@ -223,12 +218,7 @@ fn portal(call: &Call) -> Response {
         (401, json!({ "message": "Session token not found or invalid" }))
     };
     let headers = (status == 401).then(|| ("x-amzn-ErrorType", "UnauthorizedException".to_owned()));
-    Response {
-        status,
-        content_type: "application/json",
-        headers: headers.into_iter().collect(),
-        body: body.to_string(),
-    }
+    Response { headers: headers.into_iter().collect(), ..Response::new(status, "application/json", body.to_string()) }
 }
 
 /// The answer of SSO's service of tokens.
@@ -239,12 +229,8 @@ fn refreshed() -> Response {
 
 /// An answer of the instance metadata service.
 fn metadata(text: &str) -> Response {
-    Response {
-        status: 200,
-        content_type: "text/plain",
-        headers: vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())],
-        body: text.to_owned(),
-    }
+    let headers = vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())];
+    Response { headers, ..Response::new(200, "text/plain", text) }
 }
 
 fn identity() -> Response {
@@ -259,5 +245,5 @@ fn identity() -> Response {
 }
 
 fn xml(status: u16, body: String) -> Response {
-    Response { status, content_type: "text/xml", headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], body }
+    Response { headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], ..Response::new(status, "text/xml", body) }
 }
