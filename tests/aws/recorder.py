@@ -1,4 +1,4 @@
-"""A proxy in front of AWS that keeps its answers without names, values, keys and the account."""
+"""A proxy in front of AWS that keeps its errors, without names, keys and the account."""
 
 import http.client
 import json
@@ -14,7 +14,6 @@ ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"
 VERSION = "c0c0c0c0-1111-4222-8333-444455556666"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ACCESS_KEY = re.compile(r"\bA[A-Z]IA[A-Z0-9]{12,}")
-VALUE = re.compile(r'("(?:SecretString|SecretBinary|Value)" *: *)"(?:[^"\\]|\\.)*"')
 HEADERS = ("content-type", "x-amzn-errortype")
 TO_FILES = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=recorder".split()
 
@@ -39,16 +38,13 @@ class Recorder(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def variables(self, record):
-        """The variables that send a launch through this proxy, which keeps its first answer to OPERATION as OPERATION.NAME.json."""
+        """The variables that send a launch through this proxy, which keeps its first error of OPERATION as OPERATION.NAME.json."""
         self.record = record
         return {"HTTPS_PROXY": f"http://127.0.0.1:{self.server_port}", "AWS_CA_BUNDLE": self.root}
 
     def keep(self, operation, answer, content):
         path = self.folder / f"{self.record}.json"
-        wanted, _, name = self.record.partition(".")
-        # Of throttled requests some succeed.
-        is_wanted = operation == wanted and (answer.status >= 400 or name != "throttled")
-        if is_wanted and not path.exists():
+        if answer.status >= 400 and operation == self.record.partition(".")[0] and not path.exists():
             headers = {name: answer.headers[name] for name in HEADERS if name in answer.headers}
             kept = {"status": answer.status, "headers": headers, "body": self.cleaned(content.decode())}
             path.write_text(json.dumps(kept, indent=2) + "\n")
@@ -57,7 +53,7 @@ class Recorder(ThreadingHTTPServer):
         account = self.account
         for name in account.secrets:
             text = text.replace(account.names.get(f"arn_{name.partition('-')[0]}", ARN), ARN)
-        text = re.sub(re.escape(account.prefix) + r"[\w/+=.@-]*", "x", VALUE.sub(r'\1"VALUE"', text))
+        text = re.sub(re.escape(account.prefix) + r"[\w/+=.@-]*", "x", text)
         text = ACCESS_KEY.sub("AKIAIOSFODNN7EXAMPLE", UUID.sub(VERSION, text))
         return text.replace(account.caller, "user/app").replace(account.id, "123456789012").replace(account.region, "us-east-1")
 
