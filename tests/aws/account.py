@@ -12,8 +12,6 @@ from botocore.exceptions import ClientError
 
 TAG = "secrets-exec-test"
 TAGS = [{"Key": TAG, "Value": "remove"}]
-# One of them is a region in which a run creates nothing.
-ELSEWHERE = ("eu-north-1", "us-west-2", "ap-south-1")
 # The time for which a role's keys are good, the shortest that there is, and the time within which AWS makes a role known.
 SESSION, PATIENCE = 900, 120
 GONE = ("ResourceNotFoundException", "ParameterNotFound", "NoSuchEntity")
@@ -25,7 +23,8 @@ class Account:
     def __init__(self, session, regions, endpoint, kms_key):
         self.session, self.regions, self.region, self.endpoint = session, regions, regions[0], endpoint
         caller = self.client("sts").get_caller_identity()
-        _, self.partition, _, _, self.id, self.caller = caller["Arn"].split(":")
+        self.caller = caller["Arn"]
+        _, self.partition, _, _, self.id, _ = self.caller.split(":")
         self.prefix, self.value = f"{TAG}-{secrets.token_hex(4)}", f"välue-{secrets.token_hex(4)}"
         fields = f'{{"user":"{self.value}","ratio":1.10,"a.b":"dot","list":[{{"id":1}},"two"],"none":null}}'
         binary = bytes(range(1, 256)) + self.value.encode()
@@ -40,7 +39,7 @@ class Account:
             "p": self.prefix,
             "account": self.id,
             "region": self.region,
-            "elsewhere": next(region for region in ELSEWHERE if region not in regions),
+            "elsewhere": "us-west-2" if "us-west-2" not in regions else "eu-north-1",
             "value": self.value,
             "value_in_url": quote(self.value),
             "fields": fields,
@@ -48,7 +47,7 @@ class Account:
             "binary_in_base64": base64.b64encode(binary).decode(),
             "arn_parameter": f"arn:{self.partition}:ssm:{self.region}:{self.id}:parameter/{self.prefix}",
             "role": f"arn:{self.partition}:iam::{self.id}:role/{TAG}/{self.prefix}",
-            "many": "env:\n" + "".join(f"  V{at}: {{ from: 'ssm:/none-{at}', default: d }}\n" for at in range(3000)),
+            "many": "env:\n" + "".join(f"  V{at}: {{ from: ssm:/{self.prefix}/{at}, default: d }}\n" for at in range(3000)),
         }
         if len(regions) > 1:
             self.names["other"] = regions[1]
@@ -69,8 +68,8 @@ class Account:
             arn = client.create_secret(Name=f"{self.prefix}/{name}", Tags=TAGS, **content)["ARN"]
             word = name.partition("-")[0]
             yield self.names.update({f"arn_{word}": arn, f"partial_{word}": arn[:-7]})
-        yield self.put("versions", 2)
-        yield self.put("versions", 3, VersionStages=["blue"])
+        for number, stage in ((2, "AWSCURRENT"), (3, "blue")):
+            yield self.names.update({f"version_{number}": self.put("versions", number, stage)})
         yield client.delete_secret(SecretId=f"{self.prefix}/deleted", RecoveryWindowInDays=7)
         client = self.client("ssm")
         for name, (kind, value) in self.parameters.items():
@@ -86,15 +85,14 @@ class Account:
         yield self.create_role("limited", self.policy["Statement"])
         yield from self.wait()
 
-    def put(self, name, number, **options):
-        """Stores another version of a secret, whose id becomes a word."""
-        client, text = self.client("secretsmanager"), f"{self.value}-{number}"
-        version = client.put_secret_value(SecretId=f"{self.prefix}/{name}", SecretString=text, **options)
-        self.names[f"version_{number}"] = version["VersionId"]
+    def put(self, name, number, stage="AWSCURRENT"):
+        """Stores another version of a secret, and returns its id."""
+        options = {"SecretId": f"{self.prefix}/{name}", "SecretString": f"{self.value}-{number}"}
+        return self.client("secretsmanager").put_secret_value(**options, VersionStages=[stage])["VersionId"]
 
     def create_role(self, name, statements, **options):
-        owner = {"AWS": f"arn:{self.partition}:iam::{self.id}:root"}
-        trust = document([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": owner}])
+        owners = {"AWS": [f"arn:{self.partition}:iam::{self.id}:root", self.caller]}
+        trust = document([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": owners}])
         options |= {"RoleName": f"{self.prefix}-{name}", "Path": f"/{TAG}/", "Tags": TAGS}
         self.client("iam").create_role(AssumeRolePolicyDocument=trust, **options)
         if statements:
@@ -165,14 +163,20 @@ class Account:
         return [item for page in pages for items in page.values() if isinstance(items, list) for item in items]
 
     def remove(self, things):
-        """Removes these, and returns an error for each that is left."""
-        left = []
-        for kind, region, name in things:
-            try:
-                self.remove_one(kind, region, name)
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in GONE:
-                    left.append(f"{kind} {name} is left: {error}")
+        """Removes these, in some attempts since a replica takes time, and prints and returns what is left."""
+        for _ in range(5):
+            left = {}
+            for thing in things:
+                try:
+                    self.remove_one(*thing)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in GONE:
+                        left[thing] = error
+            if not left:
+                return left
+            things = left
+            time.sleep(2)
+        print(*(f"left: {kind} {name}: {error}" for (kind, _, name), error in left.items()), sep="\n")
         return left
 
     def remove_one(self, kind, region, name):

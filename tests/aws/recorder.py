@@ -3,44 +3,44 @@
 import http.client
 import json
 import re
+import shlex
 import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-# What the fake of AWS has for a secret's ARN, a version id and an account.
+# What the fake of AWS has for the ARN of a secret and of a caller, and for a version id.
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"
+CALLER = "arn:aws:iam::123456789012:user/app"
 VERSION = "c0c0c0c0-1111-4222-8333-444455556666"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ACCESS_KEY = re.compile(r"\bA[A-Z]IA[A-Z0-9]{12,}")
 HEADERS = ("content-type", "x-amzn-errortype")
-TO_FILES = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=recorder".split()
+SELF_SIGNED = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=recorder"
 
 
 class Recorder(ThreadingHTTPServer):
-    """Decrypts what is sent to AWS, with certificates of its own, and hands it on as it was signed."""
+    """Decrypts what is sent to AWS, with a certificate of its own, and hands it on as it was signed."""
 
     daemon_threads = True
 
     def __init__(self, account, folder, scratch):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.account, self.folder, self.root = account, folder, f"{scratch}/root.pem"
-        root, leaf = ["-keyout", f"{scratch}/root.key"], ["-keyout", f"{scratch}/leaf.key", "-out", f"{scratch}/leaf.pem"]
+        self.account, self.folder, self.certificate = account, folder, f"{scratch}/certificate.pem"
         services = [account.session.client(name, region_name=account.region) for name in ("secretsmanager", "ssm", "sts")]
         hosts = ",".join(f"DNS:{urlsplit(service.meta.endpoint_url).hostname}" for service in services)
-        leaf += ["-addext", f"subjectAltName={hosts}", "-addext", "basicConstraints=critical,CA:FALSE"]
-        issuer = ["-CA", self.root, "-CAkey", f"{scratch}/root.key"]
-        for options in ([*root, "-out", self.root], [*leaf, *issuer]):
-            subprocess.run([*TO_FILES, *options], check=True, capture_output=True)
+        extensions = ["-addext", f"subjectAltName={hosts}", "-addext", "basicConstraints=critical,CA:FALSE"]
+        files = ["-keyout", f"{scratch}/key.pem", "-out", self.certificate]
+        subprocess.run([*shlex.split(SELF_SIGNED), *extensions, *files], check=True, capture_output=True)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.tls.load_cert_chain(f"{scratch}/leaf.pem", f"{scratch}/leaf.key")
+        self.tls.load_cert_chain(self.certificate, f"{scratch}/key.pem")
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def variables(self, record):
         """The variables that send a launch through this proxy, which keeps its first error of OPERATION as OPERATION.NAME.json."""
         self.record = record
-        return {"HTTPS_PROXY": f"http://127.0.0.1:{self.server_port}", "AWS_CA_BUNDLE": self.root}
+        return {"HTTPS_PROXY": f"http://127.0.0.1:{self.server_port}", "AWS_CA_BUNDLE": self.certificate}
 
     def keep(self, operation, answer, content):
         path = self.folder / f"{self.record}.json"
@@ -51,11 +51,10 @@ class Recorder(ThreadingHTTPServer):
 
     def cleaned(self, text):
         account = self.account
-        for name in account.secrets:
-            text = text.replace(account.names.get(f"arn_{name.partition('-')[0]}", ARN), ARN)
-        text = re.sub(re.escape(account.prefix) + r"[\w/+=.@-]*", "x", text)
-        text = ACCESS_KEY.sub("AKIAIOSFODNN7EXAMPLE", UUID.sub(VERSION, text))
-        return text.replace(account.caller, "user/app").replace(account.id, "123456789012").replace(account.region, "us-east-1")
+        text = re.sub(rf"arn:[^ ]*:secret:{account.prefix}/[\w/+=.@-]*", ARN, text.replace(account.caller, CALLER))
+        text = re.sub(rf"{account.prefix}[\w/+=.@-]*", "x", UUID.sub(VERSION, text))
+        text = ACCESS_KEY.sub("AKIAIOSFODNN7EXAMPLE", text)
+        return text.replace(account.id, "123456789012").replace(account.region, "us-east-1")
 
 
 class Handler(BaseHTTPRequestHandler):

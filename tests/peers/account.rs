@@ -9,7 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use super::moto::Moto;
+use super::checked::{check_signatures, iam, policy, user};
+use super::moto::{Credentials, Moto};
 use super::python::interpreter;
 use super::rotation::until;
 use crate::support::aws::Aws;
@@ -23,16 +24,23 @@ use crate::support::skip::can;
 /// Moto's account.
 const CONFIRMED: [&str; 3] = ["--yes", "--account", "123456789012"];
 
-/// An account that one test has to itself, since a run removes what it finds of others.
+/// An account whose policies are checked, and which one test has to itself, since a run removes what it finds of others.
 struct Account {
     python: PathBuf,
     moto: Moto,
+    administrator: Credentials,
     scratch: Directory,
 }
 
 impl Account {
     fn start() -> Option<Self> {
-        Some(Self { python: interpreter()?, moto: Moto::start()?, scratch: Directory::new() })
+        let (python, moto) = (interpreter()?, Moto::start()?);
+        let administrator = user(&moto, "administrator");
+        let everything = policy(&json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }));
+        let parameters = json!({ "UserName": "administrator", "PolicyName": "all", "PolicyDocument": everything });
+        iam(&moto, "put_user_policy", &parameters);
+        check_signatures(&moto);
+        Some(Self { python, moto, administrator, scratch: Directory::new() })
     }
 
     /// `tests/aws/run`, away from the caller's environment.
@@ -48,6 +56,7 @@ impl Account {
             .env("HOME", self.scratch.path())
             .env("TMPDIR", self.scratch.path())
             .env("SECRETS_EXEC_BINARY", program())
+            .envs(self.administrator.variables())
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         command
@@ -63,7 +72,13 @@ impl Account {
                 ("ssm", "describe_parameters", "Parameters", json!({ "ParameterFilters": own })),
                 ("iam", "list_roles", "Roles", json!({})),
             ] {
-                let call = json!({ "service": service, "operation": operation, "region": region, "parameters": parameters });
+                let call = json!({
+                    "service": service,
+                    "operation": operation,
+                    "region": region,
+                    "parameters": parameters,
+                    "credentials": self.administrator.as_json(),
+                });
                 content.extend(self.moto.call(&call)[member].as_array().unwrap().iter().cloned());
             }
         }
@@ -126,7 +141,7 @@ fn an_interrupted_run_removes_what_it_has_created_and_the_next_one_what_a_killed
 #[test]
 fn an_account_that_nobody_confirms_stays_as_it_is() {
     let Some(account) = Account::start() else { return };
-    account.moto.secret("secrets-exec-test-of-somebody", "v-4c7a1e-kept");
+    account.moto.secret_of(&account.administrator, "secrets-exec-test-of-somebody", "v-4c7a1e-kept");
     let other = ["--yes", "--account", "210987654321"];
     for arguments in [&[][..], &["--yes"], &other, &[&other[..], &["--clean"]].concat()] {
         let output = account.script(arguments).stderr(Stdio::piped()).output().unwrap();
