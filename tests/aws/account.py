@@ -14,6 +14,7 @@ TAG = "secrets-exec-test"
 TAGS = [{"Key": TAG, "Value": "remove"}]
 # The time for which a role's keys are good, the shortest that there is, and the time within which AWS makes a role known.
 SESSION, PATIENCE = 900, 120
+# The codes of errors about what is removed already.
 GONE = ("ResourceNotFoundException", "ParameterNotFound", "NoSuchEntity")
 
 
@@ -22,8 +23,7 @@ class Account:
 
     def __init__(self, session, regions, endpoint, kms_key):
         self.session, self.regions, self.region, self.endpoint = session, regions, regions[0], endpoint
-        caller = self.client("sts").get_caller_identity()
-        self.caller = caller["Arn"]
+        self.caller = self.client("sts").get_caller_identity()["Arn"]
         _, self.partition, _, _, self.id, _ = self.caller.split(":")
         self.prefix, self.value = f"{TAG}-{secrets.token_hex(4)}", f"välue-{secrets.token_hex(4)}"
         fields = f'{{"user":"{self.value}","ratio":1.10,"a.b":"dot","list":[{{"id":1}},"two"],"none":null}}'
@@ -56,10 +56,9 @@ class Account:
             self.names["key"] = kms_key
             self.secrets["encrypted"] = text | {"KmsKeyId": kms_key}
 
-    def client(self, service, region=None, session=None):
+    def client(self, service, region=None):
         retries = Config(retries={"mode": "adaptive", "max_attempts": 12})
-        options = {"region_name": region or self.region, "endpoint_url": self.endpoint, "config": retries}
-        return (session or self.session).client(service, **options)
+        return self.session.client(service, region or self.region, endpoint_url=self.endpoint, config=retries)
 
     def create(self, policy):
         """Creates everything, and yields after each request; `policy` returns that of the role `limited`."""
@@ -78,10 +77,9 @@ class Account:
         yield client.put_parameter(Name=f"/{self.prefix}/secure", Type="SecureString", Value=second, Overwrite=True)
         yield client.label_parameter_version(Name=f"/{self.prefix}/secure", ParameterVersion=1, Labels=["blue"])
         self.policy = policy()
-        everything = {"Effect": "Allow", "Action": ["secretsmanager:*", "ssm:*"], "Resource": "*"}
         boundary = f"arn:{self.partition}:iam::aws:policy/IAMReadOnlyAccess"
         yield self.create_role("denied", [])
-        yield self.create_role("bounded", [everything], PermissionsBoundary=boundary)
+        yield self.create_role("bounded", self.policy["Statement"], PermissionsBoundary=boundary)
         yield self.create_role("limited", self.policy["Statement"])
         yield from self.wait()
 
@@ -111,8 +109,9 @@ class Account:
         while True:
             try:
                 self.old_keys, self.expiry = self.keys("limited"), time.monotonic() + SESSION
-                limited = self.client("secretsmanager", session=boto3.Session(*(value or None for value in self.old_keys.values())))
-                limited.get_secret_value(SecretId=f"{self.prefix}/json")
+                limited = boto3.Session(*self.old_keys.values(), region_name=self.region)
+                client = limited.client("secretsmanager", endpoint_url=self.endpoint)
+                client.get_secret_value(SecretId=f"{self.prefix}/json")
                 for region in self.regions[1:]:
                     self.client("secretsmanager", region).get_secret_value(SecretId=f"{self.prefix}/replicated")
                 return

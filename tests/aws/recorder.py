@@ -23,8 +23,6 @@ SELF_SIGNED = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v
 class Recorder(ThreadingHTTPServer):
     """Decrypts what is sent to AWS, with a certificate of its own, and hands it on as it was signed."""
 
-    daemon_threads = True
-
     def __init__(self, account, folder, scratch):
         super().__init__(("127.0.0.1", 0), Handler)
         self.account, self.folder, self.certificate = account, folder, f"{scratch}/certificate.pem"
