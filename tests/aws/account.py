@@ -1,4 +1,4 @@
-"""What a run creates in an account of AWS, and its removal by the tag that all of it carries."""
+"""The secrets, parameters and roles that a run creates in an account of AWS, and their removal by the tag that all of them carry."""
 
 import base64
 import json
@@ -137,7 +137,7 @@ class Account:
         return variables(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
     def found(self):
-        """What carries the tag, whichever run has made it, in the regions of this one: a kind, a region and a name each."""
+        """Everything that carries the tag, whichever run has made it, in the regions of this one: a kind, a region and a name each."""
         roles = self.listed("iam", None, "list_roles", PathPrefix=f"/{TAG}/")
         found = {("role", None, role["RoleName"]) for role in roles}
         by_tag = [{"Key": f"tag:{TAG}", "Values": [TAGS[0]["Value"]]}]
@@ -152,7 +152,7 @@ class Account:
         return {thing for thing in found if thing[2].lstrip("/").startswith(f"{TAG}-")}
 
     def created(self):
-        """What this run creates. AWS may list a secret only some minutes later."""
+        """Everything that this run creates. AWS may list a secret only some minutes later."""
         created = {("secret", self.region, f"{self.prefix}/{name}") for name in self.secrets}
         created |= {("parameter", self.region, f"/{self.prefix}/{name}") for name in self.parameters}
         return created | {("role", None, f"{self.prefix}-{name}") for name in ("denied", "bounded", "limited")}

@@ -10,7 +10,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-# What the fake of AWS has for the ARN of a secret and of a caller, and for a version id.
+# The ARNs of a secret and of a caller, and a version id, as the fake of AWS has them.
 ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"
 CALLER = "arn:aws:iam::123456789012:user/app"
 VERSION = "c0c0c0c0-1111-4222-8333-444455556666"

@@ -21,7 +21,7 @@ use crate::support::directory::Directory;
 use crate::support::sandbox::{Sandbox, program};
 use crate::support::skip::can;
 
-/// Moto's account.
+/// The options that confirm moto's account.
 const CONFIRMED: [&str; 3] = ["--yes", "--account", "123456789012"];
 
 /// An account whose policies are checked, and which one test has to itself, since a run removes what it finds of others.
