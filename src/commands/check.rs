@@ -23,7 +23,7 @@ use crate::report::check::{
     override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, failed_references, resolve};
+use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -115,11 +115,9 @@ impl Check<'_> {
             terminal::print_records(report::provenance(&outcome.resolved, &fetched));
             terminal::print_records(override_notes(&overridden));
         }
-        if !options.quiet {
-            terminal::print_records(description_warnings(&secrets));
-            if self.arguments.offline {
-                terminal::print_records(alias_warnings(&plan));
-            }
+        terminal::print_notices(description_warnings(&secrets), &options);
+        if self.arguments.offline {
+            terminal::print_notices(alias_warnings(&plan), &options);
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Resolution { resolved, errors, .. } = outcome;
@@ -136,7 +134,7 @@ impl Check<'_> {
     fn resolve_offline(&self, backend: BackendConfig, options: &Options, plan: &Plan) -> Result<Resolution, Report> {
         run(options, &ThisProcess::new(self.inherited), async |deadline| {
             let _awaited = deadline.progress().awaits("the templates".to_owned());
-            let mut outcome = resolve(plan, &Fetched::default());
+            let mut outcome = unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
             if let BackendConfig::Agent(settings, agent_settings) = backend {
                 let agent = Agent::new(agent_settings, *settings, deadline.clone());
                 let answers = agent.unsupported(&plan.locators()).into_iter().collect();

@@ -19,7 +19,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::{Resolution, resolve, unknown_template_names};
 use crate::time::deadline::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -95,6 +95,9 @@ async fn fetch_and_resolve(
     wait: Option<Duration>,
     deadline: &Deadline,
 ) -> Result<Resolution, Problem> {
+    if let Some(refused) = unknown_template_names(plan) {
+        return Ok(refused);
+    }
     fetched.extend(backend.unsupported(plan)?);
     if !fetched.is_empty() {
         let outcome = resolve(plan, fetched);
@@ -112,6 +115,12 @@ async fn fetch_and_resolve(
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
+        if fetched.values().any(|answer| answer.is_err()) {
+            let remedy = plan.references().find_map(|(_, subject, _)| local_file::remedy(&subject.origin));
+            for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+                failure.remedies.extend(remedy.clone());
+            }
+        }
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
         assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
         let outcome = resolve(plan, fetched);
@@ -122,7 +131,7 @@ async fn fetch_and_resolve(
         let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
             for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
-                failure.waited = Some(wait);
+                failure.waited = Some(Duration::from_secs(begun.elapsed().as_secs()));
             }
             return Ok(resolve(plan, fetched));
         };

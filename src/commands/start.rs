@@ -90,6 +90,7 @@ impl<'a> Launch<'a> {
         if options.verbose {
             terminal::print_records(report::provenance(&resolved, &fetched));
         }
+        terminal::print_notices(report::empty_values(&resolved), options);
         let files = Files::find(resolved.files);
         print_disk_notices(&files, options);
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;

@@ -23,8 +23,6 @@ fn too_long(CredentialValue { value, subject }: &CredentialValue) -> Option<Prob
 
 /// Prints a notice for each file on a disk, unless `--quiet` is given.
 pub fn print_disk_notices(files: &Files, options: &Options) {
-    if !options.quiet {
-        let persistent = files.persistent_files();
-        terminal::print_records(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
-    }
+    let persistent = files.persistent_files();
+    terminal::print_notices(persistent.map(|(path, origin)| report::disk_notice(path, origin)), options);
 }

@@ -145,9 +145,8 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, 
 fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Subject) -> NoValue {
     let NoValue { is_absent, problem } = why;
     let default = subject.default_hint().filter(|_| is_absent && problem.help.is_none());
-    let scheme = read.and_then(|(reference, _)| reference.scheme_hint());
     let about = read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
-    let problem = Problem { about, ..problem }.help_if(default).help_if(scheme);
+    let problem = Problem { about, ..problem }.help_if(default);
     NoValue { is_absent, problem: problem.of(subject.clone(), Lacks::Value) }
 }
 

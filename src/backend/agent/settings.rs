@@ -62,7 +62,7 @@ impl AgentSettings {
 }
 
 fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| os_error::text(&error))
+    std::fs::read_to_string(path).map_err(|error| os_error::text_of_file(path.as_ref(), &error))
 }
 
 fn header(token: String) -> Result<HeaderValue, String> {

@@ -58,8 +58,11 @@ fn place(word: &str, arguments: &[OsString]) -> String {
     }
 }
 
-/// Returns the remedy for an option that only a launch or another command has.
+/// Returns the remedy for an option that only another tool, a launch or another command has.
 fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
+    if let Some((_, remedy)) = OTHER_TOOLS.iter().find(|(option, _)| *option == word) {
+        return Some((*remedy).to_owned());
+    }
     let long = word.strip_prefix("--")?;
     let has_option = |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
     if has_option(command) {
@@ -69,12 +72,24 @@ fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
     Some(format!("{word} is an option of secrets-exec {}", other.get_name()))
 }
 
+/// Options of other tools, and what stands in their place.
+const OTHER_TOOLS: [(&str, &str); 8] = [
+    ("--watch", "to start the command again on a change: --on-rotation restart"),
+    ("--poll", "to poll for changes: --on-rotation restart, at intervals of --poll-interval"),
+    ("--interval", "for the time between two polls of --on-rotation: --poll-interval DURATION"),
+    ("--config", "to read a declaration: -f FILE"),
+    ("--env-file", "to make a declaration of a .env file: secrets-exec migrate FILE --secret ID"),
+    ("--strict", "leave it out: a missing value is always an error"),
+    ("--pristine", "to pass on only PATH, HOME and the like: --clean-env"),
+    ("--dry-run", "to resolve without a launch: secrets-exec check"),
+];
+
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     let Some(ContextValue::String(text)) = error.get(kind) else { return None };
     Some(text.clone())
 }
 
-/// Returns what to write in place of a word that clap does not know, which may be a command or an option of another tool.
+/// Returns what to write in place of a word that clap does not know, which may be a command.
 fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> {
     let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
     let has_separator = arguments.iter().any(|argument| argument == "--");
@@ -85,7 +100,6 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> 
         "exec" | "launch" | "run" | "start" if is_first => {
             "leave this word out: secrets-exec --env NAME=REF -- COMMAND"
         }
-        "--dry-run" => "to resolve without a launch: secrets-exec check",
         word if names.contains(&word) => "the name of a command comes first, before all options",
         word if word.starts_with('-') => return None,
         _ if !is_launch && is_behind_separator => "this command starts no other: leave `--` and what follows it out",

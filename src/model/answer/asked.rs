@@ -1,8 +1,10 @@
 //! The request that failed, and the remedies that depend on it.
 
+use super::outage::OutageKind;
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
-use crate::model::reference::{Aliases, Region, SecretRef, Store};
+use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Store};
+use crate::model::suggest;
 
 /// The request that failed, as far as it is known.
 #[derive(Clone, Copy, Default)]
@@ -13,6 +15,8 @@ pub struct Asked<'a> {
     pub region: Option<&'a Region>,
     /// True for the file of `--local`.
     pub is_local: bool,
+    /// Of a missing region or credentials, on a developer's machine.
+    pub remedies: &'a [String],
 }
 
 impl Asked<'_> {
@@ -25,12 +29,30 @@ impl Asked<'_> {
         Some(About::new(self.reference?, self.region, is_general))
     }
 
+    /// Returns the hint for a staging label that is one slip away from one of AWS's.
+    pub fn stage_hint(&self) -> Option<String> {
+        let stage = self.reference.filter(|_| self.store() == Store::SecretsManager)?.locator.version.stage()?;
+        let nearest = suggest::nearest(stage, AWS_STAGES.into_iter()).filter(|nearest| *nearest != stage)?;
+        Some(format!("did you mean the stage {nearest}?"))
+    }
+
+    /// Returns the hint for a region that cannot be reached and is one slip away from another.
+    pub fn region_hint(&self, kind: OutageKind) -> Option<String> {
+        let nearest = self.region.filter(|_| kind == OutageKind::Connection)?.nearest()?;
+        Some(format!("did you mean the region {nearest}? Else check DNS, routes, the proxy and VPC endpoints"))
+    }
+
     /// Returns the advice to check `what`, or to give the entry a default.
     pub fn check(&self, what: &str) -> String {
         match self.subject.and_then(Subject::default_hint) {
             Some(default) => format!("check {what}, or {default}"),
             None => format!("check {what}"),
         }
+    }
+
+    /// Returns the remedies of a developer's machine, and then `others`.
+    pub fn remedies_and(&self, others: &str) -> String {
+        [self.remedies, &[others.to_owned()]].concat().join(", ")
     }
 
     /// Adds, to advice about a secret whose name looks like a value, how the value is written.

@@ -5,24 +5,23 @@ use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Mis
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Lacks, Problem, Status};
-use crate::model::reference::{AWS_STAGES, Aliases, SecretRef, Store, Version};
+use crate::model::reference::{Aliases, SecretRef, Store, Version};
 use crate::model::suggest::{self, did_you_mean};
 
 impl FetchFailure {
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
-        let Self { region, error, is_local, elsewhere, waited } = self;
-        let (region, is_local) = (region.as_ref(), *is_local);
-        let asked =
-            Asked { reference: Some(reference), subject: Some(subject), aliases: Some(aliases), region, is_local };
+        let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
+        let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
+        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local, remedies };
         let mut problem = error.problem(&asked);
         let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
-        problem.notes = elsewhere.chain(problem.notes).collect();
+        problem.notes = elsewhere.chain(problem.notes).chain(notes.iter().cloned()).collect();
         if let Some(waited) = waited {
             problem.status = Status::Temporary;
             problem.text += &format!(", after waiting {} (--wait)", humantime::format_duration(*waited));
         }
-        problem.help_if(reference.scheme_hint()).of(subject.clone(), Lacks::Value)
+        problem.of(subject.clone(), Lacks::Value)
     }
 }
 
@@ -45,14 +44,16 @@ impl FetchError {
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
                 problem.help(permission(*cause, &message.text, asked))
             }
-            Self::Unavailable(outage) => unavailable(outage),
+            Self::Unavailable(outage) => unavailable(outage).help_if(asked.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
-            Self::NoCredentials(error) => no_credentials(error),
+            Self::NoCredentials(error) => no_credentials(error, asked),
             Self::NoRegion { .. } => {
                 let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region to read from").help(help)
+                Problem::configuration("no AWS region to read from").help(asked.remedies_and(help))
             }
         };
+        let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
+        let problem = problem.help_if(asked.stage_hint().filter(|_| is_about_stage));
         let about = match self {
             Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => asked.about(false),
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
@@ -91,6 +92,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 }
                 Some(nearest) => did_you_mean(nearest),
                 None if asked.is_local => "the --local file has no such id".to_owned(),
+                None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
                 None => asked.or_literal(asked.check("its name, the region and the account")),
             };
             let what = match version {
@@ -108,12 +110,10 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                     "has no such version"
                 }
             };
-            let stage =
-                version.stage().filter(|stage| asked.store() == Store::SecretsManager && !AWS_STAGES.contains(stage));
-            let help = match stage.and_then(|stage| suggest::nearest(stage, AWS_STAGES.into_iter())) {
-                Some(nearest) => format!("did you mean the stage {nearest}?"),
-                None if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
-                None => asked.check("its name, labels and versions"),
+            let help = match (asked.store(), version) {
+                _ if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
+                (Store::SecretsManager, Version::Current) => "store one: aws secretsmanager put-secret-value".into(),
+                _ => asked.check("its name, labels and versions"),
             };
             Problem::configuration(what).help(help)
         }
@@ -181,10 +181,8 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
     let help = match kind {
-        OutageKind::Throttled | OutageKind::Service => "try again later, or allow more time with --timeout",
-        OutageKind::Timeout | OutageKind::Connection => {
-            "check the region's name, DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
-        }
+        OutageKind::Throttled | OutageKind::Service => "try again later; outside Lambda, --timeout allows more time",
+        OutageKind::Timeout | OutageKind::Connection => "check the region, DNS, routes, the proxy and VPC endpoints",
         OutageKind::AgentConnection => "check that the agent runs, and its port (--agent=URL)",
         OutageKind::MalformedResponse => "check the endpoint, and for a proxy or captive portal in between",
         OutageKind::ClockSkew => "set the clock of this machine",
@@ -221,12 +219,12 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }: &CredentialsError) -> Problem {
+fn no_credentials(error: &CredentialsError, asked: &Asked<'_>) -> Problem {
+    let CredentialsError { what, tried, has_tried_all, temporary, .. } = error;
     let (missing, help) = match what {
-        Wanted::Credentials => (
-            "no AWS credentials",
-            "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
-        ),
+        Wanted::Credentials => {
+            ("no AWS credentials", "log in (`aws sso login`), or give the task, the pod or the instance a role")
+        }
         Wanted::Token => (
             "no token for the Secrets Manager Agent",
             "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
@@ -240,5 +238,5 @@ fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }
         None if *temporary => format!("{missing}: a source did not answer"),
         None => missing.to_owned(),
     };
-    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(help)) }
+    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then(|| asked.remedies_and(help))) }
 }

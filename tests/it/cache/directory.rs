@@ -28,10 +28,10 @@ fn a_directory_that_is_none_or_not_in_memory_is_refused() {
     let cache = CacheDirectory::new();
     fs::write(cache.path().join("file"), "").unwrap();
     is_refused("/dev/shm/secrets-exec-it-none/deeper", &["does not exist"]);
-    is_refused("", &[]);
     is_refused(cache.path().join("file"), &["is not a directory"]);
     is_refused("/proc/self/fdinfo", &["is not in memory"]);
     let aws = served();
+    sandbox(&aws).args(["--cache", ""]).run().refused(64).says(["--cache: \"\" is not a path"]);
     let sandbox = sandbox(&aws).file("cache/file", "").mode("cache", 0o700);
     if skip::can(&["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"], "a directory on a disk") {
         sandbox.args(["--cache", "cache"]).run().refused(78).says(["--cache cache: is not in memory"]);

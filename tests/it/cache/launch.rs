@@ -89,7 +89,8 @@ fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
     for _ in 0..2 {
         let sandbox = Sandbox::new().aws(&aws).declaration(declaration).args(["--env-from", "ssm:/app/"]);
         let run = cache.with(sandbox, &TTL).run();
-        run.launched_silently().has("A", "AP8KDQ==").has("E", "").has("P", CANARY);
+        assert_eq!(run.stderr(), "secrets-exec: warning: empty values were read: E (secrets-exec.yaml:1, empty)\n");
+        run.launched().has("A", "AP8KDQ==").has("E", "").has("P", CANARY);
         run.has("KEY", CANARY).has("OTHER_B", CANARY);
     }
     assert_eq!(aws.calls().len(), 4);

@@ -65,6 +65,7 @@ fn a_value_has_every_field() {
                 "reference": "x:k",
                 "status": "ok",
                 "error": null,
+                "note": null,
                 "messages": [],
                 "sources": [{
                     "id": "x",

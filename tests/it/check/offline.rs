@@ -51,20 +51,6 @@ fn it_opens_no_socket() {
 }
 
 #[test]
-fn every_mistake_of_a_declaration_is_told_at_once() {
-    let declaration = r#"
-secrets: { db: prod/db }
-env:
-  A: { template: "{{ dbb.user }}" }
-  B: "db:$..["
-  C: { form: "x" }
-  1D: x
-"#;
-    let run = offline().declaration(declaration).run();
-    run.refused(78).says(["dbb", "secrets-exec.yaml:5", "form", "1D"]);
-}
-
-#[test]
 fn literals_that_no_environment_can_hold_fail() {
     let declaration = format!("env:\n  A: {{ value: {} }}\n", "x".repeat(140_000));
     let run = offline().declaration(&declaration).run();

@@ -12,6 +12,8 @@ use crate::support::sandbox::Sandbox;
 
 const READER: &str = "arn:aws:iam::210987654321:role/Reader";
 const OTHER: &str = "arn:aws:iam::310987654321:role/Other";
+/// The line without `--kms-key`.
+const NO_KEY: &str = "secrets-exec: note: customer managed keys need kms:Decrypt (--kms-key ARN)\n";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// A run of `policy` with a region, and without credentials.
@@ -134,7 +136,7 @@ fn with_a_role_the_caller_only_assumes_it() {
     run.says([&*format!("note: --for-role {READER}")]);
     let run = sandbox().args(["--for-role", READER]).run();
     assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-    run.launched_silently();
+    assert_eq!(run.stderr(), NO_KEY);
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn names_that_a_role_reads_are_in_its_account() {
     let run =
         policy().args(["--role-arn", READER, "--for-role", READER, "--account", "123456789012"]).resolve("A=x").run();
     assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-    run.launched_silently();
+    assert_eq!(run.stderr(), NO_KEY);
 }
 
 /// A profile whose role is assumed with a token, and one whose role is assumed with that role's credentials.
@@ -162,7 +164,7 @@ fn the_role_of_a_web_identity_has_a_policy() {
     ] {
         let run = sandbox.args(["--for-role", READER]).run();
         assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-        run.launched_silently();
+        assert_eq!(run.stderr(), NO_KEY);
     }
     let run = web_identity().args(["--profile", "other", "--for-role", READER]).run();
     assert_eq!((secrets(&run), resources(&run, "AssumeRoles")), (Vec::new(), vec![OTHER.to_owned()]));
@@ -190,7 +192,7 @@ fn each_role_of_a_profile_has_its_own_policy() {
     let sandbox = || policy().home_file(".aws/config", &config).args(["--profile", "app"]).resolve("A=x");
     let run = sandbox().run();
     assert_eq!(secrets(&run).len(), 1);
-    run.launched_silently();
+    assert_eq!(run.stderr(), NO_KEY);
     let run = sandbox().args(["--for-role", OTHER]).run();
     assert_eq!(resources(&run, "AssumeRoles"), [READER]);
     assert_eq!(printed(&run)["Statement"].as_array().unwrap().len(), 1);

@@ -119,15 +119,12 @@ fn verbose_is_an_option_of_every_kind_and_quiet_is_none_for_the_line_of_a_local_
 fn of_several_patterns_or_regions_the_wrong_one_is_named() {
     let aws = Aws::start();
     let sandbox = || sandbox(&aws);
-    for wrong in ["[", "X**", ""] {
-        let named = if wrong.is_empty() { "\"\" is not a glob pattern" } else { "its value is not a glob pattern" };
-        for option in ["--unset", "--pass", "--resolve-env"] {
-            let run = sandbox().args([option, "GOOD_*", option, wrong]).run();
-            run.refused(64).says([option, named]).says_nothing_of("GOOD_");
-        }
-        let declaration = format!("defaults:\n  unset: ['GOOD_*', '{wrong}']\n");
-        sandbox().declaration(&declaration).run().refused(78).says([named]).says_nothing_of("GOOD_");
+    for option in ["--unset", "--pass", "--resolve-env"] {
+        let run = sandbox().args([option, "GOOD_*", option, "["]).run();
+        run.refused(64).says([option, "its value is not a glob pattern"]).says_nothing_of("GOOD_");
     }
+    let run = sandbox().declaration("defaults: { unset: ['GOOD_*', ''] }\n").run();
+    run.refused(78).says(["\"\" is not a glob pattern"]).says_nothing_of("GOOD_");
     sandbox().env("SECRETS_EXEC_UNSET", "^A").run().refused(64).says(["SECRETS_EXEC_UNSET"]);
     let run = sandbox().args(["--fallback-region", "eu-west-1", "--fallback-region", "eu_west"]).run();
     run.refused(64).says(["\"eu_west\" is not"]).says_nothing_of("eu-west-1,");

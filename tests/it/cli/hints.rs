@@ -27,22 +27,6 @@ fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_told_as_such() 
     run.refused(75).says(["the answer is not TLS; the endpoint may speak http"]).says_nothing_of("InvalidContentType");
 }
 
-#[test]
-fn a_reference_with_a_scheme_is_told_to_have_none() {
-    let aws = Aws::start();
-    let sandbox = || Sandbox::new().aws(&aws);
-    for sandbox in [
-        sandbox().resolve("A=aws-sm://prod/db"),
-        sandbox().resolve("A=aws-sm://prod/db:password"),
-        sandbox().env_remove("AWS_REGION").resolve("A=aws-sm://db"),
-    ] {
-        let run = sandbox.run();
-        let stderr = run.refused(78).stderr();
-        let first = stderr.lines().find(|line| line.contains("help: ")).unwrap();
-        assert!(first.contains("a reference has no scheme; write SECRET[:KEY"), "{run}");
-    }
-}
-
 /// A refused launch with this declaration.
 fn declaring(yaml: &str) -> Outcome {
     let run = Sandbox::new().declaration(yaml).run();

@@ -7,7 +7,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-/// A launch with this declaration, after which no other operation than these two was asked for.
+/// A launch with this declaration, which requests nothing but the secrets and, at most once, the name of the caller.
 fn report(declaration: &str) -> Outcome {
     let aws = Aws::start()
         .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#))

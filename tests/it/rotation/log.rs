@@ -22,7 +22,8 @@ const JSON: [&str; 2] = ["--log-format", "json"];
 fn rotated(options: &[&str], mode: &str) -> Outcome {
     let aws = first_version();
     let sandbox = rotating(&aws, mode).args(options).command(record::until_term());
-    let sandbox = sandbox.declaration("files:\n  - { from: 'x:k', path: file }\n");
+    let empty = "secrets: { x: x }\nenv: { EMPTY: { template: '{{ x.k | replace(x.k, \"\") }}' } }\n";
+    let sandbox = sandbox.declaration(&format!("{empty}files:\n  - {{ from: 'x:k', path: file }}\n"));
     let run = Rotating::start(sandbox);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
@@ -58,7 +59,13 @@ fn each_step_is_an_object() {
     ] {
         let run = rotated(&JSON, mode);
         let mut events = run.events();
-        // That the file is written to a disk.
+        let is_of_empty_values = |event: &Value| event["message"].as_str().unwrap().starts_with("empty values");
+        assert_eq!(
+            events.iter().filter(|event| is_of_empty_values(event)).count(),
+            1,
+            "polls repeat no warning: {run}"
+        );
+        // That the file is written to a disk, and that a value is empty.
         events.retain(|event| event["event"] != "warning");
         let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
         assert_eq!(names, expected, "{run}");

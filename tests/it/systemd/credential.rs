@@ -321,27 +321,3 @@ fn the_cache_answers_a_credential_while_aws_is_down() {
     run.launched().says(["warning: ", "answers of the cache are used: secret x"]);
     assert_eq!(received, b"v-4c7a1e");
 }
-
-#[test]
-fn a_wrong_credential_is_an_error_with_its_line() {
-    for (declaration, facts) in [
-        ("credentials: [x]", ["credentials", "a mapping"]),
-        ("credentials: { app: { tok: x } }", ["app", "like app.service"]),
-        ("credentials: { \"a b.service\": { tok: x } }", ["credentials: its value", "like app.service"]),
-        ("credentials: { \"[.service\": { tok: x } }", ["credentials: its value", "like app@*.service"]),
-        ("credentials: { app.service: tok }", ["app.service", "a mapping"]),
-        ("credentials: { app.service: { \"a/b\": x } }", ["a/b", "a credential's name"]),
-        ("credentials: { app.service: { tok: [x] } }", ["app.service/tok", "`from` or `template`"]),
-        ("credentials: { app.service: { tok: { value: v } } }", ["app.service/tok", "unknown key \"value\""]),
-        (
-            "credentials: { app.service: { tok: { from: x, optional: true } } }",
-            ["app.service/tok", "unknown key \"optional\""],
-        ),
-        ("credentials: { app.service: { tok: {} } }", ["app.service/tok", "exactly one of `from` and `template`"]),
-        ("credentials: { app.service: { tok: { from: x, template: t } } }", ["app.service/tok", "exactly one of"]),
-        ("credentials: { app.service: { tok: x }, app.service: { tok: y } }", ["app.service", "secrets-exec.yaml:1"]),
-    ] {
-        let run = Sandbox::new().args(["check", "--offline"]).declaration(declaration).bare().run();
-        run.ended(Status::Exit(78)).says(facts).says(["secrets-exec.yaml:1:"]);
-    }
-}

@@ -37,15 +37,12 @@ fn keys_become_variables_as_the_settings_say() {
         (r#"{"none":null,"a":"1~"}"#, "", "A=1~ -NONE"),
         (r#"{"a":"first~","a":"last~"}"#, "", "A=last~"),
         ("{}", ", except: [gone]", "-GONE"),
-        (
-            r#"{"port":5432,"price":1.10,"zero":-0,"on":true,"empty":""}"#,
-            "",
-            "PORT=5432 PRICE=1.10 ZERO=-0 ON=true EMPTY=",
-        ),
+        (r#"{"port":5432,"price":1.10,"zero":-0,"on":true}"#, "", "PORT=5432 PRICE=1.10 ZERO=-0 ON=true"),
         (r#"{"list":[1.10, null],"map":{ "b": 1 }}"#, "", r#"LIST=[1.10,null] MAP={"b":1}"#),
     ] {
         sets(expand(object, settings).launched_silently(), variables);
     }
+    sets(expand(r#"{"empty":""}"#, "").launched().says(["warning: empty values were read: EMPTY ("]), "EMPTY=");
 }
 
 #[test]

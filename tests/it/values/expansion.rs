@@ -63,8 +63,6 @@ fn a_variable_that_makes_no_name_is_an_error_before_any_request() {
         ("a name with a key", "prod/db:host", "${V}", &["no secret's name"]),
         ("an unset variable", "x", "${STAGE}/db:host", &["STAGE is not set"]),
         ("an empty default", "x", "${STAGE:-}", &["is empty"]),
-        ("an unclosed variable", "x", "${V/db:host", &["malformed variable"]),
-        ("a variable without a name", "x", "${}/db:host", &["malformed variable"]),
         ("what may be a password", "s3cr3t:pw!", "${V}:k", &["no secret's name"]),
         ("a parameter's prefix", "ssm:/prod/level", "${V}", &["V", "ssm:${V}"]),
         ("a default with a parameter's prefix", "x", "${P:-ssm:/prod/level}", &["P", "ssm:"]),

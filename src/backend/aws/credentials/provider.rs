@@ -63,7 +63,7 @@ impl ProviderError {
 
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text(error)))
+        Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
     }
 
     /// The failure of a request. The text begins with `subject`.

@@ -64,6 +64,9 @@ fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
         let run = through(&proxy).attempts(2).case(case).run();
         let both = format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port());
         run.refused(75).says(["A (", "secret x", &both]);
+        if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
+            run.says([&*format!("the proxy answers with HTTP status {status}")]);
+        }
         assert_eq!(proxy.connections(), 2, "{run}");
     }
 }
