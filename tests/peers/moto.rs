@@ -89,7 +89,7 @@ impl Moto {
         [&parameters["SecretString"], &parameters["Value"]]
             .into_iter()
             .filter_map(Value::as_str)
-            .for_each(watch::secret);
+            .for_each(watch::secret_text);
         if let Some(bytes) = parameters["SecretBinary"]["$bytes"].as_array() {
             let bytes: Vec<u8> = bytes.iter().map(|byte| byte.as_u64().unwrap().try_into().unwrap()).collect();
             watch::binary(&bytes);

@@ -33,7 +33,7 @@ fn reads(agent: &Aws) -> Sandbox {
 }
 
 /// A launch through the agent that can also ask AWS.
-fn with_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
+fn with_agent_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
     reads(agent).arg("--agent-fallback").endpoint(&aws.endpoint()).env_remove("HTTP_PROXY").keys()
 }
 
@@ -231,13 +231,13 @@ fn an_agent_that_fails_to_the_end_is_75_and_aws_is_not_asked() {
 fn the_fallback_asks_aws_when_the_agent_cannot_be_asked() {
     for fault in [own(504, "TimeoutError"), plain(429, ""), Fault::Hang, Fault::Close] {
         let (agent, aws) = (served().fails(SECRET, fault), served());
-        with_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v-4c7a1e");
+        with_agent_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!((agent.calls().len(), aws.reads().len()), (1, 1));
     }
     let (agent, aws) = (served(), served());
-    with_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v-4c7a1e");
+    with_agent_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v-4c7a1e");
     // The sandbox kills a run that waits so long for the token.
-    with_fallback(&agent, &aws)
+    with_agent_fallback(&agent, &aws)
         .env_remove("AWS_TOKEN")
         .args(["--wait", "1h"])
         .run()
@@ -258,7 +258,7 @@ fn the_fallback_is_no_way_around_an_answer() {
         (fault::not_found(), 78),
     ] {
         let (agent, aws) = (served().fails(SECRET, fault), served());
-        with_fallback(&agent, &aws).run().refused(status);
+        with_agent_fallback(&agent, &aws).run().refused(status);
         assert!(aws.calls().is_empty());
     }
 }
@@ -267,10 +267,10 @@ fn the_fallback_is_no_way_around_an_answer() {
 fn the_fallback_keeps_to_the_deadline_and_waits_for_aws_after_the_agent_has_failed() {
     let agent = served().fails(SECRET, Fault::Hang);
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
-    keeps_to(TIMEOUT, &with_fallback(&agent, &aws)).refused(75);
+    keeps_to(TIMEOUT, &with_agent_fallback(&agent, &aws)).refused(75);
     // The agent fails at once; AWS's credentials come after 2.5 seconds.
     let agent = served().fails(SECRET, own(500, "InternalFailure"));
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
-    let sandbox = with_fallback(&agent, &aws).without_keys().in_container(&aws);
+    let sandbox = with_agent_fallback(&agent, &aws).without_keys().in_container(&aws);
     sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v-4c7a1e");
 }

@@ -14,7 +14,7 @@ fn value(letter: &str) -> String {
     format!("{CANARY}{}", letter.repeat(20_000))
 }
 
-fn secret(letter: &str) -> Secret {
+fn long_secret(letter: &str) -> Secret {
     Secret::text(&format!(r#"{{"k":"{}"}}"#, value(letter)))
 }
 
@@ -35,14 +35,14 @@ fn names(trace: &str) -> Vec<&str> {
 #[test]
 fn at_any_call_on_the_directory_the_old_entry_is_there() {
     let cache = CacheDirectory::new();
-    let aws = Aws::start().secret("x", secret("o"));
+    let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);
     launch(&aws).run().launched_silently();
     let Some((run, trace)) = traced(launch(&aws), &cache, &[]) else { return };
     run.launched_silently();
     let calls = names(&trace);
     assert_eq!(calls.iter().filter(|name| **name == "renameat").count(), 1, "{trace}");
-    let aws = aws.secret("x", secret("n"));
+    let aws = aws.secret("x", long_secret("n"));
     for (index, name) in calls.iter().enumerate() {
         let number = calls[..=index].iter().filter(|earlier| *earlier == name).count();
         let inject = format!("inject={name}:signal=SIGKILL:when={number}");
@@ -62,7 +62,7 @@ fn at_any_call_on_the_directory_the_old_entry_is_there() {
 #[test]
 fn a_write_that_fails_is_reported_and_leaves_no_older_value() {
     let cache = CacheDirectory::new();
-    let aws = Aws::start().secret("x", secret("o"));
+    let aws = Aws::start().secret("x", long_secret("o"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     for call in ["renameat", "fchmod"] {
         let inject = format!("inject={call}:error=EIO:when=1+");

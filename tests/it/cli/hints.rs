@@ -28,7 +28,7 @@ fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_reported_as_suc
 }
 
 /// A refused launch with this declaration.
-fn declaring(yaml: &str) -> Outcome {
+fn refused_declaration(yaml: &str) -> Outcome {
     let run = Sandbox::new().declaration(yaml).run();
     run.refused(78);
     run
@@ -43,7 +43,7 @@ fn a_number_in_quotes_is_a_reference() {
 #[test]
 fn a_key_that_could_be_a_value_is_not_printed() {
     for key in [format!("app:{CANARY}"), "x".repeat(65), "pass word".to_owned()] {
-        declaring(&format!("? \"{key}\"\n: x\n")).says(["unknown key"]).says_nothing_of(&key);
+        refused_declaration(&format!("? \"{key}\"\n: x\n")).says(["unknown key"]).says_nothing_of(&key);
     }
 }
 
@@ -60,6 +60,6 @@ fn a_line_with_a_value_is_never_shown() {
         format!("env:\n  X: don't\n  B:\n    value: 'start\n  C: {CANARY}: y'\n"),
     ] {
         // The sandbox asserts that the canary is not on standard error.
-        declaring(&yaml).says(["secrets-exec.yaml:"]);
+        refused_declaration(&yaml).says(["secrets-exec.yaml:"]);
     }
 }

@@ -28,7 +28,7 @@ fn is_installed(sandbox: &Sandbox, run: &Outcome) {
 }
 
 /// Asserts that it is refused with this status and these facts, and that the directory is as before.
-fn refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
+fn is_refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
     run.refused(status).says(facts.iter().copied());
     assert_eq!(sandbox.names_in("there"), ["other"], "{run}");
 }
@@ -60,7 +60,7 @@ fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program()
     assert_eq!(fs::metadata(own.path("there/secrets-exec")).unwrap().uid(), 65_534);
     let of_another = sandbox().mode("there", 0o755);
     let run = of_another.spawn_copy().wait();
-    refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
+    is_refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
     let sandbox = sandbox();
     let copy = sandbox.path("unreadable");
     // By another process: a descriptor of ours that is open for writing could be inherited, and execve(2) would answer ETXTBSY.
@@ -77,7 +77,7 @@ fn a_path_that_is_no_directory_is_an_error_and_a_missing_directory_not_created()
         ("there/other", ["there/other/secrets-exec", "not a directory"]),
     ] {
         let sandbox = installing(directory);
-        refused(&sandbox, &sandbox.run(), 78, &facts);
+        is_refused(&sandbox, &sandbox.run(), 78, &facts);
         assert!(!sandbox.path("missing").exists());
     }
 }
@@ -97,13 +97,13 @@ fn a_directory_or_a_link_of_the_programs_name_is_left_alone() {
 fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file() {
     // A file may have at most 64 KiB, less than the program.
     let sandbox = installing("there").through(["prlimit", "--fsize=65536"]);
-    refused(&sandbox, &sandbox.run(), 78, &["cannot be written", "arge"]);
+    is_refused(&sandbox, &sandbox.run(), 78, &["cannot be written", "arge"]);
     let sandbox = sandbox.file("there/secrets-exec", "old");
     sandbox.run().refused(78);
     assert_eq!(fs::read_to_string(sandbox.path("there/secrets-exec")).unwrap(), "old");
     assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
     let limited = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
-    refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
+    is_refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
 }
 
 /// A command in this repository.

@@ -5,21 +5,18 @@ use crate::support::aws::{ROLE_KEY, served};
 use crate::support::console::script;
 use crate::support::sandbox::Sandbox;
 
-fn page() -> Page {
-    Page::read("docs/ci.md")
-}
-
 /// A declaration, and what the jobs call.
 fn repository() -> Sandbox {
     let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets.yaml >policy.json";
-    let sandbox = page().sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
+    let sandbox =
+        Page::read("docs/ci.md").sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
     let inherited = "$AWS_REGION ${AWS_SECRET_ACCESS_KEY-no key} ${AWS_ROLE_ARN-no role}";
     sandbox.executable("deploy", format!("#!/bin/sh\necho \"$A {inherited}\"\n"))
 }
 
 /// The commands of the workflows, of GitHub and of GitLab, that have this text.
 fn workflows(text: &str) -> Vec<String> {
-    let page = page();
+    let page = Page::read("docs/ci.md");
     let is_workflow = |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";
     let workflows = page.files().filter(|(name, workflow)| is_workflow(name) && workflow.contains(text));
     let workflows: Vec<String> = workflows.map(|(_, workflow)| steps(workflow)).collect();
@@ -39,7 +36,8 @@ fn steps(workflow: &str) -> String {
 
 #[test]
 fn the_commands_for_ci_print_what_the_page_says() {
-    page().runs(page().sandbox());
+    let page = Page::read("docs/ci.md");
+    page.runs(page.sandbox());
 }
 
 #[test]

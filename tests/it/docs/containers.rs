@@ -10,13 +10,9 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
-fn page() -> Page {
-    Page::read("docs/containers.md")
-}
-
 /// The task definitions of the page: before, and after.
 fn task_definitions() -> [String; 2] {
-    let page = page();
+    let page = Page::read("docs/containers.md");
     let [before, after] = page.blocks("json").try_into().unwrap();
     [before.to_owned(), after.to_owned()]
 }
@@ -27,8 +23,9 @@ fn the_commands_of_the_page_on_containers_print_what_the_page_says() {
         return;
     }
     let [before, _] = task_definitions();
-    let sandbox = page().with_examples().file("from-ecs.json", declaration_of(&before).to_string());
-    let sandbox = page().runs(sandbox);
+    let page = Page::read("docs/containers.md");
+    let sandbox = page.with_examples().file("from-ecs.json", declaration_of(&before).to_string());
+    let sandbox = page.runs(sandbox);
     wrote_policy(&sandbox, &["prod/api-token", "prod/db"]);
 }
 
@@ -94,7 +91,7 @@ fn the_second_container_starts_the_program_that_the_first_container_installs() {
 
 #[test]
 fn the_check_in_the_pages_dockerfile_needs_nothing_but_the_declaration() {
-    let page = page();
+    let page = Page::read("docs/containers.md");
     let (declaration, dockerfile) = (page.blocks("yaml")[0], page.blocks("dockerfile")[0]);
     assert!(dockerfile.contains("\nRUN secrets-exec check --offline\n"), "{dockerfile}");
     let check = Sandbox::new().file("etc/app.yaml", declaration).env("SECRETS_EXEC_FILE", "etc/app.yaml");

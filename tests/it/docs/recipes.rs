@@ -4,19 +4,16 @@ use super::page::Page;
 use crate::support::console::script;
 use crate::support::skip;
 
-fn page() -> Page {
-    Page::read("docs/recipes.md")
-}
-
 #[test]
 fn the_commands_of_the_recipes_print_what_the_page_says() {
-    page().runs(page().with_examples());
+    let page = Page::read("docs/recipes.md");
+    page.runs(page.with_examples());
 }
 
 /// Runs the script of the page with a declaration, and a `kubectl` that prints its arguments.
 fn redeployment(declaration: &str) -> Option<crate::support::outcome::Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
-        let sandbox = page().with_examples().file("secrets.yaml", declaration);
+        let sandbox = Page::read("docs/recipes.md").with_examples().file("secrets.yaml", declaration);
         let sandbox = sandbox.executable("bin/kubectl", "#!/bin/sh\necho \"$@\"\n").env("SECRETS_EXEC_QUIET", "1");
         sandbox.prepared_by(&script("sh -e redeploy.sh 2>&1")).run()
     })

@@ -1,4 +1,4 @@
-//! Files in memory: start with `with_file`, whose script finds the path in `$F`. Systems that refuse them are in `refused.rs`.
+//! Files in memory: start with `in_memory`, whose script finds the path in `$F`. Systems that refuse them are in `refused.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::support::record::await_fact;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
-fn with_file(aws: &Aws, script: &str) -> Sandbox {
+fn in_memory(aws: &Aws, script: &str) -> Sandbox {
     Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
 }
 
@@ -26,7 +26,7 @@ fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
 fn a_shell_and_its_children_read_the_value_again_and_again_at_the_variables_path() {
     let aws = tls_secret();
     let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
-    let run = with_file(&aws, script).prints_values().run();
+    let run = in_memory(&aws, script).prints_values().run();
     run.launched_silently().printed("/proc/self/fd/100\nkey-4c7a1e\nkey-4c7a1e\nkey-4c7a1e\n3\n");
 }
 
@@ -35,7 +35,7 @@ fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherite
     let aws = tls_secret();
     let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"];
     let sandbox =
-        with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
+        in_memory(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
     let paths = "/proc/self/fd/100\n/proc/self/fd/101\n/proc/self/fd/102\n";
     let run = sandbox.run();
     run.launched().says(["warning: empty values were read: H ("]).printed(format!("{paths}certificate-4c7a1e"));
@@ -54,7 +54,7 @@ fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_star
     }
     let aws = tls_secret();
     let script = "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat <&101; cat \"$F\"";
-    let sandbox = with_file(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
+    let sandbox = in_memory(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
     let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).prints_values().run();
     run.launched_silently().printed("taken /proc/self/fd/101 key-4c7a1e\nkey-4c7a1e\n");
 }
@@ -69,13 +69,13 @@ fn a_file_in_memory_has_a_fixed_content_and_is_executed_only_with_such_a_mode() 
         truncate -s 0 \"$F\" 2>/dev/null && echo shortened
         truncate -s 99 \"$F\" 2>/dev/null && echo grown
         cat \"$F\"";
-    with_file(&aws, attempts).prints_values().run().launched_silently().printed("key-4c7a1e\n");
+    in_memory(&aws, attempts).prints_values().run().launched_silently().printed("key-4c7a1e\n");
     declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("key-4c7a1e\n");
     // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
     let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
 has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
 print(seals & 15, bool(seals & 32) == has_exec)";
-    with_file(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
+    in_memory(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
     for (mode, printed) in [("0500", "ran\n"), ("0400", "refused\n")] {
         let declaration = format!("files: [{{ value: \"#!/bin/sh\\necho ran\\n\", env: F, mode: \"{mode}\" }}]\n");
         let sandbox = Sandbox::new().declaration(&declaration).script("\"$F\" 2>/dev/null || echo refused");
@@ -87,7 +87,7 @@ print(seals & 15, bool(seals & 32) == has_exec)";
 fn only_the_owner_may_read_a_file_in_memory_unless_a_mode_is_declared() {
     let aws = tls_secret();
     let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
-    let sandbox = with_file(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
+    let sandbox = in_memory(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
     sandbox.run().launched_silently().printed(owner);
     declared(&aws, "mode: \"0440\"", "stat -L -c %a \"$F\"").launched_silently().printed("440\n");
 }
@@ -163,7 +163,7 @@ fn a_later_variable_covers_a_file_which_is_not_fetched() {
 #[test]
 fn one_name_for_a_file_and_a_variable_is_an_error() {
     let aws = tls_secret();
-    with_file(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
+    in_memory(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
     assert!(aws.calls().is_empty());
 }
 
@@ -179,7 +179,7 @@ fn nothing_touches_a_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
     let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
     let aws = tls_secret();
-    let sandbox = with_file(&aws, "").command(["/bin/true"]).through(tracing);
+    let sandbox = in_memory(&aws, "").command(["/bin/true"]).through(tracing);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(trace.contains("open"), "{trace}");
@@ -195,7 +195,7 @@ fn the_signals_of_the_command_are_as_without_files() {
     let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else { return };
     let aws = tls_secret();
     for wrapper in [&["env"][..], &wrapper] {
-        let sandbox = with_file(&aws, "")
+        let sandbox = in_memory(&aws, "")
             .command(["grep", "-E", "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)", "/proc/self/status"])
             .through(wrapper);
         sandbox.run().launched_silently().printed(&sandbox.control().stdout);
@@ -206,7 +206,7 @@ fn the_signals_of_the_command_are_as_without_files() {
 fn an_interrupt_of_the_terminal_reaches_the_command_once() {
     let aws = tls_secret();
     let script = "trap 'n=$((n + 1))' INT; cat \"$F\" >ready; until [ -e go ]; do sleep 0.05; done; echo \"$n\"";
-    let sandbox = with_file(&aws, script);
+    let sandbox = in_memory(&aws, script);
     let running = sandbox.spawn();
     await_fact("the command is ready", || fs::read(sandbox.path("ready")).is_ok_and(|text| !text.is_empty()));
     killpg(running.pid(), Signal::SIGINT).unwrap();
@@ -217,6 +217,6 @@ fn an_interrupt_of_the_terminal_reaches_the_command_once() {
 #[test]
 fn verbose_tells_where_each_file_came_from() {
     let aws = tls_secret();
-    let run = with_file(&aws, "true").args(["-v"]).run();
+    let run = in_memory(&aws, "true").args(["-v"]).run();
     run.launched().says(["F", "prod/tls", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
 }

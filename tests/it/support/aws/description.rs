@@ -23,7 +23,7 @@ impl Aws {
 }
 
 /// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
-pub fn answer(service: &Service, call: &Call) -> Answer {
+pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
     if !service.secrets.contains_key(&id) {
         return refusal(&fault::not_found());

@@ -20,7 +20,7 @@ pub struct Version {
 
 impl Version {
     pub fn text(value: &str) -> Self {
-        watch::secret(value);
+        watch::secret_text(value);
         Self { value: value.to_owned(), labels: Vec::new() }
     }
 
@@ -66,7 +66,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
             if let Some(response) = recorded("GetParameters.denied") {
                 return response;
             }
-            return error(
+            return client_error(
                 "AccessDeniedException",
                 &format!(
                     "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:GetParameters \
@@ -92,7 +92,7 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
     assert!(call.flag("Recursive") && call.flag("WithDecryption"));
     let size = call.max_results().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
     if parameters.denied.contains(&path) {
-        return error(
+        return client_error(
             "AccessDeniedException",
             &format!(
                 "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
@@ -140,6 +140,6 @@ fn split(asked: &str) -> (String, Option<String>) {
     }
 }
 
-fn error(code: &str, message: &str) -> Response {
+fn client_error(code: &str, message: &str) -> Response {
     Response::json(400, &json!({ "__type": code, "message": message }))
 }

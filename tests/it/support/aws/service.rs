@@ -72,7 +72,7 @@ impl Service {
         }
         match operation.as_str() {
             "GetSecretValue" => self.read(call),
-            "DescribeSecret" => description::answer(self, call),
+            "DescribeSecret" => description::describe(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
             "GetCallerIdentity" => Answer::Send(identity()),
