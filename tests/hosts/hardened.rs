@@ -63,7 +63,7 @@ fn a_file_in_memory_that_the_unit_forbids_is_78_and_named() {
     unit.await_that("ActiveState", "failed");
     assert_eq!(unit.is("ExecMainStatus"), "78");
     let journal = unit.journal();
-    let told =
+    let messages =
         ["secrets-exec: error: files in memory are not allowed here", "secrets-exec: error:   F (--as-file, x:k)"];
-    assert!(told.iter().all(|line| journal.contains(line)), "{journal}");
+    assert!(messages.iter().all(|line| journal.contains(line)), "{journal}");
 }

@@ -99,7 +99,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     let not_installed = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
-    for (name, lines, credentials, told) in [
+    for (name, lines, credentials, message) in [
         ("unlisted", LOCAL, &["tok", "other"][..], "unlisted.service is refused the credential other"),
         ("denied", &asking_with_keys(&aws), &["tok"], "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"),
         ("gone", &not_installed, &["tok"], ""),
@@ -108,7 +108,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
         let unit = loading(systemd, name, name, credentials);
         is_refused(systemd, &unit, name);
         let journal = journal(systemd);
-        assert!(journal.contains(told), "{journal}");
+        assert!(journal.contains(message), "{journal}");
     }
 }
 
@@ -152,13 +152,16 @@ fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logg
     plain_socket(systemd, "bare");
     let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
-    let told = journal(systemd);
-    assert!(told.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"), "{told}");
+    let messages = journal(systemd);
+    assert!(
+        messages.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"),
+        "{messages}"
+    );
     let unit = loading(systemd, "bare-unit", "bare", &["nope"]);
     systemd.shell("rm /run/bare-unit.out").launched();
     is_refused(systemd, &unit, "bare-unit");
-    let told = journal(systemd);
-    assert!(told.contains("bare-unit.service did not get its credential nope"), "{told}");
+    let messages = journal(systemd);
+    assert!(messages.contains("bare-unit.service did not get its credential nope"), "{messages}");
 }
 
 /// A unit that waits for its credential `tok`, while its secret is requested.

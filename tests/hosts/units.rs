@@ -52,9 +52,9 @@ fn a_stop_during_resolution_is_clean_and_leaves_a_line_in_the_journal() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let lines = format!("Type=exec\n{}", asking_with_keys(&aws));
-    let told = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
+    let stop_post = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/echo started\n";
-    let unit = systemd.unit("early", &format!("{lines}{command}{told}")).start();
+    let unit = systemd.unit("early", &format!("{lines}{command}{stop_post}")).start();
     aws.await_calls(1);
     unit.stop();
     assert_eq!(unit.printed(), "success: killed by TERM\n");

@@ -64,12 +64,12 @@ impl Account {
 
     /// All secrets and roles, and the parameters that are not moto's own.
     fn content(&self) -> Vec<Value> {
-        let own = [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
+        let of_tests = [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
         let mut content = Vec::new();
         for region in ["us-east-1", "eu-west-1"] {
             for (service, operation, member, parameters) in [
                 ("secretsmanager", "list_secrets", "SecretList", json!({ "IncludePlannedDeletion": true })),
-                ("ssm", "describe_parameters", "Parameters", json!({ "ParameterFilters": own })),
+                ("ssm", "describe_parameters", "Parameters", json!({ "ParameterFilters": of_tests })),
                 ("iam", "list_roles", "Roles", json!({})),
             ] {
                 let call = json!({

@@ -142,8 +142,8 @@ fn two_regions_that_are_down_are_75_in_time_after_the_attempts_in_each_and_named
     with_fallback(&aws).attempts(2).timeout("50s").run().refused(75);
     assert_eq!(aws.reads().len(), 4);
     // The secret's own region is no fallback.
-    let own = sandbox(&aws).args(["--fallback-region", HERE]).attempts(2).timeout("50s").run();
-    own.refused(75).says_nothing_of("(fallback)");
+    let same_region = sandbox(&aws).args(["--fallback-region", HERE]).attempts(2).timeout("50s").run();
+    same_region.refused(75).says_nothing_of("(fallback)");
     assert_eq!(aws.reads().len(), 6);
 }
 

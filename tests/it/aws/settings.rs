@@ -1,5 +1,5 @@
-//! Settings of AWS (variables, configuration files, proxies) that are empty, incomplete or wrong; and passwords in them, which are told
-//! to nobody.
+//! Settings of AWS (variables, configuration files, proxies) that are empty, incomplete or wrong; and passwords in them, which are never
+//! printed.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -234,9 +234,9 @@ fn the_services_section_of_the_profile_has_the_endpoint_of_each_service() {
         sandbox(&aws).env_remove("AWS_ENDPOINT_URL").config(&config)
     };
     let section = |name: &str, url: &str| format!("{name} =\n  endpoint_url = {url}\n");
-    let own = section("secrets_manager", &aws.endpoint());
-    with(&own).run().launched().has("A", "v-4c7a1e");
-    with(&(own + &section("sts", &aws.endpoint()))).args(["--role-arn", ROLE]).run().launched();
+    let secrets_manager_section = section("secrets_manager", &aws.endpoint());
+    with(&secrets_manager_section).run().launched().has("A", "v-4c7a1e");
+    with(&(secrets_manager_section + &section("sts", &aws.endpoint()))).args(["--role-arn", ROLE]).run().launched();
     assert_eq!(aws.calls_of("AssumeRole").len(), 1);
     let variable = ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint());
     let elsewhere = section("secrets_manager", "http://127.0.0.1:9");

@@ -295,6 +295,6 @@ fn the_reference_has_its_options() {
         words.map(|word| format!("--{word}")).collect()
     };
     let of_policy = options(help(Sandbox::new().arg("policy")));
-    let own = &of_policy - &options(help(Sandbox::new()));
-    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), own);
+    let policy_options = &of_policy - &options(help(Sandbox::new()));
+    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), policy_options);
 }

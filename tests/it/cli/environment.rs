@@ -76,12 +76,12 @@ fn pass_adds_to_what_clean_env_keeps_and_unset_comes_after_it() {
 #[test]
 fn our_own_variables_never_reach_the_command() {
     let aws = served();
-    let own = ["SECRETS_EXEC_TIMEOUT", "SECRETS_EXEC_SERVICE_PORT", "SECRETS_EXEC_"];
+    let ours = ["SECRETS_EXEC_TIMEOUT", "SECRETS_EXEC_SERVICE_PORT", "SECRETS_EXEC_"];
     for options in [&[][..], &["--clean-env", "--pass", "SECRETS_EXEC*"]] {
-        let sandbox = own.into_iter().fold(sandbox(&aws), |sandbox, name| sandbox.env(name, "20s"));
+        let sandbox = ours.into_iter().fold(sandbox(&aws), |sandbox, name| sandbox.env(name, "20s"));
         let run = sandbox.env("SECRETS_EXECUTE", "stays").args(options).run();
         run.launched().has("SECRETS_EXECUTE", "stays");
-        for name in own {
+        for name in ours {
             run.lacks(name);
         }
     }

@@ -99,8 +99,9 @@ fn the_options_and_commands_of_the_reference_are_those_of_the_help() {
         let (usage, _) = help.split_once("\nExamples:").unwrap();
         // A command with none but options of a launch has them all under headings.
         let options = usage.split_once("\nOptions:").map_or("", |(_, options)| options);
-        let own: BTreeSet<String> = long_options(options).difference(&long_options(&launch)).cloned().collect();
-        assert_eq!(first_cells(section), own, "{name}");
+        let command_options: BTreeSet<String> =
+            long_options(options).difference(&long_options(&launch)).cloned().collect();
+        assert_eq!(first_cells(section), command_options, "{name}");
     }
 }
 

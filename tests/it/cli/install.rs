@@ -55,9 +55,9 @@ fn a_file_of_the_programs_name_is_replaced_and_its_readers_keep_the_old_file() {
 fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
-    let own = sandbox();
-    is_installed(&own, &own.spawn_copy().wait());
-    assert_eq!(fs::metadata(own.path("there/secrets-exec")).unwrap().uid(), 65_534);
+    let writable = sandbox();
+    is_installed(&writable, &writable.spawn_copy().wait());
+    assert_eq!(fs::metadata(writable.path("there/secrets-exec")).unwrap().uid(), 65_534);
     let of_another = sandbox().mode("there", 0o755);
     let run = of_another.spawn_copy().wait();
     is_refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);

@@ -1,4 +1,4 @@
-//! Reports: each failure has its variable, file and line, secret, key and region, and all of them are told by one run, in the order of the
+//! Reports: each failure has its variable, file and line, secret, key and region, and one run reports all of them, in the order of the
 //! files; the worst decides the status.
 
 use crate::support::aws::Aws;

@@ -109,13 +109,13 @@ fn the_schema_and_the_program_accept_and_refuse_the_same() {
 fn the_defaults_of_the_schema_are_the_help_options_that_a_declaration_may_give() {
     let schema = schema();
     let properties = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
-    let known: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+    let defaults: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
     let help = Sandbox::new().arg("--help").bare().run().launched().stdout();
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
     let (sections, _) = sections.split_once("\n\nOptions under the last four headings").unwrap();
     let option = |line: &'_ str| Some(line.trim_start().split_once("--")?.1.split([' ', '[', '.']).next()?.to_owned());
     let is_option = |line: &&str| line.trim_start().starts_with('-');
-    let mut told: BTreeSet<String> = sections.lines().filter(is_option).filter_map(option).collect();
-    assert!(["help", "version", "local"].iter().all(|option| told.remove(*option)), "{told:?}");
-    assert_eq!(known, told.iter().map(String::as_str).collect());
+    let mut help_options: BTreeSet<String> = sections.lines().filter(is_option).filter_map(option).collect();
+    assert!(["help", "version", "local"].iter().all(|option| help_options.remove(*option)), "{help_options:?}");
+    assert_eq!(defaults, help_options.iter().map(String::as_str).collect());
 }

@@ -63,11 +63,11 @@ fn the_script_and_the_declaration_of_the_page_give_the_same_values() {
     let before = sandbox();
     let path = |sandbox: &Sandbox| format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
-    let here = path(&before);
-    let before = before.env("PATH", here).command(["/bin/sh", "-c", &script]).control();
+    let search_path = path(&before);
+    let before = before.env("PATH", search_path).command(["/bin/sh", "-c", &script]).control();
     let after = sandbox();
-    let here = path(&after);
-    let after = after.env("PATH", here).args(["--local", "local.yaml"]).command(["node"]).run();
+    let search_path = path(&after);
+    let after = after.env("PATH", search_path).args(["--local", "local.yaml"]).command(["node"]).run();
     // The CLI ends each value with a line feed.
     assert_eq!(before.launched().stdout().trim_end(), after.launched().stdout());
 }

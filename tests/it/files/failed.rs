@@ -34,12 +34,12 @@ fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
 }
 
 fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
-    let one = sandbox.path("out/one");
+    let file = sandbox.path("out/one");
     let outcome = sandbox.run();
     outcome.ended(status);
     assert!(outcome.stdout.is_empty(), "the command has started: {outcome}");
-    assert_eq!(fs::read_to_string(&one).unwrap(), content, "{outcome}");
-    assert_eq!(fs::metadata(&one).unwrap().mode() & 0o7777, mode, "{outcome}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), content, "{outcome}");
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, mode, "{outcome}");
     assert_eq!(sandbox.names_in("out"), ["one"], "{outcome}");
     outcome.stderr()
 }

@@ -37,9 +37,9 @@ fn each_signal_reaches_the_command_once_and_ends_nothing_by_itself() {
     record::await_lines(&sandbox, 1);
     let process = running.pid();
     // Signals about children, the terminal and pipes are not forwarded.
-    let own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE];
-    own.iter().for_each(|number| running::send(process, *number));
-    let not_sent = [&own[..], &[libc::SIGKILL, libc::SIGSTOP]].concat();
+    let not_forwarded = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE];
+    not_forwarded.iter().for_each(|number| running::send(process, *number));
+    let not_sent = [&not_forwarded[..], &[libc::SIGKILL, libc::SIGSTOP]].concat();
     let sent = (1..32).chain(35..64).filter(|number| !not_sent.contains(number));
     let mut sent: Vec<i32> = sent.chain([libc::SIGTERM; 2]).collect();
     send_each(&sandbox, process, &sent);
