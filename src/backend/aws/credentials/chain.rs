@@ -61,9 +61,13 @@ impl SearchFailure {
         if let ErrorKind::Refused(refusal) = kind {
             return FetchError::Refused(refusal);
         }
-        let is_lasting = matches!(kind, ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured);
+        let (is_lasting, help) = match &kind {
+            ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured => (true, None),
+            ErrorKind::Remediable(help) => (true, Some(help.clone())),
+            _ => (false, None),
+        };
         let (what, temporary, is_final) = (Wanted::Credentials, !is_lasting, kind == ErrorKind::Misconfigured);
-        FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final })
+        FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final, help })
     }
 }
 
