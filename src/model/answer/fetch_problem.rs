@@ -13,8 +13,11 @@ impl FetchFailure {
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
         let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
-        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local, remedies };
+        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local };
         let mut problem = error.problem(&asked);
+        if matches!(error, FetchError::NoCredentials(_) | FetchError::NoRegion { .. }) {
+            problem.help = problem.help.map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
+        }
         let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
         problem.notes = elsewhere.chain(problem.notes).chain(notes.iter().cloned()).collect();
         if let Some(waited) = waited {
@@ -46,10 +49,10 @@ impl FetchError {
             }
             Self::Unavailable(outage) => unavailable(outage).help_if(asked.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
-            Self::NoCredentials(error) => no_credentials(error, asked),
+            Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
                 let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region to read from").help(asked.remedies_and(help))
+                Problem::configuration("no AWS region to read from").help(help)
             }
         };
         let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
@@ -216,9 +219,8 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn no_credentials(error: &CredentialsError, asked: &Asked<'_>) -> Problem {
-    let CredentialsError { what, tried, has_tried_all, temporary, help: remedy, .. } = error;
-    let (missing, help) = match what {
+fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, help, .. }: &CredentialsError) -> Problem {
+    let (missing, sources) = match what {
         Wanted::Credentials => {
             ("no AWS credentials", "log in (`aws sso login`), or give the task, the pod or the instance a role")
         }
@@ -235,6 +237,5 @@ fn no_credentials(error: &CredentialsError, asked: &Asked<'_>) -> Problem {
         None if *temporary => format!("{missing}: a source did not answer"),
         None => missing.to_owned(),
     };
-    let help = has_tried_all.then(|| asked.remedies_and(help));
-    Problem { notes, ..Problem::configuration(text).help_if(help.or_else(|| remedy.clone())) }
+    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(sources)).help_if(help.clone()) }
 }

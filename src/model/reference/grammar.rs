@@ -77,7 +77,7 @@ impl Reference {
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        let help = version.id().map(|_| "a stage is the third field, as in prod/db:key:AWSPREVIOUS");
+        let help = version.id().map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
         let refused = |defect| ReferenceError { help, ..ReferenceError::of_reference(defect) };
         version.check(*store).map_err(refused)?;
         Ok(found)
