@@ -52,7 +52,7 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
         }
         if error.kind == ErrorKind::Defect {
             let help =
-                "ECS: give the task definition a task role; EKS: associate the pod's service account with a role";
+                "ECS: give the task definition a task role; EKS: create a pod identity association for the service account";
             error.kind = ErrorKind::Remediable(help.to_owned());
         }
         let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
