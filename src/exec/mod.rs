@@ -103,5 +103,28 @@ pub fn limits() -> Limits {
         Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
     };
+    limits_on_linux(page, stack)
+}
+
+/// Returns the limits for the size of a page and the soft limit of the stack, in bytes.
+fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits { string: 32 * page, total: (stack / 4).clamp(128 * 1024, 6 * 1024 * 1024) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_string_may_have_32_pages_of_4_or_64_kib_whatever_the_stack() {
+        for (page, stack, string, total) in [
+            (4 << 10, 8 << 20, 128 << 10, 2 << 20),
+            (64 << 10, 8 << 20, 2 << 20, 2 << 20),
+            (64 << 10, usize::MAX, 2 << 20, 6 << 20),
+            (64 << 10, 0, 2 << 20, 128 << 10),
+        ] {
+            let limits = limits_on_linux(page, stack);
+            assert_eq!((limits.string, limits.total), (string, total), "a page of {page} bytes");
+        }
+    }
 }

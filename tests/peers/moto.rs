@@ -143,9 +143,14 @@ impl Credentials {
         json!(self.0)
     }
 
+    /// The variables of the environment.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (String, &String)> {
+        self.0.iter().map(|(name, value)| (name.to_uppercase(), value))
+    }
+
     /// Makes a launch sign with these keys.
     pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
-        self.0.iter().fold(sandbox, |sandbox, (name, value)| sandbox.env(name.to_uppercase(), value))
+        self.variables().fold(sandbox, |sandbox, (name, value)| sandbox.env(name, value))
     }
 }
 

@@ -81,8 +81,8 @@ impl Site {
 
 fn make_certificates(directory: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/certificates.sh");
-    let made = Command::new("/bin/sh").arg(script).arg(directory).stderr(Stdio::null()).status();
-    assert!(made.expect("a shell").success(), "certificates.sh failed");
+    let made = Command::new("bash").arg(script).arg(directory).stderr(Stdio::null()).status();
+    assert!(made.expect("bash").success(), "certificates.sh failed");
 }
 
 fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {

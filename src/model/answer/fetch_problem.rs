@@ -171,12 +171,10 @@ fn missing_permission(cause: Denial, asked: &Asked<'_>) -> String {
         Store::SecretsManager => "secretsmanager:GetSecretValue on it",
     };
     let help = format!("allow this identity to perform {action}; secrets-exec policy prints the policy");
-    match (cause, asked.store()) {
-        (Denial::PolicyOrMissing, Store::SecretsManager) => {
-            format!("{help}. AWS also answers this if the secret does not exist")
-        }
-        _ => help,
+    if cause == Denial::PolicyOrMissing && asked.store() == Store::SecretsManager {
+        return format!("{help}. AWS also answers this if the secret does not exist");
     }
+    help
 }
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {

@@ -78,8 +78,7 @@ impl Reference {
             return Ok(found);
         }
         let help = version.id().map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
-        let refused = |defect| ReferenceError { help, ..ReferenceError::of_reference(defect) };
-        version.check(*store).map_err(refused)?;
+        version.check(*store).map_err(|defect| ReferenceError { help, ..ReferenceError::of_reference(defect) })?;
         Ok(found)
     }
 }

@@ -190,13 +190,23 @@ fn all_pages_are_read() {
         run.has(&format!("V_{n:02}"), format!("value-{n:02}-4c7a1e"));
     }
     let tokens: Vec<_> = aws.calls().iter().map(Call::next_token).collect();
-    assert_eq!(tokens, [None, Some("10".to_owned()), Some("20".to_owned())]);
-    let aws = tree().fails_first(BY_PATH, 1, success(r#"{"Parameters":[],"NextToken":"0"}"#));
+    assert_eq!(tokens, [None, Some("/many/09".to_owned()), Some("/many/19".to_owned())]);
+    let aws = tree().fails_first(BY_PATH, 1, success(r#"{"Parameters":[],"NextToken":"/app/"}"#));
     below(&aws, "ssm:/app/").run().launched_silently().has("DB_HOST", "db.internal");
-    let parameter = |n| format!(r#"{{"Name":"/app/{n}","Version":1,"Value":"v-4c7a1e"}}"#);
-    let parameters: Vec<String> = (0..10_001).map(parameter).collect();
-    let aws = tree().fails(BY_PATH, success(&format!(r#"{{"Parameters":[{}]}}"#, parameters.join(","))));
-    below(&aws, "ssm:/app/").run().refused(78).says(["parameters below /app/", "more than 10,000"]);
+}
+
+#[test]
+fn a_path_may_have_a_thousand_pages_of_ten_parameters_and_none_more() {
+    let many =
+        (0..10_000).fold(Aws::start(), |aws, n| aws.parameter(&format!("/many/{n:04}"), &[Version::text(CANARY)]));
+    let run = below(&many, "V_=ssm:/many/").timeout("10m").run();
+    run.launched_silently().has("V_0000", CANARY).has("V_9999", CANARY);
+    assert_eq!(many.calls().len(), 1_000);
+    let run = below(&many.parameter("/many/more", &[Version::text(CANARY)]), "V_=ssm:/many/").timeout("10m").run();
+    run.refused(78).says([
+        "1 value could not be read",
+        "more than 10,000 parameters or 64 MiB are below the path: name a longer one",
+    ]);
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
         ),
         (fault::denied_by("with an explicit deny in an identity-based policy"), 77, &["remove the deny"]),
         (fault::denied_by("with an explicit deny in a permissions boundary"), 77, &["whoever set the boundary"]),
+        (fault::denied_by_boundary(), 77, &["a permissions boundary does not allow this"]),
         (fault::denied_by("because no session policy allows the action"), 77, &["issues the session"]),
         (
             fault::denied_by("because no VPC endpoint policy allows the action"),

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
@@ -115,8 +117,11 @@ fn what_unset_or_clean_env_removed_is_not_kept() {
     }
 }
 
-/// The limit of `NAME=value`: 32 pages, less the NUL.
-const LARGEST_ENTRY: usize = 131_071;
+/// The limit of `NAME=value`: 32 of the kernel's pages, less the NUL.
+fn largest_entry() -> usize {
+    let page = sysconf(SysconfVar::PAGE_SIZE).unwrap().unwrap();
+    32 * usize::try_from(page).unwrap() - 1
+}
 
 /// A sandbox that serves a value of this many bytes as the secret `x`.
 fn holding(length: usize) -> Sandbox {
@@ -126,10 +131,10 @@ fn holding(length: usize) -> Sandbox {
 
 #[test]
 fn an_entry_with_its_name_has_the_largest_size_of_the_kernel() {
-    let longest = LARGEST_ENTRY - "BIG=".len();
+    let longest = largest_entry() - "BIG=".len();
     let script = "printf %s \"${#BIG}\"";
-    holding(longest).resolve("BIG=x").script(script).run().launched().printed("131067");
-    holding(longest + 1).resolve("BIG=x").run().refused(78).says(["BIG", "131"]);
+    holding(longest).resolve("BIG=x").script(script).run().launched().printed(longest.to_string());
+    holding(longest + 1).resolve("BIG=x").run().refused(78).says(["BIG", &largest_entry().to_string()]);
     holding(longest).resolve("LONGER=x").run().refused(78).says(["LONGER"]);
     let base64 = holding(65_536).declaration("env:\n  BIG: { from: x, encode: base64 }\n");
     base64.script(script).run().launched().printed("87384");

@@ -11,6 +11,7 @@ use crate::support::sandbox::Sandbox;
 const REFUSED: &str = r##"
 expected a mapping of names and values | ^[] | ^text | ^[A=x:k] | defaults: ^null | secrets: ^[x] | credentials: ^null | files: [^"x:k"]
     | credentials: {a.service: ^x}
+expected a mapping of names and values, found text | ^text
 write NAME: REF for each variable, without a hyphen | env: ^["A=x:k"]
 expected a list of references, or of mappings with `from` | env-from: ^{} | env-from: ^{from: x}
 expected a list of mappings | files: ^{from: "x:k", env: K_FILE}

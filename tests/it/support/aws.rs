@@ -6,6 +6,7 @@ pub mod fault;
 pub mod http;
 mod journal;
 mod parameter;
+pub mod recorded;
 mod rotation;
 pub mod secret;
 mod service;

@@ -76,7 +76,10 @@ impl Authority {
         let resolver = Forger { first: Mutex::new(Some(signed_by("leaf.key"))), others: signed_by("ca.key") };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        Acceptor { config: Arc::new(config.with_no_client_auth().with_cert_resolver(Arc::new(resolver))) }
+        let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
+        // A resumed session has no signature.
+        config.send_tls13_tickets = 0;
+        Acceptor { config: Arc::new(config) }
     }
 
     pub fn acceptor_for(&self, names: &str) -> Acceptor {

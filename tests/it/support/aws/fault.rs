@@ -1,7 +1,11 @@
 //! The errors of AWS, with the status, code and message that AWS sends.
 
 use super::http::Response;
+use super::recorded::recorded;
 use crate::support::sandbox::CANARY;
+
+/// The secret of a denial, and what `tests/aws/recorder.py` writes for every secret.
+const DENIED: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
 
 #[derive(Clone)]
 pub enum Fault {
@@ -24,29 +28,46 @@ pub enum Fault {
     Close,
 }
 
+/// The error that AWS itself has sent, if it is recorded under this name; else the typed one.
+fn recorded_or(name: &str, typed: Fault) -> Fault {
+    recorded(name).map_or(typed, Fault::Exactly)
+}
+
 fn error(status: u16, code: &'static str, message: impl Into<String>) -> Fault {
     Fault::Error { status, code, message: message.into() }
 }
 
 pub fn not_found() -> Fault {
-    error(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+    let typed = error(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+    recorded_or("GetSecretValue.not_found", typed)
 }
 
 pub fn no_such_version(wanted: &str) -> Fault {
-    error(
-        400,
-        "ResourceNotFoundException",
-        format!("Secrets Manager can't find the specified secret value for {wanted}"),
-    )
+    let name = match wanted.split_once(": ") {
+        Some((_, "AWSCURRENT")) => "GetSecretValue.no_value",
+        Some(("VersionId", _)) => "GetSecretValue.no_such_version",
+        _ => "GetSecretValue.no_such_stage",
+    };
+    let message = format!("Secrets Manager can't find the specified secret value for {wanted}");
+    recorded_or(name, error(400, "ResourceNotFoundException", message))
 }
 
 pub fn denied(resource: &str) -> Fault {
-    denied_on(resource, "because no identity-based policy allows the secretsmanager:GetSecretValue action")
+    let reason = "because no identity-based policy allows the secretsmanager:GetSecretValue action";
+    match recorded("GetSecretValue.denied") {
+        Some(answer) => Fault::Exactly(Response { body: answer.body.replace(DENIED, resource), ..answer }),
+        None => denied_on(resource, reason),
+    }
+}
+
+pub fn denied_by_boundary() -> Fault {
+    let reason = "because no permissions boundary allows the secretsmanager:GetSecretValue action";
+    recorded_or("GetSecretValue.denied_by_boundary", denied_by(reason))
 }
 
 /// A denial for this reason, in AWS's words.
 pub fn denied_by(reason: &str) -> Fault {
-    denied_on("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf", reason)
+    denied_on(DENIED, reason)
 }
 
 /// A denial of this resource, for this reason in AWS's words.
@@ -72,7 +93,8 @@ pub fn denied_description() -> Fault {
 }
 
 pub fn denied_by_kms() -> Fault {
-    error(400, "AccessDeniedException", "Access to KMS is not allowed")
+    let typed = error(400, "AccessDeniedException", "Access to KMS is not allowed");
+    recorded_or("GetSecretValue.denied_by_kms", typed)
 }
 
 pub fn key_out_of_use() -> Fault {
@@ -88,15 +110,12 @@ pub fn not_decrypted() -> Fault {
 }
 
 pub fn marked_for_deletion() -> Fault {
-    error(
-        400,
-        "InvalidRequestException",
-        "You can't perform this operation on the secret because it was marked for deletion.",
-    )
+    let message = "You can't perform this operation on the secret because it was marked for deletion.";
+    recorded_or("GetSecretValue.marked_for_deletion", error(400, "InvalidRequestException", message))
 }
 
 pub fn throttled() -> Fault {
-    error(400, "ThrottlingException", "Rate exceeded")
+    recorded_or("GetParameters.throttled", error(400, "ThrottlingException", "Rate exceeded"))
 }
 
 pub fn internal_error() -> Fault {
@@ -108,19 +127,19 @@ pub fn unavailable() -> Fault {
 }
 
 pub fn unrecognized_client() -> Fault {
-    error(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+    let message = "The security token included in the request is invalid.";
+    recorded_or("GetSecretValue.unrecognized_client", error(400, "UnrecognizedClientException", message))
 }
 
 pub fn expired_token() -> Fault {
-    error(400, "ExpiredTokenException", "The security token included in the request is expired")
+    let message = "The security token included in the request is expired";
+    recorded_or("GetSecretValue.expired_token", error(400, "ExpiredTokenException", message))
 }
 
 pub fn clock_skew() -> Fault {
-    error(
-        400,
-        "InvalidSignatureException",
-        "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)",
-    )
+    let message =
+        "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
+    recorded_or("GetSecretValue.clock_skew", error(400, "InvalidSignatureException", message))
 }
 
 /// An undocumented code, with a secret value in its message.
@@ -129,11 +148,8 @@ pub fn unknown_code() -> Fault {
 }
 
 pub fn stage_of_another_version() -> Fault {
-    error(
-        400,
-        "InvalidRequestException",
-        "You provided a VersionStage that is not associated to the provided VersionId.",
-    )
+    let message = "You provided a VersionStage that is not associated to the provided VersionId.";
+    recorded_or("GetSecretValue.stage_of_another_version", error(400, "InvalidRequestException", message))
 }
 
 /// 503 with `Retry-After` in seconds.

@@ -2,11 +2,13 @@
 //! GetParametersByPath by pages.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde_json::{Value, json};
 
 use super::http::Response;
 use super::journal::Call;
+use super::recorded::recorded;
 use super::service::REQUEST_ID;
 use crate::support::watch;
 
@@ -62,6 +64,9 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     for asked in &names {
         let (name, selector) = split(asked);
         if parameters.denied.contains(&name) {
+            if let Some(response) = recorded("GetParameters.denied") {
+                return response;
+            }
             return error(
                 "AccessDeniedException",
                 &format!(
@@ -82,7 +87,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     response(200, body)
 }
 
-/// Answers a GetParametersByPath request. The token of a page is the number of parameters before it.
+/// Answers a GetParametersByPath request. The token of a page is the last name before it.
 pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let path = call.parameter_path();
     assert!(path.starts_with('/'), "AWS takes absolute paths: {path}");
@@ -99,19 +104,21 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
         );
     }
     let prefix = format!("{}/", path.trim_end_matches('/'));
-    let names: Vec<&String> = parameters.versions.keys().filter(|name| name.starts_with(&prefix)).collect();
-    let start = call.next_token().map_or(0, |token| token.parse().expect("a token of this server"));
-    let page = names.iter().skip(start).take(usize::try_from(size).unwrap());
+    // No name is the prefix itself.
+    let last = call.next_token().unwrap_or_else(|| prefix.clone());
+    let rest = parameters.versions.range((Bound::Excluded(last), Bound::Unbounded)).map(|(name, _)| name);
+    let mut names = rest.take_while(|name| name.starts_with(&prefix)).peekable();
+    let page: Vec<&String> = names.by_ref().take(usize::try_from(size).unwrap()).collect();
     let found: Vec<Value> = page
+        .iter()
         .map(|name| {
             let (number, version) = parameters.find(name, None).unwrap();
             described(call, name, number, version)
         })
         .collect();
-    let end = start + found.len();
     let mut body = json!({ "Parameters": found });
-    if end < names.len() {
-        body["NextToken"] = json!(end.to_string());
+    if names.peek().is_some() {
+        body["NextToken"] = json!(page.last());
     }
     response(200, body)
 }

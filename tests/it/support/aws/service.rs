@@ -10,6 +10,7 @@ use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
 use super::parameter::{self, Parameters};
+use super::recorded::recorded;
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
 use super::{agent, description};
@@ -115,6 +116,9 @@ impl Service {
 
     fn assume(&self, call: &Call, action: &str) -> Response {
         if self.denies_roles {
+            if let Some(response) = recorded("AssumeRole.denied") {
+                return response;
+            }
             let role = call.form().remove("RoleArn").unwrap_or_default();
             return xml(
                 403,
