@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Examined, read};
 use super::scope::EntryScope;
-use super::values::{print_disk_notices, unusable};
+use super::values::unusable;
 use super::wait::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
@@ -81,7 +81,11 @@ impl Check<'_> {
         let mut outcome = if self.arguments.offline {
             self.resolve_offline(backend, &options, &plan).map_err(|failed| report.append(failed)).unwrap_or_default()
         } else {
-            findings.source = Some(source(&backend));
+            findings.source = Some(match &backend {
+                BackendConfig::Aws(_) => "aws",
+                BackendConfig::Agent(..) => "agent",
+                BackendConfig::Local { .. } => "local",
+            });
             findings.has_cache = options.cache.is_some();
             let surroundings = ThisProcess::new(self.inherited);
             let read = read(backend, &options, &plan, &surroundings, &mut fetched, Some(&mut examined));
@@ -96,7 +100,7 @@ impl Check<'_> {
         let files = std::mem::take(&mut outcome.resolved.files);
         if !self.arguments.offline {
             let files = Files::find(files);
-            print_disk_notices(&files, &options);
+            terminal::print_notices(report::disk_notices(files.persistent_files()), &options);
             undeliverable.extend(files.undeliverable());
         }
         let overridden = overrides(&plan, &outcome.resolved);
@@ -142,13 +146,5 @@ impl Check<'_> {
             }
             Ok(outcome)
         })
-    }
-}
-
-fn source(backend: &BackendConfig) -> &'static str {
-    match backend {
-        BackendConfig::Aws(_) => "aws",
-        BackendConfig::Agent(..) => "agent",
-        BackendConfig::Local { .. } => "local",
     }
 }

@@ -1,5 +1,6 @@
 //! Resolution of a plan: everything that it names is fetched at once, and resolved in one pass.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
@@ -52,10 +53,18 @@ pub fn read(
     let (outcome, cache_notices) = run(options, surroundings, async |deadline| {
         let mut backend = open(config, options, examined.is_some(), &deadline)?;
         let mut outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
-        if let (Ok(_), Some(examined)) = (&outcome, examined)
-            && let Err(problem) = examine(&mut backend, fetched, examined, &deadline).await
+        if outcome.is_ok()
+            && let Some(examined) = examined
         {
-            outcome = Err(problem);
+            (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
+            if examined.describes {
+                // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
+                deadline.restart();
+                match backend.describe(fetched).await {
+                    Ok(secrets) => examined.secrets = secrets,
+                    Err(problem) => outcome = Err(problem),
+                }
+            }
         }
         Ok((outcome, backend.take_cache_notices()))
     })?;
@@ -66,21 +75,6 @@ pub fn read(
         terminal::print_records([report::resolution_time(begun.elapsed())]);
     }
     Ok(outcome?)
-}
-
-async fn examine(
-    backend: &mut Backend,
-    fetched: &Fetched,
-    examined: &mut Examined,
-    deadline: &Deadline,
-) -> Result<(), Problem> {
-    (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
-    if examined.describes {
-        // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
-        deadline.restart();
-        examined.secrets = backend.describe(fetched).await?;
-    }
-    Ok(())
 }
 
 /// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a
@@ -115,11 +109,11 @@ async fn fetch_and_resolve(
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
-        if fetched.values().any(|answer| answer.is_err()) {
-            let remedy = plan.references().find_map(|(_, subject, _)| local_file::remedy(&subject.origin));
-            for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
-                failure.remedies.extend(remedy.clone());
-            }
+        // Only a failure looks for the file.
+        let remedy =
+            LazyCell::new(|| plan.references().find_map(|(_, subject, _)| local_file::remedy(&subject.origin)));
+        for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+            failure.remedies.extend(remedy.clone());
         }
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
         assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");

@@ -12,7 +12,7 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notice, empty_values, interrupted, local_notice, overdue, policy_notice, progress, resolution_time,
+    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, progress, resolution_time,
     trace, unexpanded, waiting,
 };
 pub use provenance::provenance;

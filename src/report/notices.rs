@@ -85,10 +85,10 @@ pub fn overdue(status: &Waiting) -> Problem {
     Problem::temporary(error).help(help)
 }
 
-/// The warning about a file whose value is written to a disk.
-pub fn disk_notice(path: &Path, origin: &Origin) -> Record {
+/// The warnings about files whose values are written to a disk.
+pub fn disk_notices<'a>(files: impl Iterator<Item = (&'a Path, &'a Origin)>) -> impl Iterator<Item = Record> {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
-    Record::warning(format!("{} ({origin}): {what}", path.display()))
+    files.map(move |(path, origin)| Record::warning(format!("{} ({origin}): {what}", path.display())))
 }
 
 /// The warning about values that were read and are empty, if there are some.

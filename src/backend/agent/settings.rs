@@ -56,7 +56,8 @@ impl AgentSettings {
             if has_tried_all {
                 tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
             }
-            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary: false, is_final: false }
+            let (temporary, is_final) = (false, false);
+            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final, help: None }
         })
     }
 }

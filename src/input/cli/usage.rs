@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 
 use crate::model::problem::Problem;
 use crate::model::suggest;
@@ -44,7 +44,7 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
         }
     }
     if let Some(word) = unknown {
-        help = option_elsewhere(&word, &command).or(help).or_else(|| remedy(&word, arguments, &names));
+        help = option_elsewhere(&word, &command).or(help).or_else(|| remedy(&word, arguments, &names, &command));
     }
     problem.help(help.unwrap_or("--help prints all options".to_owned()))
 }
@@ -89,8 +89,8 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     Some(text.clone())
 }
 
-/// Returns what to write in place of a word that clap does not know, which may be a command.
-fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> {
+/// Returns what to write in place of a word that clap does not know, which may be a command, or an option too short for clap to find it.
+fn remedy(word: &str, arguments: &[OsString], names: &[&str], command: &Command) -> Option<String> {
     let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
     let has_separator = arguments.iter().any(|argument| argument == "--");
     let is_behind_separator =
@@ -101,7 +101,11 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> 
             "leave this word out: secrets-exec --env NAME=REF -- COMMAND"
         }
         word if names.contains(&word) => "the name of a command comes first, before all options",
-        word if word.starts_with('-') => return None,
+        word if word.starts_with('-') => {
+            let options = command.get_arguments().filter_map(Arg::get_long);
+            return suggest::nearest(word.trim_start_matches('-'), options)
+                .map(|name| format!("did you mean --{name}?"));
+        }
         _ if !is_launch && is_behind_separator => "this command starts no other: leave `--` and what follows it out",
         _ if !is_launch => return None,
         _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",

@@ -42,9 +42,8 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
 
 /// Returns the nearest declaration in a parent directory, by its relative path. It is not read without being named.
 pub fn in_parent() -> Option<String> {
-    let levels = 1..Path::new(".").canonicalize().ok()?.ancestors().count();
-    let parents = levels.map(|level| "../".repeat(level));
-    let mut files = parents.flat_map(|parent| DEFAULT_NAMES.iter().map(move |name| format!("{parent}{name}")));
+    let depth = Path::new(".").canonicalize().ok()?.ancestors().count();
+    let mut files = (1..depth).flat_map(|level| DEFAULT_NAMES.iter().map(move |name| "../".repeat(level) + name));
     files.find(|file| Path::new(file).is_file())
 }
 

@@ -15,8 +15,6 @@ pub struct Asked<'a> {
     pub region: Option<&'a Region>,
     /// True for the file of `--local`.
     pub is_local: bool,
-    /// Of a missing region or credentials, on a developer's machine.
-    pub remedies: &'a [String],
 }
 
 impl Asked<'_> {
@@ -48,11 +46,6 @@ impl Asked<'_> {
             Some(default) => format!("check {what}, or {default}"),
             None => format!("check {what}"),
         }
-    }
-
-    /// Returns the remedies of a developer's machine, and then `others`.
-    pub fn remedies_and(&self, others: &str) -> String {
-        [self.remedies, &[others.to_owned()]].concat().join(", ")
     }
 
     /// Adds, to advice about a secret whose name looks like a value, how the value is written.

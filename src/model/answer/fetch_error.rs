@@ -214,6 +214,8 @@ pub struct CredentialsError {
     pub temporary: bool,
     /// True if the settings themselves are wrong, so that waiting does not help.
     pub is_final: bool,
+    /// The remedy of the source that fails.
+    pub help: Option<String>,
 }
 
 /// The credentials of a request, by backend.

@@ -13,8 +13,11 @@ impl FetchFailure {
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
         let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
-        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local, remedies };
+        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local };
         let mut problem = error.problem(&asked);
+        if matches!(error, FetchError::NoCredentials(_) | FetchError::NoRegion { .. }) {
+            problem.help = problem.help.map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
+        }
         let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
         problem.notes = elsewhere.chain(problem.notes).chain(notes.iter().cloned()).collect();
         if let Some(waited) = waited {
@@ -46,10 +49,10 @@ impl FetchError {
             }
             Self::Unavailable(outage) => unavailable(outage).help_if(asked.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
-            Self::NoCredentials(error) => no_credentials(error, asked),
+            Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
                 let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region to read from").help(asked.remedies_and(help))
+                Problem::configuration("no AWS region to read from").help(help)
             }
         };
         let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
@@ -102,18 +105,15 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
             Problem::configuration(what).help(help)
         }
         Missing::Version => {
-            let what = match (asked.store(), version) {
-                _ if asked.is_local => "has no such version",
-                (Store::ParameterStore, _) => "does not exist, or has no such label or version",
-                (Store::SecretsManager, Version::Current) => "has no value yet (no version with the stage AWSCURRENT)",
-                (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => {
-                    "has no such version"
+            let check = asked.check("its name, labels and versions");
+            let (what, help) = match (asked.store(), version) {
+                _ if asked.is_local => ("has no such version", "add it under `$stages` in the --local file".to_owned()),
+                (Store::ParameterStore, _) => ("does not exist, or has no such label or version", check),
+                (Store::SecretsManager, Version::Current) => {
+                    let help = "store one: aws secretsmanager put-secret-value".to_owned();
+                    ("has no value yet (no version with the stage AWSCURRENT)", help)
                 }
-            };
-            let help = match (asked.store(), version) {
-                _ if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
-                (Store::SecretsManager, Version::Current) => "store one: aws secretsmanager put-secret-value".into(),
-                _ => asked.check("its name, labels and versions"),
+                (Store::SecretsManager, _) => ("has no such version", check),
             };
             Problem::configuration(what).help(help)
         }
@@ -149,34 +149,32 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
     if let Some(remedy) = policy_remedy(message) {
         return remedy;
     }
-    let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
-    let help = match (cause, asked.store()) {
-        (Denial::Policy | Denial::PolicyOrMissing, _) if is_path => {
-            "allow this identity to perform ssm:GetParametersByPath on it and on all below it; secrets-exec policy prints the policy"
-        }
-        (Denial::Policy | Denial::PolicyOrMissing, Store::ParameterStore) => {
-            "allow this identity to perform ssm:GetParameters on it; secrets-exec policy prints the policy"
-        }
-        (Denial::Policy, Store::SecretsManager) => {
-            "allow this identity to perform secretsmanager:GetSecretValue on it; secrets-exec policy prints the policy"
-        }
-        (Denial::PolicyOrMissing, Store::SecretsManager) => {
-            "allow this identity to perform secretsmanager:GetSecretValue on it (secrets-exec policy prints the policy); \
-             AWS also answers this if the secret does not exist"
-        }
-        (Denial::Key, _) => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
-        (Denial::Token, _) => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
-        (Denial::Credentials, _) => {
+    let help = match cause {
+        Denial::Policy | Denial::PolicyOrMissing => return asked.or_literal(missing_permission(cause, asked)),
+        Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
+        Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
+        Denial::Credentials => {
             "check that the credentials are complete, not expired, and for this partition and region"
         }
-        (Denial::Role, _) => {
+        Denial::Role => {
             "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy"
         }
     };
-    match cause {
-        Denial::Policy | Denial::PolicyOrMissing => asked.or_literal(help.to_owned()),
-        Denial::Key | Denial::Token | Denial::Credentials | Denial::Role => help.to_owned(),
+    help.to_owned()
+}
+
+fn missing_permission(cause: Denial, asked: &Asked<'_>) -> String {
+    let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
+    let action = match asked.store() {
+        Store::ParameterStore if is_path => "ssm:GetParametersByPath on it and on all below it",
+        Store::ParameterStore => "ssm:GetParameters on it",
+        Store::SecretsManager => "secretsmanager:GetSecretValue on it",
+    };
+    let help = format!("allow this identity to perform {action}; secrets-exec policy prints the policy");
+    if cause == Denial::PolicyOrMissing && asked.store() == Store::SecretsManager {
+        return format!("{help}. AWS also answers this if the secret does not exist");
     }
+    help
 }
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
@@ -219,9 +217,8 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn no_credentials(error: &CredentialsError, asked: &Asked<'_>) -> Problem {
-    let CredentialsError { what, tried, has_tried_all, temporary, .. } = error;
-    let (missing, help) = match what {
+fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, help, .. }: &CredentialsError) -> Problem {
+    let (missing, sources) = match what {
         Wanted::Credentials => {
             ("no AWS credentials", "log in (`aws sso login`), or give the task, the pod or the instance a role")
         }
@@ -238,5 +235,5 @@ fn no_credentials(error: &CredentialsError, asked: &Asked<'_>) -> Problem {
         None if *temporary => format!("{missing}: a source did not answer"),
         None => missing.to_owned(),
     };
-    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then(|| asked.remedies_and(help))) }
+    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(sources)).help_if(help.clone()) }
 }

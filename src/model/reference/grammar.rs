@@ -77,7 +77,8 @@ impl Reference {
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        version.check(*store).map_err(ReferenceError::of_reference)?;
+        let help = version.id().map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
+        version.check(*store).map_err(|defect| ReferenceError { help, ..ReferenceError::of_reference(defect) })?;
         Ok(found)
     }
 }

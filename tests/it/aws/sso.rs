@@ -30,7 +30,7 @@ const OLD_WITH_FRAGMENT: (&str, &str) = (
 
 const FORMS: [(&str, &str); 3] = [SESSION, OLD, OLD_WITH_FRAGMENT];
 
-const LOGIN: &str = "log in with `aws sso login --profile dev`";
+const LOGIN: &str = "help: aws sso login --profile dev";
 
 const LATER: &str = "2999-01-01T00:00:00Z";
 

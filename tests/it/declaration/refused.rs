@@ -63,7 +63,7 @@ has a malformed variable | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db
 is neither a secret's nor a parameter's ARN | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
 is an ARN cut short | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
     | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret:
-has a region that is missing or malformed | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+has a fourth field that is no region's code | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
 has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 has a partition that is not one of AWS's | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}

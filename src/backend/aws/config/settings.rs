@@ -100,13 +100,8 @@ impl Settings {
 
     /// Returns `region` and the fallback regions in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
-        let mut regions = vec![region.clone()];
-        for fallback in &self.fallback_regions {
-            if !regions.contains(fallback) {
-                regions.push(fallback.clone());
-            }
-        }
-        regions
+        let others = self.fallback_regions.iter().filter(|fallback| *fallback != region);
+        std::iter::once(region).chain(others).cloned().collect()
     }
 
     /// Checks the regions of those requests that go to AWS's own endpoints. AWS has no host for a code of another form, and a name that does
@@ -118,9 +113,7 @@ impl Settings {
         for request in requests.iter().filter(|request| self.endpoints.configured(request.store.into()).is_none()) {
             let mut regions = Vec::from_iter(self.region.iter().zip(self.region_source));
             regions.extend(self.fallback_regions.iter().map(|region| (region, ("--fallback-region", Status::Usage))));
-            regions.extend(
-                request.region.iter().map(|region| (region, ("a secret's ARN or alias", Status::Configuration))),
-            );
+            regions.extend(request.region.iter().map(|region| (region, ("an alias's region", Status::Configuration))));
             for (region, (name, status)) in regions {
                 if let Some(help) = region.form_remedy() {
                     let text = format!("{name}: \"{region}\" is not {}", Region::EXPECTED);
