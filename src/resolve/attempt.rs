@@ -153,7 +153,7 @@ fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Sub
 /// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.
 fn version_hint(SecretRef { locator, selector }: &SecretRef) -> Option<String> {
     let key = selector.to_string();
-    let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
     let is_parameter = locator.store == Store::ParameterStore;
     (is_number && is_parameter).then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
 }

@@ -79,7 +79,7 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
         return Err(NoValue::failed("not-an-object", text).help(help));
     };
     map.get(key).ok_or_else(|| {
-        let path = format!("$.{key}");
+        let path = format!("$.{}", key.trim_start_matches('.'));
         let is_path =
             key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
         let help = match is_path {

@@ -22,6 +22,11 @@ impl Asked<'_> {
         self.reference.map_or(Store::SecretsManager, |reference| reference.locator.store)
     }
 
+    /// True for an object of `env-from`.
+    pub fn is_env_from(&self) -> bool {
+        self.subject.is_some_and(|subject| subject.kind == SubjectKind::EnvFrom)
+    }
+
     /// Returns the secret that is named in the problem. `is_general`: other secrets may have the same problem.
     pub fn about(&self, is_general: bool) -> Option<About> {
         Some(About::new(self.reference?, self.region, is_general))

@@ -95,6 +95,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 }
                 Some(nearest) => did_you_mean(nearest),
                 None if asked.is_local => "the --local file has no such id".to_owned(),
+                None if asked.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
                 None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
                 None => asked.or_literal(asked.check("its name, the region and the account")),
             };
