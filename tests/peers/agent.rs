@@ -60,13 +60,16 @@ fn the_agent_gives_what_boto3_stored_and_refuses_another_token() {
     let id = moto.put("agent/db+1", r#"{"k":"new-4c7a1e","n":1.10}"#, &[]);
     let long = format!("{CANARY}{}", "x".repeat(60_000));
     moto.secret("agent/long", &long);
-    moto.secretsmanager("create_secret", &json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": [0, 255, 10] } }));
+    moto.secretsmanager(
+        "create_secret",
+        &json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": b"\0\xff-4c7a1e\n" } }),
+    );
     let declaration = "env:\n  E: agent/long\n  F: { from: agent/bytes, encode: base64 }\n";
     let launch = || by_agent(&agent).resolve("A=agent/db+1:k").timeout("50s");
     let all = launch().declaration(declaration).resolve(&format!("B={arn}:n"));
     let run = all.resolve("C=agent/db+1:k:AWSPREVIOUS").resolve(&format!("D=agent/db+1:k::{id}")).run();
     run.launched_silently().has("A", "new-4c7a1e").has("B", "1.10").has("C", "old-4c7a1e").has("D", "new-4c7a1e");
-    run.has("E", &long).has("F", "AP8K");
+    run.has("E", &long).has("F", "AP8tNGM3YTFlCg==");
     // In the account of moto's secrets.
     let role = "arn:aws:iam::123456789012:role/Reader";
     launch().args(["--role-arn", role]).run().launched().has("A", "new-4c7a1e");
