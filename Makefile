@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-all ci lint deny fuzz release install dist macos bench bench-quick soak clean
+.PHONY: help demo test test-hosts test-all mutants ci lint deny fuzz release install dist macos bench bench-quick soak clean
 
 CARGO = cargo
 CARGO_TARGET_DIR ?= target
@@ -11,6 +11,8 @@ NODE = .node
 NODE_PEERS = tests/peers/package.json tests/peers/package-lock.json
 # Options of `cargo test` for `make test`, such as `--test it peers::`.
 TESTS =
+# Names of patches for `make mutants`; all without.
+MUTANTS =
 FUZZ_SECONDS = 600
 # Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
@@ -45,6 +47,9 @@ test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and syst
 
 test-all: $(VENV)/stamp $(NODE)/stamp $(DIST_VENV)/stamp ## a night's: both with the packages' binary, deny, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
+
+mutants: ## break the program as each patch of tests/mutants says: the tests that it names must fail (a quarter of an hour)
+	tests/mutants/run $(MUTANTS)
 
 ci: ## .ci/run in a container of its own, by podman or Docker, as root there
 	.ci/container
