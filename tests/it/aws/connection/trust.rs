@@ -5,6 +5,9 @@ use std::io::Read;
 use std::net::TcpListener;
 use std::thread;
 
+use rustls::version::{TLS12, TLS13};
+
+use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, served};
 use crate::support::proxy::Proxy;
@@ -39,10 +42,14 @@ fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
 #[test]
 fn the_signature_of_each_handshake_is_checked_though_the_certificates_are_verified_once() {
     let Some(authority) = Authority::new() else { return };
-    let aws = over_tls(authority.forging_acceptor()).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#));
-    let sandbox = sandbox(&aws).resolve("B=y:k").arg("--ca-bundle").arg(authority.bundle());
-    sandbox.run().refused(78).says(["localhost", "BadSignature", "1 value could not be read"]);
-    assert_eq!(aws.calls().len(), 1);
+    for version in [&TLS13, &TLS12] {
+        // A second connection, since the first one is closed without an answer.
+        let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after([Fault::Close]);
+        let aws = Aws::start_tls(authority.forging_acceptor(version)).secret("x", secret);
+        let sandbox = sandbox(&aws).arg("--ca-bundle").arg(authority.bundle());
+        sandbox.case(format!("{version:?}")).run().refused(78).says(["localhost", "BadSignature"]);
+        assert_eq!(aws.calls().len(), 1);
+    }
 }
 
 #[test]
