@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Examined, read};
 use super::scope::EntryScope;
-use super::values::{print_disk_notices, unusable};
+use super::values::unusable;
 use super::wait::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
@@ -23,7 +23,7 @@ use crate::report::check::{
     override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, failed_references, resolve};
+use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -81,7 +81,11 @@ impl Check<'_> {
         let mut outcome = if self.arguments.offline {
             self.resolve_offline(backend, &options, &plan).map_err(|failed| report.append(failed)).unwrap_or_default()
         } else {
-            findings.source = Some(source(&backend));
+            findings.source = Some(match &backend {
+                BackendConfig::Aws(_) => "aws",
+                BackendConfig::Agent(..) => "agent",
+                BackendConfig::Local { .. } => "local",
+            });
             findings.has_cache = options.cache.is_some();
             let surroundings = ThisProcess::new(self.inherited);
             let read = read(backend, &options, &plan, &surroundings, &mut fetched, Some(&mut examined));
@@ -96,7 +100,7 @@ impl Check<'_> {
         let files = std::mem::take(&mut outcome.resolved.files);
         if !self.arguments.offline {
             let files = Files::find(files);
-            print_disk_notices(&files, &options);
+            terminal::print_notices(report::disk_notices(files.persistent_files()), &options);
             undeliverable.extend(files.undeliverable());
         }
         let overridden = overrides(&plan, &outcome.resolved);
@@ -115,11 +119,9 @@ impl Check<'_> {
             terminal::print_records(report::provenance(&outcome.resolved, &fetched));
             terminal::print_records(override_notes(&overridden));
         }
-        if !options.quiet {
-            terminal::print_records(description_warnings(&secrets));
-            if self.arguments.offline {
-                terminal::print_records(alias_warnings(&plan));
-            }
+        terminal::print_notices(description_warnings(&secrets), &options);
+        if self.arguments.offline {
+            terminal::print_notices(alias_warnings(&plan), &options);
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
         let Resolution { resolved, errors, .. } = outcome;
@@ -136,7 +138,7 @@ impl Check<'_> {
     fn resolve_offline(&self, backend: BackendConfig, options: &Options, plan: &Plan) -> Result<Resolution, Report> {
         run(options, &ThisProcess::new(self.inherited), async |deadline| {
             let _awaited = deadline.progress().awaits("the templates".to_owned());
-            let mut outcome = resolve(plan, &Fetched::default());
+            let mut outcome = unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
             if let BackendConfig::Agent(settings, agent_settings) = backend {
                 let agent = Agent::new(agent_settings, *settings, deadline.clone());
                 let answers = agent.unsupported(&plan.locators()).into_iter().collect();
@@ -144,13 +146,5 @@ impl Check<'_> {
             }
             Ok(outcome)
         })
-    }
-}
-
-fn source(backend: &BackendConfig) -> &'static str {
-    match backend {
-        BackendConfig::Aws(_) => "aws",
-        BackendConfig::Agent(..) => "agent",
-        BackendConfig::Local { .. } => "local",
     }
 }

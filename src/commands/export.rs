@@ -44,12 +44,11 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     if options.verbose {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }
-    if !options.quiet {
-        if arguments.format == ExportFormat::Shell {
-            terminal::print_records(variables.iter().copied().filter_map(shell_warning).map(Record::warning));
-        }
-        terminal::print_records(resolved.files.iter().map(unwritten));
+    if arguments.format == ExportFormat::Shell {
+        let warnings = variables.iter().copied().filter_map(shell_warning);
+        terminal::print_notices(warnings.map(Record::warning), &options);
     }
+    terminal::print_notices(resolved.files.iter().map(unwritten), &options);
     match output {
         Some(path) => write(path.clone(), text),
         None => Ok(terminal::print_whole(text.expose())?),

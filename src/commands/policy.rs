@@ -31,7 +31,11 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     let locators = plan.locators();
     // The profile's files may be on a file system that hangs.
     let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {
-        let Some(agent) = agent else { return Ok((apply_profile(&mut settings)?, Fetched::default())) };
+        let Some(agent) = agent else {
+            let chain = apply_profile(&mut settings)?;
+            settings.check_regions(&locators)?;
+            return Ok((chain, Fetched::default()));
+        };
         apply_settings(&mut settings)?;
         let agent = Agent::new(agent, settings.clone(), deadline);
         Ok((None, agent.unsupported(&locators).into_iter().collect()))
@@ -39,8 +43,6 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
     Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").check()?;
     let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
-    if !options.quiet {
-        terminal::print_records(notices.iter().map(report::policy_notice));
-    }
+    terminal::print_notices(notices.iter().map(report::policy_notice), &options);
     Ok(())
 }

@@ -8,14 +8,13 @@ use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::DEFAULT_NAMES;
+use crate::input::declaration::{DEFAULT_NAMES, in_parent};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
-use crate::model::inherited::Inherited;
-use crate::model::inherited::Retained;
+use crate::model::inherited::{Inherited, Retained};
 use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
 
@@ -76,7 +75,11 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     }
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env)));
     layers.push(layer);
-    let (options, conflicts) = options.over(defaults).resolve(inherited);
+    let is_declared = options.region.is_none();
+    let (mut options, conflicts) = options.over(defaults).resolve(inherited);
+    if let (true, Some((_, source))) = (is_declared, &mut options.aws.region) {
+        *source = ("the declaration", Status::Configuration);
+    }
     terminal::choose_format(options.log_format);
     terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
     report.extend(conflicts);
@@ -100,8 +103,10 @@ fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
         (files, _) => format!("there is no entry in {}", files.join(", ")),
     };
     let text = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
+    let parent = in_parent().filter(|_| find_file && read.is_empty());
     Problem::usage(text)
         .help("name a secret with --env NAME=REF, or a declaration with -f FILE; --help prints all options")
+        .help_if(parent.map(|file| format!("to read the declaration of a parent directory: -f {file}")))
 }
 
 impl Prepared {

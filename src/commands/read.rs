@@ -1,5 +1,6 @@
 //! Resolution of a plan: everything that it names is fetched at once, and resolved in one pass.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::{Resolution, resolve, unknown_template_names};
 use crate::time::deadline::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -52,10 +53,18 @@ pub fn read(
     let (outcome, cache_notices) = run(options, surroundings, async |deadline| {
         let mut backend = open(config, options, examined.is_some(), &deadline)?;
         let mut outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
-        if let (Ok(_), Some(examined)) = (&outcome, examined)
-            && let Err(problem) = examine(&mut backend, fetched, examined, &deadline).await
+        if outcome.is_ok()
+            && let Some(examined) = examined
         {
-            outcome = Err(problem);
+            (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
+            if examined.describes {
+                // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
+                deadline.restart();
+                match backend.describe(fetched).await {
+                    Ok(secrets) => examined.secrets = secrets,
+                    Err(problem) => outcome = Err(problem),
+                }
+            }
         }
         Ok((outcome, backend.take_cache_notices()))
     })?;
@@ -66,21 +75,6 @@ pub fn read(
         terminal::print_records([report::resolution_time(begun.elapsed())]);
     }
     Ok(outcome?)
-}
-
-async fn examine(
-    backend: &mut Backend,
-    fetched: &Fetched,
-    examined: &mut Examined,
-    deadline: &Deadline,
-) -> Result<(), Problem> {
-    (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
-    if examined.describes {
-        // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
-        deadline.restart();
-        examined.secrets = backend.describe(fetched).await?;
-    }
-    Ok(())
 }
 
 /// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a
@@ -95,6 +89,9 @@ async fn fetch_and_resolve(
     wait: Option<Duration>,
     deadline: &Deadline,
 ) -> Result<Resolution, Problem> {
+    if let Some(refused) = unknown_template_names(plan) {
+        return Ok(refused);
+    }
     fetched.extend(backend.unsupported(plan)?);
     if !fetched.is_empty() {
         let outcome = resolve(plan, fetched);
@@ -112,6 +109,12 @@ async fn fetch_and_resolve(
         // On the heap: the future is large, and every future around would contain it.
         let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
         fetched.extend(answers);
+        // Only a failure looks for the file.
+        let remedy =
+            LazyCell::new(|| plan.references().find_map(|(_, subject, _)| local_file::remedy(&subject.origin)));
+        for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+            failure.remedies.extend(remedy.clone());
+        }
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
         assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
         let outcome = resolve(plan, fetched);
@@ -122,7 +125,7 @@ async fn fetch_and_resolve(
         let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
             for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
-                failure.waited = Some(wait);
+                failure.waited = Some(Duration::from_secs(begun.elapsed().as_secs()));
             }
             return Ok(resolve(plan, fetched));
         };

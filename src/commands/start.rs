@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use super::prepare::BackendConfig;
 use super::prepare::Prepared;
 use super::read::read;
-use super::values::{print_disk_notices, unusable};
+use super::values::unusable;
 use super::wait::Surroundings;
 #[cfg(target_os = "linux")]
 use crate::backend::cached::CacheDirectory;
@@ -90,8 +90,9 @@ impl<'a> Launch<'a> {
         if options.verbose {
             terminal::print_records(report::provenance(&resolved, &fetched));
         }
+        terminal::print_notices(report::empty_values(&resolved), options);
         let files = Files::find(resolved.files);
-        print_disk_notices(&files, options);
+        terminal::print_notices(report::disk_notices(files.persistent_files()), options);
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let environment = Environment::new(retained.clone(), &resolved.variables, delivery.variables());
         let limits = exec::limits();

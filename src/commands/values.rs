@@ -1,12 +1,9 @@
 //! Steps with resolved values that several commands share.
 
-use crate::deliver::Files;
 use crate::model::credential::MAX_LENGTH;
 use crate::model::environment::{Limits, check_variable};
-use crate::model::options::Options;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::resolved::{CredentialValue, Resolved};
-use crate::report::{self, terminal};
 
 /// Returns the reason of each variable and each credential that cannot have its value.
 pub fn unusable(resolved: &Resolved, limits: Limits) -> Vec<Problem> {
@@ -19,12 +16,4 @@ fn too_long(CredentialValue { value, subject }: &CredentialValue) -> Option<Prob
     let text = format!("the value has {length} bytes, and a credential at most {MAX_LENGTH}");
     let problem = || Problem::configuration(text).code("too-long").of(subject.clone(), Lacks::Delivery);
     (length > MAX_LENGTH).then(problem)
-}
-
-/// Prints a notice for each file on a disk, unless `--quiet` is given.
-pub fn print_disk_notices(files: &Files, options: &Options) {
-    if !options.quiet {
-        let persistent = files.persistent_files();
-        terminal::print_records(persistent.map(|(path, origin)| report::disk_notice(path, origin)));
-    }
 }

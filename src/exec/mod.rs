@@ -7,7 +7,7 @@ pub use lookup::{Program, find};
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -40,6 +40,10 @@ pub fn exec<'a>(
     let errno = execute(program, command, environment);
     ending::hold_signals();
     let why = match errno {
+        Errno::ENOENT if first_line(program).is_ok_and(|line| line.starts_with(b"#!") && line.ends_with(b"\r\n")) => {
+            "its lines end with CRLF, and no interpreter's name ends with a carriage return; save it with LF line ends"
+                .to_owned()
+        }
         // For a file that exists.
         Errno::ENOENT => {
             "the file exists, but its interpreter (`#!` line) or its dynamic loader does not; was it built for \
@@ -64,7 +68,8 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     let arguments = command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok());
     let arguments: Vec<_> = arguments.collect();
     let Err(errno) = execve(&program.0, &arguments, environment.strings());
-    if errno != Errno::ENOEXEC || !is_script(program) {
+    // The first line of a script has no NUL; the header of a program for another machine has some.
+    if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
     let words = [c"/bin/sh".to_owned(), program.0.clone()].into_iter();
@@ -73,13 +78,13 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     errno
 }
 
-/// True for a file whose first line has no NUL, as a script's; the header of a program for another machine has some.
-fn is_script(program: &Program) -> bool {
+/// Returns the first line of a file, with its end.
+fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     /// The limit for the length of the first line, so that a large program is not read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
-    let file = File::open(program.as_path()).map(|file| BufReader::new(file.take(LONGEST)));
-    file.and_then(|mut file| file.read_until(b'\n', &mut line)).is_ok() && !line.contains(&0)
+    BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;
+    Ok(line)
 }
 
 /// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes.
@@ -95,5 +100,28 @@ pub fn limits() -> Limits {
         Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
     };
+    limits_on_linux(page, stack)
+}
+
+/// Returns the limits for the size of a page and the soft limit of the stack, in bytes.
+fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits { string: 32 * page, total: (stack / 4).clamp(128 * 1024, 6 * 1024 * 1024) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_string_may_have_32_pages_of_4_or_64_kib_whatever_the_stack() {
+        for (page, stack, string, total) in [
+            (4 << 10, 8 << 20, 128 << 10, 2 << 20),
+            (64 << 10, 8 << 20, 2 << 20, 2 << 20),
+            (64 << 10, usize::MAX, 2 << 20, 6 << 20),
+            (64 << 10, 0, 2 << 20, 128 << 10),
+        ] {
+            let limits = limits_on_linux(page, stack);
+            assert_eq!((limits.string, limits.total), (string, total), "a page of {page} bytes");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_valu
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
 use crate::model::reference::{Alias, Version, check_alias_name};
+use crate::resolve::unknown_template_names;
 
 /// `data` is a template in which every name is an alias of one secret.
 pub fn template(data: &[u8]) {
@@ -27,6 +28,7 @@ pub fn template(data: &[u8]) {
     match plan(layer) {
         Err(errors) => errors.into_iter().for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
+            unknown_template_names(&plan);
             for body in [SECRET, CANARY] {
                 assert_hold_no_value(resolve_all(&plan, body.as_bytes()).errors);
             }

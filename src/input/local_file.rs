@@ -10,6 +10,7 @@ use serde_json::{Number, Value};
 
 use super::tree::{Kind, Node, Position};
 use super::yaml;
+use crate::model::entry::Origin;
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::AWSCURRENT;
@@ -18,6 +19,13 @@ use crate::system::os_error::{read_text, unreadable};
 
 /// Secrets by id, each with its values by staging label.
 pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
+
+/// Returns the advice to read the file that the documentation recommends, if it is beside the declaration of an entry.
+pub fn remedy(origin: &Origin) -> Option<String> {
+    let Origin::File { path, .. } = origin else { return None };
+    let file = path.with_file_name("secrets.local.yaml");
+    file.is_file().then(|| format!("read a file in place of AWS (--local {})", file.display()))
+}
 
 /// Reads the file. No error contains a value.
 ///

@@ -82,8 +82,7 @@ impl Node {
     pub fn description(&self) -> &'static str {
         match &self.kind {
             Kind::Plain(_) if self.is_null() => "null",
-            Kind::Text(_) => "text",
-            Kind::Plain(_) => "a scalar",
+            Kind::Text(_) | Kind::Plain(_) => "text",
             Kind::List(_) => "a list",
             Kind::Table(_) => "a mapping",
         }

@@ -66,10 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unit_is_a_name_with_its_type_or_a_pattern() {
-        for name in ["app.service", "app@1.service", "a-b.socket", "dev-disk\\x2dby.swap", "x.mount"] {
-            assert_eq!(parse_unit(name), Ok(None), "{name}");
-        }
+    fn a_pattern_matches_the_names_of_units() {
         for (pattern, unit) in [
             ("app@*.service", "app@1.service"),
             ("**", "a.service"),
@@ -78,17 +75,10 @@ mod tests {
         ] {
             assert!(parse_unit(pattern).unwrap().unwrap().matches(unit), "{pattern}");
         }
-        for wrong in ["", "app", "app.timer", "a b.service", "a/b.service", "[", "a{b,c}*.service"] {
-            assert!(parse_unit(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]
-    fn a_credential_has_the_name_of_a_file_without_a_colon() {
-        assert!(is_credential_name("db-password") && is_credential_name("a.b_c 1"));
-        for wrong in ["", ".", "..", "a/b", "a:b", "\u{e9}", "a\n"] {
-            assert!(!is_credential_name(wrong), "{wrong:?}");
-        }
+    fn a_credentials_name_has_at_most_255_bytes() {
         assert!(is_credential_name(&"x".repeat(255)) && !is_credential_name(&"x".repeat(256)));
     }
 }

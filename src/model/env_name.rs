@@ -50,7 +50,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// The expected form. The empty text, and one with a character of other languages of patterns, would match no name, so that
 /// `--unset '^AWS_'` would remove nothing.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
-    let is_foreign = text.is_empty() || text.contains(|c| " ,|^$(){}<>\\".contains(c));
+    let is_foreign = text.is_empty() || text.contains(|c| " ,:|^$(){}<>\\".contains(c));
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);
-    pattern.ok_or("a glob pattern: one name, with *, ?, [A-Z] and [!A-Z]")
+    pattern.ok_or("a glob pattern: one name, with *, ?, [A-Z] and [!A-Z], without classes like [:upper:]")
 }

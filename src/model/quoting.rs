@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_plain_text_is_quoted_and_no_other() {
+    fn only_a_short_plain_text_is_quoted() {
         for text in ["", "soon", "DB_PASSWORD", "spring.datasource.url", "a-b", "/etc/ca.pem", &"x".repeat(64)] {
             assert!(is_quotable(text), "{text}");
         }

@@ -44,6 +44,32 @@ pub struct ResolvedEntry {
     pub read_from: Vec<ReadFrom>,
     /// True if the value is that of `default`.
     pub is_default: bool,
+    pub oddity: Option<Oddity>,
+}
+
+/// A property of a value that was read, which is legal and often a slip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    Empty,
+    /// As `aws secretsmanager put-secret-value --secret-string file://…` leaves one.
+    EndsWithNewline,
+}
+
+impl Oddity {
+    pub fn of(value: &SecretValue) -> Option<Self> {
+        match value.expose() {
+            [] => Some(Self::Empty),
+            [.., b'\n'] => Some(Self::EndsWithNewline),
+            _ => None,
+        }
+    }
+
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::EndsWithNewline => "ends with a newline",
+        }
+    }
 }
 
 /// The values of a plan, each variable, each path and each credential once.

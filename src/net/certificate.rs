@@ -16,58 +16,42 @@ use crate::model::quoting::one_line;
 pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
     let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
     let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
-    Some(Refusal::Certificate {
-        why: one_line(&format!("{host}: {}", certificate_text(why))),
-        help: certificate_help(why),
-    })
+    let (why, help) = reason_and_remedy(why);
+    Some(Refusal::Certificate { why: one_line(&format!("{host}: {why}")), help })
 }
 
 /// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.
-fn certificate_text(why: &CertificateError) -> String {
+fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
+    const RENEW: &str = "renew the certificate, or set this machine's clock";
     let moment = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
         moment.map_or_else(|| why.to_string(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
     };
     match why {
         CertificateError::ExpiredContext { time, not_after } => {
-            format!("it expired at {}; this machine's clock is at {}", moment(not_after), moment(time))
+            let (end, now) = (moment(not_after), moment(time));
+            (format!("it expired at {end}; this machine's clock is at {now}"), Some(RENEW))
         }
         CertificateError::NotValidYetContext { time, not_before } => {
-            format!("it is not valid before {}; this machine's clock is at {}", moment(not_before), moment(time))
+            let (begin, now) = (moment(not_before), moment(time));
+            (format!("it is not valid before {begin}; this machine's clock is at {now}"), Some(RENEW))
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
             // rustls presents a name as `DnsName("example.com")`.
             let names: Vec<_> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
-            format!("it is valid for {}, not for {}", names.join(", "), expected.to_str())
+            let text = format!("it is valid for {}, not for {}", names.join(", "), expected.to_str());
+            (text, Some("use a name that the certificate has, or check which server answers under this name"))
         }
-        CertificateError::Other(other) if is_authority(other) => {
-            "it is a certificate authority's (CA:TRUE), which is not valid for a server".to_owned()
-        }
-        other => unknown_issuer(other).map_or_else(|| other.to_string(), ToString::to_string),
+        CertificateError::Other(other) => match (other.0.downcast_ref::<UnknownIssuer>(), other.0.downcast_ref()) {
+            (Some(issuer), _) => (issuer.to_string(), Some(issuer.help())),
+            (None, Some(webpki::Error::CaUsedAsEndEntity)) => {
+                let text = "it is a certificate authority's (CA:TRUE), which is not valid for a server";
+                (text.to_owned(), Some("issue a certificate for the server"))
+            }
+            (None, _) => (why.to_string(), None),
+        },
+        _ => (why.to_string(), None),
     }
-}
-
-/// Returns what to do about a certificate error.
-fn certificate_help(why: &CertificateError) -> Option<&'static str> {
-    match why {
-        CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. } => {
-            Some("renew the certificate, or set this machine's clock")
-        }
-        CertificateError::NotValidForNameContext { .. } => {
-            Some("use a name that the certificate has, or check which server answers under this name")
-        }
-        CertificateError::Other(other) if is_authority(other) => Some("issue a certificate for the server"),
-        other => unknown_issuer(other).map(UnknownIssuer::help),
-    }
-}
-
-fn unknown_issuer(why: &CertificateError) -> Option<&UnknownIssuer> {
-    let CertificateError::Other(other) = why else { return None };
-    other.0.downcast_ref()
-}
-
-fn is_authority(other: &rustls::OtherError) -> bool {
-    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// The error of a chain that ends at no trusted root, in place of rustls' own, which does not name the issuer.

@@ -70,8 +70,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(stream: S, to: &Uri, proxy: &I
             Some(b"407") => return Err(authentication_required(proxy).into()),
             Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => return Ok(stream.into_inner()),
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
-            Some(b"200") | None => return Err("the proxy's answer is cut short or too long".into()),
-            Some(_) => return Err("the proxy refuses the tunnel or the password, or cannot reach the host".into()),
+            Some(b"200" | b"") | None => return Err("the proxy's answer is not HTTP, cut short or too long".into()),
+            Some(status) => return Err(format!("the proxy answers with HTTP status {}", status.escape_ascii()).into()),
         }
     }
 }

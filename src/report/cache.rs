@@ -1,5 +1,6 @@
 //! Warnings about the cache: entries that cannot be used, and answers that take AWS's place.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::backend::cached::CacheNotice;
@@ -22,12 +23,9 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             None => covering.push((why, vec![answer])),
         }
     }
-    let mut unusable: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for CacheNotice { locator, what } in notices {
-        match unusable.iter_mut().find(|(other, _)| other == what) {
-            Some((_, entries)) => entries.push(locator.name()),
-            None => unusable.push((what, vec![locator.name()])),
-        }
+        unusable.entry(what).or_default().push(locator.name());
     }
     let mut records = Vec::new();
     for (why, answers) in covering {

@@ -12,8 +12,8 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notice, interrupted, local_notice, overdue, policy_notice, progress, resolution_time, trace, unexpanded,
-    waiting,
+    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, progress, resolution_time,
+    trace, unexpanded, waiting,
 };
 pub use provenance::provenance;
 pub use record::{Label, Record, Rendered};
@@ -154,7 +154,7 @@ mod tests {
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
-    fn one_expired_token_is_told_once_for_all_secrets_whatever_the_request_ids() {
+    fn an_expired_token_is_reported_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
             let detail = format!(" (request id {id})");
             let message = Reason { text: "ExpiredTokenException: expired (after 1 h)".to_owned(), detail };

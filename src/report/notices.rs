@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::record::Record;
+use super::rotation::some_of;
 use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
+use crate::model::resolved::{Oddity, Resolved};
 use crate::time::progress::Waiting;
 
 /// The notice of `--local`.
@@ -83,10 +85,17 @@ pub fn overdue(status: &Waiting) -> Problem {
     Problem::temporary(error).help(help)
 }
 
-/// The warning about a file whose value is written to a disk.
-pub fn disk_notice(path: &Path, origin: &Origin) -> Record {
+/// The warnings about files whose values are written to a disk.
+pub fn disk_notices<'a>(files: impl Iterator<Item = (&'a Path, &'a Origin)>) -> impl Iterator<Item = Record> {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
-    Record::warning(format!("{} ({origin}): {what}", path.display()))
+    files.map(move |(path, origin)| Record::warning(format!("{} ({origin}): {what}", path.display())))
+}
+
+/// The warning about values that were read and are empty, if there are some.
+pub fn empty_values(resolved: &Resolved) -> Option<Record> {
+    let empty = resolved.entries.iter().filter(|entry| entry.oddity == Some(Oddity::Empty));
+    let subjects: Vec<String> = empty.map(|entry| entry.subject.to_string()).collect();
+    (!subjects.is_empty()).then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
 }
 
 /// The warnings about entries that hold `${NAME}` and keep it.
@@ -112,6 +121,7 @@ pub fn policy_notice(notice: &PolicyNotice) -> Record {
             "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
              or split the statements over several policies"
         )),
+        PolicyNotice::NoKey => Record::note("customer managed keys need kms:Decrypt (--kms-key ARN)"),
         PolicyNotice::Empty => {
             Record::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
         }

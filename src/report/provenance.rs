@@ -16,7 +16,8 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
     records
 }
 
-fn value_note(ResolvedEntry { subject, read_from, is_default, .. }: &ResolvedEntry, fetched: &Fetched) -> Record {
+fn value_note(entry: &ResolvedEntry, fetched: &Fetched) -> Record {
+    let ResolvedEntry { subject, read_from, is_default, oddity, .. } = entry;
     let mut sources = Vec::new();
     for from in read_from {
         if let Some(Ok(answer)) = fetched.get(&from.locator) {
@@ -29,7 +30,8 @@ fn value_note(ResolvedEntry { subject, read_from, is_default, .. }: &ResolvedEnt
         ([], Some(_)) => "names no secret".to_owned(),
         ([_, ..], _) => sources.join("; "),
     };
-    let record = Record::note(format!("{subject}: {text}")).event("resolved");
+    let oddity = oddity.map(|oddity| format!("; {}", oddity.text())).unwrap_or_default();
+    let record = Record::note(format!("{subject}: {text}{oddity}")).event("resolved");
     let record = record.with("variables", vec![subject.label.as_str()]);
     let [only] = read_from.as_slice() else { return record };
     let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();

@@ -145,16 +145,15 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, 
 fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Subject) -> NoValue {
     let NoValue { is_absent, problem } = why;
     let default = subject.default_hint().filter(|_| is_absent && problem.help.is_none());
-    let scheme = read.and_then(|(reference, _)| reference.scheme_hint());
     let about = read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
-    let problem = Problem { about, ..problem }.help_if(default).help_if(scheme);
+    let problem = Problem { about, ..problem }.help_if(default);
     NoValue { is_absent, problem: problem.of(subject.clone(), Lacks::Value) }
 }
 
 /// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.
 fn version_hint(SecretRef { locator, selector }: &SecretRef) -> Option<String> {
     let key = selector.to_string();
-    let is_number = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
     let is_parameter = locator.store == Store::ParameterStore;
     (is_number && is_parameter).then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
 }

@@ -12,7 +12,7 @@ use crate::model::plan::{Binding, EnvFrom, OverriddenBy, Override, Plan, Planned
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::resolved::{CredentialValue, FileValue, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable};
+use crate::model::resolved::{CredentialValue, FileValue, Oddity, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable};
 use crate::model::secret_value::SecretValue;
 
 /// The result of a resolution.
@@ -104,8 +104,9 @@ impl<'a> LayerWalk<'a> {
                 read_from.push(ReadFrom { locator: locator.clone(), parameter_name: None });
             }
         }
+        let oddity = Oddity::of(&value).filter(|_| !read_from.is_empty());
         let resolved = &mut self.outcome.resolved;
-        resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default });
+        resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default, oddity });
         match &binding.target {
             Target::Env(name) => resolved.variables.push(ResolvedVariable { name: name.clone(), value, subject }),
             Target::File(target) => resolved.files.push(FileValue { target: target.clone(), value, subject }),
@@ -134,8 +135,8 @@ impl<'a> LayerWalk<'a> {
             let parameter_name = locator.is_path().then_some(key);
             let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
             let resolved = &mut self.outcome.resolved;
-            let is_default = false;
-            resolved.entries.push(ResolvedEntry { entry: entry.id, subject: subject.clone(), read_from, is_default });
+            let (entry, is_default, oddity) = (entry.id, false, Oddity::of(&value));
+            resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default, oddity });
             resolved.variables.push(ResolvedVariable { name, value, subject });
         }
     }

@@ -18,6 +18,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 
 use layer_walk::LayerWalk;
+use template::find_unknown_name;
 
 /// Resolves every variable, file and credential. One whose locator has no answer in `fetched` is in neither `resolved` nor `errors`.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
@@ -26,6 +27,13 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
         walk.resolve_layer(layer);
     }
     walk.outcome
+}
+
+/// Returns an error for each template with a filter, test or function that does not exist, as far as a rendering without values shows; `None`
+/// without any.
+pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
+    let errors: Vec<_> = plan.layers.iter().flat_map(|layer| &layer.bindings).filter_map(find_unknown_name).collect();
+    (!errors.is_empty()).then(|| Resolution { errors, ..Resolution::default() })
 }
 
 /// Returns an error for each reference that `answers` has a failure for, of covered targets, too.

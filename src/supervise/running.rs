@@ -40,10 +40,7 @@ pub fn step(
         }
         (Event::Continued, _) => state.is_suspended = false,
         (Event::Ended { status, is_group_empty }, _) => return ended(status, is_group_empty, actions),
-        (
-            Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed,
-            Poll::Idle | Poll::Splayed | Poll::AfterTerm | Poll::Polling { .. } | Poll::Delivering,
-        ) => {}
+        (Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed, _) => {}
     }
     SupervisorState::Running(state)
 }

@@ -80,7 +80,7 @@ fn a_request_ends_the_splay_and_not_the_time_of_a_command_that_may_be_ending() {
 }
 
 #[test]
-fn a_failed_poll_drops_the_change_and_backs_off_until_one_does_not_fail() {
+fn a_failed_poll_drops_the_change_and_the_polls_back_off_until_a_poll_succeeds() {
     let state = SupervisorState::Running(RunningState { failures: 2, ..running(POLLING_DELAYED) });
     let failed = SupervisorState::Running(RunningState { failures: 3, ..running(Poll::Idle) });
     check(OnRotation::Restart, &state, FAILED, failed, &[Action::Arm(Delay::NextPoll { failures: 3 })]);
@@ -90,7 +90,7 @@ fn a_failed_poll_drops_the_change_and_backs_off_until_one_does_not_fail() {
 }
 
 #[test]
-fn a_change_after_a_term_waits_for_the_end_that_it_may_bring() {
+fn a_change_after_a_term_waits_for_the_end_that_the_signal_may_bring() {
     for poll in [POLLING, POLLING_DELAYED] {
         let term = SupervisorState::Running(RunningState { has_term: true, ..running(poll) });
         // A command that ignores SIGTERM is stopped for the change nevertheless.

@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use nix::errno::Errno;
+use nix::unistd::geteuid;
 
 use crate::model::problem::Problem;
 
@@ -35,7 +38,20 @@ pub fn no_thread(error: &io::Error) -> String {
 
 /// Returns the problem of a file that cannot be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
-    Problem::configuration(format!("{file}: cannot be read: {}", text(error)))
+    let file = file.to_string();
+    Problem::configuration(format!("{file}: cannot be read: {}", text_of_file(Path::new(&file), error)))
+}
+
+/// Returns the description of an error with a file; that of a denied access has this process's user and the file's owner and mode.
+pub fn text_of_file(path: &Path, error: &io::Error) -> String {
+    let text = text(error);
+    match path.metadata() {
+        Ok(file) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let (uid, owner, mode) = (geteuid(), file.uid(), file.mode() & 0o7777);
+            format!("{text} for the uid {uid}: the file's owner is {owner}, its mode {mode:04o}")
+        }
+        Ok(_) | Err(_) => text,
+    }
 }
 
 /// Reads the text of the file with this name.

@@ -111,13 +111,9 @@ impl RetryBudget {
     ///
     /// `last` and `retry_after` come from the last failure.
     pub async fn pause(&self, attempts: u32, last: OutageKind, retry_after: Option<Duration>) -> bool {
-        match self.pause_for(attempts, last, retry_after, fastrand::f64()) {
-            Some(pause) => {
-                tokio::time::sleep(pause).await;
-                true
-            }
-            None => false,
-        }
+        let Some(pause) = self.pause_for(attempts, last, retry_after, fastrand::f64()) else { return false };
+        tokio::time::sleep(pause).await;
+        true
     }
 
     /// Returns the length of the pause; `None` if there is no further attempt.

@@ -107,7 +107,7 @@ const PROMISES: &[Promise] = &[
 fn keeps_its_promises(engine: &Engine) {
     let Some(authority) = Authority::new() else { return };
     let bundle = fs::read_to_string(authority.bundle()).unwrap();
-    for (sentence, options, arguments, script, then, status, printed, told) in PROMISES {
+    for (sentence, options, arguments, script, then, status, printed, message) in PROMISES {
         let aws = Aws::start_tls(authority.acceptor()).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let aws = aws.secret("hangs", Secret::failing(Fault::Hang));
         let declaration = "files: [{ from: \"x:k\", path: /shared/key, mode: \"0440\", owner: \"7:8\" }]\n";
@@ -141,9 +141,9 @@ fn keeps_its_promises(engine: &Engine) {
         }
         let run = started.wait();
         run.ended(Status::Exit(*status));
-        assert!((run.stdout() + &run.stderr()).contains(told), "{run}");
+        assert!((run.stdout() + &run.stderr()).contains(message), "{run}");
         // A terminal has messages among the output.
-        if !matches!(then, CtrlC(_)) || told.is_empty() {
+        if !matches!(then, CtrlC(_)) || message.is_empty() {
             run.printed(printed);
         }
     }

@@ -1,8 +1,7 @@
 //! `LoadCredential=` with a web identity token or a configuration file of AWS.
 
 use super::systemd::{Systemd, asking};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, served};
 use crate::support::sandbox::ACCESS_SECRET;
 
 /// Runs a service of a dynamic user, with a credential of this name and content.
@@ -18,13 +17,9 @@ fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
     assert_eq!(unit.printed(), "v-4c7a1e");
 }
 
-fn served() -> Aws {
-    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
-}
-
 #[test]
 #[ignore = "by make test-hosts"]
-fn it_holds_a_web_identity_token() {
+fn a_credential_holds_a_web_identity_token() {
     let aws = served();
     let lines = "Environment=AWS_WEB_IDENTITY_TOKEN_FILE=%d/token\n\
         Environment=AWS_ROLE_ARN=arn:aws:iam::123456789012:role/app AWS_ROLE_SESSION_NAME=unit\n";
@@ -36,7 +31,7 @@ fn it_holds_a_web_identity_token() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn it_holds_an_aws_configuration_file() {
+fn a_credential_holds_an_aws_configuration_file() {
     let keys = format!("aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
     let lines = "Environment=AWS_CONFIG_FILE=%d/config AWS_PROFILE=unit\n";
     delivers(&served(), "config", &format!("[profile unit]\n{keys}"), lines);

@@ -2,13 +2,11 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking};
-use crate::support::aws::Aws;
-use crate::support::aws::INSTANCE_KEY;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::{INSTANCE_KEY, served};
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
 /// A unit of the examples as it stands, whose program prints `command`'s output and goes on. A drop-in adds `lines`.
-fn example(systemd: &'static Systemd, name: &'static str, file: &str, command: &str, lines: &str) -> Unit {
+fn documented_unit(systemd: &'static Systemd, name: &'static str, file: &str, command: &str, lines: &str) -> Unit {
     // Each unit has a program and a declaration of its own, since tests run at the same time.
     let text = repository_file(file).replace("/usr/bin/app", &format!("/usr/bin/{name}"));
     let text = text
@@ -29,7 +27,7 @@ fn the_hardened_unit_starts_as_it_stands() {
     let Some(systemd) = Systemd::shared() else { return };
     let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
         ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
-    let unit = example(systemd, "walled", "examples/systemd/hardened.service", checks, LOCAL).start();
+    let unit = documented_unit(systemd, "walled", "examples/systemd/hardened.service", checks, LOCAL).start();
     await_that("the program runs", || unit.journal().contains("v-4c7a1e, us-east-1"));
     let journal = unit.journal();
     for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "\n0\n"] {
@@ -40,11 +38,11 @@ fn the_hardened_unit_starts_as_it_stands() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_files_of_its_unit_are_in_memory_and_go_with_it() {
+fn the_files_of_the_documented_unit_are_in_memory_and_go_with_the_unit() {
     let Some(systemd) = Systemd::shared() else { return };
     let checks =
         "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
-    let unit = example(systemd, "shelf", "examples/systemd/files.service", checks, LOCAL).start();
+    let unit = documented_unit(systemd, "shelf", "examples/systemd/files.service", checks, LOCAL).start();
     await_that("the program has read its file", || unit.journal().contains("v-4c7a1e 400 daemon 700 tmpfs"));
     unit.stop();
     systemd.shell("test ! -e /run/shelf").launched();
@@ -52,16 +50,17 @@ fn the_files_of_its_unit_are_in_memory_and_go_with_it() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_configuration_file_of_its_unit_is_for_the_service_alone() {
+fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    let aws = served();
     let config =
         format!("[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
     systemd.write("/etc/outside/aws-config", &config);
     systemd.shell("chmod 0600 /etc/outside/aws-config").launched();
     let checks = "echo $(echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
         test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here)";
-    let unit = example(systemd, "outside", "examples/systemd/credentials.service", checks, &asking(&aws)).start();
+    let unit =
+        documented_unit(systemd, "outside", "examples/systemd/credentials.service", checks, &asking(&aws)).start();
     await_that("the program has its secret", || unit.journal().contains("v-4c7a1e unreadable but here"));
     assert_eq!(aws.only_read().access_key(), "AKIAIOSFODNN7EXAMPLE");
     unit.stop();
@@ -71,7 +70,7 @@ fn the_configuration_file_of_its_unit_is_for_the_service_alone() {
 #[ignore = "by make test-hosts"]
 fn on_an_instance_credentials_and_region_come_from_its_metadata() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    let aws = served();
     let metadata = format!(
         "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
         aws.endpoint(),

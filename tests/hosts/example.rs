@@ -11,7 +11,7 @@ fn example() -> Container {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn its_own_command_or_another_is_launched_with_the_values_by_a_user_who_is_not_root() {
+fn the_images_command_or_another_command_gets_the_values_as_a_user_who_is_not_root() {
     if podman::works() {
         example().run().launched().printed(concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n"));
         let script = "id -u; echo $DB_HOST, ${#API_TOKEN}, ${SECRETS_EXEC_FILE-none}; wc -c <$KEYSTORE_FILE";
@@ -22,7 +22,7 @@ fn its_own_command_or_another_is_launched_with_the_values_by_a_user_who_is_not_r
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn without_a_shell_or_credentials_it_says_so() {
+fn the_image_names_a_shell_and_credentials_that_are_missing() {
     if podman::works() {
         example().words(["sh", "-c", "echo"]).run().refused(127).says(["sh"]);
         let run = Container::of("localhost/example").env("AWS_REGION", "us-east-1").run();

@@ -1,8 +1,7 @@
 //! Launches in a hardened unit.
 
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::served;
 
 /// Nearly all hardening options of systemd.exec(5).
 const HARDENING: &str = "\
@@ -32,7 +31,7 @@ UMask=0077
 #[ignore = "by make test-hosts"]
 fn variables_and_files_in_memory_arrive() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    let aws = served();
     let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
     let calls =
         format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n");
@@ -56,7 +55,7 @@ fn variables_and_files_in_memory_arrive() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_file_in_memory_that_the_unit_forbids_is_78_and_names_it() {
+fn a_file_in_memory_that_the_unit_forbids_is_78_and_named() {
     let Some(systemd) = Systemd::shared() else { return };
     let lines = format!("Type=exec\nSystemCallFilter=~memfd_create\nSystemCallErrorNumber=EPERM\n{LOCAL}");
     let command = "secrets-exec --as-file F=x:k -- /bin/true";
@@ -64,7 +63,7 @@ fn a_file_in_memory_that_the_unit_forbids_is_78_and_names_it() {
     unit.await_that("ActiveState", "failed");
     assert_eq!(unit.is("ExecMainStatus"), "78");
     let journal = unit.journal();
-    let told =
+    let messages =
         ["secrets-exec: error: files in memory are not allowed here", "secrets-exec: error:   F (--as-file, x:k)"];
-    assert!(told.iter().all(|line| journal.contains(line)), "{journal}");
+    assert!(messages.iter().all(|line| journal.contains(line)), "{journal}");
 }

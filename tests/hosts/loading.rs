@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::support::aws::Aws;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, two_served};
 use crate::support::relay::{NOWHERE, Relay};
 use crate::support::sandbox::repository_file;
 use crate::support::watch;
@@ -57,10 +57,6 @@ fn journal(systemd: &Systemd) -> String {
     systemd.ask("journalctl --sync; journalctl --output=cat")
 }
 
-fn served() -> Aws {
-    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
-}
-
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_none() {
@@ -83,7 +79,7 @@ fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_n
 #[ignore = "by make test-hosts"]
 fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = served();
+    let aws = two_served();
     let declaration =
         "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
     socket(systemd, "crowd", declaration, &asking_with_keys(&aws));
@@ -103,7 +99,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     let not_installed = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
-    for (name, lines, credentials, told) in [
+    for (name, lines, credentials, message) in [
         ("unlisted", LOCAL, &["tok", "other"][..], "unlisted.service is refused the credential other"),
         ("denied", &asking_with_keys(&aws), &["tok"], "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"),
         ("gone", &not_installed, &["tok"], ""),
@@ -112,7 +108,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
         let unit = loading(systemd, name, name, credentials);
         is_refused(systemd, &unit, name);
         let journal = journal(systemd);
-        assert!(journal.contains(told), "{journal}");
+        assert!(journal.contains(message), "{journal}");
     }
 }
 
@@ -120,7 +116,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
 #[ignore = "by make test-hosts"]
 fn a_unit_waits_until_aws_is_there() {
     let Some(systemd) = Systemd::shared() else { return };
-    let aws = served();
+    let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
     socket(systemd, "late", "credentials:\n  late.service: { tok: \"x:k\" }\n", &lines);
@@ -151,18 +147,21 @@ fn plain_socket(systemd: &Systemd, name: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn where_output_and_error_are_systemds_default_the_value_is_alone_and_no_message_is_a_credential() {
+fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logged() {
     let Some(systemd) = Systemd::shared() else { return };
     plain_socket(systemd, "bare");
     let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
-    let told = journal(systemd);
-    assert!(told.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"), "{told}");
+    let messages = journal(systemd);
+    assert!(
+        messages.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"),
+        "{messages}"
+    );
     let unit = loading(systemd, "bare-unit", "bare", &["nope"]);
     systemd.shell("rm /run/bare-unit.out").launched();
     is_refused(systemd, &unit, "bare-unit");
-    let told = journal(systemd);
-    assert!(told.contains("bare-unit.service did not get its credential nope"), "{told}");
+    let messages = journal(systemd);
+    assert!(messages.contains("bare-unit.service did not get its credential nope"), "{messages}");
 }
 
 /// A unit that waits for its credential `tok`, while its secret is requested.
@@ -207,7 +206,7 @@ const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot
 fn seventy_units_at_boot_have_their_credentials_once_the_network_is_online() {
     // More than the 64 connections that systemd allows at once by default. Beyond 200 in two seconds the socket would fail.
     assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nTriggerLimitIntervalSec=0\n"));
-    let aws = served();
+    let aws = two_served();
     let before_boot = |systemd: &Systemd| {
         install(systemd, "fleet", "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n", &asking_with_keys(&aws));
         systemd.write("/etc/systemd/system/fleet@.service", FLEET);

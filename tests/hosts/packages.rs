@@ -31,7 +31,7 @@ fn named(ending: &str) -> Vec<String> {
 }
 
 /// Runs a program in the folder of packages, asserts success, and returns what it prints.
-fn run(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(dist()).env("LC_ALL", "C").output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -40,7 +40,7 @@ fn run(program: &str, arguments: &[&str]) -> String {
 /// The unpacked folder of an archive.
 fn unpacked(archive: &str) -> (Directory, PathBuf) {
     let directory = Directory::new();
-    run("tar", &["-xzf", archive, "-C", directory.path().to_str().unwrap()]);
+    output_of("tar", &["-xzf", archive, "-C", directory.path().to_str().unwrap()]);
     let folder = directory.path().join(archive.strip_suffix(".tar.gz").unwrap());
     (directory, folder)
 }
@@ -62,7 +62,7 @@ fn two_builds_in_two_directories_give_one_hash() {
 #[test]
 #[ignore = "by make test-all"]
 fn the_sums_are_those_of_every_other_file() {
-    let checked = run("sha256sum", &["--check", "SHA256SUMS"]);
+    let checked = output_of("sha256sum", &["--check", "SHA256SUMS"]);
     let checked: Vec<_> = checked.lines().map(|line| line.strip_suffix(": OK").unwrap().to_owned()).collect();
     let others: Vec<_> = named("").into_iter().filter(|name| name != "SHA256SUMS").collect();
     assert_eq!(BTreeSet::from_iter(checked), BTreeSet::from_iter(others));
@@ -73,7 +73,7 @@ fn the_sums_are_those_of_every_other_file() {
 fn an_archive_has_binary_man_page_completions_and_licences() {
     for archive in named(".tar.gz") {
         let folder = archive.strip_suffix(".tar.gz").unwrap();
-        let listing = run("tar", &["-tzvf", &archive]);
+        let listing = output_of("tar", &["-tzvf", &archive]);
         let found: BTreeSet<(String, String)> = listing
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>())
@@ -110,7 +110,7 @@ fn no_binary_needs_a_loader_or_a_library() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
         let binary = folder.join("secrets-exec");
-        let headers = run("readelf", &["--wide", "--program-headers", "--dynamic", binary.to_str().unwrap()]);
+        let headers = output_of("readelf", &["--wide", "--program-headers", "--dynamic", binary.to_str().unwrap()]);
         assert!(headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("NEEDED"), "{headers}");
     }
 }
@@ -120,7 +120,7 @@ fn no_binary_needs_a_loader_or_a_library() {
 fn each_binary_is_position_independent() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
-        let header = run("readelf", &["--file-header", folder.join("secrets-exec").to_str().unwrap()]);
+        let header = output_of("readelf", &["--file-header", folder.join("secrets-exec").to_str().unwrap()]);
         assert!(header.contains("Type:                              DYN"), "{archive}: {header}");
     }
 }
@@ -131,7 +131,7 @@ fn no_binary_contains_a_path_of_the_machine_that_built_it() {
     let source = dist().parent().unwrap().parent().unwrap().to_str().unwrap().to_owned();
     let home = std::env::var("HOME").unwrap();
     let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
-    let toolchain = run("rustc", &["--print", "sysroot"]).trim().to_owned();
+    let toolchain = output_of("rustc", &["--print", "sysroot"]).trim().to_owned();
     for archive in named(".tar.gz") {
         let binary = binary(&archive);
         for path in [&source, &cargo, &toolchain, &format!("{home}/")] {
@@ -185,7 +185,7 @@ fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_bin
 fn an_sbom_has_the_sum_of_the_binary_that_it_describes() {
     for archive in named(".tar.gz") {
         let (_directory, folder) = unpacked(&archive);
-        let sum = run("sha256sum", &[folder.join("secrets-exec").to_str().unwrap()]);
+        let sum = output_of("sha256sum", &[folder.join("secrets-exec").to_str().unwrap()]);
         let sbom = fs::read(dist().join(archive.replace(".tar.gz", ".cdx.json"))).unwrap();
         let read: serde_json::Value = serde_json::from_slice(&sbom).unwrap();
         let described = read["metadata"]["component"]["hashes"][0]["content"].as_str().unwrap();
@@ -242,7 +242,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read()) or '') or 0)";
     for sbom in named(".cdx.json") {
-        run("sh", &["-c", "exec \"$0\" -c \"$1\" <\"$2\"", &python, script, &sbom]);
+        output_of("sh", &["-c", "exec \"$0\" -c \"$1\" <\"$2\"", &python, script, &sbom]);
     }
 }
 
@@ -277,7 +277,7 @@ fn in_debian(script: &str) -> String {
 }
 
 fn deb() -> String {
-    let machine = run("dpkg", &["--print-architecture"]);
+    let machine = output_of("dpkg", &["--print-architecture"]);
     named(&format!("_{}.deb", machine.trim())).remove(0)
 }
 
@@ -297,7 +297,7 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian() {
 #[test]
 #[ignore = "by make test-all"]
 fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
-    let listing = run("dpkg-deb", &["--contents", &deb()]);
+    let listing = output_of("dpkg-deb", &["--contents", &deb()]);
     let files = listing.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let (folders, files): (Vec<_>, Vec<_>) = files.partition(|words| words[5].ends_with('/'));
     assert!(folders.iter().all(|words| words[..2] == ["drwxr-xr-x", "0/0"]), "{listing}");
@@ -340,14 +340,14 @@ fn a_removed_debian_package_leaves_nothing() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn each_debian_package_is_for_the_architecture_of_its_binary_and_needs_no_other() {
+fn each_debian_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
     for deb in named(".deb") {
-        let field = |name| run("dpkg-deb", &["--field", &deb, name]).trim().to_owned();
+        let field = |name| output_of("dpkg-deb", &["--field", &deb, name]).trim().to_owned();
         let (architecture, depends) = (field("Architecture"), field("Depends"));
         let directory = Directory::new();
-        run("dpkg-deb", &["--extract", &deb, directory.path().to_str().unwrap()]);
+        output_of("dpkg-deb", &["--extract", &deb, directory.path().to_str().unwrap()]);
         let binary = directory.path().join("usr/bin/secrets-exec");
-        let header = run("readelf", &["--file-header", binary.to_str().unwrap()]);
+        let header = output_of("readelf", &["--file-header", binary.to_str().unwrap()]);
         let machine = if architecture == "arm64" { "AArch64" } else { "X86-64" };
         assert!(header.contains(machine) && depends.is_empty(), "{deb}: {header}{depends}");
         assert_eq!(mode(&binary), 0o755);

@@ -64,7 +64,7 @@ fn of_the_page() -> Image {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn its_image_starts_the_program_with_the_values() {
+fn the_image_of_the_page_starts_the_program_with_the_values() {
     if podman::works() {
         let image = of_the_page();
         let run = container(image.name).prints_values().run();
@@ -74,7 +74,7 @@ fn its_image_starts_the_program_with_the_values() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn its_commands_with_exec_print_what_it_says() {
+fn the_commands_with_exec_print_what_the_page_says() {
     if !podman::works() {
         return;
     }

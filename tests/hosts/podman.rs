@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// The secret `x` of these tests: its key `k` is `v-4c7a1e`.
 pub(super) fn secret() -> String {
     let secret = r#"{"k":"v-4c7a1e"}"#;
-    watch::secret(secret);
+    watch::secret_text(secret);
     secret.to_owned()
 }
 

@@ -154,7 +154,7 @@ fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn command_without_args_drops_the_images_cmd_and_it_says_so() {
+fn command_without_args_drops_the_images_cmd_and_a_message_says_so() {
     let Some(pod) = Pod::example() else { return };
     // The image of Dockerfile.example has a CMD.
     let pod =
@@ -211,7 +211,7 @@ fn the_role_of_an_association_comes_from_the_agent_of_the_node() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_pod_with_both_uses_the_role_of_the_service_account() {
+fn a_pod_with_an_association_and_a_service_account_uses_the_role_of_the_account() {
     let Some(pod) = Pod::example() else { return };
     let aws = aws();
     reads_with(pod.aws(&aws).association(&aws).web_identity(), &aws, ROLE_KEY);

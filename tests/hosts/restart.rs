@@ -9,7 +9,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::sandbox::repository_file;
 
 /// A service with the lines of README.md.
-fn unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
+fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
     let systemd = Systemd::shared()?;
     let readme = repository_file("README.md");
     let restart: Vec<&str> = readme.lines().map(str::trim).filter(|line| line.starts_with("Restart")).collect();
@@ -31,7 +31,7 @@ fn a_permanent_failure_is_not_tried_again() {
         ("status-126", LOCAL, "secrets-exec -e A=x:k -- /etc/passwd", "a command that cannot be executed"),
         ("status-127", LOCAL, "secrets-exec -e A=x:k -- /no/such", "a command that is not there"),
     ] {
-        let Some(unit) = unit(name, lines, command) else { return };
+        let Some(unit) = restarted_unit(name, lines, command) else { return };
         let unit = unit.enqueue();
         // A restart would make it `activating` at once.
         unit.await_that("ActiveState", "failed");
@@ -47,7 +47,7 @@ fn an_outage_is_tried_again_until_it_has_passed() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after(outage));
     let lines = format!("{}Environment=AWS_MAX_ATTEMPTS=1\n", asking_with_keys(&aws));
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
-    let Some(unit) = unit("status-75", &lines, command) else { return };
+    let Some(unit) = restarted_unit("status-75", &lines, command) else { return };
     let unit = unit.enqueue();
     await_that("the third start has the value", || unit.printed() == "v-4c7a1e");
     // Not NRestarts: it counts twice a restart that a reload of systemd, as other tests make, falls into.
@@ -60,7 +60,7 @@ fn an_outage_is_tried_again_until_it_has_passed() {
 #[ignore = "by make test-hosts"]
 fn a_command_that_fails_is_started_again_with_its_values() {
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exit 3'";
-    let Some(unit) = unit("fails", LOCAL, command) else { return };
+    let Some(unit) = restarted_unit("fails", LOCAL, command) else { return };
     let unit = unit.enqueue();
     await_that("it has started thrice", || unit.printed().starts_with("v-4c7a1ev-4c7a1ev-4c7a1e"));
     unit.stop();

@@ -8,7 +8,7 @@ use crate::support::sandbox::repository_file;
 use crate::support::watch;
 
 /// A service with the lines of docs/rotation.md and these, which reads `/etc/NAME.json`.
-fn unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&'static Systemd, Unit)> {
+fn rotating_unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&'static Systemd, Unit)> {
     let systemd = Systemd::shared()?;
     let page = repository_file("docs/rotation.md");
     let example = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
@@ -24,7 +24,7 @@ fn unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&
 
 fn store(systemd: &Systemd, name: &str, value: &str) {
     let secrets = json!({ "x": { "k": value } }).to_string();
-    watch::secret(&secrets);
+    watch::secret_text(&secrets);
     systemd.write(&format!("/etc/{name}.json"), &secrets);
 }
 
@@ -40,7 +40,7 @@ fn readiness_and_watchdog_of_the_command_hold_across_a_restart() {
     let command = "/usr/bin/python3 /usr/local/bin/service.py watched";
     // With `Restart=no` a watchdog that is not fed, or a failed start, would end the unit.
     let lines = "Restart=no\nWatchdogSec=2s\n";
-    let Some((systemd, unit)) = unit("rotating-notify", "restart", lines, command) else { return };
+    let Some((systemd, unit)) = rotating_unit("rotating-notify", "restart", lines, command) else { return };
     let unit = unit.start();
     let main = unit.is("MainPID");
     unit.await_that("StatusText", "five periods later");
@@ -58,7 +58,7 @@ fn readiness_and_watchdog_of_the_command_hold_across_a_restart() {
 fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
     let command = "/bin/sh -c 'printf %%s, \"$A\"; exec sleep 1000'";
     let lines = "Type=exec\nRestart=no\n";
-    let Some((systemd, unit)) = unit("rotating-exit", "exit", lines, command) else { return };
+    let Some((systemd, unit)) = rotating_unit("rotating-exit", "exit", lines, command) else { return };
     let unit = unit.start();
     super::podman::await_that("the first value", || unit.printed() == "one-4c7a1e,");
     rotate(systemd, "rotating-exit", "two-4c7a1e");
@@ -75,7 +75,7 @@ fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
 fn systemctl_stop_reaches_the_command_once_and_ends_the_unit_in_good_order() {
     let command =
         "/bin/sh -c 'trap \"printf TERM,; sleep 0.3; exit 0\" TERM; printf ready,; while :; do sleep 0.05; done'";
-    let Some((_, unit)) = unit("rotating-stop", "restart", "Type=exec\n", command) else { return };
+    let Some((_, unit)) = rotating_unit("rotating-stop", "restart", "Type=exec\n", command) else { return };
     let unit = unit.start();
     super::podman::await_that("the handler", || unit.printed() == "ready,");
     unit.stop();

@@ -22,7 +22,7 @@ fn with_type_exec_the_command_is_the_main_process() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn with_type_notify_the_start_ends_when_the_command_is_ready_and_the_watchdog_hears_it() {
+fn a_start_with_type_notify_ends_at_readiness_and_the_watchdog_hears_the_command() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py watched";
     let lines = format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
@@ -48,13 +48,13 @@ fn with_socket_activation_the_command_gets_the_socket() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_stop_while_it_resolves_is_a_clean_one_and_leaves_a_line_in_the_journal() {
+fn a_stop_during_resolution_is_clean_and_leaves_a_line_in_the_journal() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let lines = format!("Type=exec\n{}", asking_with_keys(&aws));
-    let told = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
+    let stop_post = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/echo started\n";
-    let unit = systemd.unit("early", &format!("{lines}{command}{told}")).start();
+    let unit = systemd.unit("early", &format!("{lines}{command}{stop_post}")).start();
     aws.await_calls(1);
     unit.stop();
     assert_eq!(unit.printed(), "success: killed by TERM\n");
@@ -66,7 +66,7 @@ fn a_stop_while_it_resolves_is_a_clean_one_and_leaves_a_line_in_the_journal() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_start_that_takes_longer_than_its_timeout_is_given_the_time_and_says_what_it_waits_for() {
+fn a_start_beyond_its_timeout_is_given_the_time_and_says_what_it_waits_for() {
     // A daemon-reload, which every test does, takes the extension back.
     let Some(systemd) = Systemd::own("slow", |_| ()) else { return };
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {

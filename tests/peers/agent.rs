@@ -53,7 +53,7 @@ fn by_agent(agent: &Daemon) -> Sandbox {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn it_gives_what_boto3_stored_and_refuses_another_token() {
+fn the_agent_gives_what_boto3_stored_and_refuses_another_token() {
     let Some(moto) = Moto::shared() else { return };
     let agent = agent(moto, 300);
     let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
@@ -83,7 +83,7 @@ fn it_gives_what_boto3_stored_and_refuses_another_token() {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn a_value_is_as_old_as_its_cache_lets_it_be_and_outlives_aws() {
+fn a_value_is_as_old_as_the_agents_cache_lets_it_be_and_outlives_aws() {
     let Some(moto) = Moto::start() else { return };
     let agent = agent(&moto, 1);
     moto.secret("agent/changed", "one-4c7a1e");

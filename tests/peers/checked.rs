@@ -63,17 +63,17 @@ impl Checked {
     }
 }
 
-fn iam(moto: &Moto, operation: &str, parameters: &Value) {
+pub(super) fn iam(moto: &Moto, operation: &str, parameters: &Value) {
     moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }));
 }
 
 /// A policy of one statement.
-fn policy(statement: &Value) -> String {
+pub(super) fn policy(statement: &Value) -> String {
     json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
 /// Keys of a new user who may do nothing.
-fn user(moto: &Moto, name: &str) -> Credentials {
+pub(super) fn user(moto: &Moto, name: &str) -> Credentials {
     let iam = |operation: &str| {
         let parameters = json!({ "UserName": name });
         moto.call(&json!({ "service": "iam", "operation": operation, "parameters": parameters }))
@@ -83,7 +83,7 @@ fn user(moto: &Moto, name: &str) -> Credentials {
 }
 
 /// Makes the server check signatures and policies from now on.
-fn check_signatures(moto: &Moto) {
+pub(super) fn check_signatures(moto: &Moto) {
     let address = moto.url.strip_prefix("http://").expect("moto speaks HTTP");
     let mut stream = TcpStream::connect(address).expect("moto listens");
     let request = "POST /moto-api/reset-auth HTTP/1.0\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n0";

@@ -10,7 +10,7 @@ use super::python::{Python, interpreter};
 use crate::support::proxy::Proxy;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
-const REGIONS: [&str; 14] = [
+const REGIONS: [&str; 13] = [
     "us-east-1",
     "eu-central-1",
     "ap-southeast-5",
@@ -24,7 +24,6 @@ const REGIONS: [&str; 14] = [
     "eusc-de-east-1",
     "us-nowhere-12",
     "xx-west-1",
-    "local",
 ];
 
 /// The service's name in botocore, the beginning of its host, and the arguments of a launch that calls it in each region.

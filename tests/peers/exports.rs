@@ -269,7 +269,7 @@ fn dotenv_read_by(command: &[&str], content: &[u8]) -> Variables {
     environment(&output.stdout)
 }
 
-fn python_dotenv(python: &Path, content: &[u8]) -> Variables {
+fn read_by_python_dotenv(python: &Path, content: &[u8]) -> Variables {
     let script = "\
 import dotenv, sys
 for name, value in dotenv.dotenv_values('.env').items():
@@ -297,9 +297,10 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
     }
     let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     let (run, exported) = export_what_fits(variables, "dotenv");
-    for (reader, read) in
-        [("python-dotenv", python_dotenv(&python, &run.stdout)), ("Node's dotenv", node_dotenv(&node, &run.stdout))]
-    {
+    for (reader, read) in [
+        ("python-dotenv", read_by_python_dotenv(&python, &run.stdout)),
+        ("Node's dotenv", node_dotenv(&node, &run.stdout)),
+    ] {
         let extra: Vec<_> = read.keys().filter(|name| !exported.contains_key(*name)).take(5).collect();
         assert!(extra.is_empty(), "{reader} has more variables: {extra:?}");
         assert_read(reader, &read, &exported);

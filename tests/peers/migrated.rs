@@ -184,9 +184,9 @@ fn generated_files_are_read_as_python_dotenv_reads_them() {
         let sandbox = Sandbox::new().file(".env", content).args(["migrate", ".env", "--secret", "x", "--values"]);
         let run = sandbox.args(["-q", "--only", "K[0-5]"]).prints_values().bare().run();
         if !illegal.is_empty() {
-            let told = run.refused(78).stderr();
-            let told = told.lines().filter_map(|line| line.strip_suffix(": python-dotenv cannot read this"));
-            let lines: Vec<usize> = told.map(|line| line.rsplit(':').next().unwrap().parse().unwrap()).collect();
+            let stderr = run.refused(78).stderr();
+            let unread = stderr.lines().filter_map(|line| line.strip_suffix(": python-dotenv cannot read this"));
+            let lines: Vec<usize> = unread.map(|line| line.rsplit(':').next().unwrap().parse().unwrap()).collect();
             assert_eq!(lines, *illegal, "{content:?}");
         } else if expected.is_empty() {
             run.refused(78).says([".env: there is no variable"]);

@@ -14,6 +14,7 @@ mod postgres;
 mod python;
 mod tinyproxy;
 
+mod account;
 mod agent;
 mod check;
 mod checked;

@@ -89,7 +89,7 @@ impl Moto {
         [&parameters["SecretString"], &parameters["Value"]]
             .into_iter()
             .filter_map(Value::as_str)
-            .for_each(watch::secret);
+            .for_each(watch::secret_text);
         if let Some(bytes) = parameters["SecretBinary"]["$bytes"].as_array() {
             let bytes: Vec<u8> = bytes.iter().map(|byte| byte.as_u64().unwrap().try_into().unwrap()).collect();
             watch::binary(&bytes);
@@ -143,9 +143,14 @@ impl Credentials {
         json!(self.0)
     }
 
+    /// The variables of the environment.
+    pub(super) fn variables(&self) -> impl Iterator<Item = (String, &String)> {
+        self.0.iter().map(|(name, value)| (name.to_uppercase(), value))
+    }
+
     /// Makes a launch sign with these keys.
     pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
-        self.0.iter().fold(sandbox, |sandbox, (name, value)| sandbox.env(name.to_uppercase(), value))
+        self.variables().fold(sandbox, |sandbox, (name, value)| sandbox.env(name, value))
     }
 }
 

@@ -81,24 +81,24 @@ impl Site {
 
 fn make_certificates(directory: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/certificates.sh");
-    let made = Command::new("/bin/sh").arg(script).arg(directory).stderr(Stdio::null()).status();
-    assert!(made.expect("a shell").success(), "certificates.sh failed");
+    let made = Command::new("bash").arg(script).arg(directory).stderr(Stdio::null()).status();
+    assert!(made.expect("bash").success(), "certificates.sh failed");
 }
 
 fn configured(moto: &str, directory: &Path, ports: &[u16]) -> String {
-    let here = directory.display();
+    let folder = directory.display();
     let mut text = format!(
-        "daemon off; master_process off; pid {here}/pid; error_log stderr crit; events {{ }}
+        "daemon off; master_process off; pid {folder}/pid; error_log stderr crit; events {{ }}
         http {{
             access_log off; gzip on; gzip_types *; gzip_min_length 1; gzip_proxied any;
-            client_body_temp_path {here}/1; proxy_temp_path {here}/2; fastcgi_temp_path {here}/3;
-            uwsgi_temp_path {here}/4; scgi_temp_path {here}/5;\n"
+            client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
+            uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;\n"
     );
     for ((certificate, versions), port) in SERVERS.iter().zip(ports) {
         text += &format!(
             "server {{
                 listen 127.0.0.1:{port} ssl http2; ssl_protocols {versions};
-                ssl_certificate {here}/{certificate}.pem; ssl_certificate_key {here}/{certificate}.key;
+                ssl_certificate {folder}/{certificate}.pem; ssl_certificate_key {folder}/{certificate}.key;
                 location / {{ proxy_pass {moto}; proxy_set_header Host $http_host; }}
             }}\n"
         );

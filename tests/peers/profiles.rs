@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
+use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 /// The text of the configuration file, that of the credentials file, and the profile. KEYS stands for two keys.
@@ -69,7 +68,7 @@ fn a_configuration_file_is_read_as_by_botocore() {
     let mut botocore = Python::start(&interpreter, "profile.py", &[]);
     let keys = "aws_access_key_id = AKIAKEYS\naws_secret_access_key = SECRET";
     for (config, credentials, profile) in FILES {
-        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        let aws = served();
         let text = |text: &str| text.replace("KEYS", keys).replace("SECRET", ACCESS_SECRET);
         let sandbox = Sandbox::new().home_file(".aws/config", &text(config));
         let sandbox = sandbox.home_file(".aws/credentials", &text(credentials)).endpoint(&aws.endpoint());

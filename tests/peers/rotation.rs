@@ -105,7 +105,7 @@ impl Rotated {
 }
 
 #[test]
-fn no_job_is_lost_when_a_password_is_rotated_and_with_alternating_users_no_log_in_is_refused() {
+fn a_rotated_password_loses_no_job_and_alternating_users_are_never_refused() {
     for strategy in ["single", "alternating"] {
         let Some((mut rotated, running)) = Rotated::start(strategy) else { return };
         let log = rotated.sandbox.path("log");

@@ -56,13 +56,14 @@ impl AgentSettings {
             if has_tried_all {
                 tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
             }
-            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary: false, is_final: false }
+            let (temporary, is_final) = (false, false);
+            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final, help: None }
         })
     }
 }
 
 fn read(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| os_error::text(&error))
+    std::fs::read_to_string(path).map_err(|error| os_error::text_of_file(path.as_ref(), &error))
 }
 
 fn header(token: String) -> Result<HeaderValue, String> {

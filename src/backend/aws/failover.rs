@@ -29,8 +29,8 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Vec<Answ
 }
 
 fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Vec<Answered> {
-    let failure = |request: &Locator| FetchFailure::new(request.region.clone(), error.clone());
-    requests.into_iter().map(|request| (request.clone(), Err(failure(&request)))).collect()
+    let failed = |request: Locator| (request.clone(), Err(FetchFailure::new(request.region, error.clone())));
+    requests.into_iter().map(failed).collect()
 }
 
 /// Groups requests: each secret alone, the parameters of a region and role in batches.

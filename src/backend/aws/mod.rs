@@ -56,6 +56,7 @@ impl Aws {
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>, limit: Option<Duration>) -> Result<Answers, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
+        session.settings.check_regions(wanted)?;
         Ok(deadline.limited(limit, read(session, wanted)).await)
     }
 
@@ -116,5 +117,11 @@ async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
     }
     let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
+    for (locator, answer) in &mut answers {
+        if let Err(failure) = answer {
+            failure.notes.extend(session.place_note(locator, &failure.error));
+            failure.remedies.clone_from(&session.settings.remedies);
+        }
+    }
     answers
 }

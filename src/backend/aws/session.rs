@@ -198,6 +198,14 @@ impl Session {
         Some(answer::Caller { arn: asked.arn.get().cloned().flatten(), provider })
     }
 
+    /// Returns the settings that name the region and the account of a denied or absent secret, if its reference names neither.
+    pub fn place_note(&self, locator: &Locator, error: &FetchError) -> Option<String> {
+        let region = self.settings.region_source.map_or("the instance metadata", |(name, _)| name);
+        let account = if self.settings.role.is_some() { "--role-arn" } else { self.caller()?.provider };
+        (error.withholds_value() && locator.region.is_none() && locator.role.is_none())
+            .then(|| format!("region from {region}, account from the credentials ({account})"))
+    }
+
     /// Returns the ARN of the identity of a role, or without a role of the base credentials, if STS answers in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.callers.get(&role.cloned())?.as_ref().ok()?;

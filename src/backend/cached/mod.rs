@@ -82,6 +82,10 @@ impl Cached {
             self.keep(&locator, &answer, entry.as_ref(), begun);
             let answer = match (answer, entry.filter(|entry| entry.age(begun) < self.stale)) {
                 (Err(failure), Some(entry)) if may_be_covered(&failure) => Ok(entry.answer(Some(failure))),
+                (Err(mut failure), None) if may_be_covered(&failure) => {
+                    failure.notes.push("--cache has no answer to it, or none younger than --cache-stale".to_owned());
+                    Err(failure)
+                }
                 (answer, _) => answer,
             };
             answers.push((locator, answer));

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_is_a_tenth_early_or_late_and_doubles_with_each_failure_up_to_half_an_hour() {
+    fn the_pause_has_a_jitter_of_a_tenth_and_doubles_with_each_failure_up_to_30_minutes() {
         let minute = Duration::from_secs(60);
         let minutes = |failures| next_poll(5 * minute, failures, 0.5).as_secs().div_euclid(60);
         assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(minutes), [5, 10, 20, 30, 30, 30]);

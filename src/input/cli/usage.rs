@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 
 use crate::model::problem::Problem;
 use crate::model::suggest;
@@ -44,7 +44,7 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
         }
     }
     if let Some(word) = unknown {
-        help = option_elsewhere(&word, &command).or(help).or_else(|| remedy(&word, arguments, &names));
+        help = option_elsewhere(&word, &command).or(help).or_else(|| remedy(&word, arguments, &names, &command));
     }
     problem.help(help.unwrap_or("--help prints all options".to_owned()))
 }
@@ -58,8 +58,11 @@ fn place(word: &str, arguments: &[OsString]) -> String {
     }
 }
 
-/// Returns the remedy for an option that only a launch or another command has.
+/// Returns the remedy for an option that only another tool, a launch or another command has.
 fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
+    if let Some((_, remedy)) = OTHER_TOOLS.iter().find(|(option, _)| *option == word) {
+        return Some((*remedy).to_owned());
+    }
     let long = word.strip_prefix("--")?;
     let has_option = |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
     if has_option(command) {
@@ -69,13 +72,25 @@ fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
     Some(format!("{word} is an option of secrets-exec {}", other.get_name()))
 }
 
+/// Options of other tools, and what stands in their place.
+const OTHER_TOOLS: [(&str, &str); 8] = [
+    ("--watch", "to start the command again on a change: --on-rotation restart"),
+    ("--poll", "to poll for changes: --on-rotation restart, at intervals of --poll-interval"),
+    ("--interval", "for the time between two polls of --on-rotation: --poll-interval DURATION"),
+    ("--config", "to read a declaration: -f FILE"),
+    ("--env-file", "to make a declaration of a .env file: secrets-exec migrate FILE --secret ID"),
+    ("--strict", "leave it out: a missing value is always an error"),
+    ("--pristine", "to pass on only PATH, HOME and the like: --clean-env"),
+    ("--dry-run", "to resolve without a launch: secrets-exec check"),
+];
+
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     let Some(ContextValue::String(text)) = error.get(kind) else { return None };
     Some(text.clone())
 }
 
-/// Returns what to write in place of a word that clap does not know, which may be a command or an option of another tool.
-fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> {
+/// Returns what to write in place of a word that clap does not know, which may be a command, or an option too short for clap to find it.
+fn remedy(word: &str, arguments: &[OsString], names: &[&str], command: &Command) -> Option<String> {
     let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
     let has_separator = arguments.iter().any(|argument| argument == "--");
     let is_behind_separator =
@@ -85,9 +100,12 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str]) -> Option<String> 
         "exec" | "launch" | "run" | "start" if is_first => {
             "leave this word out: secrets-exec --env NAME=REF -- COMMAND"
         }
-        "--dry-run" => "to resolve without a launch: secrets-exec check",
         word if names.contains(&word) => "the name of a command comes first, before all options",
-        word if word.starts_with('-') => return None,
+        word if word.starts_with('-') => {
+            let options = command.get_arguments().filter_map(Arg::get_long);
+            return suggest::nearest(word.trim_start_matches('-'), options)
+                .map(|name| format!("did you mean --{name}?"));
+        }
         _ if !is_launch && is_behind_separator => "this command starts no other: leave `--` and what follows it out",
         _ if !is_launch => return None,
         _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",

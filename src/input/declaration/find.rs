@@ -40,6 +40,13 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     open(name).map(|file| Some((Path::new(name), file)))
 }
 
+/// Returns the nearest declaration in a parent directory, by its relative path. It is not read without being named.
+pub fn in_parent() -> Option<String> {
+    let depth = Path::new(".").canonicalize().ok()?.ancestors().count();
+    let mut files = (1..depth).flat_map(|level| DEFAULT_NAMES.iter().map(move |name| "../".repeat(level) + name));
+    files.find(|file| Path::new(file).is_file())
+}
+
 /// Opens a file of the working directory that only root and this user can write, without following a symbolic link.
 fn open(name: &str) -> Result<File, Problem> {
     let untrusted = |what, why| {

@@ -6,13 +6,14 @@ mod find;
 mod reader;
 mod top_level;
 
-pub use find::DEFAULT_NAMES;
+pub use find::{DEFAULT_NAMES, in_parent};
 pub use top_level::read;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::model::env_name::is_name;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
@@ -59,5 +60,18 @@ fn read_named(path: &Path) -> Result<String, Problem> {
 }
 
 fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
-    read_text(file_name(path), source, 1)
+    let file = file_name(path);
+    let text = read_text(&file, source, 1)?;
+    if is_env_file(&text) {
+        let problem = Problem::configuration(format!("{file}: is a .env file, and a declaration is YAML"));
+        return Err(problem.help("secrets-exec migrate FILE --secret ID prints the declaration in its place"));
+    }
+    Ok(text)
+}
+
+/// True if the first line that is no comment is an assignment, with which no declaration begins.
+fn is_env_file(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let assigned = first.and_then(|line| line.split_once('='));
+    assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
 }

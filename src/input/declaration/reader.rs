@@ -79,12 +79,9 @@ impl<'a> Item<'a> {
 
     /// Adds the error of a node of another type than `expected`.
     fn refuse_type(&self, expected: &str) {
-        let help = match (self.subject.as_str(), &self.node.kind) {
-            ("env", Kind::List(_)) => Some("write NAME: REF for each variable, without a hyphen"),
-            ("", Kind::Plain(_)) => Some("write env: { NAME: REF }; a .env file is no declaration"),
-            (_, _) => None,
-        };
-        self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help.map(str::to_owned));
+        let is_list_of_variables = self.subject == "env" && matches!(self.node.kind, Kind::List(_));
+        let help = is_list_of_variables.then(|| "write NAME: REF for each variable, without a hyphen".to_owned());
+        self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help);
     }
 
     pub fn origin(&self) -> Origin {

@@ -30,7 +30,10 @@ pub fn read(path: &Path, text: &str) -> (Declaration, Vec<Problem>) {
     let source = SourceFile { path: Arc::new(path.to_owned()), errors: RefCell::default() };
     let (node, errors) = yaml::parse(text);
     for error in errors {
-        source.refuse(error.position, "", error.message, None);
+        // The parser's errors have no kinds.
+        let is_about_colon = error.message.contains("mapping values are not allowed");
+        let help = "write no blank after a reference's colon, and a text with `: ` in quotes";
+        source.refuse(error.position, "", error.message, is_about_colon.then(|| help.to_owned()));
     }
     let declaration = node.map(|node| declaration(&source, &node)).unwrap_or_default();
     let mut errors = source.errors.into_inner();

@@ -199,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
+        fn no_text_makes_the_parser_panic_and_no_line_is_beyond_the_last(text in "(?s)[ab=#'\"\\\\\\n \u{a0}\u{1c}\u{feff}$.]{0,40}") {
             let last = 1 + text.matches('\n').count();
             prop_assert!(statements(&text).iter().all(|statement| statement.line <= last));
         }

@@ -1,8 +1,10 @@
 //! The request that failed, and the remedies that depend on it.
 
+use super::outage::OutageKind;
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
-use crate::model::reference::{Aliases, Region, SecretRef, Store};
+use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Store};
+use crate::model::suggest;
 
 /// The request that failed, as far as it is known.
 #[derive(Clone, Copy, Default)]
@@ -20,9 +22,27 @@ impl Asked<'_> {
         self.reference.map_or(Store::SecretsManager, |reference| reference.locator.store)
     }
 
+    /// True for an object of `env-from`.
+    pub fn is_env_from(&self) -> bool {
+        self.subject.is_some_and(|subject| subject.kind == SubjectKind::EnvFrom)
+    }
+
     /// Returns the secret that is named in the problem. `is_general`: other secrets may have the same problem.
     pub fn about(&self, is_general: bool) -> Option<About> {
         Some(About::new(self.reference?, self.region, is_general))
+    }
+
+    /// Returns the hint for a staging label that is one slip away from one of AWS's.
+    pub fn stage_hint(&self) -> Option<String> {
+        let stage = self.reference.filter(|_| self.store() == Store::SecretsManager)?.locator.version.stage()?;
+        let nearest = suggest::nearest(stage, AWS_STAGES.into_iter()).filter(|nearest| *nearest != stage)?;
+        Some(format!("did you mean the stage {nearest}?"))
+    }
+
+    /// Returns the hint for a region that cannot be reached and is one slip away from another.
+    pub fn region_hint(&self, kind: OutageKind) -> Option<String> {
+        let nearest = self.region.filter(|_| kind == OutageKind::Connection)?.nearest()?;
+        Some(format!("did you mean the region {nearest}? Else check DNS, routes, the proxy and VPC endpoints"))
     }
 
     /// Returns the advice to check `what`, or to give the entry a default.

@@ -16,8 +16,12 @@ pub struct FetchFailure {
     pub is_local: bool,
     /// The fallback regions that were tried after the first, and their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time of `--wait`, if it expired.
+    /// The time until `--wait` expired.
     pub waited: Option<Duration>,
+    /// Further facts, a line each.
+    pub notes: Vec<String>,
+    /// The remedies of a missing region or credentials that only a developer's machine has: a profile, or a file for `--local`.
+    pub remedies: Vec<String>,
 }
 
 impl FetchFailure {
@@ -28,7 +32,15 @@ impl FetchFailure {
 
     /// Returns a failure without fallback regions.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
-        Self { region, error, is_local: false, elsewhere: Vec::new(), waited: None }
+        Self {
+            region,
+            error,
+            is_local: false,
+            elsewhere: Vec::new(),
+            waited: None,
+            notes: Vec::new(),
+            remedies: Vec::new(),
+        }
     }
 }
 
@@ -202,6 +214,8 @@ pub struct CredentialsError {
     pub temporary: bool,
     /// True if the settings themselves are wrong, so that waiting does not help.
     pub is_final: bool,
+    /// The remedy of the source that fails.
+    pub help: Option<String>,
 }
 
 /// The credentials of a request, by backend.

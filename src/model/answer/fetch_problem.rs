@@ -5,24 +5,26 @@ use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Mis
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Lacks, Problem, Status};
-use crate::model::reference::{AWS_STAGES, Aliases, SecretRef, Store, Version};
+use crate::model::reference::{Aliases, SecretRef, Store, Version};
 use crate::model::suggest::{self, did_you_mean};
 
 impl FetchFailure {
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
-        let Self { region, error, is_local, elsewhere, waited } = self;
-        let (region, is_local) = (region.as_ref(), *is_local);
-        let asked =
-            Asked { reference: Some(reference), subject: Some(subject), aliases: Some(aliases), region, is_local };
+        let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
+        let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
+        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local };
         let mut problem = error.problem(&asked);
+        if matches!(error, FetchError::NoCredentials(_) | FetchError::NoRegion { .. }) {
+            problem.help = problem.help.map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
+        }
         let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
-        problem.notes = elsewhere.chain(problem.notes).collect();
+        problem.notes = elsewhere.chain(problem.notes).chain(notes.iter().cloned()).collect();
         if let Some(waited) = waited {
             problem.status = Status::Temporary;
             problem.text += &format!(", after waiting {} (--wait)", humantime::format_duration(*waited));
         }
-        problem.help_if(reference.scheme_hint()).of(subject.clone(), Lacks::Value)
+        problem.of(subject.clone(), Lacks::Value)
     }
 }
 
@@ -45,7 +47,7 @@ impl FetchError {
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
                 problem.help(permission(*cause, &message.text, asked))
             }
-            Self::Unavailable(outage) => unavailable(outage),
+            Self::Unavailable(outage) => unavailable(outage).help_if(asked.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
@@ -53,6 +55,8 @@ impl FetchError {
                 Problem::configuration("no AWS region to read from").help(help)
             }
         };
+        let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
+        let problem = problem.help_if(asked.stage_hint().filter(|_| is_about_stage));
         let about = match self {
             Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => asked.about(false),
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
@@ -91,6 +95,8 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 }
                 Some(nearest) => did_you_mean(nearest),
                 None if asked.is_local => "the --local file has no such id".to_owned(),
+                None if asked.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
+                None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
                 None => asked.or_literal(asked.check("its name, the region and the account")),
             };
             let what = match version {
@@ -100,20 +106,15 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
             Problem::configuration(what).help(help)
         }
         Missing::Version => {
-            let what = match (asked.store(), version) {
-                _ if asked.is_local => "has no such version",
-                (Store::ParameterStore, _) => "does not exist, or has no such label or version",
-                (Store::SecretsManager, Version::Current) => "has no value yet (no version with the stage AWSCURRENT)",
-                (Store::SecretsManager, Version::Stage(_) | Version::Id(_) | Version::Both { .. }) => {
-                    "has no such version"
+            let check = asked.check("its name, labels and versions");
+            let (what, help) = match (asked.store(), version) {
+                _ if asked.is_local => ("has no such version", "add it under `$stages` in the --local file".to_owned()),
+                (Store::ParameterStore, _) => ("does not exist, or has no such label or version", check),
+                (Store::SecretsManager, Version::Current) => {
+                    let help = "store one: aws secretsmanager put-secret-value".to_owned();
+                    ("has no value yet (no version with the stage AWSCURRENT)", help)
                 }
-            };
-            let stage =
-                version.stage().filter(|stage| asked.store() == Store::SecretsManager && !AWS_STAGES.contains(stage));
-            let help = match stage.and_then(|stage| suggest::nearest(stage, AWS_STAGES.into_iter())) {
-                Some(nearest) => format!("did you mean the stage {nearest}?"),
-                None if asked.is_local => "add the version under `$stages` in the --local file".to_owned(),
-                None => asked.check("its name, labels and versions"),
+                (Store::SecretsManager, _) => ("has no such version", check),
             };
             Problem::configuration(what).help(help)
         }
@@ -149,42 +150,38 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
     if let Some(remedy) = policy_remedy(message) {
         return remedy;
     }
-    let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
-    let help = match (cause, asked.store()) {
-        (Denial::Policy | Denial::PolicyOrMissing, _) if is_path => {
-            "allow this identity to perform ssm:GetParametersByPath on it and on all below it; secrets-exec policy prints the policy"
-        }
-        (Denial::Policy | Denial::PolicyOrMissing, Store::ParameterStore) => {
-            "allow this identity to perform ssm:GetParameters on it; secrets-exec policy prints the policy"
-        }
-        (Denial::Policy, Store::SecretsManager) => {
-            "allow this identity to perform secretsmanager:GetSecretValue on it; secrets-exec policy prints the policy"
-        }
-        (Denial::PolicyOrMissing, Store::SecretsManager) => {
-            "allow this identity to perform secretsmanager:GetSecretValue on it (secrets-exec policy prints the policy); \
-             AWS also answers this if the secret does not exist"
-        }
-        (Denial::Key, _) => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
-        (Denial::Token, _) => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
-        (Denial::Credentials, _) => {
+    let help = match cause {
+        Denial::Policy | Denial::PolicyOrMissing => return asked.or_literal(missing_permission(cause, asked)),
+        Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
+        Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
+        Denial::Credentials => {
             "check that the credentials are complete, not expired, and for this partition and region"
         }
-        (Denial::Role, _) => {
+        Denial::Role => {
             "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy"
         }
     };
-    match cause {
-        Denial::Policy | Denial::PolicyOrMissing => asked.or_literal(help.to_owned()),
-        Denial::Key | Denial::Token | Denial::Credentials | Denial::Role => help.to_owned(),
+    help.to_owned()
+}
+
+fn missing_permission(cause: Denial, asked: &Asked<'_>) -> String {
+    let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
+    let action = match asked.store() {
+        Store::ParameterStore if is_path => "ssm:GetParametersByPath on it and on all below it",
+        Store::ParameterStore => "ssm:GetParameters on it",
+        Store::SecretsManager => "secretsmanager:GetSecretValue on it",
+    };
+    let help = format!("allow this identity to perform {action}; secrets-exec policy prints the policy");
+    if cause == Denial::PolicyOrMissing && asked.store() == Store::SecretsManager {
+        return format!("{help}. AWS also answers this if the secret does not exist");
     }
+    help
 }
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
     let help = match kind {
-        OutageKind::Throttled | OutageKind::Service => "try again later, or allow more time with --timeout",
-        OutageKind::Timeout | OutageKind::Connection => {
-            "check the region's name, DNS, routes, the proxy and VPC endpoints; --timeout allows more time"
-        }
+        OutageKind::Throttled | OutageKind::Service => "try again later; outside Lambda, --timeout allows more time",
+        OutageKind::Timeout | OutageKind::Connection => "check the region, DNS, routes, the proxy and VPC endpoints",
         OutageKind::AgentConnection => "check that the agent runs, and its port (--agent=URL)",
         OutageKind::MalformedResponse => "check the endpoint, and for a proxy or captive portal in between",
         OutageKind::ClockSkew => "set the clock of this machine",
@@ -221,12 +218,11 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }: &CredentialsError) -> Problem {
-    let (missing, help) = match what {
-        Wanted::Credentials => (
-            "no AWS credentials",
-            "choose a profile (AWS_PROFILE), log in (`aws sso login`), or give the task, the pod or the instance a role",
-        ),
+fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, help, .. }: &CredentialsError) -> Problem {
+    let (missing, sources) = match what {
+        Wanted::Credentials => {
+            ("no AWS credentials", "log in (`aws sso login`), or give the task, the pod or the instance a role")
+        }
         Wanted::Token => (
             "no token for the Secrets Manager Agent",
             "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
@@ -240,5 +236,5 @@ fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, .. }
         None if *temporary => format!("{missing}: a source did not answer"),
         None => missing.to_owned(),
     };
-    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(help)) }
+    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(sources)).help_if(help.clone()) }
 }

@@ -7,7 +7,7 @@ use super::signal_number::SignalNumber;
 use super::table::TypedOptions;
 use super::value::{AgentChoice, LogFormat, OnRotation};
 use crate::model::inherited::{Inherited, Retention};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
@@ -63,7 +63,7 @@ pub enum SourceOption {
 /// The options about AWS, which precede its variables and profiles.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
-    pub region: Option<Region>,
+    pub region: Option<(Region, RegionSource)>,
     /// In the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     pub profile: Option<String>,
@@ -71,6 +71,9 @@ pub struct AwsOptions {
     pub endpoint_url: Option<HttpUrl>,
     pub ca_bundle: Option<PathBuf>,
 }
+
+/// The setting that names a region, and the exit status if the region is wrong.
+pub type RegionSource = (&'static str, Status);
 
 /// The options of `--cache`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +117,7 @@ impl TypedOptions {
             (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
         };
         let aws = AwsOptions {
-            region: self.region,
+            region: self.region.map(|region| (region, ("--region", Status::Usage))),
             fallback_regions: self.fallback_regions.unwrap_or_default(),
             profile: self.profile,
             role: self.role_arn.map(|role| Role { external_id: self.external_id, ..role }),

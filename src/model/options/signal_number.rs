@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_of_a_process_itself_are_not_forwarded_and_faults_only_if_a_process_sent_them() {
+    fn a_signal_of_the_process_itself_is_not_forwarded_and_a_fault_only_if_sent() {
         let never = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
         let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
         for number in 1..32 {

@@ -64,9 +64,8 @@ pub fn text(value: &OsStr) -> Result<String, Expected> {
 }
 
 /// A path need not be UTF-8.
-#[allow(clippy::unnecessary_wraps, reason = "the type of every parser of the table")]
 pub fn path(value: &OsStr) -> Result<PathBuf, Expected> {
-    Ok(value.into())
+    if value.is_empty() { Err("a path") } else { Ok(value.into()) }
 }
 
 /// Returns the choice whose word is the value.

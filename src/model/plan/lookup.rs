@@ -90,7 +90,7 @@ impl Lookup<'_> {
             EntrySource::Template(template) => {
                 let mut inputs = BTreeMap::new();
                 for name in &template.names {
-                    if let Some(reference) = self.alias(name, &subject) {
+                    if let Some(reference) = self.alias(name, &template, &subject) {
                         inputs.insert(name.clone(), reference);
                     }
                 }
@@ -124,11 +124,11 @@ impl Lookup<'_> {
             Origin::Argument(_) => (Problem::usage(error.hidden()), Subject { written: None, ..subject.clone() }),
             Origin::File { .. } | Origin::Inherited => (Problem::configuration(&error.text), subject.clone()),
         };
-        self.errors.push(problem.of(subject, Lacks::Nothing));
+        self.errors.push(problem.help_if(error.help).of(subject, Lacks::Nothing));
     }
 
     /// Looks up a name in a template, which must be an alias.
-    fn alias(&mut self, name: &str, subject: &Subject) -> Option<SecretRef> {
+    fn alias(&mut self, name: &str, template: &Template, subject: &Subject) -> Option<SecretRef> {
         match (self.aliases.get(name), Reference::parse(name)) {
             (Some(_), Ok(reference)) => self.locate(&reference, subject),
             (None, _) | (_, Err(_)) => {
@@ -137,9 +137,13 @@ impl Lookup<'_> {
                 );
                 let help = match suggest::nearest(name, self.aliases.keys().map(String::as_str)) {
                     Some(nearest) => did_you_mean(nearest),
-                    None => {
-                        "add it under `secrets`; a name that an {% if %} assigns needs a {% set %} before it".to_owned()
+                    None if template.text.contains(&format!("{name}(")) => {
+                        "a template has the functions range, dict and namespace".to_owned()
                     }
+                    None => format!(
+                        "declare the alias under `secrets`, as in {name}: prod/db; a name that an {{% if %}} assigns needs a {{% set %}} \
+                         before it"
+                    ),
                 };
                 self.errors.push(Problem::configuration(text).help(help).of(subject.clone(), Lacks::Nothing));
                 None

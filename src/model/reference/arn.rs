@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::model::suggest::{did_you_mean, nearest};
+
 /// A text with the six fields of an ARN.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn(String);
@@ -80,9 +82,16 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The code of an AWS region, such as `us-east-1`.
+/// The code of an AWS region, such as `us-east-1`, or the name that an emulator of AWS takes in its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region(String);
+
+/// Codes to suggest in place of a misspelled one.
+const SUGGESTED: &str = "\
+    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
+    ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
+    eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1 il-central-1 me-central-1 \
+    me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2";
 
 impl Region {
     /// The expected form, for the message "… is not …".
@@ -97,6 +106,34 @@ impl Region {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns `AREA` of `AREA-DIRECTION-NUMBER`, the form of all of AWS's codes.
+    pub fn area(&self) -> Option<&str> {
+        let (rest, number) = self.0.rsplit_once('-')?;
+        let (area, direction) = rest.rsplit_once('-')?;
+        let has_letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+        (area.split('-').all(has_letters) && has_letters(direction) && number.parse::<u8>().is_ok()).then_some(area)
+    }
+
+    /// Returns the remedy for a code without the form of AWS's codes.
+    pub fn form_remedy(&self) -> Option<String> {
+        if let Some(region) = self.0.strip_prefix("fips-").or_else(|| self.0.strip_suffix("-fips")) {
+            return Some(format!("write {region}, and set AWS_USE_FIPS_ENDPOINT=true"));
+        }
+        if self.area().is_some() {
+            return None;
+        }
+        let mut beginnings = (1..self.0.len()).rev().map(|end| Self(self.0[..end].to_owned()));
+        if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
+            return Some(format!("{self} is a zone; write its region, {region}"));
+        }
+        Some(self.nearest().map_or_else(|| "aws account list-regions prints the codes".to_owned(), did_you_mean))
+    }
+
+    /// Returns the similar code that is probably meant; `None` for a known one.
+    pub fn nearest(&self) -> Option<&'static str> {
+        nearest(&self.0, SUGGESTED.split(' ')).filter(|nearest| *nearest != self.0)
     }
 }
 
@@ -166,5 +203,42 @@ impl fmt::Display for Store {
             Self::SecretsManager => "secret",
             Self::ParameterStore => "parameter",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_another_form_has_a_remedy() {
+        let remedy = |code: &str| Region::parse(code).unwrap().form_remedy();
+        for partition in
+            "us-east-1 mx-central-1 il-central-1 us-gov-west-1 cn-north-1 us-iso-east-1 us-isob-east-1 eu-isoe-west-1 \
+                          us-isof-south-1 eusc-de-east-1 ap-southeast-12"
+                .split(' ')
+        {
+            assert_eq!(remedy(partition), None, "{partition}");
+        }
+        for (code, expected) in [
+            ("us-east-1a", "us-east-1a is a zone; write its region, us-east-1"),
+            ("us-west-2-lax-1a", "us-west-2-lax-1a is a zone; write its region, us-west-2"),
+            ("us-gov-west-1b", "us-gov-west-1b is a zone; write its region, us-gov-west-1"),
+            ("fips-us-east-1", "write us-east-1, and set AWS_USE_FIPS_ENDPOINT=true"),
+            ("us-gov-west-1-fips", "write us-gov-west-1, and set AWS_USE_FIPS_ENDPOINT=true"),
+            ("us-east1", "did you mean \"us-east-1\"?"),
+            ("useast-1", "did you mean \"us-east-1\"?"),
+            ("eucentral1", "did you mean \"eu-central-1\"?"),
+            ("frankfurt", "aws account list-regions prints the codes"),
+        ] {
+            assert_eq!(remedy(code).as_deref(), Some(expected), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_known_code_is_not_taken_for_another() {
+        for (code, expected) in [("us-east-1", None), ("us-eest-1", Some("us-east-1")), ("xy-far-1", None)] {
+            assert_eq!(Region::parse(code).unwrap().nearest(), expected, "{code}");
+        }
     }
 }

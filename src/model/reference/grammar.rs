@@ -34,6 +34,7 @@ impl Reference {
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let (secret, rest) = split_secret(text);
         check_secret(secret)?;
+        check_fields(rest.unwrap_or_default())?;
         let (key, rest) = rest.map_or(("", None), split_key);
         let (stage, rest) = rest.map_or(("", None), split_colon);
         let (version, rest) = rest.map_or(("", None), split_colon);
@@ -76,7 +77,8 @@ impl Reference {
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        version.check(*store).map_err(ReferenceError::of_reference)?;
+        let help = version.id().map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
+        version.check(*store).map_err(|defect| ReferenceError { help, ..ReferenceError::of_reference(defect) })?;
         Ok(found)
     }
 }
@@ -99,14 +101,15 @@ impl fmt::Display for Reference {
 /// Expands `${NAME}` and parses the id. The colons of a value separate no fields.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
-    let (store, id) = SecretId::parse(&expanded).map_err(|error| {
-        if expanded == text {
-            return error;
+    let names: Vec<_> = placeholders(text)?.iter().map(|placeholder| placeholder.name).collect();
+    let (store, id) = match SecretId::parse(&expanded) {
+        // The text of the error would quote the value of a variable.
+        Err(error) if !names.is_empty() => {
+            let text = format!("with {} expanded, the reference {}", names.join(" and "), error.defect);
+            return Err(ReferenceError::of_variable(text));
         }
-        // The text of the error would quote the variable.
-        let text = format!("with its variables expanded, the reference {}", error.defect);
-        ReferenceError { text, help: None, ..error }
-    })?;
+        parsed => parsed?,
+    };
     Ok(Locator { store, region: id.region(), id, role: None, version: Version::Current })
 }
 
@@ -123,6 +126,20 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
         }
     }
     Ok(())
+}
+
+/// Checks KEY, STAGE and VERSION-ID for a scheme, whose colon ends SECRET, and for `${NAME}`, which would be taken literally.
+fn check_fields(text: &str) -> Result<(), ReferenceError> {
+    let (defect, help) = if text.starts_with("//") {
+        let help = "a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]; for a literal, in a declaration, write NAME: { value: … }";
+        ("begins with a scheme, as a URL does", help)
+    } else if outside_brackets(text).any(|(at, _)| text[at..].starts_with("${")) {
+        let help = "write ${NAME} in SECRET, as in ${STAGE}/db:KEY; a key with these characters is $['${KEY}']";
+        ("has ${…} after SECRET, where no variable is expanded", help)
+    } else {
+        return Ok(());
+    };
+    Err(ReferenceError { help: Some(help), ..ReferenceError::of_reference(defect) })
 }
 
 /// Splits off SECRET, which contains colons if it is an ARN or begins with `ssm:`.
@@ -214,7 +231,7 @@ mod tests {
         ];
         let selector = prop_oneof![
             Just(Selector::Whole),
-            "[^$:][^:]{0,9}".prop_map(Selector::Key),
+            "[^$:/][^$:]{0,9}".prop_map(Selector::Key),
             prop_oneof![Just("$"), Just("$.a"), Just("$['a:b']"), Just("$[\"\\\"]:\"]"), Just("$[?@.a == ':']")]
                 .prop_map(|path| Selector::Path(JsonPath::parse(path).unwrap())),
         ];

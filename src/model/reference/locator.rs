@@ -62,14 +62,6 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// The remedy for a reference with a scheme, like `aws-sm://prod/db`: the secret aws-sm with the key //prod/db.
-    pub fn scheme_hint(&self) -> Option<&'static str> {
-        self.selector
-            .to_string()
-            .starts_with("//")
-            .then_some("a reference has no scheme; write SECRET[:KEY[:STAGE[:VERSION-ID]]]")
-    }
-
     /// Checks that a path is absolute and has no KEY, LABEL or VERSION.
     ///
     /// # Errors

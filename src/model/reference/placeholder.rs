@@ -8,7 +8,7 @@ use crate::model::inherited::Inherited;
 pub struct Placeholder<'a> {
     /// The position in the text, in bytes.
     pub span: std::ops::Range<usize>,
-    name: &'a str,
+    pub name: &'a str,
     default: Option<&'a str>,
 }
 

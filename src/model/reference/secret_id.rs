@@ -195,7 +195,10 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
             "has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
         ),
         (arn.has_partition(), "has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)"),
-        (arn.region().is_some(), "has a region that is missing or malformed"),
+        (
+            arn.region().is_some_and(|region| region.area().is_some()),
+            "has a fourth field that is no region's code, like us-east-1",
+        ),
         (arn.account().is_some(), "has an account that is not 12 digits"),
         (!name.is_empty(), "is an ARN cut short"),
         (name.chars().all(is_name_character), "has a name with a character that AWS does not allow"),

@@ -99,6 +99,8 @@ pub struct Row {
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
+    /// A remark on a value that was read.
+    pub note: Option<&'static str>,
     pub messages: Vec<String>,
     pub sources: Vec<SourceRow>,
     /// The line in its file, by which the rows of a layer are sorted.

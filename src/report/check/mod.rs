@@ -38,10 +38,9 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
 pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
     let mut records = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_denied()) {
-        if let DescribedSecret { id, region, description: Err(error), .. } = secret {
-            let why = error.text();
-            records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
-        }
+        let DescribedSecret { id, region, description: Err(error), .. } = secret else { continue };
+        let why = error.text();
+        records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
     }
     records
 }

@@ -12,7 +12,7 @@ use crate::model::env_name::is_name;
 use crate::model::plan::{Binding, EntryId, EnvFrom, OverriddenBy, Override, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store};
-use crate::model::resolved::{Resolved, ResolvedEntry};
+use crate::model::resolved::{Oddity, Resolved, ResolvedEntry};
 
 /// All that is known about the values of a plan.
 pub struct CheckedValues<'a> {
@@ -66,6 +66,7 @@ impl Row {
             reference: subject.reference().map(str::to_owned),
             status,
             error: None,
+            note: None,
             messages: Vec::new(),
             sources: Vec::new(),
             line,
@@ -87,13 +88,15 @@ impl CheckedValues<'_> {
         if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.has(&subject.label)) {
             return None;
         }
-        let status = match self.resolved.entries.iter().find(|resolved| resolved.entry == *id) {
+        let resolved = self.resolved.entries.iter().find(|resolved| resolved.entry == *id);
+        let status = match resolved {
             Some(ResolvedEntry { is_default: true, .. }) => "default",
             Some(_) => "ok",
             None if is_omitted => "unset",
             None => self.unread(),
         };
         let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
+        row.note = resolved.and_then(|resolved| resolved.oddity).map(Oddity::text);
         row.variable = target.variable().map(ToString::to_string);
         match target {
             Target::Env(_) => {}
@@ -118,9 +121,10 @@ impl CheckedValues<'_> {
         };
         let resolved = self.resolved.entries.iter().filter(|resolved| resolved.entry == object.id);
         let mut rows: Vec<Row> = resolved
-            .map(|ResolvedEntry { subject, read_from, .. }| {
+            .map(|ResolvedEntry { subject, read_from, oddity, .. }| {
                 let parameter_name = read_from.iter().find_map(|read_from| read_from.parameter_name.as_deref());
-                self.with_problems(row(subject.label.clone(), parameter_name, "ok"), subject)
+                let note = oddity.map(Oddity::text);
+                self.with_problems(Row { note, ..row(subject.label.clone(), parameter_name, "ok") }, subject)
             })
             .collect();
         let unset = self.resolved.overridden.iter().filter(|other| other.entry == object.id);

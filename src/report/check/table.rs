@@ -79,7 +79,8 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         cells.push(state.to_owned());
         cells
     };
-    let whole = cells(reference, only, row.error.unwrap_or(row.status));
+    let state = row.error.unwrap_or(row.status);
+    let whole = cells(reference, only, &row.note.map_or(state.to_owned(), |note| format!("{state}, {note}")));
     let parts = row.sources.iter().filter(|_| only.is_none());
     let parts = parts.map(|source| cells(source.reference(), Some(source), source.error.unwrap_or(source.status)));
     std::iter::once(whole).chain(parts).collect()

@@ -42,7 +42,7 @@ pub fn choose_colours(inherited: &Inherited) {
     let _ = WANTS_COLOURS.set(!is_dumb && inherited.filled("NO_COLOR").is_none());
 }
 
-/// Prints records about supervision: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
+/// Prints records that are no failure: with `--quiet` errors alone, and details only with `--verbose` or as JSON.
 pub fn print_notices(records: impl IntoIterator<Item = Record>, options: &Options) {
     print_records(shown(records, options));
 }
@@ -110,7 +110,8 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Val
     records.into_iter().map(|record| json::object(record, now)).collect()
 }
 
-/// Returns a line for each message, entry, note and remedy. A remedy that the next record with remedies repeats is left to that record.
+/// Returns a line for each message, entry, note and remedy. What the next record repeats is left to it: a note, or
+/// a remedy of the next record with remedies.
 fn layout(records: &[Record], is_coloured: bool) -> String {
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -119,7 +120,8 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
         for entry in &record.entries {
             add(record.label, &format!("  {entry}"));
         }
-        for note in &record.notes {
+        let next = records.get(at + 1);
+        for note in record.notes.iter().filter(|note| !next.is_some_and(|next| next.notes.contains(note))) {
             add(Label::Note, note);
         }
         let following = records.iter().skip(at + 1).find_map(|record| record.help.first());

@@ -17,11 +17,13 @@ use zeroize::Zeroizing;
 use crate::model::answer::Document;
 use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
+use crate::model::plan::{Binding, ValueSource};
+use crate::model::problem::{Lacks, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 use crate::resolve::extract::{NoValue, keys_hint};
 use crate::resolve::json::{Json, quotable_keys};
-use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, follow};
+use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, UnreadSecret, follow};
 
 /// Advice for a name that [`Template::names`] lacks.
 const UNREAD_NAME_HELP: &str =
@@ -77,6 +79,24 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
         }
     }
     let misses = Arc::new(Misses::default());
+    let values = inputs.iter().map(|(alias, input)| (alias.clone(), input.value(alias, &misses))).collect();
+    let rendered = render_with(template, values, &misses);
+    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &misses))
+}
+
+/// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for each
+/// secret. An error of another kind may be the placeholder's.
+pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
+    let ValueSource::Template { template, inputs } = &binding.value_source else { return None };
+    let names = inputs.keys().map(String::as_str).chain([template::ENV]);
+    let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret))).collect();
+    let error = render_with(template, values, &Arc::default()).err()?;
+    let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
+    is_unknown.then(|| template_error(&error).problem.of(binding.subject.clone(), Lacks::Value))
+}
+
+/// Renders with the value of each name.
+fn render_with(template: &Template, mut names: BTreeMap<String, Value>, misses: &Arc<Misses>) -> Result<String, Error> {
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -87,17 +107,12 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
         }
         Ok(output.write_str(&values::text(value)?)?)
     });
-    filters::add(&mut environment, &misses);
-    let mut names = BTreeMap::new();
-    for (alias, input) in inputs {
-        names.insert(alias.clone(), input.value(alias, &misses));
-    }
+    filters::add(&mut environment, misses);
     names.extend(environment.globals().map(|(name, value)| (name.to_owned(), value)));
-    let rendered = environment.render_str(&template.text, Value::from_object(Names(names)));
-    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &misses))
+    environment.render_str(&template.text, Value::from_object(Names(names)))
 }
 
-/// Translates MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
+/// Translates MiniJinja's error.
 ///
 /// The error is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
 fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, Input>, misses: &Misses) -> RenderError {
@@ -109,6 +124,11 @@ fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, In
             return absent(miss, template, inputs);
         }
     }
+    (None, template_error(error))
+}
+
+/// Returns MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
+fn template_error(error: &Error) -> NoValue {
     let kind = error.kind();
     let is_safe =
         matches!(kind, OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
@@ -118,8 +138,7 @@ fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, In
     };
     let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
     let why = NoValue::failed("template", place + &text);
-    let why = if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why };
-    (None, why)
+    if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why }
 }
 
 /// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
@@ -155,7 +174,8 @@ fn existing_keys(
     let map = follow(secret.value(), parents)?.as_object().filter(|map| !map.contains_key(key))?;
     if alias == template::ENV {
         // The names of all variables would help nobody.
-        return suggest::nearest(key, quotable_keys(map)).map(did_you_mean);
+        let nearest = suggest::nearest(key, quotable_keys(map)).map(did_you_mean);
+        return nearest.or_else(|| Some(format!("set {key}, or give the entry a `default`")));
     }
     Some(keys_hint(map, key))
 }

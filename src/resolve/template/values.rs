@@ -138,6 +138,24 @@ impl fmt::Debug for SecretObject {
     }
 }
 
+/// Stands for a secret that is not read yet, and for every key of it: a list of one text.
+#[derive(Debug)]
+pub struct UnreadSecret;
+
+impl Object for UnreadSecret {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
+        Some(Value::from_object(Self))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(vec![Value::from("")])
+    }
+}
+
 /// Returns the value at `path`, a sequence of keys and indexes from `json`.
 pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {

@@ -33,7 +33,7 @@ fn reads(agent: &Aws) -> Sandbox {
 }
 
 /// A launch through the agent that can also ask AWS.
-fn with_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
+fn with_agent_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
     reads(agent).arg("--agent-fallback").endpoint(&aws.endpoint()).env_remove("HTTP_PROXY").keys()
 }
 
@@ -53,7 +53,7 @@ fn a_secret_is_read_through_the_agent_once_and_without_credentials() {
 }
 
 #[test]
-fn stages_versions_whole_values_and_arns_of_its_own_region_are_read() {
+fn stages_versions_whole_values_and_arns_of_the_agents_region_are_read() {
     let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).previous(Secret::text(r#"{"k":"old-4c7a1e"}"#));
     let aws = Aws::start().secret("x", secret).secret("text", Secret::text(CANARY));
     let aws = aws.secret("bin", Secret::binary(*b"\xff\x00-4c7a")).secret(ARN, Secret::text(r#"{"k":"v-4c7a1e"}"#));
@@ -65,7 +65,7 @@ fn stages_versions_whole_values_and_arns_of_its_own_region_are_read() {
 }
 
 #[test]
-fn options_variables_and_declarations_ask_for_it() {
+fn an_option_a_variable_and_a_declaration_ask_for_the_agent() {
     let declaration = "defaults:\n  agent: true\nenv:\n  A: x:k\n";
     for (case, sandbox) in [
         ("the default URL is port 2773 of this host", tokened().arg("--agent").resolve("A=x:k")),
@@ -113,7 +113,7 @@ fn the_token_is_that_of_the_variable_or_of_a_file() {
 }
 
 #[test]
-fn what_the_agent_cannot_do_is_78_and_told_before_anything_is_asked() {
+fn what_the_agent_cannot_do_is_78_before_any_request() {
     let aliases = format!(
         "secrets:\n  away: {{ id: x, region: eu-west-1 }}\n  other: {{ id: x, role-arn: '{ROLE}', external-id: e }}\n"
     );
@@ -168,7 +168,7 @@ fn a_role_is_handed_on_and_named_when_the_agent_cannot_assume_it() {
 }
 
 #[test]
-fn refusals_and_absences_mean_what_they_mean_without_it_and_are_asked_once() {
+fn refusals_and_absences_mean_the_same_as_without_the_agent_and_are_asked_once() {
     for (fault, status, word) in [
         (fault::not_found(), 78, "does not exist"),
         (fault::denied("x"), 77, "secretsmanager:GetSecretValue"),
@@ -231,13 +231,13 @@ fn an_agent_that_fails_to_the_end_is_75_and_aws_is_not_asked() {
 fn the_fallback_asks_aws_when_the_agent_cannot_be_asked() {
     for fault in [own(504, "TimeoutError"), plain(429, ""), Fault::Hang, Fault::Close] {
         let (agent, aws) = (served().fails(SECRET, fault), served());
-        with_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v-4c7a1e");
+        with_agent_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!((agent.calls().len(), aws.reads().len()), (1, 1));
     }
     let (agent, aws) = (served(), served());
-    with_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v-4c7a1e");
+    with_agent_fallback(&agent, &aws).arg("--agent=http://127.0.0.1:1").run().launched().has("A", "v-4c7a1e");
     // The sandbox kills a run that waits so long for the token.
-    with_fallback(&agent, &aws)
+    with_agent_fallback(&agent, &aws)
         .env_remove("AWS_TOKEN")
         .args(["--wait", "1h"])
         .run()
@@ -258,19 +258,19 @@ fn the_fallback_is_no_way_around_an_answer() {
         (fault::not_found(), 78),
     ] {
         let (agent, aws) = (served().fails(SECRET, fault), served());
-        with_fallback(&agent, &aws).run().refused(status);
+        with_agent_fallback(&agent, &aws).run().refused(status);
         assert!(aws.calls().is_empty());
     }
 }
 
 #[test]
-fn the_fallback_keeps_to_the_time_of_all_and_waits_for_aws_after_the_agent_has_failed() {
+fn the_fallback_keeps_to_the_deadline_and_waits_for_aws_after_the_agent_has_failed() {
     let agent = served().fails(SECRET, Fault::Hang);
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
-    keeps_to(TIMEOUT, &with_fallback(&agent, &aws)).refused(75);
+    keeps_to(TIMEOUT, &with_agent_fallback(&agent, &aws)).refused(75);
     // The agent fails at once; AWS's credentials come after 2.5 seconds.
     let agent = served().fails(SECRET, own(500, "InternalFailure"));
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
-    let sandbox = with_fallback(&agent, &aws).without_keys().in_container(&aws);
+    let sandbox = with_agent_fallback(&agent, &aws).without_keys().in_container(&aws);
     sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v-4c7a1e");
 }

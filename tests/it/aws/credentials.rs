@@ -60,7 +60,7 @@ fn credentials_that_are_configured_by_half_end_the_search() {
 }
 
 #[test]
-fn the_older_name_of_the_session_token_precedes_the_newer_one() {
+fn the_older_name_of_the_session_token_precedes_the_newer_name() {
     for (security, session, sent) in [("a", "", "a"), ("a", "b", "a"), ("", "b", "b")] {
         let aws = served();
         let sandbox = keyless(&aws).keys().env("AWS_SECURITY_TOKEN", security).env("AWS_SESSION_TOKEN", session);
@@ -181,7 +181,7 @@ fn disabled_instance_metadata_is_asked_for_nothing() {
 }
 
 #[test]
-fn credentials_that_aws_refuses_are_named_by_their_provider_and_the_end_of_their_key() {
+fn credentials_that_aws_refuses_are_named_by_provider_and_the_end_of_their_key() {
     let refusing = || Aws::start().secret("x", Secret::failing(fault::expired_token()));
     for (provider, key, sandbox) in [
         ("container", CONTAINER_KEY, |aws: &Aws| keyless(aws).in_container(aws)),

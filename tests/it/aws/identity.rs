@@ -94,7 +94,7 @@ fn an_issuer_that_fails_to_the_end_is_75_after_the_allowed_attempts() {
 }
 
 #[test]
-fn an_issuer_that_throttles_or_names_a_time_is_left_alone_as_long_as_the_services_are() {
+fn an_issuer_that_throttles_or_names_a_time_is_left_alone_as_long_as_a_service() {
     let begun = Instant::now();
     let aws = served().fails_first(WEB_IDENTITY, 1, fault::retry_after(1));
     launch_by(WEB_IDENTITY, &aws).0.run().launched_silently();
@@ -172,7 +172,7 @@ fn a_role_that_a_wrong_clock_or_an_absent_sts_keeps_is_75() {
 }
 
 #[test]
-fn the_region_of_an_instance_is_asked_for_again_and_its_failure_is_told() {
+fn the_region_of_an_instance_is_asked_for_again_and_a_failure_is_reported() {
     let without_region = |aws: &Aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws);
     for path in [TOKEN, REGION] {
         let aws = served().fails_first(path, 2, fault::status(503));

@@ -38,7 +38,7 @@ fn verbose_lines_are_notes_and_a_local_file_is_a_warning() {
 }
 
 #[test]
-fn a_terminal_gets_coloured_labels_unless_it_is_dumb_or_no_color_is_set_and_nothing_wraps() {
+fn a_terminal_gets_coloured_labels_unless_dumb_or_under_no_color_and_nothing_wraps() {
     let aws = database();
     let on = |columns, name, value| misspelt(&aws).env("TERM", "xterm").env(name, value).through(terminal(columns));
     let coloured = ["secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db", "\x1b[1;36mhelp:\x1b[0m did you mean"];

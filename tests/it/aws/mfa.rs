@@ -150,7 +150,7 @@ fn a_background_job_asks_when_it_is_brought_to_the_foreground() {
 }
 
 #[test]
-fn without_a_terminal_it_is_77_at_once_and_says_so() {
+fn a_code_without_a_terminal_to_ask_on_is_77_at_once() {
     let aws = served();
     let run = with_device(&aws).through(["setsid", "--wait"]).args(["--wait", "1h"]).run();
     run.refused(77).says([SERIAL, "no terminal"]);

@@ -63,7 +63,7 @@ fn standard_input_is_left_to_the_command_and_no_child_is() {
 }
 
 #[test]
-fn all_that_it_started_ends_with_the_time() {
+fn all_that_a_credential_process_started_ends_with_the_deadline() {
     for (case, script) in
         [("it hangs", HANGING), ("its child holds its output open", "sleep 300 & echo $! >draft; mv draft processes")]
     {
@@ -76,14 +76,11 @@ fn all_that_it_started_ends_with_the_time() {
 
 #[test]
 fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_signal() {
-    if !skip::can(&["strace", "-o", "/dev/null", "true"], "a file system that hangs in execve") {
-        return;
-    }
+    let options = ["-f", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e", "inject=execve:delay_enter=6s"];
+    let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else { return };
     let aws = served();
     for (timeout, end) in [("1s", "+++ exited with 75 +++"), ("60s", "+++ killed by SIGTERM +++")] {
-        let strace = ["strace", "-f", "-o", "trace", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e"];
-        let delayed = strace.into_iter().chain(["inject=execve:delay_enter=6s"]);
-        let sandbox = with_script(&aws, HANGING).timeout(timeout).through(delayed).target_writes_stderr();
+        let sandbox = with_script(&aws, HANGING).timeout(timeout).through(&delayed).target_writes_stderr();
         let running = sandbox.spawn();
         let trace = || fs::read_to_string(sandbox.path("trace")).unwrap_or_default();
         if timeout == "60s" {
@@ -98,7 +95,7 @@ fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_sign
 }
 
 #[test]
-fn all_that_it_started_ends_with_a_signal_to_us_alone() {
+fn all_that_a_credential_process_started_ends_with_a_signal_to_us_alone() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         let aws = served();
         let sandbox = with_script(&aws, HANGING).script("touch started");
@@ -136,7 +133,7 @@ fn sigchld_may_be_ignored_on_entry_and_stays_so() {
 }
 
 #[test]
-fn its_credentials_are_used_with_their_session_token_until_they_expire() {
+fn the_credentials_of_a_process_are_used_with_their_token_until_they_expire() {
     for (moment, token, sent) in [
         ("2099-01-01T00:00:00Z", json!("of-the-test"), Some("of-the-test")),
         ("2099-01-01T00:00:00.123+02:00", json!(""), None),
@@ -158,7 +155,7 @@ fn its_credentials_are_used_with_their_session_token_until_they_expire() {
 }
 
 #[test]
-fn what_is_not_the_json_of_aws_is_told_and_not_quoted() {
+fn output_that_is_not_the_json_of_aws_is_reported_and_not_quoted() {
     let secret = format!("\"SecretAccessKey\":\"{ACCESS_SECRET}\"");
     for (printed, fact) in [
         (format!("{CANARY}\n"), "JSON"),
@@ -177,7 +174,7 @@ fn what_is_not_the_json_of_aws_is_told_and_not_quoted() {
 }
 
 #[test]
-fn a_failure_is_told_after_what_it_says_itself_and_may_be_waited_for() {
+fn a_failure_is_reported_after_the_process_own_message_and_may_be_waited_for() {
     let aws = served();
     let run = with_script(&aws, "echo 'secrets-exec: note: log in first' >&2; exit 3").run();
     run.refused(77).says(["A (", "profile: credential_process ended with status 3"]);
@@ -229,7 +226,7 @@ fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sand
 }
 
 #[test]
-fn it_may_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
+fn a_credential_process_may_ask_on_the_terminal_that_the_command_has_afterwards() {
     let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
     let run =
         at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| sandbox.script(command).prints_values());
@@ -240,7 +237,7 @@ fn it_may_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
 }
 
 #[test]
-fn an_interrupt_ends_it_and_the_launch_and_leaves_the_terminal_as_it_was() {
+fn an_interrupt_ends_process_and_launch_and_leaves_the_terminal_as_it_was() {
     let asking = format!("stty echo </dev/tty; {ASKING}");
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
@@ -259,7 +256,7 @@ fn an_interrupt_ends_it_and_the_launch_and_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn the_end_of_the_time_at_its_question_leaves_the_terminal_as_it_was() {
+fn a_deadline_at_the_question_of_a_process_leaves_the_terminal_as_it_was() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
     let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
     let Some(run) = run else { return };

@@ -33,7 +33,7 @@ fn regions(aws: &Aws) -> Vec<String> {
 }
 
 #[test]
-fn the_region_of_an_arn_of_any_partition_is_where_it_is_read_whatever_the_default_is() {
+fn the_region_of_an_arn_is_where_it_is_read_whatever_partition_and_default() {
     for (partition, region) in [
         ("aws", "ap-southeast-2"),
         ("aws-cn", "cn-north-1"),
@@ -66,7 +66,7 @@ fn one_name_in_two_regions_is_two_requests() {
 }
 
 #[test]
-fn a_profile_gives_the_region_and_without_any_it_is_78() {
+fn a_profile_gives_the_region_and_a_launch_without_a_region_is_78() {
     let aws = served();
     let sandbox = || sandbox(&aws).env_remove("AWS_REGION");
     sandbox().run().refused(78).says(["region", "AWS_REGION"]);
@@ -133,7 +133,7 @@ fn an_absence_in_the_fallback_region_is_no_absence() {
 }
 
 #[test]
-fn both_down_is_75_in_time_after_the_attempts_in_each_and_names_both() {
+fn two_regions_that_are_down_are_75_in_time_after_the_attempts_in_each_and_named() {
     let down = || served().region_fails(HERE, fault::unavailable()).region_fails(THERE, fault::internal_error());
     let aws = down();
     let run = keeps_to(Duration::from_secs(4), &sandbox(&aws).args(["--fallback-region", THERE]).timeout("4s"));
@@ -142,8 +142,8 @@ fn both_down_is_75_in_time_after_the_attempts_in_each_and_names_both() {
     with_fallback(&aws).attempts(2).timeout("50s").run().refused(75);
     assert_eq!(aws.reads().len(), 4);
     // The secret's own region is no fallback.
-    let own = sandbox(&aws).args(["--fallback-region", HERE]).attempts(2).timeout("50s").run();
-    own.refused(75).says_nothing_of("(fallback)");
+    let same_region = sandbox(&aws).args(["--fallback-region", HERE]).attempts(2).timeout("50s").run();
+    same_region.refused(75).says_nothing_of("(fallback)");
     assert_eq!(aws.reads().len(), 6);
 }
 
@@ -199,7 +199,7 @@ fn a_role_is_assumed_elsewhere_when_its_region_is_down() {
 }
 
 #[test]
-fn one_endpoint_excludes_several_regions_and_a_region_must_be_one() {
+fn an_endpoint_excludes_several_regions_and_a_fallback_region_must_be_well_formed() {
     let aws = served();
     let run = with_fallback(&aws).args(["--endpoint-url", &aws.endpoint()]).run();
     run.refused(64).says(["--endpoint-url", "--fallback-region"]);

@@ -51,7 +51,7 @@ fn a_failure_that_may_pass_is_tried_again_and_is_75_after_the_allowed_attempts()
 }
 
 #[test]
-fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
+fn a_failure_that_does_not_pass_is_reported_after_one_request() {
     for (fault, status, facts) in [
         (fault::not_found(), 78, &["us-east-1"][..]),
         (fault::denied("x"), 77, &["secretsmanager:GetSecretValue", "us-east-1", REQUEST_ID]),
@@ -71,6 +71,7 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
         ),
         (fault::denied_by("with an explicit deny in an identity-based policy"), 77, &["remove the deny"]),
         (fault::denied_by("with an explicit deny in a permissions boundary"), 77, &["whoever set the boundary"]),
+        (fault::denied_by_boundary(), 77, &["a permissions boundary does not allow this"]),
         (fault::denied_by("because no session policy allows the action"), 77, &["issues the session"]),
         (
             fault::denied_by("because no VPC endpoint policy allows the action"),
@@ -102,7 +103,7 @@ fn a_failure_that_does_not_pass_is_told_and_asked_for_once() {
 }
 
 #[test]
-fn a_refusal_without_a_code_is_a_proxys_asked_for_once_in_each_region_and_75() {
+fn a_refusal_without_a_code_is_a_proxys_and_75_after_one_request_in_each_region() {
     let page = plain(403, "<!DOCTYPE html><html><title>Blocked</title></html>");
     for (operation, reference, fault, said) in [
         (READ, "x:k", page, "HTTP status 403 (text/plain); is a proxy between?"),
@@ -124,7 +125,7 @@ fn a_refusal_without_a_code_is_a_proxys_asked_for_once_in_each_region_and_75() {
 }
 
 #[test]
-fn a_server_that_says_when_to_come_back_is_left_alone_until_then_and_one_that_stalls_is_asked_again() {
+fn a_server_is_left_alone_for_the_time_that_it_names_and_asked_again_if_it_stalls() {
     for fault in [fault::retry_after(1), Fault::Hang] {
         let aws = served().fails_first(READ, 1, fault);
         sandbox(&aws).timeout("50s").run().launched_silently().has("A", "v-4c7a1e");
@@ -165,7 +166,7 @@ fn a_service_that_is_not_there_is_75_and_named_by_host_and_port() {
 }
 
 #[test]
-fn the_timeout_bounds_the_retries_and_the_reason_before_it_is_told() {
+fn the_timeout_bounds_the_retries_and_the_reason_before_the_timeout_is_reported() {
     let aws = served().fails(READ, Fault::Hang);
     ends_within(Duration::from_secs(1), sandbox(&aws)).refused(75).says(["A (", "secret x"]);
     let variable = sandbox(&aws).env("SECRETS_EXEC_TIMEOUT", "1s");
@@ -196,7 +197,7 @@ fn a_body_without_an_end_is_75_and_takes_no_memory() {
 }
 
 #[test]
-fn a_success_that_is_no_secret_is_no_absence_and_a_stage_of_another_version_is_one() {
+fn a_success_without_a_secret_is_no_absence_but_a_stage_of_another_version_is() {
     let declaration = |reference: &str| format!("env:\n  A: {{ from: \"{reference}\", default: d }}\n");
     let aws = served().fails(READ, fault::empty_object());
     Sandbox::new().aws(&aws).declaration(&declaration("x:k")).attempts(1).run().refused(75);

@@ -1,5 +1,5 @@
-//! Settings of AWS (variables, configuration files, proxies) that are empty, incomplete or wrong; and passwords in them, which are told
-//! to nobody.
+//! Settings of AWS (variables, configuration files, proxies) that are empty, incomplete or wrong; and passwords in them, which are never
+//! printed.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -81,7 +81,7 @@ fn a_variable_that_makes_no_sense_is_a_usage_error() {
 }
 
 #[test]
-fn a_setting_of_the_profile_that_makes_no_sense_is_a_usage_error_even_where_a_variable_overrides_it() {
+fn a_senseless_setting_of_a_profile_is_a_usage_error_even_if_overridden() {
     for (key, value) in [
         ("use_fips_endpoint", "ture"),
         ("use_dualstack_endpoint", "yes"),
@@ -189,7 +189,7 @@ fn a_value_that_could_be_a_url_in_a_hurry_is_not_quoted() {
 }
 
 #[test]
-fn the_password_and_the_token_of_a_url_that_leads_nowhere_are_not_told() {
+fn the_password_and_the_token_of_a_url_that_leads_nowhere_are_not_printed() {
     let url = format!("http://user:{CANARY}@127.0.0.1:1/path?token={CANARY}");
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "HTTP_PROXY", "SECRETS_EXEC_ENDPOINT_URL"] {
         let sandbox = sandbox(&served()).env(name, &url).timeout("300ms").case(name);
@@ -234,9 +234,9 @@ fn the_services_section_of_the_profile_has_the_endpoint_of_each_service() {
         sandbox(&aws).env_remove("AWS_ENDPOINT_URL").config(&config)
     };
     let section = |name: &str, url: &str| format!("{name} =\n  endpoint_url = {url}\n");
-    let own = section("secrets_manager", &aws.endpoint());
-    with(&own).run().launched().has("A", "v-4c7a1e");
-    with(&(own + &section("sts", &aws.endpoint()))).args(["--role-arn", ROLE]).run().launched();
+    let secrets_manager_section = section("secrets_manager", &aws.endpoint());
+    with(&secrets_manager_section).run().launched().has("A", "v-4c7a1e");
+    with(&(secrets_manager_section + &section("sts", &aws.endpoint()))).args(["--role-arn", ROLE]).run().launched();
     assert_eq!(aws.calls_of("AssumeRole").len(), 1);
     let variable = ("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.endpoint());
     let elsewhere = section("secrets_manager", "http://127.0.0.1:9");

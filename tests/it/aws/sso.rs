@@ -30,7 +30,7 @@ const OLD_WITH_FRAGMENT: (&str, &str) = (
 
 const FORMS: [(&str, &str); 3] = [SESSION, OLD, OLD_WITH_FRAGMENT];
 
-const LOGIN: &str = "log in with `aws sso login --profile dev`";
+const LOGIN: &str = "help: aws sso login --profile dev";
 
 const LATER: &str = "2999-01-01T00:00:00Z";
 
@@ -58,7 +58,7 @@ fn a_token_is_exchanged_for_the_credentials_of_the_profiles_role() {
 }
 
 #[test]
-fn a_role_is_assumed_with_the_credentials_of_a_source_profile_or_of_the_profile_itself() {
+fn a_role_is_assumed_with_sso_credentials_of_its_source_profile_or_its_own_profile() {
     for name in ["role", "dev"] {
         let role = format!("[profile {name}]\nrole_arn = {ROLE}\nsource_profile = dev\n");
         for (form, file) in FORMS {

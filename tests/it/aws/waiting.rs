@@ -110,6 +110,9 @@ fn waiting_in_vain_is_75_and_ends_in_time() {
     run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
     let run = keyless(&aws).args(["--wait", "1s"]).run();
     run.refused(75).says(["environment: ", "profile: ", "--wait"]);
+    let slow = Aws::start().secret("x", Secret::failing(Fault::Hang));
+    let run = sandbox(&slow).args(["--wait", "1s"]).timeout("3s").run();
+    run.refused(75).says([", after waiting ", "(--wait)"]).says_nothing_of("after waiting 1s");
     let nowhere = sandbox(&aws).env_remove("AWS_REGION").on_instance(&aws);
     let nowhere = nowhere.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1s"]);
     nowhere.run().refused(75).says(["no AWS region", "--wait"]);
@@ -136,7 +139,7 @@ fn what_is_wrong_for_good_is_not_waited_for() {
 }
 
 #[test]
-fn a_terminal_is_told_what_is_waited_for_after_two_seconds() {
+fn a_terminal_shows_what_is_waited_for_after_two_seconds() {
     let failing = || served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
     let aws = failing();
     let run = on_a_terminal(keyless(&aws).in_container(&aws).args(["--wait", "15s"]).timeout("10s")).run();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, fault, served};
-use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::cache::{CacheDirectory, later};
 use crate::support::outcome::Status;
 use crate::support::sandbox::{Sandbox, sandbox};
 
@@ -19,10 +19,8 @@ fn cells(line: &str) -> Vec<&str> {
 
 #[test]
 fn the_table_says_how_old_each_cached_answer_is_and_which_is_used() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served().secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#)), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served().secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#));
     assert!(!check(&aws).run().ended(Status::Exit(0)).stdout().contains("CACHED"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     let table = |options: &[&str], seconds| {
@@ -47,10 +45,8 @@ fn the_table_says_how_old_each_cached_answer_is_and_which_is_used() {
 
 #[test]
 fn the_document_has_the_age_and_the_use_of_each_cached_answer() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served();
     let cached = |sandbox: Sandbox| {
         let run = sandbox.arg("--json").run();
         run.document()["values"][0]["sources"][0]["cached"].clone()

@@ -28,10 +28,10 @@ fn a_directory_that_is_none_or_not_in_memory_is_refused() {
     let cache = CacheDirectory::new();
     fs::write(cache.path().join("file"), "").unwrap();
     is_refused("/dev/shm/secrets-exec-it-none/deeper", &["does not exist"]);
-    is_refused("", &[]);
     is_refused(cache.path().join("file"), &["is not a directory"]);
     is_refused("/proc/self/fdinfo", &["is not in memory"]);
     let aws = served();
+    sandbox(&aws).args(["--cache", ""]).run().refused(64).says(["--cache: \"\" is not a path"]);
     let sandbox = sandbox(&aws).file("cache/file", "").mode("cache", 0o700);
     if skip::can(&["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"], "a directory on a disk") {
         sandbox.args(["--cache", "cache"]).run().refused(78).says(["--cache cache: is not in memory"]);
@@ -39,7 +39,7 @@ fn a_directory_that_is_none_or_not_in_memory_is_refused() {
 }
 
 #[test]
-fn a_directory_that_others_may_enter_or_that_is_another_users_is_refused_with_every_reason() {
+fn a_directory_of_another_user_or_open_to_others_is_refused_with_every_reason() {
     let cache = CacheDirectory::new();
     for mode in [0o750, 0o705, 0o710, 0o701, 0o720, 0o1777] {
         cache.mode(mode);
@@ -132,7 +132,7 @@ fn what_a_read_only_directory_has_is_used_and_nothing_is_kept_or_removed() {
 }
 
 #[test]
-fn a_variable_and_a_declaration_name_it_too() {
+fn a_variable_and_a_declaration_name_the_directory_too() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let sandbox = |declaration: &str| Sandbox::new().aws(&aws).env("HOME", "/nonexistent").declaration(declaration);
     let path = cache.path().display();
@@ -146,7 +146,7 @@ fn a_variable_and_a_declaration_name_it_too() {
 }
 
 #[test]
-fn policy_and_an_offline_check_do_not_look_at_it() {
+fn policy_and_an_offline_check_do_not_look_at_the_directory() {
     for command in [&["policy"][..], &["check", "--offline"]] {
         let sandbox = Sandbox::new().region("us-east-1").args(command).args(["-e", "A=x:k", "--cache", "/nonexistent"]);
         sandbox.bare().run().launched();

@@ -9,7 +9,7 @@ use nix::unistd::mkfifo;
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{fault, served};
-use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::cache::{CacheDirectory, later};
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
@@ -82,7 +82,7 @@ fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
 }
 
 #[test]
-fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
+fn an_entry_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1), &TTL);
     launch.run().launched_silently();
@@ -99,7 +99,7 @@ fn one_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
 }
 
 #[test]
-fn one_of_another_request_is_passed_over() {
+fn an_entry_of_another_request_is_passed_over() {
     let aws = served().secret("y", Secret::text(r#"{"k":"other-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     cache.with(sandbox(&aws), &TTL).run().launched_silently();
@@ -112,7 +112,7 @@ fn one_of_another_request_is_passed_over() {
 }
 
 #[test]
-fn a_directory_with_its_name_is_told_and_other_names_are_left_alone() {
+fn a_directory_with_an_entrys_name_is_reported_and_other_names_are_left_alone() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
@@ -125,11 +125,9 @@ fn a_directory_with_its_name_is_told_and_other_names_are_left_alone() {
 }
 
 #[test]
-fn one_of_a_later_time_than_now_is_passed_over() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served(), CacheDirectory::new());
+fn an_entry_of_a_later_time_than_now_is_passed_over() {
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served();
     later(cache.with(sandbox(&aws), &TTL), 1000).run().launched_silently();
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched().has("A", "v-4c7a1e").says(["of another boot or time namespace"]);

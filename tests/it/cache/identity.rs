@@ -21,7 +21,7 @@ fn profile(name: &str, key: &str) -> String {
 }
 
 #[test]
-fn no_launch_is_served_by_what_another_one_read() {
+fn no_launch_is_served_by_what_another_launch_read() {
     let aws = by_name_and_arn();
     let role = |name, role| format!("[profile {name}]\nrole_arn = {role}\nsource_profile = one\n");
     let profiles = profile("one", "AKIAONE") + &profile("two", "AKIAONE");

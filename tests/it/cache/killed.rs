@@ -14,16 +14,17 @@ fn value(letter: &str) -> String {
     format!("{CANARY}{}", letter.repeat(20_000))
 }
 
-fn secret(letter: &str) -> Secret {
+fn long_secret(letter: &str) -> Secret {
     Secret::text(&format!(r#"{{"k":"{}"}}"#, value(letter)))
 }
 
 /// Runs it, and returns the trace of its calls on the directory, which only the worker makes: they are the same in every run.
-fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> (Outcome, String) {
-    let strace = ["strace", "-f", "-o", "trace", "-P", cache.path().to_str().unwrap()];
-    let sandbox = sandbox.through([&strace, inject].concat());
+fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(Outcome, String)> {
+    let calls = ["-f", "-P", cache.path().to_str().unwrap()];
+    let strace = skip::traced(&[&calls, inject].concat(), "a launch that is killed at a system call")?;
+    let sandbox = sandbox.through(strace);
     let run = sandbox.run();
-    (run, fs::read_to_string(sandbox.path("trace")).unwrap())
+    Some((run, fs::read_to_string(sandbox.path("trace")).unwrap()))
 }
 
 /// The names of the calls in a trace.
@@ -31,28 +32,21 @@ fn names(trace: &str) -> Vec<&str> {
     trace.lines().filter_map(|line| line.split_once('(')?.0.split_whitespace().nth(1)).collect()
 }
 
-fn can_trace() -> bool {
-    skip::can(&["strace", "-o", "/dev/null", "true"], "a launch that is killed at a system call")
-}
-
 #[test]
 fn at_any_call_on_the_directory_the_old_entry_is_there() {
-    if !can_trace() {
-        return;
-    }
     let cache = CacheDirectory::new();
-    let aws = Aws::start().secret("x", secret("o"));
+    let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);
     launch(&aws).run().launched_silently();
-    let (run, trace) = traced(launch(&aws), &cache, &[]);
+    let Some((run, trace)) = traced(launch(&aws), &cache, &[]) else { return };
     run.launched_silently();
     let calls = names(&trace);
     assert_eq!(calls.iter().filter(|name| **name == "renameat").count(), 1, "{trace}");
-    let aws = aws.secret("x", secret("n"));
+    let aws = aws.secret("x", long_secret("n"));
     for (index, name) in calls.iter().enumerate() {
         let number = calls[..=index].iter().filter(|earlier| *earlier == name).count();
         let inject = format!("inject={name}:signal=SIGKILL:when={number}");
-        let (run, trace) = traced(launch(&aws), &cache, &["-e", &inject]);
+        let (run, trace) = traced(launch(&aws), &cache, &["-e", &inject]).unwrap();
         run.ended(Status::Signal(9));
         assert_eq!(names(&trace).len(), index + 1, "{trace}");
         // The ttl serves what was kept, without a request.
@@ -66,16 +60,14 @@ fn at_any_call_on_the_directory_the_old_entry_is_there() {
 }
 
 #[test]
-fn a_write_that_fails_is_told_and_leaves_no_older_value() {
-    if !can_trace() {
-        return;
-    }
+fn a_write_that_fails_is_reported_and_leaves_no_older_value() {
     let cache = CacheDirectory::new();
-    let aws = Aws::start().secret("x", secret("o"));
+    let aws = Aws::start().secret("x", long_secret("o"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     for call in ["renameat", "fchmod"] {
         let inject = format!("inject={call}:error=EIO:when=1+");
-        let run = cache.with(sandbox(&aws), &[]).through(["strace", "-f", "-o", "trace", "-e", &inject]).run();
+        let Some(failing) = skip::traced(&["-f", "-e", &inject], "a write that fails") else { return };
+        let run = cache.with(sandbox(&aws), &[]).through(failing).run();
         run.launched().says(["cannot be kept (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());
     }

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::aws::{Aws, Version, fault, served};
-use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::cache::{CacheDirectory, later};
 use crate::support::running::Running;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
@@ -17,7 +17,7 @@ fn once(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn an_answer_younger_than_the_ttl_needs_no_request_whatever_key_is_wanted_and_without_a_ttl_each_launch_asks() {
+fn within_a_ttl_no_key_needs_a_request_and_without_a_ttl_each_launch_asks() {
     let (aws, cache) =
         (served().secret("x", Secret::text(r#"{"k":"v-4c7a1e","l":"w-4c7a1e"}"#)), CacheDirectory::new());
     cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v-4c7a1e");
@@ -31,10 +31,8 @@ fn an_answer_younger_than_the_ttl_needs_no_request_whatever_key_is_wanted_and_wi
 
 #[test]
 fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served();
     for (seconds, requests) in [(0, 1), (3500, 1), (3601, 2), (7100, 2), (7300, 3)] {
         later(cache.with(sandbox(&aws), &TTL), seconds).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.calls().len(), requests, "after {seconds} s");
@@ -42,7 +40,7 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
 }
 
 #[test]
-fn a_good_answer_replaces_an_old_one() {
+fn a_good_answer_replaces_an_old_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     cache.with(sandbox(&aws), &[]).run().launched().has("A", "v-4c7a1e");
     let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#));
@@ -53,10 +51,8 @@ fn a_good_answer_replaces_an_old_one() {
 
 #[test]
 fn an_answer_covers_an_outage_for_a_day_unless_another_time_is_given() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served();
     cache.with(sandbox(&aws), &[]).run().launched();
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let hours = |hours: i64, options: &[&str]| later(cache.with(once(&aws), options), hours * 3600).run();
@@ -70,10 +66,8 @@ fn an_answer_covers_an_outage_for_a_day_unless_another_time_is_given() {
 
 #[test]
 fn verbose_says_what_came_from_the_cache_and_how_old_it_is() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) = (served(), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = served();
     let launch = || cache.with(sandbox(&aws), &["-v", "--cache-ttl", "1h"]);
     launch().run().launched().says(["region us-east-1"]).says_nothing_of("cache");
     later(launch(), 754).run().launched().says(["secret x", "region us-east-1, from the cache, 12m old"]);
@@ -89,7 +83,8 @@ fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
     for _ in 0..2 {
         let sandbox = Sandbox::new().aws(&aws).declaration(declaration).args(["--env-from", "ssm:/app/"]);
         let run = cache.with(sandbox, &TTL).run();
-        run.launched_silently().has("A", "AP8KDQ==").has("E", "").has("P", CANARY);
+        assert_eq!(run.stderr(), "secrets-exec: warning: empty values were read: E (secrets-exec.yaml:1, empty)\n");
+        run.launched().has("A", "AP8KDQ==").has("E", "").has("P", CANARY);
         run.has("KEY", CANARY).has("OTHER_B", CANARY);
     }
     assert_eq!(aws.calls().len(), 4);

@@ -234,7 +234,7 @@ fn a_source_of_credentials_that_is_down_is_covered_and_one_that_refuses_is_not()
 }
 
 #[test]
-fn every_fallback_region_must_have_failed_too_and_its_denial_removes_its_own_entry_alone() {
+fn every_fallback_region_must_have_failed_too_and_a_denial_removes_its_entry_alone() {
     let failing = |aws: Aws, region| aws.region_fails(region, fault::unavailable());
     for there in [false, true] {
         let (aws, cache) = (served(), CacheDirectory::new());
@@ -266,12 +266,15 @@ fn what_is_not_cached_keeps_the_whole_time_and_keeps_the_command_from_starting()
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let failures = std::iter::repeat_n(fault::retry_after(3), 2);
     let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
+    let aws = aws.secret("w", Secret::failing(fault::unavailable()));
     let launch = || cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"]);
     let run = launch().run();
     run.launched().has("A", "v-4c7a1e").has("B", "z-4c7a1e").says(["answers of the cache are used: secret x"]);
     run.says_nothing_of("secret y");
     let run = launch().attempts(1).resolve("C=gone:k").run();
     run.refused(78).says(["secret gone", "1 value could not be read"]);
+    let run = launch().attempts(1).resolve("C=w:k").run();
+    run.refused(75).says(["are used: secret x", "secret w", "note: --cache has no answer to it"]);
 }
 
 #[test]

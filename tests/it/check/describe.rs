@@ -237,7 +237,7 @@ fn machines_get_every_field_of_a_description() {
 }
 
 #[test]
-fn the_gate_of_the_documentation_passes_a_rotated_secret_with_a_key_of_its_own_alone() {
+fn the_documented_gate_passes_only_a_rotated_secret_with_a_key_of_its_own() {
     if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
         return;
     }

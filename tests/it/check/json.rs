@@ -7,7 +7,7 @@ use crate::support::aws::{Aws, fault, served};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
-fn check(aws: &Aws) -> Sandbox {
+fn check_as_json(aws: &Aws) -> Sandbox {
     super::check(aws).arg("--json")
 }
 
@@ -38,7 +38,7 @@ fn a_credential_has_its_unit_and_its_name() {
 #[test]
 fn a_value_has_every_field() {
     let aws = served();
-    let run = check(&aws).declaration("env:\n  A: x:k\n").run();
+    let run = check_as_json(&aws).declaration("env:\n  A: x:k\n").run();
     let mut document = document(&run, 0);
     let source = &mut document["values"][0]["sources"][0];
     assert!(source["age_seconds"].take().is_u64(), "{run}");
@@ -65,6 +65,7 @@ fn a_value_has_every_field() {
                 "reference": "x:k",
                 "status": "ok",
                 "error": null,
+                "note": null,
                 "messages": [],
                 "sources": [{
                     "id": "x",
@@ -93,7 +94,7 @@ fn a_value_has_every_field() {
 #[test]
 fn each_failure_has_a_code_and_its_messages() {
     let aws = served();
-    let run = check(&aws).resolve("A=x:nothing").resolve("B=nothing").run();
+    let run = check_as_json(&aws).resolve("A=x:nothing").resolve("B=nothing").run();
     let document = document(&run, 78);
     let errors = [0, 1].map(|at| document["values"][at]["error"].as_str().unwrap());
     assert_eq!(errors, ["key-not-found", "not-found"], "{run}");
@@ -111,7 +112,7 @@ fn each_failure_has_a_code_and_its_messages() {
 fn a_file_and_its_variable_are_named() {
     let aws = Aws::start().secret("x", Secret::text(CANARY));
     let declaration = "files:\n  - { from: x, path: out, env: OUT }\n  - { from: x, env: MEMORY }\n";
-    let run = check(&aws).arg("-q").declaration(declaration).run();
+    let run = check_as_json(&aws).arg("-q").declaration(declaration).run();
     let document = document(&run, 0);
     let values: Vec<_> =
         document["values"].as_array().unwrap().iter().map(|value| (&value["variable"], &value["file"])).collect();
@@ -128,10 +129,10 @@ fn what_ends_every_read_leaves_a_document_with_its_code() {
     let once = |sandbox: Sandbox| sandbox.env("AWS_MAX_ATTEMPTS", "1");
     for (reference, sandbox, status, error) in [
         // A port on which nothing listens.
-        ("x", once(check(&aws)).endpoint("http://127.0.0.1:1"), 75, "unreachable"),
-        ("x", once(check(&aws)), 75, "throttled"),
-        ("denied", check(&aws), 77, "denied"),
-        ("held", check(&aws).args(["--timeout", "2s"]), 75, "timeout"),
+        ("x", once(check_as_json(&aws)).endpoint("http://127.0.0.1:1"), 75, "unreachable"),
+        ("x", once(check_as_json(&aws)), 75, "throttled"),
+        ("denied", check_as_json(&aws), 77, "denied"),
+        ("held", check_as_json(&aws).args(["--timeout", "2s"]), 75, "timeout"),
         ("x", alone().region("us-east-1"), 77, "no-credentials"),
         ("x", alone(), 78, "no-region"),
     ] {
@@ -178,7 +179,7 @@ fn a_command_has_its_file_and_its_status() {
 #[test]
 fn entries_without_effect_are_listed() {
     let aws = served();
-    let run = check(&aws)
+    let run = check_as_json(&aws)
         .declaration("env:\n  A: y:k\n")
         .args(["-e", "A=x:k", "-e", "B=y", "--keep-existing"])
         .env("B", "here")
@@ -211,7 +212,7 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 fn objects_from_one_secret_on_one_line_have_their_own_values() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e","m":"w-4c7a1e"}"#));
     let good = [["X_K", "env-from", "x", "ok"], ["X_M", "env-from", "x", "ok"]];
-    let run = check(&aws).args(["--env-from", "X_=x", "--env-from", "Y_=x"]).run();
+    let run = check_as_json(&aws).args(["--env-from", "X_=x", "--env-from", "Y_=x"]).run();
     let both = [["Y_K", "env-from", "x", "ok"], ["Y_M", "env-from", "x", "ok"]];
     assert_eq!(values(&document(&run, 0)), [good, both].concat(), "{run}");
 }
@@ -219,7 +220,7 @@ fn objects_from_one_secret_on_one_line_have_their_own_values() {
 #[test]
 fn an_optional_entry_of_a_file_that_is_given_twice_has_one_value() {
     let aws = served();
-    let sandbox = check(&aws).file("a.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");
+    let sandbox = check_as_json(&aws).file("a.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");
     let run = sandbox.args(["-f", "a.yaml", "-f", "a.yaml"]).run();
     assert_eq!(values(&document(&run, 0)), [["A", "reference", "x:k", "ok"]], "{run}");
 }
@@ -229,7 +230,7 @@ fn a_kept_variable_has_the_kind_and_the_reference_of_its_entry() {
     let aws = Aws::start();
     let declaration = "secrets: { s: x }\nenv:\n  T: { template: '{{ s.k }}' }\nenv-from:\n  - { from: x, prefix: X_, only: [k, m] }\n";
     let aws = aws.secret("x", Secret::text(r#"{"k":"v-4c7a1e","m":"w-4c7a1e"}"#));
-    let sandbox = check(&aws).declaration(declaration).arg("--keep-existing").env("T", "1").env("X_K", "1");
+    let sandbox = check_as_json(&aws).declaration(declaration).arg("--keep-existing").env("T", "1").env("X_K", "1");
     let run = sandbox.run();
     let document = document(&run, 0);
     assert_eq!(
@@ -243,17 +244,17 @@ fn a_kept_variable_has_the_kind_and_the_reference_of_its_entry() {
 
 #[test]
 fn an_object_whose_keys_are_all_overridden_says_so() {
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("y", Secret::text(CANARY));
+    let aws = served().secret("y", Secret::text(CANARY));
     let declaration = "env-from:\n  - { from: x }\n";
-    let run = check(&aws).resolve("K=y").declaration(declaration).run();
+    let run = check_as_json(&aws).resolve("K=y").declaration(declaration).run();
     let expected = [["*", "env-from", "x", "overridden"], ["K", "reference", "y", "ok"]];
     assert_eq!(values(&document(&run, 0)), expected, "{run}");
 }
 
 #[test]
 fn the_document_has_no_value_and_no_colour() {
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#)).secret("t", Secret::text(CANARY));
-    let sandbox = check(&aws).resolve("A=x:k").args(["--env-from", "X_=x"]).resolve("B=t").resolve("C=t:k");
+    let aws = served().secret("t", Secret::text(CANARY));
+    let sandbox = check_as_json(&aws).resolve("A=x:k").args(["--env-from", "X_=x"]).resolve("B=t").resolve("C=t:k");
     let run = sandbox.through(crate::support::pty::output_terminal()).env("TERM", "xterm").run();
     document(&run, 78);
     assert!(!run.stdout().contains(CANARY) && !run.stdout().contains('\x1b'), "{run}");
@@ -262,7 +263,7 @@ fn the_document_has_no_value_and_no_colour() {
 #[test]
 fn every_field_is_documented() {
     let aws = served();
-    let sandbox = check(&aws).arg("--describe").declaration("env:\n  A: y\n").resolve("A=x:k");
+    let sandbox = check_as_json(&aws).arg("--describe").declaration("env:\n  A: y\n").resolve("A=x:k");
     let document = document(&sandbox.run(), 0);
     let page = repository_file("docs/check.md");
     let mut names = Vec::new();

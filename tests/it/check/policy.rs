@@ -12,6 +12,8 @@ use crate::support::sandbox::Sandbox;
 
 const READER: &str = "arn:aws:iam::210987654321:role/Reader";
 const OTHER: &str = "arn:aws:iam::310987654321:role/Other";
+/// The line without `--kms-key`.
+const NO_KEY: &str = "secrets-exec: note: customer managed keys need kms:Decrypt (--kms-key ARN)\n";
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// A run of `policy` with a region, and without credentials.
@@ -36,7 +38,7 @@ fn secrets(run: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn it_is_json_in_a_fixed_order_whatever_the_order_of_the_options() {
+fn a_policy_is_json_in_a_fixed_order_whatever_the_order_of_the_options() {
     let options = |references: &[&str]| {
         let sandbox = policy().args(["--account", "123456789012", "--kms-key", KEY]);
         references
@@ -134,7 +136,7 @@ fn with_a_role_the_caller_only_assumes_it() {
     run.says([&*format!("note: --for-role {READER}")]);
     let run = sandbox().args(["--for-role", READER]).run();
     assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-    run.launched_silently();
+    assert_eq!(run.stderr(), NO_KEY);
 }
 
 #[test]
@@ -142,7 +144,7 @@ fn names_that_a_role_reads_are_in_its_account() {
     let run =
         policy().args(["--role-arn", READER, "--for-role", READER, "--account", "123456789012"]).resolve("A=x").run();
     assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-    run.launched_silently();
+    assert_eq!(run.stderr(), NO_KEY);
 }
 
 /// A profile whose role is assumed with a token, and one whose role is assumed with that role's credentials.
@@ -162,7 +164,7 @@ fn the_role_of_a_web_identity_has_a_policy() {
     ] {
         let run = sandbox.args(["--for-role", READER]).run();
         assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-        run.launched_silently();
+        assert_eq!(run.stderr(), NO_KEY);
     }
     let run = web_identity().args(["--profile", "other", "--for-role", READER]).run();
     assert_eq!((secrets(&run), resources(&run, "AssumeRoles")), (Vec::new(), vec![OTHER.to_owned()]));
@@ -190,7 +192,7 @@ fn each_role_of_a_profile_has_its_own_policy() {
     let sandbox = || policy().home_file(".aws/config", &config).args(["--profile", "app"]).resolve("A=x");
     let run = sandbox().run();
     assert_eq!(secrets(&run).len(), 1);
-    run.launched_silently();
+    assert_eq!(run.stderr(), NO_KEY);
     let run = sandbox().args(["--for-role", OTHER]).run();
     assert_eq!(resources(&run, "AssumeRoles"), [READER]);
     assert_eq!(printed(&run)["Statement"].as_array().unwrap().len(), 1);
@@ -221,7 +223,7 @@ fn a_key_is_for_the_services_that_read_in_its_region() {
 }
 
 #[test]
-fn a_parameter_that_stands_for_a_secret_is_decrypted_by_secrets_manager_and_a_public_one_not_at_all() {
+fn secrets_manager_decrypts_a_parameter_that_stands_for_a_secret_and_no_public_one() {
     let decryption = |parameter: &str| {
         decrypting_services(&policy().resolve(&format!("A=ssm:{parameter}")).args(["--kms-key", KEY]).run())
     };
@@ -293,6 +295,6 @@ fn the_reference_has_its_options() {
         words.map(|word| format!("--{word}")).collect()
     };
     let of_policy = options(help(Sandbox::new().arg("policy")));
-    let own = &of_policy - &options(help(Sandbox::new()));
-    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), own);
+    let policy_options = &of_policy - &options(help(Sandbox::new()));
+    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), policy_options);
 }

@@ -22,7 +22,7 @@ fn a_value_has_a_line_with_its_reference_version_stages_age_and_status() {
 }
 
 #[test]
-fn a_check_needs_the_requests_of_a_launch_and_asks_who_it_is() {
+fn a_check_needs_the_requests_of_a_launch_and_asks_for_the_callers_identity() {
     let aws = Aws::start()
         .secret("x", Secret::text(r#"{"a":"v-4c7a1e","b":"w-4c7a1e"}"#))
         .parameter("/p", &[Version::text(CANARY)]);

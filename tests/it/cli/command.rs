@@ -74,7 +74,7 @@ fn the_command_is_found_in_the_path_of_the_target() {
 }
 
 #[test]
-fn without_a_path_the_usual_places_are_searched_and_an_empty_part_of_it_is_the_working_directory() {
+fn an_unset_path_is_the_usual_places_and_an_empty_part_the_working_directory() {
     let aws = served();
     let run = sandbox(&aws).args(["--unset", "PATH"]).command(["cat", "/proc/self/environ"]).prints_values().run();
     run.launched().has("A", "v-4c7a1e").lacks("PATH");
@@ -105,10 +105,7 @@ fn a_script_is_run_by_its_path_by_its_name_and_without_a_shebang_by_the_shell() 
 
 #[test]
 fn the_effective_user_decides_whether_a_file_can_be_executed() {
-    let other_real_user = ["setpriv", "--ruid=65534"];
-    if !skip::can(&[&other_real_user[..], &["true"]].concat(), "another real user") {
-        return;
-    }
+    let Some(other_real_user) = skip::wrapper(["setpriv", "--ruid=65534"], "another real user") else { return };
     let aws = served();
     let sandbox = sandbox(&aws).executable("script", "#!/bin/cat\n").mode("script", 0o700).through(other_real_user);
     sandbox.command(["./script"]).run().launched().printed("#!/bin/cat\n");

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox, sandbox};
@@ -43,7 +45,7 @@ fn nothing_is_added_but_what_was_asked_for_and_the_credentials_stay() {
 }
 
 #[test]
-fn unset_removes_names_and_patterns_that_the_launcher_still_uses_and_not_what_is_resolved() {
+fn unset_removes_names_and_patterns_that_the_launcher_uses_and_no_resolved_name() {
     let aws = served();
     let sandbox = sandbox(&aws).env("A", "inherited").env("ONE", "1").env("ONE_MORE", "1");
     let run = sandbox.args(["--unset", "AWS_*", "--unset", "ONE", "--unset", "A"]).run();
@@ -74,19 +76,19 @@ fn pass_adds_to_what_clean_env_keeps_and_unset_comes_after_it() {
 #[test]
 fn our_own_variables_never_reach_the_command() {
     let aws = served();
-    let own = ["SECRETS_EXEC_TIMEOUT", "SECRETS_EXEC_SERVICE_PORT", "SECRETS_EXEC_"];
+    let ours = ["SECRETS_EXEC_TIMEOUT", "SECRETS_EXEC_SERVICE_PORT", "SECRETS_EXEC_"];
     for options in [&[][..], &["--clean-env", "--pass", "SECRETS_EXEC*"]] {
-        let sandbox = own.into_iter().fold(sandbox(&aws), |sandbox, name| sandbox.env(name, "20s"));
+        let sandbox = ours.into_iter().fold(sandbox(&aws), |sandbox, name| sandbox.env(name, "20s"));
         let run = sandbox.env("SECRETS_EXECUTE", "stays").args(options).run();
         run.launched().has("SECRETS_EXECUTE", "stays");
-        for name in own {
+        for name in ours {
             run.lacks(name);
         }
     }
 }
 
 #[test]
-fn a_dangerous_name_may_be_set_by_the_operator_and_an_empty_value_is_one() {
+fn the_operator_may_set_a_dangerous_name_and_an_empty_value_counts_as_a_value() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e","empty":""}"#));
     let declaration =
         "env:\n  NODE_OPTIONS: x:k\n  PYTHONPATH: { value: /srv }\n  HOME: { value: /home/app }\n  E: x:empty\n";
@@ -115,8 +117,11 @@ fn what_unset_or_clean_env_removed_is_not_kept() {
     }
 }
 
-/// The limit of `NAME=value`: 32 pages, less the NUL.
-const LARGEST_ENTRY: usize = 131_071;
+/// The limit of `NAME=value`: 32 of the kernel's pages, less the NUL.
+fn largest_entry() -> usize {
+    let page = sysconf(SysconfVar::PAGE_SIZE).unwrap().unwrap();
+    32 * usize::try_from(page).unwrap() - 1
+}
 
 /// A sandbox that serves a value of this many bytes as the secret `x`.
 fn holding(length: usize) -> Sandbox {
@@ -126,17 +131,17 @@ fn holding(length: usize) -> Sandbox {
 
 #[test]
 fn an_entry_with_its_name_has_the_largest_size_of_the_kernel() {
-    let longest = LARGEST_ENTRY - "BIG=".len();
+    let longest = largest_entry() - "BIG=".len();
     let script = "printf %s \"${#BIG}\"";
-    holding(longest).resolve("BIG=x").script(script).run().launched().printed("131067");
-    holding(longest + 1).resolve("BIG=x").run().refused(78).says(["BIG", "131"]);
+    holding(longest).resolve("BIG=x").script(script).run().launched().printed(longest.to_string());
+    holding(longest + 1).resolve("BIG=x").run().refused(78).says(["BIG", &largest_entry().to_string()]);
     holding(longest).resolve("LONGER=x").run().refused(78).says(["LONGER"]);
     let base64 = holding(65_536).declaration("env:\n  BIG: { from: x, encode: base64 }\n");
     base64.script(script).run().launched().printed("87384");
 }
 
 #[test]
-fn together_they_have_the_size_that_the_limit_of_the_stack_allows() {
+fn all_entries_together_have_the_size_that_the_limit_of_the_stack_allows() {
     let unlimited = ["/bin/sh", "-ec", "ulimit -s unlimited; exec \"$@\"", "sh", "true"];
     for (stack, count, refusal) in
         [("8192", 18, None), ("8192", 30, Some("BIG")), ("1024", 6, Some("BIG")), ("unlimited", 70, Some("6291456"))]

@@ -34,7 +34,7 @@ fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
 }
 
 #[test]
-fn the_exit_statuses_of_help_man_page_and_reference_are_these() {
+fn help_man_page_and_reference_list_the_same_exit_statuses() {
     let (help, page, reference) = (printed(&["--help"]), printed(&["man"]), repository_file("docs/reference.md"));
     let of_help = statuses(section(&help, "Exit status", "\n\n\n").lines());
     let page = page.replace(['"', '\\'], "").replace("fB", "").replace("fR", "");
@@ -46,7 +46,7 @@ fn the_exit_statuses_of_help_man_page_and_reference_are_these() {
 }
 
 #[test]
-fn programs_that_show_the_man_page_say_nothing_of_it() {
+fn programs_that_show_the_man_page_give_no_warning() {
     for program in ["groff -man -ww -rCHECKSTYLE=3 -Tutf8", "man --warnings -l"] {
         if !can(&["sh", "-c", "command -v \"$0\"", program.split(' ').next().unwrap()], "the man page") {
             continue;
@@ -99,13 +99,14 @@ fn the_options_and_commands_of_the_reference_are_those_of_the_help() {
         let (usage, _) = help.split_once("\nExamples:").unwrap();
         // A command with none but options of a launch has them all under headings.
         let options = usage.split_once("\nOptions:").map_or("", |(_, options)| options);
-        let own: BTreeSet<String> = long_options(options).difference(&long_options(&launch)).cloned().collect();
-        assert_eq!(first_cells(section), own, "{name}");
+        let command_options: BTreeSet<String> =
+            long_options(options).difference(&long_options(&launch)).cloned().collect();
+        assert_eq!(first_cells(section), command_options, "{name}");
     }
 }
 
 #[test]
-fn the_large_declaration_of_the_reference_is_one() {
+fn the_large_declaration_of_the_reference_is_valid() {
     let run = Sandbox::new()
         .declaration(Page::read("docs/reference.md").blocks("yaml")[0])
         .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#))

@@ -9,7 +9,7 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
 #[test]
-fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_told_as_such() {
+fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_reported_as_such() {
     let aws = Aws::start();
     let sandbox = || Sandbox::new().aws(&aws).args(["--timeout", "1s"]).resolve("A=x");
     let run = sandbox().endpoint("https://localhost:1").env("HTTPS_PROXY", "http://a..b:1").env("NO_PROXY", "").run();
@@ -27,24 +27,8 @@ fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_told_as_such() 
     run.refused(75).says(["the answer is not TLS; the endpoint may speak http"]).says_nothing_of("InvalidContentType");
 }
 
-#[test]
-fn a_reference_with_a_scheme_is_told_to_have_none() {
-    let aws = Aws::start();
-    let sandbox = || Sandbox::new().aws(&aws);
-    for sandbox in [
-        sandbox().resolve("A=aws-sm://prod/db"),
-        sandbox().resolve("A=aws-sm://prod/db:password"),
-        sandbox().env_remove("AWS_REGION").resolve("A=aws-sm://db"),
-    ] {
-        let run = sandbox.run();
-        let stderr = run.refused(78).stderr();
-        let first = stderr.lines().find(|line| line.contains("help: ")).unwrap();
-        assert!(first.contains("a reference has no scheme; write SECRET[:KEY"), "{run}");
-    }
-}
-
 /// A refused launch with this declaration.
-fn declaring(yaml: &str) -> Outcome {
+fn refused_declaration(yaml: &str) -> Outcome {
     let run = Sandbox::new().declaration(yaml).run();
     run.refused(78);
     run
@@ -59,7 +43,7 @@ fn a_number_in_quotes_is_a_reference() {
 #[test]
 fn a_key_that_could_be_a_value_is_not_printed() {
     for key in [format!("app:{CANARY}"), "x".repeat(65), "pass word".to_owned()] {
-        declaring(&format!("? \"{key}\"\n: x\n")).says(["unknown key"]).says_nothing_of(&key);
+        refused_declaration(&format!("? \"{key}\"\n: x\n")).says(["unknown key"]).says_nothing_of(&key);
     }
 }
 
@@ -76,6 +60,6 @@ fn a_line_with_a_value_is_never_shown() {
         format!("env:\n  X: don't\n  B:\n    value: 'start\n  C: {CANARY}: y'\n"),
     ] {
         // The sandbox asserts that the canary is not on standard error.
-        declaring(&yaml).says(["secrets-exec.yaml:"]);
+        refused_declaration(&yaml).says(["secrets-exec.yaml:"]);
     }
 }

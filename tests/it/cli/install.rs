@@ -16,15 +16,6 @@ fn installing(directory: &str) -> Sandbox {
     Sandbox::new().args(["install", directory]).bare().file("there/other", "other")
 }
 
-/// The names in the directory `there`.
-fn names(sandbox: &Sandbox) -> Vec<String> {
-    let entries = fs::read_dir(sandbox.path("there")).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
-    names.sort_unstable();
-    names
-}
-
 /// Asserts that the copy is the program, that it can be executed, and that nothing else was added.
 fn is_installed(sandbox: &Sandbox, run: &Outcome) {
     run.launched_silently().printed("");
@@ -33,17 +24,17 @@ fn is_installed(sandbox: &Sandbox, run: &Outcome) {
     assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o7777, 0o755);
     let version = Command::new(&copy).arg("--version").env_clear().output().unwrap();
     assert_eq!(String::from_utf8_lossy(&version.stdout), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(names(sandbox), ["other", "secrets-exec"]);
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
 }
 
 /// Asserts that it is refused with this status and these facts, and that the directory is as before.
-fn refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
+fn is_refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
     run.refused(status).says(facts.iter().copied());
-    assert_eq!(names(sandbox), ["other"], "{run}");
+    assert_eq!(sandbox.names_in("there"), ["other"], "{run}");
 }
 
 #[test]
-fn the_copy_is_the_whole_program_whatever_umask_and_variables_and_may_replace_itself() {
+fn the_copy_is_the_whole_program_under_any_umask_and_variables_and_replaces_itself() {
     let sandbox = installing("there/").prepared_by("umask 077; exec \"$@\"").env("SECRETS_EXEC_TIMEOUT", "nonsense");
     is_installed(&sandbox, &sandbox.run());
     let copy = sandbox.path("there/secrets-exec");
@@ -53,7 +44,7 @@ fn the_copy_is_the_whole_program_whatever_umask_and_variables_and_may_replace_it
 }
 
 #[test]
-fn a_file_of_that_name_is_replaced_and_who_reads_it_keeps_the_old_one() {
+fn a_file_of_the_programs_name_is_replaced_and_its_readers_keep_the_old_file() {
     let sandbox = installing("there").file("there/secrets-exec", "old").mode("there/secrets-exec", 0o400);
     let old = fs::File::open(sandbox.path("there/secrets-exec")).unwrap();
     is_installed(&sandbox, &sandbox.run());
@@ -61,15 +52,15 @@ fn a_file_of_that_name_is_replaced_and_who_reads_it_keeps_the_old_one() {
 }
 
 #[test]
-fn a_user_without_privileges_installs_into_a_directory_of_its_own_from_a_copy_that_it_may_read() {
+fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
-    let own = sandbox();
-    is_installed(&own, &own.spawn_copy().wait());
-    assert_eq!(fs::metadata(own.path("there/secrets-exec")).unwrap().uid(), 65_534);
+    let writable = sandbox();
+    is_installed(&writable, &writable.spawn_copy().wait());
+    assert_eq!(fs::metadata(writable.path("there/secrets-exec")).unwrap().uid(), 65_534);
     let of_another = sandbox().mode("there", 0o755);
     let run = of_another.spawn_copy().wait();
-    refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
+    is_refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
     let sandbox = sandbox();
     let copy = sandbox.path("unreadable");
     // By another process: a descriptor of ours that is open for writing could be inherited, and execve(2) would answer ETXTBSY.
@@ -80,13 +71,13 @@ fn a_user_without_privileges_installs_into_a_directory_of_its_own_from_a_copy_th
 }
 
 #[test]
-fn a_directory_that_is_none_is_an_error_and_one_that_is_missing_is_not_created() {
+fn a_path_that_is_no_directory_is_an_error_and_a_missing_directory_not_created() {
     for (directory, facts) in [
         ("missing", ["missing/secrets-exec (install)", "does not exist"]),
         ("there/other", ["there/other/secrets-exec", "not a directory"]),
     ] {
         let sandbox = installing(directory);
-        refused(&sandbox, &sandbox.run(), 78, &facts);
+        is_refused(&sandbox, &sandbox.run(), 78, &facts);
         assert!(!sandbox.path("missing").exists());
     }
 }
@@ -95,7 +86,7 @@ fn a_directory_that_is_none_is_an_error_and_one_that_is_missing_is_not_created()
 fn a_directory_or_a_link_of_the_programs_name_is_left_alone() {
     let sandbox = installing("there").file("there/secrets-exec/file", "");
     sandbox.run().refused(78).says(["is a directory"]);
-    assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
     let sandbox = installing("there");
     symlink("other", sandbox.path("there/secrets-exec")).unwrap();
     sandbox.run().refused(78).says(["symbolic link"]);
@@ -106,13 +97,13 @@ fn a_directory_or_a_link_of_the_programs_name_is_left_alone() {
 fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file() {
     // A file may have at most 64 KiB, less than the program.
     let sandbox = installing("there").through(["prlimit", "--fsize=65536"]);
-    refused(&sandbox, &sandbox.run(), 78, &["cannot be written", "arge"]);
+    is_refused(&sandbox, &sandbox.run(), 78, &["cannot be written", "arge"]);
     let sandbox = sandbox.file("there/secrets-exec", "old");
     sandbox.run().refused(78);
     assert_eq!(fs::read_to_string(sandbox.path("there/secrets-exec")).unwrap(), "old");
-    assert_eq!(names(&sandbox), ["other", "secrets-exec"]);
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
     let limited = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
-    refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
+    is_refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
 }
 
 /// A command in this repository.

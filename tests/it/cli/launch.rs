@@ -56,7 +56,7 @@ fn a_version_of_a_secret_is_one_request_whatever_is_read_of_it() {
 }
 
 #[test]
-fn a_hundred_secrets_are_a_hundred_requests_of_which_thirty_two_are_in_flight_and_never_more() {
+fn a_hundred_secrets_are_a_hundred_requests_of_which_at_most_32_are_in_flight() {
     let (aws, sandbox) = many(Aws::start().gathers(32), 100);
     let run = sandbox.resolve("AGAIN=s7:k").aws(&aws).run();
     run.launched_silently().has("V0", "v-4c7a1e").has("V99", "v-4c7a1e").has("AGAIN", "v-4c7a1e");

@@ -1,4 +1,4 @@
-//! Reports: each failure has its variable, file and line, secret, key and region, and all of them are told by one run, in the order of the
+//! Reports: each failure has its variable, file and line, secret, key and region, and one run reports all of them, in the order of the
 //! files; the worst decides the status.
 
 use crate::support::aws::Aws;
@@ -7,7 +7,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-/// A launch with this declaration, after which no other operation than these two was asked for.
+/// A launch with this declaration, which requests nothing but the secrets and, at most once, the name of the caller.
 fn report(declaration: &str) -> Outcome {
     let aws = Aws::start()
         .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#))
@@ -34,7 +34,7 @@ fn the_worst_failure_decides_the_status() {
 }
 
 #[test]
-fn every_failure_is_told_in_the_order_of_the_lines() {
+fn every_failure_is_reported_in_the_order_of_the_lines() {
     let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
          DYING: prod/dying\n",

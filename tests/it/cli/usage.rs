@@ -77,7 +77,7 @@ fn no_argument_prints_the_short_help_as_a_usage_error() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_none() {
+fn an_output_that_cannot_be_written_is_an_error_unless_the_reader_has_enough() {
     for option in ["--help", "-h", "--version"] {
         let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
         run.refused(78).says(["error: standard output cannot be written: no space left on device"]);
@@ -88,20 +88,12 @@ fn an_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_enough_is_
 }
 
 #[test]
-fn a_reference_that_is_none_is_a_usage_error_that_names_its_variable() {
-    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret";
-    // `arn` alone is a name.
-    let mut references: Vec<String> = arn.match_indices(':').skip(1).map(|(end, _)| arn[..end].to_owned()).collect();
-    references.extend([arn.to_owned(), format!("{arn}:"), format!("{arn}:x-AbCdEf:k:s:v:more")]);
-    for region in ["", "evil.example", "us-east-1.evil.example", "a/b", "a#b", "a@b", "a b", "us-east-1?"] {
-        references.push(format!("arn:aws:secretsmanager:{region}:123456789012:secret:x-AbCdEf"));
-        refuses(|sandbox| sandbox.resolve("A=x:k").arg(format!("--region={region}")), &["region"]);
-    }
-    let others = "|:key|x:k:s:v:more|no blanks|a#b|a*b|a,b|ä|a\nb|$x|x:$.|x:$[|x:$.a[|x:$['a|x:$.with-hyphen|arn:aws:s3:::bucket/key|\
-        arn:aws:iam::123456789012:role/app|arn:aws:secretsmanager:us-east-1:123456789012:parameter:x|\
-        arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf|arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
-    for reference in references.iter().map(String::as_str).chain(others.split('|')) {
+fn an_invalid_reference_or_region_is_a_usage_error_that_names_its_place() {
+    for reference in ["", ":key", "x:k:s:v:more", "no blanks", "x:$.a[", "arn:aws:s3:::bucket/key"] {
         refuses(|sandbox| sandbox.resolve(&format!("DB_HOST={reference}")), &["--env DB_HOST=…"]);
+    }
+    for region in ["", "evil.example", "us-east-1?"] {
+        refuses(|sandbox| sandbox.resolve("A=x:k").arg(format!("--region={region}")), &["region"]);
     }
 }
 

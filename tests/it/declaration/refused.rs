@@ -1,35 +1,215 @@
-//! Invalid declarations: the error names file and line; nothing is requested and nothing started.
+//! Declarations that are refused: the error names the line and column and the reason, nothing is requested, and nothing is started.
 
-use crate::support::aws::served;
+use crate::support::aws::{Aws, served};
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-fn declaring(name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
-    let aws = served();
-    let run = Sandbox::new().aws(&aws).case(name).file(name, declaration).args(["-f", name]).run();
+/// Rows of a reason and the declarations that have it, each with `^` before its place, or without if the error names the line alone. A
+/// declaration with `…` stands for one with each of the texts after it in that line.
+///
+/// The schema refuses them, too. A new rule of declarations gets a row.
+const REFUSED: &str = r##"
+expected a mapping of names and values | ^[] | ^text | ^[A=x:k] | defaults: ^null | secrets: ^[x] | credentials: ^null | files: [^"x:k"]
+    | credentials: {a.service: ^x}
+expected a mapping of names and values, found text | ^text
+write NAME: REF for each variable, without a hyphen | env: ^["A=x:k"]
+expected a list of references, or of mappings with `from` | env-from: ^{} | env-from: ^{from: x}
+expected a list of mappings | files: ^{from: "x:k", env: K_FILE}
+unknown key "secretz"; did you mean "secrets"? | ^secretz: {}
+local: cannot be set in a declaration | defaults: {^local: secrets.yaml}
+defaults: unknown key | defaults: {^…} | file: x.yaml | env: "A=x:k" | no-file: true
+did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
+expected text, found null | defaults: {…: ^null} | region | profile
+    | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
+    | credentials: {a.service: {k: {from: "x:k", default: ^null}}}
+expected text, found a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
+    | env: {A: {…}} | value: ^[v] | template: ^[t]
+expected true or false | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
+    | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
+is not a region's code, like us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
+    | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
+is not a role's ARN, like | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
+    | secrets: {db: {id: x, role-arn: ^Reader}}
+is not a URL, like | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
+is not the agent's URL, like | defaults: {agent: ^"localhost:2773"}
+is not a duration, like 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
+    | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
+is not a duration above zero with its unit, like 20s or 1m30s | defaults: {timeout: ^…} | "30" | 0s | -1s | soon | 1 fortnight | ""
+    | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
+is not 0, 1 or 2 | defaults: {verbose: ^3}
+is not text or json | defaults: {log-format: ^…} | JSON | xml
+is not restart, signal=NAME or exit | defaults: {on-rotation: ^…} | Restart | HUP | true
+is not the name of a signal, like HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
+    | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
+is not a signal that a program handles as a request | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
+    | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
+    | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
+is not free for this: TERM, INT and CONT are the command's | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
+cannot be the name of an alias ([A-Za-z_][A-Za-z0-9_]*) | secrets: {^…: x} | my-db | 1db | "a b"
+cannot be the name of an alias: it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
+expected a secret's name or ARN | secrets: {db: ^…} | null | [x]
+expected `id` with the secret's name or ARN | secrets: {db: ^{stage: AWSPREVIOUS}}
+an alias takes only a secret's id | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
+    | secrets: {db: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"}
+db: unknown key "key"; expected one of id, stage | secrets: {db: {id: x, ^key: k}}
+did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
+is not a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
+requires `role-arn` | secrets: {db: {id: x, external-id: ^id}}
+the secret's name is empty | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
+a secret's name cannot contain ' ' | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
+a secret's name cannot contain | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
+a variable in a reference is written ${NAME} | env: {A: ^$x}
+has a malformed variable | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
+is neither a secret's nor a parameter's ARN | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
+is an ARN cut short | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
+    | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret:
+has a fourth field that is no region's code | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+    | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
+has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
+has a partition that is not one of AWS's | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
+has a sixth field that is not "secret" | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:parameter:x"}
+begins with a scheme, as a URL does | env: {A: ^…} | https://api.internal/v1 | "aws-sm://prod/db:k"
+has ${…} after SECRET | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
+has more fields than SECRET:KEY:STAGE:VERSION-ID | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
+a STAGE or VERSION-ID cannot contain ' ' | env: {A: ^"x:k:a b"}
+has a version id that does not have 32 to 64 characters | secrets: {db: {id: x, version-id: ^v-1}}
+    | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
+has a version that is not a number above zero | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
+    | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
+cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*) | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
+    | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
+    | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
+    | files: [{from: "x:k", env: ^1K}]
+expected a reference, or a mapping with `from`, `value` or `template` | env: {A: ^…} | null | ~ | ["x:k"]
+    | env: {A: {from: ^null}}
+expected a reference, or a mapping with `from`, found null | env-from: [^null]
+expected a reference, or a mapping with `from` or `template` | credentials: {a.service: {k: ^[x]}}
+expected exactly one of `from`, `value` and `template` | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
+    | files: [^{…}] | env: K | from: "x:k", value: v, env: K
+expected exactly one of `from` and `template` | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
+A: unknown key "path"; expected one of from, value | env: {A: {from: "x:k", ^path: /run/a}}
+did you mean "from"? | env: {A: {^form: "x:k"}}
+`default` and `optional` exclude each other | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
+    | files: [{from: "x:k", env: K, default: d, optional: ^true}]
+is not base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
+    | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
+PATH decides which command runs and takes only `value` | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64}
+expected `from` with a reference to a JSON object | env-from: [^{prefix: X_}]
+did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
+expected a list of texts | env-from: [{from: x, …}] | only: ^k | except: ^password
+is not upper or keep | env-from: [{from: x, case: ^lower}]
+expected `path`, or `env` | files: [^{from: "x:k"}]
+is not the path of a file | files: [{from: "x:k", path: ^""}]
+did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
+is not a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
+is not USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
+is not a unit's name, like app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
+is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
+a.service/k: unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
+"##;
+
+/// Declarations that the schema cannot judge, as [`REFUSED`].
+const REFUSED_BY_THE_PROGRAM: &str = r##"
+the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
+the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
+expected a reference, or a mapping with `from`, `value` or `template` | env:\n  A^:\n  B: x:k
+expected text, found null | env:\n  A: { value^: }
+is not a JSONPath (RFC 9535) | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
+is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
+is not a URL, like | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
+is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
+is not a unit's name, like app.service | credentials: {^"[": {k: x}}
+has a version id that does not have 32 to 64 characters | env: {A: "x:k::1"}
+has a version that is not a number above zero | env: {A: "ssm:/p:k::9223372036854775808"}
+has a label that no parameter has | env: {A: "ssm:/p:k:…"} | 1st | AwsLabel | ssm | a+b
+    | secrets: {db: {id: "ssm:/p", stage: ^1}}
+has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
+    | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
+has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
+has both a label and a version | env: {A: "ssm:/p::blue:3"}
+line 1 of the template: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
+line 1 of the template: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
+line 2 of the template: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
+line 1 of the template: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}
+line 1 of the template: unexpected | env: {A: {template: ^"{% for %}"}}
+line 1 of the template: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
+    | env: {A: {template: ^"{% … %}"}} | from 'x' import y | extends 'x' | block x
+is not the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
+~ is not expanded | files: [{from: "x:k", path: ^~/k}]
+"##;
+
+/// A row of a table.
+pub struct Refused {
+    pub declaration: String,
+    /// The place in the error.
+    place: String,
+    reason: &'static str,
+}
+
+/// The rows of a table, one for each declaration.
+fn rows(table: &'static str) -> Vec<Refused> {
+    let (mut rows, mut reason) = (Vec::new(), "");
+    for line in table.trim().lines() {
+        let (start, declarations) = line.split_once("| ").unwrap();
+        reason = if start.trim().is_empty() { reason } else { start.trim() };
+        let mut template = "…";
+        for text in declarations.split(" | ") {
+            if text.contains('…') {
+                template = text;
+                continue;
+            }
+            let declaration = template.replace('…', text).replace("\\n", "\n").replace("\\t", "\t");
+            rows.push(match declaration.split_once('^') {
+                Some((before, after)) => {
+                    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+                    let place = format!("error: row.yaml:{}:{column}: ", before.matches('\n').count() + 1);
+                    Refused { declaration: format!("{before}{after}"), place, reason }
+                }
+                None => Refused { declaration, place: "(row.yaml:1, ".to_owned(), reason },
+            });
+        }
+    }
+    rows
+}
+
+/// The declarations that the schema refuses, too.
+pub fn refused_by_both() -> Vec<Refused> {
+    rows(REFUSED)
+}
+
+fn declaring(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
+    let run = Sandbox::new().aws(aws).file(name, declaration).args(["-f", name]).run();
     assert!(aws.calls().is_empty(), "{run}");
+    run.refused(78);
     run
 }
 
 #[test]
-fn a_name_that_no_template_could_use_is_no_alias() {
-    let names = "loop range true none not for self namespace ssm arn env my-db a-b 1st";
-    for alias in names.split(' ').chain(["\"a b\""]) {
-        let run = declaring("app.yaml", format!("secrets:\n  {alias}: x\nenv: {{ A: \"x:k\" }}\n"));
-        run.refused(78).says(["app.yaml:2:", alias.trim_matches('"')]);
+fn a_mistake_is_reported_with_its_place_and_reason() {
+    let aws = served();
+    let mut wrong = String::new();
+    for Refused { declaration, place, reason } in rows(REFUSED).into_iter().chain(rows(REFUSED_BY_THE_PROGRAM)) {
+        let stderr = declaring(&aws, "row.yaml", &declaration).stderr();
+        if !stderr.contains(&place) || !stderr.contains(reason) {
+            wrong += &format!("{declaration}\n{place}{reason}\n{stderr}\n");
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
-fn an_alias_bomb_is_an_error() {
+fn an_alias_bomb_and_deep_nesting_are_errors() {
+    let aws = served();
     let mut declaration = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let inner = vec![format!("*a{}", level - 1); 9].join(", ");
         declaration += &format!("a{level}: &a{level} [{inner}]\n");
     }
-    declaring("app.yaml", declaration).refused(78).says(["app.yaml"]);
+    declaring(&aws, "app.yaml", declaration).says(["app.yaml"]);
     // Each anchor keeps a copy of what it names.
     let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
     let declaration = format!("env: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(60));
-    declaring("app.yaml", declaration).refused(78).says(["app.yaml:1:", "more than 100,000 values"]);
+    declaring(&aws, "app.yaml", declaration).says(["app.yaml:1:", "more than 100,000 values"]);
+    let nested = format!("env: {}{}", "[".repeat(65), "]".repeat(65));
+    declaring(&aws, "app.yaml", nested).says(["app.yaml:1:", "more than 64 levels"]);
 }

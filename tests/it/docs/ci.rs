@@ -1,26 +1,22 @@
 //! `docs/ci.md`.
 
 use super::page::Page;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, ROLE_KEY};
+use crate::support::aws::{ROLE_KEY, served};
 use crate::support::console::script;
 use crate::support::sandbox::Sandbox;
-
-fn page() -> Page {
-    Page::read("docs/ci.md")
-}
 
 /// A declaration, and what the jobs call.
 fn repository() -> Sandbox {
     let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets.yaml >policy.json";
-    let sandbox = page().sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
+    let sandbox =
+        Page::read("docs/ci.md").sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
     let inherited = "$AWS_REGION ${AWS_SECRET_ACCESS_KEY-no key} ${AWS_ROLE_ARN-no role}";
     sandbox.executable("deploy", format!("#!/bin/sh\necho \"$A {inherited}\"\n"))
 }
 
 /// The commands of the workflows, of GitHub and of GitLab, that have this text.
 fn workflows(text: &str) -> Vec<String> {
-    let page = page();
+    let page = Page::read("docs/ci.md");
     let is_workflow = |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";
     let workflows = page.files().filter(|(name, workflow)| is_workflow(name) && workflow.contains(text));
     let workflows: Vec<String> = workflows.map(|(_, workflow)| steps(workflow)).collect();
@@ -40,7 +36,8 @@ fn steps(workflow: &str) -> String {
 
 #[test]
 fn the_commands_for_ci_print_what_the_page_says() {
-    page().runs(page().sandbox());
+    let page = Page::read("docs/ci.md");
+    page.runs(page.sandbox());
 }
 
 #[test]
@@ -67,7 +64,7 @@ fn a_job_in_review_fails_for_another_policy() {
 #[test]
 fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
     for deployment in workflows("./deploy") {
-        let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        let aws = served();
         let has_token = deployment.contains("GITLAB_OIDC_TOKEN");
         let sandbox = repository();
         // The action of GitHub has exchanged the token for credentials before.

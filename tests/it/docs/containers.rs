@@ -10,25 +10,22 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
-fn page() -> Page {
-    Page::read("docs/containers.md")
-}
-
 /// The task definitions of the page: before, and after.
 fn task_definitions() -> [String; 2] {
-    let page = page();
+    let page = Page::read("docs/containers.md");
     let [before, after] = page.blocks("json").try_into().unwrap();
     [before.to_owned(), after.to_owned()]
 }
 
 #[test]
-fn its_commands_print_what_it_says() {
+fn the_commands_of_the_page_on_containers_print_what_the_page_says() {
     if !has_jq() {
         return;
     }
     let [before, _] = task_definitions();
-    let sandbox = page().with_examples().file("from-ecs.json", declaration_of(&before).to_string());
-    let sandbox = page().runs(sandbox);
+    let page = Page::read("docs/containers.md");
+    let sandbox = page.with_examples().file("from-ecs.json", declaration_of(&before).to_string());
+    let sandbox = page.runs(sandbox);
     wrote_policy(&sandbox, &["prod/api-token", "prod/db"]);
 }
 
@@ -80,7 +77,7 @@ fn starts_with_the_variables(container: &Value) {
 }
 
 #[test]
-fn the_second_container_of_an_unchanged_image_starts_the_program_that_the_first_installs() {
+fn the_second_container_starts_the_program_that_the_first_container_installs() {
     let task: Value = serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
     let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else { panic!("{task}") };
     let (volume, mounted) = (&first["mountPoints"][0], &second["mountPoints"][0]);
@@ -93,8 +90,8 @@ fn the_second_container_of_an_unchanged_image_starts_the_program_that_the_first_
 }
 
 #[test]
-fn the_check_in_its_dockerfile_needs_nothing_but_the_declaration() {
-    let page = page();
+fn the_check_in_the_pages_dockerfile_needs_nothing_but_the_declaration() {
+    let page = Page::read("docs/containers.md");
     let (declaration, dockerfile) = (page.blocks("yaml")[0], page.blocks("dockerfile")[0]);
     assert!(dockerfile.contains("\nRUN secrets-exec check --offline\n"), "{dockerfile}");
     let check = Sandbox::new().file("etc/app.yaml", declaration).env("SECRETS_EXEC_FILE", "etc/app.yaml");

@@ -3,13 +3,9 @@
 use super::page::{Page, wrote_policy};
 use crate::support::sandbox::repository_file;
 
-fn page() -> Page {
-    Page::read("docs/kubernetes.md")
-}
-
 #[test]
-fn the_pods_that_it_shows_are_those_of_the_examples() {
-    let page = page();
+fn the_pods_of_the_page_on_kubernetes_are_those_of_the_examples() {
+    let page = Page::read("docs/kubernetes.md");
     for (example, blocks) in [("app.yaml", 0..1), ("unchanged-image.yaml", 1..3)] {
         let example = repository_file(&format!("examples/kubernetes/{example}"));
         for shown in &page.blocks("yaml")[blocks] {
@@ -27,7 +23,8 @@ fn declaration() -> String {
 }
 
 #[test]
-fn its_commands_print_what_it_says() {
-    let sandbox = page().runs(page().sandbox().file("secrets-exec.yaml", declaration()));
+fn the_commands_of_the_page_on_kubernetes_print_what_the_page_says() {
+    let page = Page::read("docs/kubernetes.md");
+    let sandbox = page.runs(page.sandbox().file("secrets-exec.yaml", declaration()));
     wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"]);
 }

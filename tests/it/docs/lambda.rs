@@ -15,19 +15,16 @@ use crate::support::aws::http::{Exchange, Request, Response};
 use crate::support::aws::secret::Secret;
 use crate::support::sandbox::{Sandbox, program, repository_file};
 
-fn page() -> Page {
-    Page::read("docs/lambda.md")
+#[test]
+fn the_script_of_the_page_on_lambda_is_the_example() {
+    assert_eq!(Page::read("docs/lambda.md").blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
 }
 
 #[test]
-fn the_script_that_it_shows_is_the_example() {
-    assert_eq!(page().blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
-}
-
-#[test]
-fn its_commands_print_what_it_says() {
+fn the_commands_of_the_page_on_lambda_print_what_the_page_says() {
     let declaration = repository_file("examples/lambda/secrets-exec.yaml");
-    let sandbox = page().runs(page().sandbox().file("secrets-exec.yaml", declaration));
+    let page = Page::read("docs/lambda.md");
+    let sandbox = page.runs(page.sandbox().file("secrets-exec.yaml", declaration));
     wrote_policy(&sandbox, &["prod/db", "prod/api-token"]);
 }
 
@@ -82,7 +79,7 @@ impl RuntimeApi {
     }
 }
 
-fn aws() -> Aws {
+fn documented_secrets() -> Aws {
     let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
     Aws::start().secret("prod/db", db).secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
@@ -109,7 +106,7 @@ fn function(api: &RuntimeApi, aws: &Aws, python: PathBuf) -> Sandbox {
 #[test]
 fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
     let Some(python) = interpreter() else { return };
-    let (api, aws) = (RuntimeApi::start(), aws());
+    let (api, aws) = (RuntimeApi::start(), documented_secrets());
     function(&api, &aws, python).control().launched_silently();
     let answers = api.answers();
     assert_eq!((answers.len(), aws.reads().len()), (2, 2), "{answers:?}");
@@ -137,7 +134,7 @@ fn the_runtime_works_without_the_keys_of_the_role() {
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));
     for (option, value) in [("SECRETS_EXEC_UNSET", names), ("SECRETS_EXEC_CLEAN_ENV", "1")] {
-        let (api, aws) = (RuntimeApi::start(), aws());
+        let (api, aws) = (RuntimeApi::start(), documented_secrets());
         let function = function(&api, &aws, python.clone()).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13");
         // The runtime writes its log to this descriptor, and removes the variable.
         let function = function.env("_LAMBDA_TELEMETRY_LOG_FD", "2");

@@ -3,29 +3,26 @@
 use super::page::Page;
 use crate::support::console::script;
 
-fn page() -> Page {
-    Page::read("docs/local.md")
-}
-
 /// Stands in for Docker: complains unless it would start the services with their variables.
 const DOCKER: &str =
     "#!/bin/sh\n[ \"$*\" = 'compose up' ] && [ -n \"$DB_HOST\" ] && [ -n \"$DB_PASSWORD\" ] || echo not so\n";
 
 #[test]
 fn the_commands_for_local_development_print_what_the_page_says() {
-    page().runs(page().sandbox().executable("bin/docker", DOCKER).executable("app", "#!/bin/sh\n"));
+    let page = Page::read("docs/local.md");
+    page.runs(page.sandbox().executable("bin/docker", DOCKER).executable("app", "#!/bin/sh\n"));
 }
 
 #[test]
 fn the_envrc_for_direnv_loads_the_values() {
     let script = script("watch_file() { :; }\n. ./.envrc && echo \"$DB_HOST $CACHE_URL\"");
-    let run = page().sandbox().prints_values().prepared_by(&script).run();
+    let run = Page::read("docs/local.md").sandbox().prints_values().prepared_by(&script).run();
     run.launched_silently().printed("localhost redis://localhost\n");
 }
 
 #[test]
 fn the_envrc_for_direnv_fails_if_a_value_is_missing() {
     let script = script("watch_file() { :; }\n. ./.envrc; echo loaded");
-    let run = page().sandbox().file("secrets.local.yaml", "{}").prepared_by(&script).run();
+    let run = Page::read("docs/local.md").sandbox().file("secrets.local.yaml", "{}").prepared_by(&script).run();
     run.refused(78).says(["prod/db"]);
 }

@@ -34,7 +34,7 @@ pub fn has_jq() -> bool {
 }
 
 #[test]
-fn its_console_blocks_print_what_it_says() {
+fn the_console_blocks_on_migrating_print_what_the_page_says() {
     if has_jq() {
         let page = Page::read("docs/migrating.md");
         page.runs(page.with_secrets(SECRETS));
@@ -46,7 +46,7 @@ const SHOW: &str =
     "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
 
 #[test]
-fn its_script_and_its_declaration_give_the_same() {
+fn the_script_and_the_declaration_of_the_page_give_the_same_values() {
     if !has_jq() {
         return;
     }
@@ -63,11 +63,11 @@ fn its_script_and_its_declaration_give_the_same() {
     let before = sandbox();
     let path = |sandbox: &Sandbox| format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
-    let here = path(&before);
-    let before = before.env("PATH", here).command(["/bin/sh", "-c", &script]).control();
+    let search_path = path(&before);
+    let before = before.env("PATH", search_path).command(["/bin/sh", "-c", &script]).control();
     let after = sandbox();
-    let here = path(&after);
-    let after = after.env("PATH", here).args(["--local", "local.yaml"]).command(["node"]).run();
+    let search_path = path(&after);
+    let after = after.env("PATH", search_path).args(["--local", "local.yaml"]).command(["node"]).run();
     // The CLI ends each value with a line feed.
     assert_eq!(before.launched().stdout().trim_end(), after.launched().stdout());
 }

@@ -4,24 +4,17 @@ use super::page::Page;
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
-use crate::support::cache::{CacheDirectory, can_be_later, later};
+use crate::support::cache::{CacheDirectory, later};
 use crate::support::sandbox::Sandbox;
-
-fn page() -> Page {
-    Page::read("docs/outages.md")
-}
 
 #[test]
 fn the_warning_is_that_of_a_launch() {
-    if !can_be_later() {
-        return;
-    }
-    let (aws, cache) =
-        (Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#)), CacheDirectory::new());
+    let Some(cache) = CacheDirectory::for_later() else { return };
+    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).resolve("DB_PASSWORD=prod/db:password").env("AWS_MAX_ATTEMPTS", "1");
     let launch = cache.with(sandbox, &[]);
     launch.run().launched_silently();
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
     let run = later(launch, 3 * 3600 + 12 * 60).run();
-    assert_eq!(page().blocks("text")[0], run.launched().stderr());
+    assert_eq!(Page::read("docs/outages.md").blocks("text")[0], run.launched().stderr());
 }

@@ -4,26 +4,23 @@ use super::page::Page;
 use crate::support::console::script;
 use crate::support::skip;
 
-fn page() -> Page {
-    Page::read("docs/recipes.md")
-}
-
 #[test]
-fn its_commands_print_what_it_says() {
-    page().runs(page().with_examples());
+fn the_commands_of_the_recipes_print_what_the_page_says() {
+    let page = Page::read("docs/recipes.md");
+    page.runs(page.with_examples());
 }
 
 /// Runs the script of the page with a declaration, and a `kubectl` that prints its arguments.
 fn redeployment(declaration: &str) -> Option<crate::support::outcome::Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
-        let sandbox = page().with_examples().file("secrets.yaml", declaration);
+        let sandbox = Page::read("docs/recipes.md").with_examples().file("secrets.yaml", declaration);
         let sandbox = sandbox.executable("bin/kubectl", "#!/bin/sh\necho \"$@\"\n").env("SECRETS_EXEC_QUIET", "1");
         sandbox.prepared_by(&script("sh -e redeploy.sh 2>&1")).run()
     })
 }
 
 #[test]
-fn its_script_sets_the_hash_of_the_versions() {
+fn the_script_of_the_recipes_sets_the_hash_of_the_versions() {
     let Some(run) = redeployment("env: { DB_HOST: \"prod/db:host\" }\n") else { return };
     let printed = run.launched().stdout();
     let (_, hash) = printed.split_once("\"secrets-hash\":\"").unwrap_or_else(|| panic!("{run}"));
@@ -31,7 +28,7 @@ fn its_script_sets_the_hash_of_the_versions() {
 }
 
 #[test]
-fn its_script_patches_nothing_if_a_value_is_missing() {
+fn the_script_of_the_recipes_patches_nothing_if_a_value_is_missing() {
     let Some(run) = redeployment("env: { DB_HOST: \"prod/none\" }\n") else { return };
     assert!(!run.stdout().contains("secrets-hash"), "{run}");
 }

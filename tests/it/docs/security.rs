@@ -3,7 +3,7 @@
 use super::page::Page;
 
 #[test]
-fn its_console_blocks_print_what_it_says() {
+fn the_console_blocks_on_security_print_what_the_page_says() {
     let page = Page::read("docs/security.md");
     page.runs(page.with_examples());
 }

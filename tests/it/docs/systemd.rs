@@ -5,7 +5,7 @@ use crate::support::connection::load;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 #[test]
-fn its_console_blocks_print_what_it_says() {
+fn the_console_blocks_on_systemd_print_what_the_page_says() {
     let page = Page::read("docs/systemd.md");
     page.runs(page.sandbox());
 }
@@ -24,7 +24,7 @@ fn every_line_of_a_unit_is_in_an_example_that_is_started() {
 }
 
 #[test]
-fn its_declaration_and_that_of_the_files_resolve() {
+fn the_declaration_of_the_page_and_that_of_the_files_resolve() {
     let page = Page::read("docs/systemd.md");
     let secrets = format!(r#"{{"prod/db": {{"host": "h-4c7a1e", "password": "{CANARY}"}}}}"#);
     let run = Sandbox::new().declaration(page.blocks("yaml")[0]).local(&secrets).run();
@@ -40,7 +40,7 @@ fn its_declaration_and_that_of_the_files_resolve() {
 }
 
 #[test]
-fn its_units_get_the_credentials_of_its_declaration() {
+fn the_units_of_the_page_get_the_credentials_of_its_declaration() {
     let page = Page::read("docs/systemd.md");
     let declaration = page.blocks("yaml").into_iter().find(|block| block.starts_with("credentials:")).unwrap();
     for (unit, name, value) in

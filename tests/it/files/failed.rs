@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
-use super::{names, tls_secret, with_file};
+use super::{tls_secret, with_file};
 use crate::support::aws::Aws;
 use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
@@ -34,13 +34,13 @@ fn replaces_one_file(sandbox: &Sandbox, status: Status) -> String {
 }
 
 fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) -> String {
-    let one = sandbox.path("out/one");
+    let file = sandbox.path("out/one");
     let outcome = sandbox.run();
     outcome.ended(status);
     assert!(outcome.stdout.is_empty(), "the command has started: {outcome}");
-    assert_eq!(fs::read_to_string(&one).unwrap(), content, "{outcome}");
-    assert_eq!(fs::metadata(&one).unwrap().mode() & 0o7777, mode, "{outcome}");
-    assert_eq!(names(sandbox), ["one"], "{outcome}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), content, "{outcome}");
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, mode, "{outcome}");
+    assert_eq!(sandbox.names_in("out"), ["one"], "{outcome}");
     outcome.stderr()
 }
 
@@ -82,7 +82,7 @@ fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn every_file_that_cannot_be_written_is_told() {
+fn every_file_that_cannot_be_written_is_reported() {
     let aws = tls_secret();
     let entries = ["path: missing/x", "path: out/one/x", "env: F, owner: no-such-user", "path: out/new"]
         .map(|target| format!("  - {{ from: \"prod/tls:key\", {target} }}\n"));
@@ -112,7 +112,7 @@ fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
         sandbox.run().refused(78).says(["out/two (secrets-exec.yaml:3, ", word]);
         let after = fs::symlink_metadata(&two).unwrap();
         assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()), "{kind}");
-        assert_eq!(names(&sandbox), ["one", "two"], "{kind}");
+        assert_eq!(sandbox.names_in("out"), ["one", "two"], "{kind}");
         assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old", "{kind}");
     }
 }
@@ -137,7 +137,7 @@ fn the_permissions_of_directory_and_file_decide_and_stay() {
         } else {
             run.refused(78).says(facts.iter().copied());
         }
-        assert_eq!(names(&sandbox).len(), usize::from(facts.is_empty()), "{what}");
+        assert_eq!(sandbox.names_in("out").len(), usize::from(facts.is_empty()), "{what}");
         assert_eq!(fs::metadata(sandbox.path("out")).unwrap().mode() & 0o7777, mode, "{what}");
     }
 }
@@ -168,7 +168,7 @@ fn a_file_system_that_takes_no_file_is_an_error_that_leaves_nothing() {
 fn injected(sandbox: Sandbox, calls: &str, result: &str) -> Option<Sandbox> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{result}"));
     let wrapper = ["strace", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-    skip::can(&[&wrapper[..], &["true"]].concat(), "a rename that fails").then(|| sandbox.through(wrapper))
+    Some(sandbox.through(skip::wrapper(wrapper, "a rename that fails")?))
 }
 
 const RENAMES: &str = "rename,renameat,renameat2";
@@ -186,7 +186,7 @@ fn a_rename_that_fails_leaves_no_new_file() {
 }
 
 #[test]
-fn a_signal_while_files_are_written_ends_it_and_leaves_no_new_file() {
+fn a_signal_while_files_are_written_ends_the_launch_and_leaves_no_new_file() {
     let aws = tls_secret();
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         for (calls, leaves) in
@@ -206,9 +206,9 @@ fn a_signal_while_resolving_leaves_nothing() {
         let sandbox = three_files(&aws, "out/two");
         let running = sandbox.spawn();
         aws.await_calls(1);
-        assert_eq!(names(&sandbox), ["one"]);
+        assert_eq!(sandbox.names_in("out"), ["one"]);
         running.ends_by(signal);
-        assert_eq!(names(&sandbox), ["one"]);
+        assert_eq!(sandbox.names_in("out"), ["one"]);
         assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
     }
 }

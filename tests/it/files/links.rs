@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{lchown, symlink};
 
-use super::{names, tls_secret, with_file};
+use super::{tls_secret, with_file};
 use crate::support::skip;
 
 const OTHER_USER: u32 = 1234;
@@ -27,11 +27,11 @@ fn only_links_of_root_and_of_the_effective_user_are_followed() {
         let run = sandbox.spawn_copy().wait();
         if is_followed {
             run.launched_silently();
-            assert_eq!(names(&sandbox), ["file"], "as nobody by a link of {owner}");
+            assert_eq!(sandbox.names_in("out"), ["file"], "as nobody by a link of {owner}");
         } else {
             let link = sandbox.path("out").display().to_string();
             run.refused(78).says(["app.yaml:2", &link, "link of user 1234", "chown -h"]);
-            assert!(names(&sandbox).is_empty(), "{run}");
+            assert!(sandbox.names_in("out").is_empty(), "{run}");
         }
     }
 }

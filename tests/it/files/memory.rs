@@ -1,4 +1,4 @@
-//! Files in memory: start with `with_file`, whose script finds the path in `$F`. Systems that refuse them are in `refused.rs`.
+//! Files in memory: start with `in_memory`, whose script finds the path in `$F`. Systems that refuse them are in `refused.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::support::record::await_fact;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
-fn with_file(aws: &Aws, script: &str) -> Sandbox {
+fn in_memory(aws: &Aws, script: &str) -> Sandbox {
     Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
 }
 
@@ -23,10 +23,10 @@ fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
 }
 
 #[test]
-fn the_variable_holds_a_path_at_which_the_value_is_read_again_and_again_by_a_shell_and_its_children() {
+fn a_shell_and_its_children_read_the_value_again_and_again_at_the_variables_path() {
     let aws = tls_secret();
     let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
-    let run = with_file(&aws, script).prints_values().run();
+    let run = in_memory(&aws, script).prints_values().run();
     run.launched_silently().printed("/proc/self/fd/100\nkey-4c7a1e\nkey-4c7a1e\nkey-4c7a1e\n3\n");
 }
 
@@ -35,31 +35,32 @@ fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherite
     let aws = tls_secret();
     let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"];
     let sandbox =
-        with_file(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
+        in_memory(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
     let paths = "/proc/self/fd/100\n/proc/self/fd/101\n/proc/self/fd/102\n";
-    sandbox.run().launched_silently().printed(format!("{paths}certificate-4c7a1e"));
+    let run = sandbox.run();
+    run.launched().says(["warning: empty values were read: H ("]).printed(format!("{paths}certificate-4c7a1e"));
     assert_eq!(aws.calls().len(), 1);
     let sandbox = sandbox.command(["ls", "-1", "/proc/self/fd"]);
-    let numbers = |run: Outcome| run.launched_silently().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let numbers = |run: Outcome| run.launched().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let without = numbers(sandbox.control());
     let more: Vec<String> = numbers(sandbox.run()).difference(&without).cloned().collect();
     assert_eq!(more, ["100", "101", "102"]);
 }
 
 #[test]
-fn a_descriptor_that_is_already_open_is_left_alone_and_the_files_own_is_at_its_start() {
+fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_start() {
     if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
         return;
     }
     let aws = tls_secret();
     let script = "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat <&101; cat \"$F\"";
-    let sandbox = with_file(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
+    let sandbox = in_memory(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
     let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).prints_values().run();
     run.launched_silently().printed("taken /proc/self/fd/101 key-4c7a1e\nkey-4c7a1e\n");
 }
 
 #[test]
-fn it_cannot_be_written_shortened_or_grown_or_executed_without_such_a_mode() {
+fn a_file_in_memory_has_a_fixed_content_and_is_executed_only_with_such_a_mode() {
     let aws = tls_secret();
     let attempts = "chmod u+w \"$F\" 2>/dev/null
         (printf x >\"$F\") 2>/dev/null && echo written
@@ -68,13 +69,13 @@ fn it_cannot_be_written_shortened_or_grown_or_executed_without_such_a_mode() {
         truncate -s 0 \"$F\" 2>/dev/null && echo shortened
         truncate -s 99 \"$F\" 2>/dev/null && echo grown
         cat \"$F\"";
-    with_file(&aws, attempts).prints_values().run().launched_silently().printed("key-4c7a1e\n");
+    in_memory(&aws, attempts).prints_values().run().launched_silently().printed("key-4c7a1e\n");
     declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("key-4c7a1e\n");
     // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
     let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
 has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
 print(seals & 15, bool(seals & 32) == has_exec)";
-    with_file(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
+    in_memory(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
     for (mode, printed) in [("0500", "ran\n"), ("0400", "refused\n")] {
         let declaration = format!("files: [{{ value: \"#!/bin/sh\\necho ran\\n\", env: F, mode: \"{mode}\" }}]\n");
         let sandbox = Sandbox::new().declaration(&declaration).script("\"$F\" 2>/dev/null || echo refused");
@@ -83,19 +84,19 @@ print(seals & 15, bool(seals & 32) == has_exec)";
 }
 
 #[test]
-fn only_its_owner_may_read_it_unless_said() {
+fn only_the_owner_may_read_a_file_in_memory_unless_a_mode_is_declared() {
     let aws = tls_secret();
     let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
-    let sandbox = with_file(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
+    let sandbox = in_memory(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
     sandbox.run().launched_silently().printed(owner);
     declared(&aws, "mode: \"0440\"", "stat -L -c %a \"$F\"").launched_silently().printed("440\n");
 }
 
 #[test]
-fn it_gets_the_owner_and_the_mode_that_are_declared_with_no_capability_but_that_to_give_files_away() {
-    let user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    let wrapper = [&user[..], &["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"]];
-    let wrapper = wrapper.concat();
+fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
+    let Some(nobody) = skip::as_nobody() else { return };
+    let capability = ["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"];
+    let wrapper = [&nobody[..], &capability].concat();
     if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return;
     }
@@ -121,7 +122,7 @@ fn a_value_arrives_byte_for_byte() {
         let aws = Aws::start().secret("x", secret);
         let sandbox = Sandbox::new().aws(&aws).args(["--as-file", "F=x"]).script("cat \"$F\"").prints_values();
         let run = sandbox.run();
-        run.launched_silently();
+        assert_eq!(run.launched().stderr().is_empty(), !value.is_empty(), "an empty value is warned of: {run}");
         assert!(run.stdout == value, "{} bytes", run.stdout.len());
     }
 }
@@ -162,9 +163,7 @@ fn a_later_variable_covers_a_file_which_is_not_fetched() {
 #[test]
 fn one_name_for_a_file_and_a_variable_is_an_error() {
     let aws = tls_secret();
-    let declaration = "env: { F: { value: x } }\nfiles: [{ from: \"prod/tls:key\", env: F }]\n";
-    Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:", "F"]);
-    with_file(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
+    in_memory(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
     assert!(aws.calls().is_empty());
 }
 
@@ -178,12 +177,9 @@ fn an_absent_file_fails_with_what_is_missing() {
 #[test]
 fn nothing_touches_a_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
-    let trace = ["strace", "-f", "-e", calls, "-o"];
-    if !skip::can(&[&trace[..], &["/dev/null", "true"]].concat(), "the files that are opened") {
-        return;
-    }
+    let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
     let aws = tls_secret();
-    let sandbox = with_file(&aws, "").command(["/bin/true"]).through([&trace[..], &["trace"]].concat());
+    let sandbox = in_memory(&aws, "").command(["/bin/true"]).through(tracing);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(trace.contains("open"), "{trace}");
@@ -195,13 +191,11 @@ fn nothing_touches_a_file_system() {
 
 #[test]
 fn the_signals_of_the_command_are_as_without_files() {
-    let wrapper = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
-    if !skip::can(&[&wrapper[..], &["true"]].concat(), "an ignored and a blocked signal") {
-        return;
-    }
+    let settings = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
+    let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else { return };
     let aws = tls_secret();
     for wrapper in [&["env"][..], &wrapper] {
-        let sandbox = with_file(&aws, "")
+        let sandbox = in_memory(&aws, "")
             .command(["grep", "-E", "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)", "/proc/self/status"])
             .through(wrapper);
         sandbox.run().launched_silently().printed(&sandbox.control().stdout);
@@ -212,7 +206,7 @@ fn the_signals_of_the_command_are_as_without_files() {
 fn an_interrupt_of_the_terminal_reaches_the_command_once() {
     let aws = tls_secret();
     let script = "trap 'n=$((n + 1))' INT; cat \"$F\" >ready; until [ -e go ]; do sleep 0.05; done; echo \"$n\"";
-    let sandbox = with_file(&aws, script);
+    let sandbox = in_memory(&aws, script);
     let running = sandbox.spawn();
     await_fact("the command is ready", || fs::read(sandbox.path("ready")).is_ok_and(|text| !text.is_empty()));
     killpg(running.pid(), Signal::SIGINT).unwrap();
@@ -223,6 +217,6 @@ fn an_interrupt_of_the_terminal_reaches_the_command_once() {
 #[test]
 fn verbose_tells_where_each_file_came_from() {
     let aws = tls_secret();
-    let run = with_file(&aws, "true").args(["-v"]).run();
+    let run = in_memory(&aws, "true").args(["-v"]).run();
     run.launched().says(["F", "prod/tls", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
 }

@@ -29,11 +29,3 @@ fn at_path(aws: &Aws, path: &str, settings: &str) -> Sandbox {
     let path = sandbox.path(path).display().to_string();
     sandbox.file("app.yaml", format!("files:\n  - {{ from: \"prod/tls:key\", path: \"{path}\"{settings} }}\n"))
 }
-
-/// The names in the directory `out`, temporary files included.
-pub fn names(sandbox: &Sandbox) -> Vec<String> {
-    let entries = fs::read_dir(sandbox.path("out")).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
-use super::{at_path, names, tls_secret, with_file};
+use super::{at_path, tls_secret, with_file};
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::sandbox::Sandbox;
@@ -32,11 +32,11 @@ fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
     let without_env = with_file(&aws, "");
     let before = without_env.control().names();
     assert_eq!(without_env.run().launched_silently().names(), before);
-    assert_eq!(names(&without_env), ["file"]);
+    assert_eq!(without_env.names_in("out"), ["file"]);
 }
 
 #[test]
-fn its_mode_is_the_declared_one_whatever_the_umask() {
+fn the_mode_of_a_file_is_the_declared_mode_whatever_the_umask() {
     let aws = tls_secret();
     for (settings, wanted) in
         [("", 0o400), (", mode: \"0644\"", 0o644), (", mode: 0440", 0o440), (", mode: 640", 0o640)]
@@ -50,7 +50,7 @@ fn its_mode_is_the_declared_one_whatever_the_umask() {
 }
 
 #[test]
-fn its_owner_is_the_declared_one_and_needs_no_capability_but_that_to_give_files_away() {
+fn the_owner_of_a_file_is_the_declared_owner_with_cap_chown_alone() {
     let wrapper = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
     if !nix::unistd::geteuid().is_root() || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return skip::skipped("a file of another owner: only root may give files away");
@@ -66,12 +66,12 @@ fn its_owner_is_the_declared_one_and_needs_no_capability_but_that_to_give_files_
 #[test]
 fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
     let calls = "trace=openat,fchown,fchmod,write,rename,renameat,renameat2";
-    if !nix::unistd::geteuid().is_root() || !skip::can(&["strace", "-o", "/dev/null", "true"], "system calls") {
+    if !nix::unistd::geteuid().is_root() {
         return skip::skipped("the order of system calls: only root may give files away");
     }
+    let Some(tracing) = skip::traced(&["-f", "-s", "999", "-e", calls], "system calls") else { return };
     let aws = tls_secret();
-    let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"").command(["/bin/true"]);
-    let sandbox = sandbox.through(["strace", "-f", "-e", calls, "-s", "999", "-o", "trace"]);
+    let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"").command(["/bin/true"]).through(tracing);
     sandbox.run().launched();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     let at = |words: &[&str]| {
@@ -99,7 +99,7 @@ fn a_file_that_is_there_is_replaced_and_not_written_into() {
     assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"key-4c7a1e\n");
     assert_eq!(access(&sandbox).2, 0o440);
     assert_eq!(fs::read(sandbox.path("old")).unwrap(), b"old content, longer than the new");
-    assert_eq!(names(&sandbox), [".file.aaaaaaaa", ".file.tmp", "file"]);
+    assert_eq!(sandbox.names_in("out"), [".file.aaaaaaaa", ".file.tmp", "file"]);
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn a_path_may_be_relative_go_through_a_link_and_end_in_the_longest_name() {
             with_file(&aws, "").file("app.yaml", format!("files: [{{ from: \"prod/tls:key\", path: {path} }}]\n"));
         symlink("out", sandbox.path("link")).unwrap();
         sandbox.run().launched_silently();
-        assert_eq!(names(&sandbox), [name], "{path}");
+        assert_eq!(sandbox.names_in("out"), [name], "{path}");
     }
 }
 
 #[test]
-fn a_warning_says_when_it_is_not_in_memory() {
+fn a_warning_says_when_a_file_is_not_in_memory() {
     let aws = tls_secret();
     let sandbox = || Sandbox::new().aws(&aws).declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n");
     if is_in_memory(&sandbox().path("")) {
@@ -168,16 +168,12 @@ fn a_later_file_for_the_same_path_wins_and_the_earlier_is_not_fetched() {
 }
 
 #[test]
-fn one_path_twice_in_a_declaration_is_an_error_before_anything_is_read() {
+fn two_paths_of_one_file_are_an_error_that_leaves_nothing() {
     let aws = tls_secret();
-    let declaration =
-        "files:\n  - { from: \"prod/tls:key\", path: /run/x/a }\n  - { from: \"prod/tls:cert\", path: /run/x/a }\n";
-    Sandbox::new().aws(&aws).declaration(declaration).run().refused(78).says(["secrets-exec.yaml:3", "/run/x/a"]);
-    assert!(aws.calls().is_empty());
     let sandbox = at_path(&aws, "out/file", "");
     symlink("out", sandbox.path("link")).unwrap();
     let by_a_link = "files: [{ from: \"prod/tls:key\", path: out/a }, { from: \"prod/tls:key\", path: link/a }]\n";
     let sandbox = sandbox.file("app.yaml", by_a_link);
     sandbox.run().refused(78).says(["another entry writes the same file"]);
-    assert!(names(&sandbox).is_empty());
+    assert!(sandbox.names_in("out").is_empty());
 }

@@ -23,7 +23,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 ";
 
 /// A launch with a file in memory, whose entry is on line 2.
-fn with_file(settings: &str, wrapper: &[&str]) -> Outcome {
+fn delivered_through(settings: &str, wrapper: &[&str]) -> Outcome {
     let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F{settings} }}\n");
     let aws = tls_secret();
     let sandbox = Sandbox::new().aws(&aws).file("app.yaml", declaration).args(["-f", "app.yaml"]);
@@ -31,7 +31,7 @@ fn with_file(settings: &str, wrapper: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_system_that_refuses_files_in_memory_is_told_with_the_way_out() {
+fn a_system_that_refuses_files_in_memory_is_an_error_with_the_way_out() {
     let limited = |limit: &str| format!("ulimit -n {limit}; exec \"$@\"");
     let (below, none) = (limited("64"), limited("100"));
     let strace = ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e"];
@@ -44,22 +44,20 @@ fn a_system_that_refuses_files_in_memory_is_told_with_the_way_out() {
     ];
     for (wrapper, fact) in wrappers {
         if skip::can(&[wrapper, &["true"]].concat(), "a system without files in memory") {
-            with_file("", wrapper).refused(78).says(["F (app.yaml:2", fact, "`path`"]);
+            delivered_through("", wrapper).refused(78).says(["F (app.yaml:2", fact, "`path`"]);
         }
     }
 }
 
 #[test]
 fn a_flag_that_the_kernel_does_not_know_is_done_without() {
-    let wrapper =
-        ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e", "inject=memfd_create:error=EINVAL:when=1"];
-    if skip::can(&[&wrapper[..], &["true"]].concat(), "an old kernel") {
-        with_file("", &wrapper).launched_silently().printed("key-4c7a1e\n");
-    }
+    let inject = ["-e", "trace=memfd_create", "-e", "inject=memfd_create:error=EINVAL:when=1"];
+    let Some(wrapper) = skip::traced(&inject, "an old kernel") else { return };
+    delivered_through("", &wrapper).launched_silently().printed("key-4c7a1e\n");
 }
 
 #[test]
-fn an_owner_that_may_not_be_set_is_told() {
+fn an_owner_that_may_not_be_set_is_an_error() {
     let Some(nobody) = skip::as_nobody() else { return };
-    with_file(", owner: root", &nobody).refused(78).says(["F (app.yaml:2", "owner"]);
+    delivered_through(", owner: root", &nobody).refused(78).says(["F (app.yaml:2", "owner"]);
 }

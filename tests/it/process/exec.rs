@@ -85,9 +85,9 @@ fn a_dynamic_build_of_debian_12_runs_on_amazon_linux_2023() {
     let Ok(table) = table else { return skipped("libraries: readelf is not installed") };
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("ynamic section"), "{table}");
-    let known = ["[libc.so.", "[libgcc_s.so.", "[libm.so.", "[ld-linux"];
+    let libraries = ["[libc.so.", "[libgcc_s.so.", "[libm.so.", "[ld-linux"];
     for library in table.lines().filter(|line| line.contains("(NEEDED)")) {
-        assert!(known.iter().any(|known| library.contains(known)), "{library}");
+        assert!(libraries.iter().any(|name| library.contains(name)), "{library}");
     }
     // The README names Debian 12 (glibc 2.36) and Amazon Linux 2023 (2.34).
     let minor = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok();

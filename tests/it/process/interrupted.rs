@@ -28,7 +28,7 @@ fn one_line(run: &Outcome, signal: &str, awaited: &str) {
 }
 
 #[test]
-fn it_dies_of_each_termination_signal_and_starts_nothing() {
+fn a_waiting_launch_dies_of_each_termination_signal_and_starts_nothing() {
     // PID 1 cannot die of a signal.
     for namespace in [Some(Vec::new()), skip::pid_1().map(Vec::from)].into_iter().flatten() {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {

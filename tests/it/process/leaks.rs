@@ -16,8 +16,6 @@ use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox, hanging, held, sandbox};
 use crate::support::skip;
 
-const OTHER_USER: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-
 /// A launch whose core may have any size; its command dumps core itself.
 fn dumping(aws: &Aws) -> Sandbox {
     sandbox(aws).prepared_by("ulimit -c unlimited; exec \"$@\"").script("kill -ABRT $$")
@@ -49,21 +47,19 @@ fn no_signal_leaves_a_core() {
 }
 
 #[test]
-fn another_process_of_the_same_user_cannot_look_into_it() {
-    if !skip::can(&[&OTHER_USER[..], &["true"]].concat(), "a process of another user") {
-        return;
-    }
+fn another_process_of_the_same_user_cannot_look_into_a_launch() {
+    let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = Sandbox::new();
     let pipe = sandbox.path("pipe");
     mkfifo(&pipe, Mode::S_IRWXU).unwrap();
-    let sandbox = sandbox.mode("pipe", 0o644).arg("-f").arg(&pipe).through(OTHER_USER);
+    let sandbox = sandbox.mode("pipe", 0o644).arg("-f").arg(&pipe).through(nobody);
     let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c");
     let running = sandbox.spawn_copy();
     // Opening it for writing returns when it is opened for reading, before there is any value.
     let mut writer = File::options().write(true).open(pipe).unwrap();
     for file in ["mem", "environ"] {
-        let mut reader = Command::new(OTHER_USER[0]);
-        let reader = reader.args(&OTHER_USER[1..]).args(["head", "-c", "1"]).arg(running.proc(file)).env("LC_ALL", "C");
+        let mut reader = Command::new(nobody[0]);
+        let reader = reader.args(&nobody[1..]).args(["head", "-c", "1"]).arg(running.proc(file)).env("LC_ALL", "C");
         let output = reader.output().unwrap();
         let denied = String::from_utf8_lossy(&output.stderr).contains("Permission denied");
         assert!(!output.status.success() && denied, "{file}: {output:?}");
@@ -75,13 +71,11 @@ fn another_process_of_the_same_user_cannot_look_into_it() {
 }
 
 #[test]
-fn a_pipe_of_its_own_is_read_although_others_cannot_look_into_it() {
-    let wrapper =
-        [&OTHER_USER[..], &["bash", "-c", "exec \"$0\" -f <(echo 'env: { A: { value: v } }') \"$@\""]].concat();
-    if !skip::can(&[&OTHER_USER[..], &["bash", "-c", "true"]].concat(), "a pipe of another user") {
-        return;
-    }
-    Sandbox::new().through(wrapper).spawn_copy().wait().launched_silently().has("A", "v");
+fn a_pipe_is_read_as_a_declaration_although_others_cannot_look_into_the_launch() {
+    let Some(nobody) = skip::as_nobody() else { return };
+    let declared = "exec \"$0\" -f <(echo 'env: { A: { value: v } }') \"$@\"";
+    let Some(bash) = skip::wrapper(["bash", "-c", declared], "a pipe of another user") else { return };
+    Sandbox::new().through([&nobody[..], &bash].concat()).spawn_copy().wait().launched_silently().has("A", "v");
 }
 
 #[test]

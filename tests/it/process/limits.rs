@@ -12,10 +12,8 @@ fn a_limit_of_descriptors_that_leaves_none_for_requests_is_75_and_named() {
 
 #[test]
 fn a_limit_of_processes_that_leaves_no_thread_is_75() {
-    let other_user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "prlimit", "--nproc=0:0"];
-    if !skip::can(&[&other_user[..], &["true"]].concat(), "a limit of processes") {
-        return;
-    }
-    let run = sandbox(&served()).arg("--no-file").through(other_user).spawn_copy().wait();
+    let Some(nobody) = skip::as_nobody() else { return };
+    let Some(limit) = skip::wrapper(["prlimit", "--nproc=0:0"], "a limit of processes") else { return };
+    let run = sandbox(&served()).arg("--no-file").through([&nobody[..], &limit].concat()).spawn_copy().wait();
     run.refused(75).says(["cannot start a thread: "]);
 }

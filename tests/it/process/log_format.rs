@@ -9,13 +9,9 @@ use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox, hanging, sandbox};
+use crate::support::sandbox::{Sandbox, hanging, local, sandbox};
 
 const JSON: [&str; 2] = ["--log-format", "json"];
-
-fn local() -> Sandbox {
-    Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")
-}
 
 fn only_event(run: &Outcome) -> Value {
     let mut events = run.events();
@@ -38,7 +34,7 @@ fn a_warning_is_an_object_with_time_level_event_and_message() {
 }
 
 #[test]
-fn each_error_is_an_object_with_its_variables_its_secret_its_remedies_and_the_exit_status() {
+fn each_error_is_an_object_with_variables_secret_remedies_and_exit_status() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let aws = aws.secret("y", Secret::failing(fault::denied("y")));
     let sandbox = Sandbox::new().aws(&aws).args(JSON);
@@ -86,7 +82,7 @@ fn verbose_lines_are_objects_and_the_lines_of_the_command_are_left_as_they_are()
 
 #[test]
 fn check_export_and_policy_have_the_format() {
-    let check = Sandbox::new().arg("check").local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x").args(JSON).bare();
+    let check = Sandbox::new().arg("check").local_secret().args(JSON).bare();
     assert!(!check.run().launched().events().is_empty());
     for command in [&["export", "--format", "json"][..], &["policy"]] {
         let run = Sandbox::new().args(command).args(JSON).args(["-e", "A=x:$["]).bare().run();

@@ -13,15 +13,15 @@ use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::{erased, left, on_a_terminal, terminal};
 use crate::support::sandbox::{Sandbox, hanging, held, sandbox};
 
-/// Runs to the end, with an answer once the service manager is told of the wait, which follows the progress line. Returns that message.
+/// Runs to the end, with an answer once the service manager has heard of the wait, which follows the progress line. Returns that message.
 fn slow(aws: &Aws, sandbox: Sandbox) -> (Outcome, String) {
     let (manager, sandbox) = Manager::of(sandbox);
     let running = sandbox.spawn();
-    let told = manager.next();
+    let notification = manager.next();
     aws.release();
     let run = running.wait();
     assert_eq!(manager.received().last().unwrap(), "STATUS=");
-    (run, told)
+    (run, notification)
 }
 
 /// A fake that answers for the secret `y` and holds the answer for `x`, and a launch with both.
@@ -32,14 +32,14 @@ fn half_held() -> (Aws, Sandbox) {
 }
 
 /// The time by which the service manager is to extend its timeout, in seconds.
-fn extension(told: &str) -> f64 {
-    let (status, extension) = told.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
-    assert!(status.starts_with("STATUS=waiting up to ") && !status.contains('\n'), "{told}");
+fn extension(notification: &str) -> f64 {
+    let (status, extension) = notification.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
+    assert!(status.starts_with("STATUS=waiting up to ") && !status.contains('\n'), "{notification}");
     extension.parse::<f64>().unwrap() / 1e6
 }
 
 #[test]
-fn a_terminal_is_told_what_is_awaited_and_the_line_is_erased_before_the_command_runs() {
+fn a_terminal_shows_what_is_awaited_and_erases_the_line_before_the_command_runs() {
     let (aws, sandbox) = half_held();
     let (run, _) = slow(&aws, on_a_terminal(sandbox.script("echo started >&2").target_writes_stderr()));
     run.launched();
@@ -59,13 +59,13 @@ fn the_line_is_erased_before_an_error_and_before_that_of_a_signal() {
     let aws = held();
     // A shell on the terminal sends the signal. It may say that the program was terminated.
     let script =
-        "\"$@\" & program=$!; until [ -e told ]; do sleep 0.05; done; kill -TERM $program; wait $program; exit 3";
+        "\"$@\" & program=$!; until [ -e notified ]; do sleep 0.05; done; kill -TERM $program; wait $program; exit 3";
     let wrapper = terminal(80).into_iter().chain(["sh", "-c", script, "sh"].map(str::to_owned));
     let sandbox = sandbox(&aws).env("NO_COLOR", "1").through(wrapper).target_writes_stderr();
     let (manager, sandbox) = Manager::of(sandbox);
     let running = sandbox.spawn();
     manager.next();
-    fs::write(sandbox.path("told"), "").unwrap();
+    fs::write(sandbox.path("notified"), "").unwrap();
     let run = running.wait();
     run.ended(Status::Exit(3));
     assert!(!erased(&run).is_empty(), "{run}");
@@ -74,7 +74,7 @@ fn the_line_is_erased_before_an_error_and_before_that_of_a_signal() {
 }
 
 #[test]
-fn quiet_json_a_terminal_that_erases_nothing_and_what_is_none_show_no_line() {
+fn quiet_json_a_dumb_terminal_and_no_terminal_show_no_line() {
     for (option, term) in [("-q", "xterm"), ("--no-file", "dumb"), ("--log-format=json", "xterm")] {
         let aws = held();
         slow(&aws, on_a_terminal(sandbox(&aws).arg(option).env("TERM", term))).0.launched_silently();
@@ -84,11 +84,14 @@ fn quiet_json_a_terminal_that_erases_nothing_and_what_is_none_show_no_line() {
 }
 
 #[test]
-fn systemd_is_told_what_is_awaited_and_given_the_time_until_the_deadline() {
+fn systemd_gets_what_is_awaited_and_the_time_until_the_deadline() {
     let (aws, launch) = half_held();
-    let (run, told) = slow(&aws, launch.args(["--timeout", "25s"]));
+    let (run, notification) = slow(&aws, launch.args(["--timeout", "25s"]));
     assert!(run.launched().names().contains(&"NOTIFY_SOCKET".to_owned()));
-    assert!(told.contains("secret x in us-east-1") && (1.0..=23.0).contains(&extension(&told)), "{told}");
+    assert!(
+        notification.contains("secret x in us-east-1") && (1.0..=23.0).contains(&extension(&notification)),
+        "{notification}"
+    );
     // That of both with `--wait`.
     let sandbox = sandbox(&aws).endpoint("http://127.0.0.1:1").args(["--wait", "3s", "--timeout", "4s"]);
     let (manager, sandbox) = Manager::of(sandbox);
@@ -97,7 +100,7 @@ fn systemd_is_told_what_is_awaited_and_given_the_time_until_the_deadline() {
 }
 
 #[test]
-fn a_signal_ends_it_while_systemd_is_told() {
+fn a_signal_ends_a_launch_that_is_reporting_to_systemd() {
     let aws = held();
     let (manager, sandbox) = Manager::of(sandbox(&aws));
     let running = sandbox.spawn();
@@ -106,7 +109,7 @@ fn a_signal_ends_it_while_systemd_is_told() {
 }
 
 #[test]
-fn readiness_is_told_once_right_before_the_command_runs() {
+fn readiness_is_sent_once_right_before_the_command_runs() {
     let aws = served();
     for sandbox in [
         sandbox(&aws).arg("--notify-ready"),
@@ -125,7 +128,7 @@ fn readiness_is_told_once_right_before_the_command_runs() {
 }
 
 #[test]
-fn readiness_is_not_told_when_a_value_is_missing_without_the_option_or_to_no_socket() {
+fn readiness_is_not_sent_without_every_value_the_option_and_a_socket() {
     let aws = served();
     let (manager, lacking) = Manager::of(sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing"));
     lacking.run().refused(78);

@@ -7,6 +7,7 @@ mod leaks;
 mod limits;
 mod log_format;
 mod long_wait;
+mod old_kernel;
 mod signals;
 mod signals_before_exec;
 mod stalled_files;

@@ -17,10 +17,7 @@ fn has_started(sandbox: &Sandbox) -> bool {
 
 #[test]
 fn a_signal_that_was_ignored_on_entry_stays_ignored() {
-    let wrapper = ["env", "--ignore-signal=TERM,INT,HUP,QUIT"];
-    if !skip::can(&[&wrapper[..], &["true"]].concat(), "ignored signals") {
-        return;
-    }
+    let Some(wrapper) = skip::wrapper(["env", "--ignore-signal=TERM,INT,HUP,QUIT"], "ignored signals") else { return };
     for namespace in [Some(Vec::new()), skip::pid_1().map(Vec::from)].into_iter().flatten() {
         let aws = held();
         let sandbox = touching(&aws).through([&namespace[..], &wrapper].concat());
@@ -38,10 +35,7 @@ fn a_signal_that_was_ignored_on_entry_stays_ignored() {
 
 #[test]
 fn a_signal_that_was_blocked_on_entry_stays_pending() {
-    let wrapper = ["env", "--block-signal=TERM"];
-    if !skip::can(&[wrapper[0], wrapper[1], "true"], "a blocked signal") {
-        return;
-    }
+    let Some(wrapper) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else { return };
     let aws = held();
     let sandbox = touching(&aws).through(wrapper).command(["grep", "ShdPnd", "/proc/self/status"]);
     let running = sandbox.spawn();
@@ -52,7 +46,7 @@ fn a_signal_that_was_blocked_on_entry_stays_pending() {
 }
 
 #[test]
-fn signals_that_end_nothing_by_default_and_a_stop_do_not_end_it() {
+fn signals_that_end_nothing_by_default_and_a_stop_do_not_end_a_launch() {
     let aws = held();
     let sandbox = touching(&aws);
     let running = sandbox.spawn();

@@ -24,15 +24,15 @@ fn local_launch(declaration: &str) -> Sandbox {
 }
 
 /// The calls from the wait for the worker, which resolves, to the execve of the command.
-fn calls_from_the_result(sandbox: Sandbox) -> Vec<Call> {
-    let mut calls = calls(sandbox);
+fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
+    let mut calls = calls(sandbox)?;
     let wait = calls.iter().rposition(|call| call.name == "poll").unwrap();
-    calls.split_off(wait)
+    Some(calls.split_off(wait))
 }
 
 /// All calls of the main thread before the execve of the command, but those of the join of a worker, which has often ended already.
-fn calls(sandbox: Sandbox) -> Vec<Call> {
-    let sandbox = sandbox.through(["strace", "-o", "trace"]);
+fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
+    let sandbox = sandbox.through(skip::traced(&[], "signals right before execve")?);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     let mut numbers = BTreeMap::new();
@@ -42,7 +42,7 @@ fn calls(sandbox: Sandbox) -> Vec<Call> {
         let number = numbers.entry(name.to_owned()).and_modify(|number| *number += 1).or_insert(1);
         if name == "execve" && *number == 2 {
             calls.retain(|call| call.name != "futex");
-            return calls;
+            return Some(calls);
         }
         calls.push(Call { name: name.to_owned(), number: *number, line: line.to_owned() });
     }
@@ -57,44 +57,27 @@ fn interrupted_at(call: &Call, sandbox: Sandbox) -> Sandbox {
     sandbox
 }
 
-/// The files beside the target.
-fn names(sandbox: &Sandbox) -> Vec<String> {
-    let entries = fs::read_dir(sandbox.path("out")).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-fn can_trace() -> bool {
-    skip::can(&["strace", "-o", "/dev/null", "true"], "signals right before execve")
-}
-
 #[test]
-fn term_right_before_execve_ends_it_when_no_file_has_a_path() {
-    if !can_trace() {
-        return;
-    }
+fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
     for declaration in ["env: { A: \"x:k\" }\n", "files: [{ from: \"x:k\", env: F }]\n"] {
-        for call in calls_from_the_result(local_launch(declaration)) {
+        let Some(calls) = calls_from_the_result(local_launch(declaration)) else { return };
+        for call in calls {
             interrupted_at(&call, local_launch(declaration));
         }
     }
 }
 
 #[test]
-fn term_right_before_execve_ends_it_and_leaves_no_temporary_file() {
-    if !can_trace() {
-        return;
-    }
+fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
-    let calls = calls_from_the_result(local_launch(declaration));
+    let Some(calls) = calls_from_the_result(local_launch(declaration)) else { return };
     let first_rename = calls.iter().position(|call| call.name.starts_with("rename")).unwrap();
     let last_look = calls.iter().rposition(|call| call.name == "rt_sigpending").unwrap();
     assert!(first_rename < last_look && calls.len() - last_look < 5, "{calls:?}");
     for (index, call) in calls.iter().enumerate() {
         let sandbox = interrupted_at(call, local_launch(declaration));
         let left = if index > last_look { &["file", "file.new"][..] } else { &["file"] };
-        assert_eq!(names(&sandbox), left, "{call:?}");
+        assert_eq!(sandbox.names_in("out"), left, "{call:?}");
         let content = fs::read_to_string(sandbox.path("out/file")).unwrap();
         // The call before the rename examines the file, after the look for a signal.
         let is_replaced = index + 1 >= first_rename;
@@ -103,17 +86,14 @@ fn term_right_before_execve_ends_it_and_leaves_no_temporary_file() {
 }
 
 #[test]
-fn a_file_system_that_is_full_only_when_the_file_is_closed_is_told() {
-    if !can_trace() {
-        return;
-    }
+fn a_file_system_that_is_full_only_when_the_file_is_closed_is_an_error() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
-    let calls = calls(local_launch(declaration));
+    let Some(calls) = calls(local_launch(declaration)) else { return };
     let written = calls.iter().position(|call| call.name == "write" && call.line.contains(CANARY)).unwrap();
     let closed = calls.iter().skip(written).find(|call| call.name == "close").unwrap();
     let inject = format!("inject=close:error=ENOSPC:when={}", closed.number);
     let sandbox = local_launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
     sandbox.run().refused(78).says(["cannot be written", "space"]);
-    assert_eq!(names(&sandbox), ["file"]);
+    assert_eq!(sandbox.names_in("out"), ["file"]);
     assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");
 }

@@ -1,11 +1,10 @@
 //! Standard streams that are closed, full or broken: no panic, the right status, the right descriptors.
 
 use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox, local};
 
 fn launching(redirection: &str) -> Sandbox {
-    let sandbox = Sandbox::new().local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x");
-    sandbox.prepared_by(&format!("exec \"$@\" {redirection}"))
+    local().prepared_by(&format!("exec \"$@\" {redirection}"))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::support::aws::{Version, served};
 use crate::support::sandbox::{CANARY, Sandbox, hanging, sandbox};
 
 #[test]
-fn the_provider_the_identity_the_endpoint_and_the_time_are_told() {
+fn the_provider_the_identity_the_endpoint_and_the_time_are_traced() {
     let aws = served();
     let run = sandbox(&aws).arg("-vv").run();
     let endpoint = aws.endpoint().replace("http://", "");
@@ -21,7 +21,7 @@ fn the_provider_the_identity_the_endpoint_and_the_time_are_told() {
 }
 
 #[test]
-fn every_attempt_is_told_with_its_failure_and_a_launch_that_fails_is_traced_as_well() {
+fn every_attempt_is_traced_with_its_failure_and_so_is_a_launch_that_fails() {
     let aws = served().fails_first("GetSecretValue", 2, fault::status(503));
     let run = sandbox(&aws).args(["-v", "--verbose"]).run();
     run.launched().says(["attempt 1, ", "attempt 2, ", "503\n", "attempt 3, "]);
@@ -30,7 +30,7 @@ fn every_attempt_is_told_with_its_failure_and_a_launch_that_fails_is_traced_as_w
 }
 
 #[test]
-fn roles_parameters_and_the_agent_are_told() {
+fn roles_parameters_and_the_agent_are_traced() {
     let aws = served().parameter("/p", &[Version::text(CANARY)]).parameter("/q/C", &[Version::text(CANARY)]);
     let role = "arn:aws:iam::123456789012:role/Reader";
     let run = sandbox(&aws).args(["-vv", "--role-arn", role]).run();
@@ -46,7 +46,7 @@ fn roles_parameters_and_the_agent_are_told() {
 }
 
 #[test]
-fn one_flag_tells_nothing_of_it_and_asks_nothing_more() {
+fn a_single_verbose_flag_traces_nothing_and_makes_no_further_request() {
     let aws = served();
     sandbox(&aws).arg("-v").run().launched().says_nothing_of("attempt").says_nothing_of("identity");
     assert!(aws.calls_of("GetCallerIdentity").is_empty());

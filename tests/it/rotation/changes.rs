@@ -43,7 +43,7 @@ fn several_secrets_that_change_together_are_one_change() {
 }
 
 #[test]
-fn no_launch_waits_for_the_end_of_the_splay_and_what_the_poll_after_it_reads_is_acted_on() {
+fn no_launch_waits_for_the_splays_end_and_what_the_next_poll_reads_is_acted_on() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");

@@ -26,7 +26,7 @@ files:
   - { from: \"y:k\", path: optional, optional: true }
 ";
 
-fn two_secrets() -> Aws {
+fn two_versioned() -> Aws {
     rotating::first_version().secret("z", secret("u1", "one-4c7a1e"))
 }
 
@@ -36,9 +36,8 @@ fn reading(aws: &Aws, mode: &str) -> Sandbox {
 
 /// The names in the working directory, without those that the test has made.
 fn names(sandbox: &Sandbox) -> Vec<String> {
-    let names = fs::read_dir(sandbox.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| !["record", "secrets-exec.yaml", "app"].contains(&&**name)).collect();
-    names.sort();
+    let mut names = sandbox.names_in("");
+    names.retain(|name| !["record", "secrets-exec.yaml", "app"].contains(&name.as_str()));
     names
 }
 
@@ -53,7 +52,7 @@ fn leaves_none(run: Rotating, status: i32) -> Outcome {
 
 #[test]
 fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.awaits(2)[1][1], "two-4c7a1e");
@@ -71,7 +70,7 @@ fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left(
 
 #[test]
 fn the_files_are_removed_at_every_end() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     for mode in ["restart", "exit", "signal=HUP"] {
         let run = Rotating::start(reading(&aws, mode));
         assert!(run.has("file"));
@@ -94,7 +93,7 @@ fn the_files_are_removed_at_every_end() {
 #[test]
 fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
     let reader = format!("#!/bin/sh\n{READER}\n");
-    let aws = two_secrets();
+    let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     let run = Rotating { sandbox: run.sandbox.executable("app", "#!/no/such/interpreter\n"), ..run };
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -105,7 +104,7 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
 
 #[test]
 fn a_command_whose_file_is_gone_is_not_stopped() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     let reader = format!("#!/bin/sh\n{READER}\n");
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
     fs::remove_file(run.sandbox.path("app")).unwrap();
@@ -115,7 +114,7 @@ fn a_command_whose_file_is_gone_is_not_stopped() {
 
 #[test]
 fn a_file_that_another_process_put_in_its_place_is_left() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "restart"));
     fs::write(run.sandbox.path("theirs"), "theirs").unwrap();
     fs::rename(run.sandbox.path("theirs"), run.sandbox.path("file")).unwrap();
@@ -128,7 +127,7 @@ fn a_file_that_another_process_put_in_its_place_is_left() {
 #[test]
 fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
     for (mode, word) in [("restart", "start"), ("signal=HUP", "hup")] {
-        let aws = two_secrets();
+        let aws = two_versioned();
         let run = Rotating::start(reading(&aws, mode));
         let file = run.sandbox.path("file");
         fs::remove_file(&file).unwrap();
@@ -143,7 +142,7 @@ fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
 
 #[test]
 fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "signal=HUP"));
     let open = fs::File::open(run.sandbox.path("file")).unwrap();
     let before = open.metadata().unwrap().ino();
@@ -164,7 +163,7 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
 
 #[test]
 fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"));
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
@@ -177,8 +176,7 @@ fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
 fn held_up(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
     let inject = format!("inject={call}:delay_enter=60000000");
     let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", &inject];
-    skip::can(&["strace", "-o", "/dev/null", "true"], "a system call that does not return")
-        .then(|| reading(aws, mode).through(strace))
+    Some(reading(aws, mode).through(skip::wrapper(strace, "a system call that does not return")?))
 }
 
 /// Waits for the end of the run, lets its launch return from the system call, and asserts that it has then ended, too.
@@ -194,7 +192,7 @@ fn ends_without(launch: &str, run: Rotating, status: Status) {
 
 #[test]
 fn a_file_system_that_holds_up_a_launch_does_not_hold_up_the_end() {
-    let aws = two_secrets();
+    let aws = two_versioned();
     // The first launch has one file to rename.
     let Some(sandbox) = held_up(&aws, "signal=HUP", "renameat:when=2") else { return };
     let run = Rotating::start(sandbox);

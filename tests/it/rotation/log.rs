@@ -1,8 +1,13 @@
 //! The lines of a rotation as JSON, and a standard error that nobody reads.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 
+use nix::libc::O_NONBLOCK;
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 
 use crate::support::aws::{Aws, fault};
@@ -17,7 +22,8 @@ const JSON: [&str; 2] = ["--log-format", "json"];
 fn rotated(options: &[&str], mode: &str) -> Outcome {
     let aws = first_version();
     let sandbox = rotating(&aws, mode).args(options).command(record::until_term());
-    let sandbox = sandbox.declaration("files:\n  - { from: 'x:k', path: file }\n");
+    let empty = "secrets: { x: x }\nenv: { EMPTY: { template: '{{ x.k | replace(x.k, \"\") }}' } }\n";
+    let sandbox = sandbox.declaration(&format!("{empty}files:\n  - {{ from: 'x:k', path: file }}\n"));
     let run = Rotating::start(sandbox);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
@@ -53,7 +59,13 @@ fn each_step_is_an_object() {
     ] {
         let run = rotated(&JSON, mode);
         let mut events = run.events();
-        // That the file is written to a disk.
+        let is_of_empty_values = |event: &Value| event["message"].as_str().unwrap().starts_with("empty values");
+        assert_eq!(
+            events.iter().filter(|event| is_of_empty_values(event)).count(),
+            1,
+            "polls repeat no warning: {run}"
+        );
+        // That the file is written to a disk, and that a value is empty.
         events.retain(|event| event["event"] != "warning");
         let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
         assert_eq!(names, expected, "{run}");
@@ -173,4 +185,22 @@ fn a_reader_that_is_slow_gets_whole_lines_from_a_pipe_that_does_not_block() {
     let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"].clone();
     let events: Vec<_> = log.lines().map(event).collect();
     assert_eq!(events, ["started", "ended"], "{log}");
+}
+
+#[test]
+fn a_launch_whose_gate_is_closed_ends_while_the_lines_about_it_are_not_read() {
+    let aws = first_version();
+    let sandbox = rotating(&aws, "restart").args(JSON).args(["--splay", "1000h"]);
+    let pipe = sandbox.path("pipe");
+    mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+    let mut pipe = File::options().read(true).write(true).custom_flags(O_NONBLOCK).open(pipe).unwrap();
+    let run = Rotating::start(sandbox.prepared_by("exec \"$@\" 2>pipe"));
+    run.rest();
+    while pipe.write(b"-").is_ok() {}
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    // The command, and the process that writes the line about the change.
+    record::await_fact("the end of the launch", || run.children().len() == 2);
+    run.rest();
+    assert_eq!(run.children().len(), 2);
+    run.end();
 }

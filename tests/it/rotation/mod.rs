@@ -1,6 +1,7 @@
 //! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed.
 
 mod changes;
+mod clock;
 mod files;
 mod grace;
 mod log;

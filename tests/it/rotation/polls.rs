@@ -15,7 +15,7 @@ use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_reque
 use crate::support::sandbox::{self, ACCESS_SECRET, CANARY, Sandbox};
 
 #[test]
-fn it_polls_by_itself_again_and_again() {
+fn secrets_exec_polls_by_itself_again_and_again() {
     let aws = first_version();
     let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));

@@ -9,13 +9,9 @@ use crate::support::aws::{Aws, served};
 use crate::support::manager::Manager;
 use crate::support::outcome::Status;
 use crate::support::record;
-use crate::support::rotating::{self, Rotating};
+use crate::support::rotating::{self, Rotating, restarting};
 use crate::support::sandbox::{self, Sandbox, hanging, held};
 use crate::support::skip;
-
-fn restarting(aws: &Aws) -> Sandbox {
-    sandbox::sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
-}
 
 fn number(text: &str) -> Pid {
     Pid::from_raw(text.trim_start_matches("ready ").trim().parse().unwrap())
@@ -81,13 +77,11 @@ fn a_program_that_cannot_be_executed_has_the_status_and_the_reason_of_a_launch()
 }
 
 #[test]
-fn without_a_process_to_be_had_it_is_75() {
+fn a_command_for_which_no_process_can_be_made_is_75() {
     // A process of glibc is clone(2), its threads are clone3(2). Threads of the static binary are clone(2): that which reads the
     // declarations ends it earlier.
-    let wrapper = ["strace", "-o", "/dev/null", "-e", "inject=clone:error=EAGAIN"];
-    if !skip::can(&[&wrapper[..], &["true"]].concat(), "system calls that fail") {
-        return;
-    }
+    let failing = ["strace", "-o", "/dev/null", "-e", "inject=clone:error=EAGAIN"];
+    let Some(wrapper) = skip::wrapper(failing, "system calls that fail") else { return };
     let aws = served();
     let run = restarting(&aws).script("touch started").through(wrapper).run();
     run.ended(Status::Exit(75)).says(["cannot start a "]);
@@ -150,7 +144,7 @@ os.close(write)
 ";
 
 #[test]
-fn orphans_become_our_children_and_are_reaped_and_their_end_is_not_that_of_the_command() {
+fn orphans_become_our_children_are_reaped_and_do_not_end_the_run() {
     let aws = served();
     for arguments in [&[][..], &["own session"]] {
         let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)\n");
@@ -222,7 +216,7 @@ fn processes_of_other_sessions_are_left_alone() {
 }
 
 #[test]
-fn the_service_manager_is_told_of_a_slow_start_and_of_none_that_failed() {
+fn the_service_manager_hears_of_a_slow_start_and_of_none_that_failed() {
     let aws = held();
     let sandbox = restarting(&aws).arg("--notify-ready").executable("script", "#!/nonexistent\n");
     let (manager, sandbox) = Manager::of(sandbox.command(["true"]));

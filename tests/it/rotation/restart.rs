@@ -23,7 +23,7 @@ fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
 }
 
 #[test]
-fn with_exit_a_change_ends_the_run_with_75_after_the_stop_signal_and_nothing_is_left() {
+fn a_change_with_exit_ends_the_run_with_75_after_the_stop_signal_and_leaves_nothing() {
     let aws = first_version();
     let script = "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
     let run = Rotating::start(rotating(&aws, "exit").args(["--stop-signal", "USR1"]).script(script));
@@ -56,7 +56,7 @@ fn values_that_cannot_be_used_leave_the_old_command_running() {
 }
 
 #[test]
-fn ten_restarts_leave_files_in_memory_to_the_command_alone_and_no_descriptor_thread_or_process() {
+fn ten_restarts_leave_only_the_commands_files_and_no_descriptor_thread_or_process() {
     let aws = first_version();
     let script = "echo start $(cat $F) $$ $F >> record; exec sleep 1000";
     let run = Rotating::start(rotating(&aws, "restart").args(["--as-file", "F=x:k"]).script(script));

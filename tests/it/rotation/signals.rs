@@ -7,12 +7,10 @@ use nix::unistd::Pid;
 use crate::support::aws::served;
 use crate::support::outcome::Status;
 use crate::support::record::{self, END};
-use crate::support::rotating::Rotating;
+use crate::support::rotating::{Rotating, restarting};
 use crate::support::running::{self, Running};
-use crate::support::sandbox::{Sandbox, hanging, sandbox};
+use crate::support::sandbox::{Sandbox, hanging};
 use crate::support::skip;
-
-const ROTATING: [&str; 4] = ["--on-rotation", "restart", "--poll-interval", "1h"];
 
 /// Sends signals one at a time, since pending ones come in the order of their numbers.
 fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {
@@ -34,14 +32,14 @@ fn got(sandbox: &Sandbox, process: Pid, running: Running, expected: &[i32]) {
 #[test]
 fn each_signal_reaches_the_command_once_and_ends_nothing_by_itself() {
     let aws = served();
-    let sandbox = sandbox(&aws).args(ROTATING).args(["--grace", "0s"]).command(record::SIGNALS);
+    let sandbox = restarting(&aws).args(["--grace", "0s"]).command(record::SIGNALS);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
     let process = running.pid();
     // Signals about children, the terminal and pipes are not forwarded.
-    let own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE];
-    own.iter().for_each(|number| running::send(process, *number));
-    let not_sent = [&own[..], &[libc::SIGKILL, libc::SIGSTOP]].concat();
+    let not_forwarded = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE];
+    not_forwarded.iter().for_each(|number| running::send(process, *number));
+    let not_sent = [&not_forwarded[..], &[libc::SIGKILL, libc::SIGSTOP]].concat();
     let sent = (1..32).chain(35..64).filter(|number| !not_sent.contains(number));
     let mut sent: Vec<i32> = sent.chain([libc::SIGTERM; 2]).collect();
     send_each(&sandbox, process, &sent);
@@ -57,7 +55,7 @@ fn each_signal_reaches_the_command_once_and_ends_nothing_by_itself() {
 fn the_whole_process_group_of_the_command_gets_a_signal() {
     let aws = served();
     let script = "python3 -c \"$1\" & python3 -c \"$1\" & trap : USR1 64; wait; wait; wait; exit 3";
-    let sandbox = sandbox(&aws).args(ROTATING).command(["/bin/sh", "-c", script, "sh", record::SIGNALS[2]]);
+    let sandbox = restarting(&aws).command(["/bin/sh", "-c", script, "sh", record::SIGNALS[2]]);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 2);
     running.signal(Signal::SIGUSR1);
@@ -69,11 +67,9 @@ fn the_whole_process_group_of_the_command_gets_a_signal() {
 
 #[test]
 fn a_signal_that_was_ignored_on_entry_stays_ignored() {
-    if !skip::can(&["env", "--ignore-signal=USR1", "true"], "an ignored signal") {
-        return;
-    }
+    let Some(ignoring) = skip::wrapper(["env", "--ignore-signal=USR1"], "an ignored signal") else { return };
     let aws = served();
-    let sandbox = sandbox(&aws).args(ROTATING).command(record::SIGNALS).through(["env", "--ignore-signal=USR1"]);
+    let sandbox = restarting(&aws).command(record::SIGNALS).through(ignoring);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
     let process = running.pid();
@@ -82,13 +78,11 @@ fn a_signal_that_was_ignored_on_entry_stays_ignored() {
 }
 
 #[test]
-fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_without_sigchld() {
+fn the_command_inherits_signal_settings_and_its_status_is_known_without_sigchld() {
     let options = ["env", "--ignore-signal=TTOU,SEGV,INT,CHLD", "--block-signal=TTIN,ILL,TERM"];
-    if !skip::can(&[options[0], options[1], options[2], "true"], "ignored and blocked signals") {
-        return;
-    }
+    let Some(wrapper) = skip::wrapper(options, "ignored and blocked signals") else { return };
     let aws = served();
-    let sandbox = sandbox(&aws).args(ROTATING).through(options);
+    let sandbox = restarting(&aws).through(wrapper);
     let sandbox = sandbox.command(["grep", "-E", "Sig(Blk|Ign|Cgt|Pnd)", "/proc/self/status"]);
     sandbox.run().launched_silently().printed(sandbox.control().stdout());
     sandbox.script("exit 7").run().ended(Status::Exit(7));
@@ -96,17 +90,14 @@ fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_with
 
 #[test]
 fn a_signal_that_was_blocked_on_entry_is_pending_in_the_command() {
-    if !skip::can(&["env", "--block-signal=TERM", "true"], "a blocked signal") {
-        return;
-    }
+    let Some(blocking) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else { return };
     let aws = served();
     let script = "\
 import os, signal, time
 print('ready', file=open('record', 'w'))
 while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 ";
-    let sandbox = sandbox(&aws).args(ROTATING).through(["env", "--block-signal=TERM"]);
-    let sandbox = sandbox.command(["python3", "-c", script]);
+    let sandbox = restarting(&aws).through(blocking).command(["python3", "-c", script]);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
     running.signal(Signal::SIGTERM);
@@ -114,9 +105,9 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 }
 
 #[test]
-fn a_termination_signal_while_resolving_ends_it_by_that_signal() {
+fn a_termination_signal_while_resolving_ends_secrets_exec_by_that_signal() {
     let aws = hanging();
-    let sandbox = sandbox(&aws).args(ROTATING).script("touch started");
+    let sandbox = restarting(&aws).script("touch started");
     let running = sandbox.spawn();
     aws.await_calls(1);
     let run = running.ends_by(Signal::SIGTERM);
@@ -125,10 +116,10 @@ fn a_termination_signal_while_resolving_ends_it_by_that_signal() {
 }
 
 #[test]
-fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_that_killed_the_command() {
+fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_of_the_command() {
     let Some(namespace) = skip::pid_1() else { return };
     let aws = served();
-    let recording = sandbox(&aws).args(ROTATING).through(namespace).command(record::SIGNALS);
+    let recording = restarting(&aws).through(namespace).command(record::SIGNALS);
     let running = recording.spawn();
     record::await_lines(&recording, 1);
     let process = running.child();
@@ -136,7 +127,7 @@ fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_that_killed_
     send_each(&recording, process, &sent);
     got(&recording, process, running, &sent);
 
-    let sandbox = sandbox(&aws).args(ROTATING).through(namespace).script("echo ready > record; exec sleep 60");
+    let sandbox = restarting(&aws).through(namespace).script("echo ready > record; exec sleep 60");
     let run = Rotating::start(sandbox);
     kill(run.running.child(), Signal::SIGTERM).unwrap();
     run.running.wait().ended(Status::Exit(143));

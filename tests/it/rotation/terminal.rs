@@ -2,11 +2,12 @@
 
 use crate::support::aws::{Aws, served};
 use crate::support::outcome::Status;
-use crate::support::sandbox::{self, CANARY, Sandbox};
+use crate::support::rotating;
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::terminal::{at_a_terminal, leading_a_session};
 
 fn restarting(aws: &Aws) -> Sandbox {
-    sandbox::sandbox(aws).args(["-q", "--on-rotation", "restart", "--poll-interval", "1h"])
+    rotating::restarting(aws).arg("-q")
 }
 
 const READS: &str = "echo ready; read line; echo got $line";
@@ -63,7 +64,7 @@ fn a_command_that_ends_by_itself_keeps_the_modes_that_it_set() {
 }
 
 #[test]
-fn at_the_terminal_of_a_container_it_reads_and_is_not_stopped_since_no_shell_could_continue_it() {
+fn at_a_containers_terminal_the_command_reads_and_is_not_stopped_without_a_shell() {
     let aws = served();
     for (script, wrapper, typed) in [(READS_BESIDE, TO_A_FILE, "hello\\n"), (READS, &[], "\\x1ahello\\n")] {
         let Some(sandbox) = leading_a_session(restarting(&aws).script(script), wrapper, "ready", typed) else { return };

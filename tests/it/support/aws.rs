@@ -6,6 +6,7 @@ pub mod fault;
 pub mod http;
 mod journal;
 mod parameter;
+pub mod recorded;
 mod rotation;
 pub mod secret;
 mod service;
@@ -36,6 +37,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// A fake that serves the secret `x`, whose key `k` is `v`.
 pub fn served() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
+}
+
+/// The same with the secret `y`, whose key `k` is `w`.
+pub fn two_served() -> Aws {
+    served().secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
 }
 
 /// A server, which stops when it is dropped.

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::support::directory::names_in;
 use crate::support::sandbox::Sandbox;
 use crate::support::skip;
 
@@ -21,6 +22,12 @@ impl CacheDirectory {
         let directory = Self(path);
         directory.mode(0o700);
         directory
+    }
+
+    /// A directory for launches at other times, by [`later`]; `None`, and the calling test reported as skipped, where there are none.
+    pub fn for_later() -> Option<Self> {
+        let works = skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers");
+        works.then(Self::new)
     }
 
     pub fn path(&self) -> &Path {
@@ -41,10 +48,7 @@ impl CacheDirectory {
 
     /// The names of the files, sorted.
     pub fn names(&self) -> Vec<String> {
-        let files = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+        names_in(&self.0)
     }
 
     /// The only entry.
@@ -58,11 +62,6 @@ impl CacheDirectory {
 /// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.
 pub fn later(sandbox: Sandbox, seconds: i64) -> Sandbox {
     sandbox.through(["unshare", "--time", "--boottime", &seconds.to_string()])
-}
-
-/// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
-pub fn can_be_later() -> bool {
-    skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers")
 }
 
 impl Drop for CacheDirectory {

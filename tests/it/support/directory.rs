@@ -27,6 +27,14 @@ impl Directory {
     }
 }
 
+/// The names in a directory, sorted.
+pub fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort_unstable();
+    names
+}
+
 impl Drop for Directory {
     fn drop(&mut self) {
         // A leftover is no reason to fail a test.

@@ -19,7 +19,7 @@
 //! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
 //! - [`record`]: commands that report to a file what happens to them while they run.
 //! - [`directory`]: a scratch directory, removed when dropped.
-//! - [`rotating`]: runs with `--on-rotation` that poll only when they are told to.
+//! - [`rotating`]: runs with `--on-rotation` that poll only on request.
 //! - [`rows`]: the rows of a table at the same time.
 //! - [`shared`]: a fixture that many tests share, made by the first of them.
 //! - [`manager`]: a service manager, which a run tells of its state.

@@ -35,6 +35,11 @@ pub fn rotating(aws: &Aws, mode: &str) -> Sandbox {
     polled_on_request(sandbox(aws), mode).script(SLEEPER)
 }
 
+/// A run with the key `k` of the secret `x` in `A`, which polls after half an hour or later.
+pub fn restarting(aws: &Aws) -> Sandbox {
+    sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
+}
+
 pub fn polled_on_request(sandbox: Sandbox, mode: &str) -> Sandbox {
     sandbox.args(["--on-rotation", mode, "--poll-interval", "1h", "--poll-signal", "USR2"])
 }

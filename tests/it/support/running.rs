@@ -41,7 +41,7 @@ impl Running {
             pid: Pid::from_raw(child.id().cast_signed()),
             stdout: child.stdout.take().map_or_else(nothing, collect),
             stderr: child.stderr.take().map_or_else(nothing, collect),
-            ended: await_end(child),
+            ended: end_of(child),
             limit,
             expectations,
         }
@@ -136,7 +136,7 @@ fn default_signals(command: &mut Command) {
     unsafe { command.pre_exec(reset) };
 }
 
-fn await_end(mut child: Child) -> Receiver<Status> {
+fn end_of(mut child: Child) -> Receiver<Status> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(Status::from(child.wait().unwrap())));
     receiver

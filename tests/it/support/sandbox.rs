@@ -15,7 +15,7 @@ use crate::support::aws::Aws;
 use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
 use crate::support::connection::Connection;
-use crate::support::directory::Directory;
+use crate::support::directory::{Directory, names_in};
 use crate::support::outcome::{Expectations, Outcome};
 use crate::support::running::Running;
 use crate::support::watch;
@@ -55,6 +55,11 @@ pub fn hanging() -> Aws {
 /// A run that sets `A` to the key `k` of the secret `x`.
 pub fn sandbox(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).resolve("A=x:k")
+}
+
+/// A run that sets `A` to the canary, from a local file.
+pub fn local() -> Sandbox {
+    Sandbox::new().local_secret()
 }
 
 /// One run. The command is [`SHOW_ENVIRONMENT`] unless the test names another.
@@ -117,6 +122,11 @@ impl Sandbox {
         self.file("local.json", secrets).args(["--local", "local.json"])
     }
 
+    /// Sets `A` to the canary, from a local file.
+    pub fn local_secret(self) -> Self {
+        self.local(&format!(r#"{{"x":"{CANARY}"}}"#)).resolve("A=x")
+    }
+
     /// Writes the default declaration.
     pub fn declaration(self, yaml: &str) -> Self {
         self.file("secrets-exec.yaml", yaml)
@@ -167,6 +177,11 @@ impl Sandbox {
     /// The path of a file below the working directory.
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.directory.path().join("work").join(name)
+    }
+
+    /// The names in a directory below the working directory, sorted.
+    pub fn names_in(&self, directory: &str) -> Vec<String> {
+        names_in(&self.path(directory))
     }
 
     pub fn arg(mut self, option: impl AsRef<OsStr>) -> Self {

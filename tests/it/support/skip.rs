@@ -26,8 +26,7 @@ pub fn skipped(reason: &str) {
 
 /// The wrapper that makes a run PID 1 of a namespace; `None`, and the calling test reported as skipped, where it does not work.
 pub fn pid_1() -> Option<[&'static str; 5]> {
-    let wrapper = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"];
-    can(&[&wrapper[..], &["true"]].concat(), "PID 1 of a namespace").then_some(wrapper)
+    wrapper(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], "PID 1 of a namespace")
 }
 
 /// Returns whether a command succeeds here; reports the calling test as skipped when it does not.
@@ -48,6 +47,17 @@ pub fn can(command: &[&str], skips: &str) -> bool {
 /// The wrapper for a run as nobody, for [`Sandbox::spawn_copy`](super::sandbox::Sandbox::spawn_copy); reports the calling test as skipped
 /// where there is no such run.
 pub fn as_nobody() -> Option<[&'static str; 4]> {
-    let wrapper = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-    can(&[&wrapper[..], &["true"]].concat(), "a run as another user").then_some(wrapper)
+    wrapper(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], "a run as another user")
+}
+
+/// The wrapper, where a command runs behind it; reports the calling test as skipped elsewhere.
+pub fn wrapper<'w, const N: usize>(wrapper: [&'w str; N], skips: &str) -> Option<[&'w str; N]> {
+    can(&[&wrapper[..], &["true"]].concat(), skips).then_some(wrapper)
+}
+
+/// The wrapper that traces a run with these options of strace into the file `trace`; reports the calling test as skipped where there is
+/// no strace.
+pub fn traced<'o>(options: &[&'o str], skips: &str) -> Option<Vec<&'o str>> {
+    wrapper(["strace", "-o", "/dev/null"], skips)?;
+    Some([&["strace", "-o", "trace"], options].concat())
 }

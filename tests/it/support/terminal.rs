@@ -3,23 +3,26 @@
 use super::sandbox::Sandbox;
 use super::skip;
 
-/// A Python script that runs an interactive shell with one job on a terminal without echo, types a text whenever the
-/// terminal shows another, and prints the output. A job that stops is reported, and continued in the foreground.
-const SHELL: &str = r"
+/// A Python script that runs an interactive shell with one job on a terminal without echo, types a text whenever the terminal shows
+/// another, and prints the output. A job that stops is reported, and continued in the foreground. With the first argument `session` the
+/// job leads the session of the terminal, as in a container: no shell could continue it.
+const SCRIPT: &str = r"
 import os, pty, signal, sys, termios, time
-shown, typed = sys.argv[1].encode(), sys.argv[2].encode().decode('unicode_escape').encode()
-shell, master = pty.fork()
-if shell == 0:
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+shown, typed = sys.argv[2].encode(), sys.argv[3].encode().decode('unicode_escape').encode()
+leader, master = pty.fork()
+if leader == 0:
     modes = termios.tcgetattr(0)
     modes[3] &= ~termios.ECHO
     termios.tcsetattr(0, termios.TCSANOW, modes)
+    if sys.argv[1] == 'session':
+        os.execvp(sys.argv[4], sys.argv[4:])
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     job = os.fork()
     if job == 0:
         os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpid())
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
-        os.execvp(sys.argv[3], sys.argv[3:])
+        os.execvp(sys.argv[4], sys.argv[4:])
     try:
         os.setpgid(job, job)
     except PermissionError:
@@ -47,52 +50,28 @@ try:
 except OSError:
     pass
 os.write(1, said.replace(b'\r\n', b'\n'))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(shell, 0)[1]))
-";
-
-/// A Python script like [`SHELL`], but the job leads the session of the terminal, as in a container: no shell could continue it.
-const SESSION: &str = r"
-import os, pty, sys, termios, time
-shown, typed = sys.argv[1].encode(), sys.argv[2].encode().decode('unicode_escape').encode()
-job, master = pty.fork()
-if job == 0:
-    modes = termios.tcgetattr(0)
-    modes[3] &= ~termios.ECHO
-    termios.tcsetattr(0, termios.TCSANOW, modes)
-    os.execvp(sys.argv[3], sys.argv[3:])
-said = b''
-try:
-    while data := os.read(master, 4096):
-        said += data
-        if shown and shown in said:
-            shown = b''
-            time.sleep(0.1)
-            os.write(master, typed)
-except OSError:
-    pass
-os.write(1, said.replace(b'\r\n', b'\n'))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]))
 ";
 
 /// A run that leads the session of a terminal, as [`at_a_terminal`].
 pub fn leading_a_session(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
-    through(SESSION, sandbox, wrapper, shown, typed)
+    through("session", sandbox, wrapper, shown, typed)
 }
 
 /// The wrapper of [`leading_a_session`].
-pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 5] {
-    ["python3", "-c", SESSION, shown, typed]
+pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 6] {
+    ["python3", "-c", SCRIPT, "session", shown, typed]
 }
 
 /// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
 /// the program, without colours. `None` where there are no terminals.
 pub fn at_a_terminal(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
-    through(SHELL, sandbox, wrapper, shown, typed)
+    through("shell", sandbox, wrapper, shown, typed)
 }
 
-fn through(script: &str, sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+fn through(leader: &str, sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
     if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
         return None;
     }
-    Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", script, shown, typed][..], wrapper].concat()))
+    Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", SCRIPT, leader, shown, typed][..], wrapper].concat()))
 }

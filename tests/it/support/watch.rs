@@ -35,7 +35,7 @@ pub fn test() -> String {
 ///
 /// # Panics
 /// When a string is too short to be watched.
-pub fn secret(text: &str) {
+pub fn secret_text(text: &str) {
     match serde_json::from_str(text) {
         Ok(json) => strings(&json, &value),
         Err(_) => value(text),
@@ -45,7 +45,7 @@ pub fn secret(text: &str) {
 /// Watches a binary secret: its base64, and its strings if it is text.
 pub fn binary(bytes: &[u8]) {
     value(&STANDARD.encode(bytes));
-    secret(str::from_utf8(bytes).unwrap_or_default());
+    secret_text(str::from_utf8(bytes).unwrap_or_default());
 }
 
 /// Watches the strings of a local file.

@@ -165,7 +165,7 @@ impl Read for Io {
 /// The body of GetSecretValue's answer for the secret `x`, whose key `k` has this value.
 pub fn body(value: &str) -> String {
     let secret = json!({ "k": value });
-    watch::secret(&secret.to_string());
+    watch::secret_text(&secret.to_string());
     let body = json!({
         "ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf",
         "Name": "x",

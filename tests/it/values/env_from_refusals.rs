@@ -1,9 +1,6 @@
 //! Names that `env-from` refuses because they make programs run code, and the options that allow them.
 
-use super::{declared, sets};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
+use super::{expanded, sets};
 
 /// The refused names, and a match for each pattern of `src/model/entry/env_from.rs`.
 const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
@@ -18,16 +15,11 @@ const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 P
     TERMINFO_DIRS NOTIFY_SOCKET WATCHDOG_USEC CREDENTIALS_DIRECTORY SECRETS_EXEC_FILE AWS_ACCESS_KEY_ID \
     AWS_ENDPOINT_URL AWS_REGION";
 
-fn expand(object: &str, declaration: &str) -> Outcome {
-    let aws = Aws::start().secret("prod/app", Secret::text(&object.replace('~', "-4c7a1e")));
-    declared(&aws, declaration).case(format!("{object} {declaration}")).run()
-}
-
 #[test]
-fn every_refused_name_is_told_with_its_key_and_the_way_out() {
+fn every_refused_name_is_reported_with_its_key_and_the_way_out() {
     let keys = || REFUSED.split(' ').map(str::to_lowercase);
     let members: Vec<String> = keys().map(|key| format!(r#""{key}":"x~""#)).collect();
-    let run = expand(&format!("{{{}}}", members.join(",")), "env-from: [prod/app]\n");
+    let run = expanded(&format!("{{{}}}", members.join(",")), "env-from: [prod/app]\n");
     run.refused(78).says(["secrets-exec.yaml:1", "prod/app", "`env`"]);
     for (name, key) in REFUSED.split(' ').zip(keys()) {
         run.says([format!("\"{key}\"").as_str(), name]);
@@ -44,11 +36,11 @@ fn a_name_is_refused_however_it_is_made() {
         ("preload", ", prefix: LD_", "LD_PRELOAD"),
         ("x", ", rename: { x: PATH }", "PATH"),
     ] {
-        let run = expand(&format!(r#"{{"{key}":"x~"}}"#), &format!("env-from: [{{ from: prod/app{settings} }}]\n"));
+        let run = expanded(&format!(r#"{{"{key}":"x~"}}"#), &format!("env-from: [{{ from: prod/app{settings} }}]\n"));
         run.refused(78).says([key, name, "prod/app"]);
     }
     let declaration = "env: { A: \"prod/app:a\" }\nenv-from: [prod/app]\n";
-    expand(r#"{"a":"1~","bash_env":"x~"}"#, declaration).refused(78).says(["BASH_ENV"]).says_nothing_of("\"a\"");
+    expanded(r#"{"a":"1~","bash_env":"x~"}"#, declaration).refused(78).says(["BASH_ENV"]).says_nothing_of("\"a\"");
 }
 
 #[test]
@@ -67,6 +59,6 @@ fn a_name_that_is_harmless_left_out_or_written_by_the_operator_is_no_error() {
         (options, "env: { NODE_OPTIONS: \"prod/app:node_options\" }", "NODE_OPTIONS=x~"),
         (options, "env: { NODE_OPTIONS: \"prod/app:node_options\" }\nenv-from: [prod/app]", "NODE_OPTIONS=x~ A=1~"),
     ] {
-        sets(expand(object, declaration).launched_silently(), variables);
+        sets(expanded(object, declaration).launched_silently(), variables);
     }
 }

@@ -25,13 +25,13 @@ const SECRETS: &str = r#"{
   "ssm:flat": "f-4c7a1e"
 }"#;
 
-fn read(reference: &str) -> Outcome {
+fn read_locally(reference: &str) -> Outcome {
     Sandbox::new().local(SECRETS).case(reference).resolve(&format!("A={reference}")).run()
 }
 
 #[test]
-fn it_needs_neither_region_nor_credentials_and_says_one_line() {
-    let run = read("prod/db:host");
+fn a_local_file_needs_neither_region_nor_credentials_and_prints_one_line() {
+    let run = read_locally("prod/db:host");
     run.launched().has("A", "db.internal").says(["local.json"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
     let sandbox = Sandbox::new().file("local.json", SECRETS).env("SECRETS_EXEC_LOCAL", "local.json");
@@ -67,10 +67,10 @@ fn a_reference_has_the_value_that_aws_would_give_it() {
         (&arn("short-AbCdEf"), "by the short name"),
         (&arn("prod/db-XyZ123:host"), "db.internal"),
     ] {
-        read(reference).launched().has("A", value);
+        read_locally(reference).launched().has("A", value);
     }
     for reference in ["bytes", "older-bytes::AWSPREVIOUS"] {
-        read(reference).launched().has("A", b"\xff\xfe\x01\x80");
+        read_locally(reference).launched().has("A", b"\xff\xfe\x01\x80");
     }
     let role = "role-arn: \"arn:aws:iam::123456789012:role/r\"";
     let declaration = format!("secrets:\n  db: {{ id: prod/db, region: eu-west-1, {role} }}\nenv:\n  A: db:host\n");
@@ -90,11 +90,11 @@ fn what_is_not_there_is_an_absence() {
         ("prod/db:hots", &["hots", "did you mean \"host\"?"]),
         ("prod/db:$.hots", &["$.hots"]),
     ] {
-        read(reference).refused(78).says(["A (--env, "]).says(facts.iter().copied());
+        read_locally(reference).refused(78).says(["A (--env, "]).says(facts.iter().copied());
         let entry = format!("env:\n  A: {{ from: \"{reference}\", default: d }}\n");
         Sandbox::new().local(SECRETS).case(reference).declaration(&entry).run().launched().has("A", "d");
     }
-    read("ssm:/prod/level:3").refused(78).says(["ssm:/prod/level:::3"]);
+    read_locally("ssm:/prod/level:3").refused(78).says(["ssm:/prod/level:::3"]);
 }
 
 #[test]

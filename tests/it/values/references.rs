@@ -54,44 +54,13 @@ fn a_reference_reads_the_value_that_it_names() {
 }
 
 #[test]
-fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say() {
-    let path = "is not a JSONPath (RFC 9535)";
-    let stage = "has a staging label of more than 256 characters";
-    let id = "has a version id that does not have 32 to 64 characters";
-    let number = "has a version that is not a number above zero";
-    let label = "has a label that no parameter has";
-    let at = |field: &str, length| format!("prod/db:k:{field}{}", "x".repeat(length));
+fn a_wrong_reference_is_an_error_before_any_request_despite_default_or_optional() {
+    let (stage, label) = (format!("prod/db:k:{}", "x".repeat(257)), format!("ssm:/app/db:k:{}", "l".repeat(101)));
     for (reference, message) in [
-        ("prod/db:$.", path),
-        ("prod/db:$.a[", path),
-        ("prod/db:$.a ]b", path),
-        ("prod/db:$['a", path),
-        ("prod/db:$[?@.a = 1]", path),
-        (&at("", 257), stage),
-        (&at(":", 1), id),
-        (&at(":", 31), id),
-        (&at("S:", 65), id),
-        (&format!("{ARN}:k:AWSCURRENT:1"), id),
-        ("ssm:/app/db:k::0", number),
-        ("ssm:/app/db:k::-1", number),
-        ("ssm:/app/db:k::+1", number),
-        ("ssm:/app/db:k::1.5", number),
-        ("ssm:/app/db:k::latest", number),
-        ("ssm:/app/db:k::9223372036854775808", number),
-        ("ssm:/app/db:k:1st", label),
-        ("ssm:/app/db:k:AwsLabel", label),
-        ("ssm:/app/db:k:ssm", label),
-        ("ssm:/app/db:k:a+b", label),
-        (&format!("ssm:/app/db:k:{}", "l".repeat(101)), label),
-        ("ssm:/p::blue:3", "has both a label and a version"),
-        ("${STAGE}/d b:host", "cannot contain ' '"),
-        ("ssm:", "is empty"),
-        ("ssm:/app/", "the name of one parameter has no slash"),
-        ("prod/*", "cannot contain '*'"),
-        ("prod/db-??????", "cannot contain '?'"),
-        ("arn:aws:s3:::bucket", "neither a secret's nor a parameter's ARN"),
-        ("arn:aws:secretsmanager:*:123456789012:secret:x", "a region that is missing or malformed"),
-        ("arn:aws:secretsmanager:us-east-1:*:secret:x", "an account that is not 12 digits"),
+        ("prod/db:$.", "is not a JSONPath (RFC 9535)"),
+        (&*stage, "has a staging label of more than 256 characters"),
+        (&*label, "has a label that no parameter has"),
+        (&format!("{ARN}:k:AWSCURRENT:1"), "has a version id that does not have 32 to 64 characters"),
     ] {
         let aws = Aws::start();
         let run = Sandbox::new().aws(&aws).case(reference).resolve(&format!("A={reference}")).run();
@@ -106,34 +75,21 @@ fn a_wrong_reference_is_told_before_any_request_whatever_default_or_optional_say
 }
 
 #[test]
-fn versions_of_any_legal_length_and_form_are_accepted() {
-    let (stage, id) = ("ä".repeat(256), "i".repeat(64));
-    let secrets = [format!("x:k:{stage}"), format!("x:k:{stage}:{id}"), format!("x:k::{}", &id[..32])];
-    let labels = ["a", "Prod.v1_2-x", "_", "-1", "as", "ss", "raws", &id].map(|label| format!("ssm:/p::{label}"));
-    let versions = ["1", "9223372036854775807"].map(|version| format!("ssm:/p:::{version}"));
-    for reference in secrets.iter().chain(&labels).chain(&versions) {
-        let sandbox = Sandbox::new().args(["check", "--offline"]).bare().case(reference);
-        sandbox.resolve(&format!("A={reference}")).run().launched();
-    }
+fn a_staging_label_of_256_characters_and_a_version_id_of_64_are_accepted() {
+    let reference = format!("A=x:k:{}:{}", "ä".repeat(256), "i".repeat(64));
+    Sandbox::new().args(["check", "--offline"]).bare().resolve(&reference).run().launched();
 }
 
 #[test]
-fn an_alias_with_a_version_that_cannot_be_is_told_where_it_is_written() {
-    let long = "s".repeat(257);
-    let id = "has a version id that does not have 32 to 64 characters";
-    for (alias, message) in [
-        ("id: prod/db, version-id: v1", id),
-        (&format!("id: prod/db, stage: {long}"), "has a staging label of more than 256 characters"),
-        ("id: \"ssm:/p\", stage: 1", "has a label that no parameter has"),
-        ("id: \"ssm:/p\", version-id: 0", "has a version that is not a number above zero"),
-    ] {
+fn an_alias_with_an_impossible_version_is_reported_once_where_it_is_written() {
+    let read = |alias: &str| {
         let declaration = format!("secrets:\n  db: {{ {alias} }}\nenv:\n  A: {{ from: \"db:k\", default: d }}\n");
-        let run = declared(&Aws::start(), &declaration).run();
-        run.refused(78).says(["secrets-exec.yaml:2:", message]);
-        assert_eq!(run.stderr().lines().count(), 1, "{}", run.stderr());
-    }
+        declared(&Aws::start(), &declaration).env("ID", ARN).run()
+    };
+    let run = read(&format!("id: prod/db, stage: {}", "s".repeat(257)));
+    run.refused(78).says(["secrets-exec.yaml:2:", "has a staging label of more than 256 characters"]);
+    assert_eq!(run.stderr().lines().count(), 1, "{run}");
     // The store is known when the variable is.
-    let declaration = "secrets:\n  db: { id: \"${ID}\", version-id: v1 }\nenv:\n  A: { from: \"db:k\", default: d }\n";
-    let run = declared(&Aws::start(), declaration).env("ID", ARN).run();
-    run.refused(78).says(["A (secrets-exec.yaml:4", id]);
+    let run = read("id: \"${ID}\", version-id: v1");
+    run.refused(78).says(["A (secrets-exec.yaml:4", "has a version id that does not have 32 to 64 characters"]);
 }

@@ -164,7 +164,7 @@ fn a_malformed_reference_is_an_error_before_anything_is_read() {
 }
 
 #[test]
-fn a_key_that_is_not_there_is_told() {
+fn a_key_that_is_not_there_is_reported() {
     let aws = database();
     let run = with(&aws, "x{{resolve:secretsmanager:prod/db:SecretString:pasword}}").run();
     run.refused(78).says(["DB_URL", "prod/db", "\"pasword\"", "\"password\""]);
@@ -181,7 +181,7 @@ fn a_local_file_has_parameters_too() {
 }
 
 #[test]
-fn it_wins_over_files_and_the_command_line_wins_over_it() {
+fn resolve_env_wins_over_files_and_the_command_line_over_resolve_env() {
     let aws = database();
     let sandbox =
         with(&aws, "{{resolve:secretsmanager:prod/token}}").declaration("env: { DB_URL: \"prod/db:user\" }\n");
@@ -194,7 +194,7 @@ fn it_wins_over_files_and_the_command_line_wins_over_it() {
 }
 
 #[test]
-fn it_shares_its_requests_with_other_references() {
+fn resolve_env_shares_its_requests_with_other_references() {
     let aws = database();
     let sandbox = with(&aws, "{{resolve:secretsmanager:prod/db:SecretString:user}}").resolve("A=prod/db:password");
     sandbox.run().launched_silently().has("DB_URL", "app-4c7a1e").has("A", "p=4c7a1e");

@@ -114,7 +114,7 @@ fn a_key_that_may_be_a_value_is_not_named() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_line_and_no_default_covers_it() {
+fn a_mistake_is_reported_with_its_line_and_no_default_covers_it() {
     let no_object = "but the value before the last name is not a JSON object";
     for settings in ["", ", default: d", ", optional: true"] {
         let rows = [
@@ -136,8 +136,11 @@ fn a_mistake_is_told_with_its_line_and_no_default_covers_it() {
             ("{{ db.password | b64decode }}", "b64decode: the value is not base64"),
             ("{{ db.password | fromjson }}", "fromjson: the value is not JSON"),
             ("{{ db.hosts | map(db.host) }}", "line 1 of the template: unknown filter"),
-            ("\n{{ db.host | urlencod }}", "line 2 of the template: filter urlencod is unknown"),
-            ("{{ db.host is nonsense }}", "test nonsense is unknown"),
+            (
+                "\n{% if db.port == 5432 %}{{ db.host | urlencod }}{% endif %}",
+                "line 2 of the template: filter urlencod is unknown",
+            ),
+            ("{% if db.port == 5432 %}{{ db.host is nonsense }}{% endif %}", "test nonsense is unknown"),
             ("{{ db.host.strip() }}", "string has no method named strip"),
             ("{{ db.hosts | tojson(2) }}", "too many arguments"),
             ("{{ range }}", "the value cannot be printed as text or JSON"),
@@ -170,24 +173,16 @@ fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
         ("{{ bd.host }}", "\"bd\", which is not an alias"),
         ("{{ bd }}", "did you mean \"db\"?"),
         ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
-        ("{{ nope(db.host) }}", "\"nope\""),
+        ("{{ nope(db.host) }}", "a template has the functions range, dict and namespace"),
         (
             "{% if true %}{% set scheme = 'x' %}{% endif %}{{ scheme }}",
             "an {% if %} assigns needs a {% set %} before it",
         ),
-        ("{{ db.host", "line 1 of the template: unexpected end of input, expected end of variable block"),
-        ("é\n {{ | }}", "line 2 of the template: unexpected `|`"),
-        ("{% if db.host %}", "line 1 of the template: unexpected end of input, expected end of block"),
-        ("{{ 'x }}", "line 1 of the template: unexpected end of string"),
-        ("{% for %}", "line 1"),
-        ("{% endfor %}", "line 1 of the template: unknown statement endfor"),
-        ("{% include '/etc/passwd' %}", "unknown statement include"),
-        ("{% import 'x' as y %}", "unknown statement import"),
-        ("{% from 'x' import y %}", "unknown statement from"),
-        ("{% extends 'x' %}", "unknown statement extends"),
-        ("{% block x %}{% endblock %}", "unknown statement block"),
     ];
     are_refused(&aws, &rows, ", optional: true");
+    let unknown =
+        [("{{ db.host | upper | uper }}", "filter uper is unknown"), ("{{ db is nonsense }}", "test nonsense is")];
+    are_refused(&aws, &unknown, ", optional: true");
     assert!(aws.calls().is_empty());
 }
 

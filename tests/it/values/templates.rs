@@ -251,7 +251,7 @@ fn a_template_may_be_a_file() {
 }
 
 #[test]
-fn verbose_tells_of_which_secrets_it_is_composed() {
+fn verbose_says_of_which_secrets_a_template_is_composed() {
     let declaration = "secrets: { db: prod/db, sel: prod/sel }\nenv:\n  \
                        COMPOSED: { template: \"{{ db.host }}{{ sel.who }}\" }\n  \
                        PLAIN: { template: \"{{ env.HOME }}/x\" }\n  \

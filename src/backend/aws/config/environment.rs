@@ -16,7 +16,7 @@ use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, SECRET, VariableR
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
@@ -48,11 +48,16 @@ impl Settings {
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
-        let aws_region = reader.parse("AWS_REGION", Region::EXPECTED, Region::parse);
-        let aws_default_region = reader.parse("AWS_DEFAULT_REGION", Region::EXPECTED, Region::parse);
+        let mut region = options.region.clone();
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            let of_variable = reader.parse(name, Region::EXPECTED, Region::parse);
+            region = region.or(of_variable.map(|region| (region, (name, Status::Usage))));
+        }
+        let (region, region_source) = region.unzip();
         let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None));
         let settings = Self {
-            region: options.region.clone().or(aws_region).or(aws_default_region),
+            region,
+            region_source,
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
             profile_variable: PROFILE_VARIABLES.into_iter().find_map(|name| Some((name, reader.text(name)?))),
@@ -69,6 +74,7 @@ impl Settings {
             variable_keys: variable_keys(&mut reader),
             caller: CALLER.map(|name| inherited.filled(name).map(ToOwned::to_owned)).into(),
             config_files: config_files(inherited),
+            remedies: Vec::new(),
         };
         reader.finish(settings)
     }

@@ -115,6 +115,11 @@ impl Profiles {
         Some(Profile { name, section })
     }
 
+    /// The names of the profiles.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sections.keys().filter(|(kind, _)| *kind == PROFILE).map(|(_, name)| name.as_str())
+    }
+
     /// Returns the settings of an `sso-session` section.
     pub fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
@@ -128,8 +133,7 @@ impl Profiles {
 
     /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
-        let profiles = self.sections.keys().filter(|(kind, _)| *kind == PROFILE);
-        let names: Vec<&str> = profiles.map(|(_, name)| name.as_str()).collect();
+        let names: Vec<&str> = self.names().collect();
         let help = match suggest::nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
                 format!("in the configuration file write [profile {name}], not [{name}]")
@@ -154,7 +158,8 @@ impl Profiles {
             let why = one_line(&format!("{}:{why}", path.display()));
             Problem::usage(format!("the AWS configuration files cannot be read: {why}"))
         };
-        let text = std::fs::read_to_string(path).map_err(|error| failure(format!(" {}", os_error::text(&error))))?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| failure(format!(" {}", os_error::text_of_file(path, &error))))?;
         let sections = parse(&text).map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
         for (name, section) in sections? {
             match kind(name) {

@@ -7,7 +7,7 @@ use super::role_chain::{RoleChain, role_chain};
 use super::settings::Settings;
 use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count};
 use crate::backend::aws::protocol::{Api, Endpoints};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 
@@ -29,6 +29,10 @@ pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Probl
 /// The first error in the files or these settings.
 pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files)?;
+    let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
+    if settings.profile().0.is_none() && !others.is_empty() {
+        settings.remedies = vec![format!("choose one of the profiles {} (AWS_PROFILE)", others.join(", "))];
+    }
     let (source, name) = settings.profile();
     let Some(profile) = profiles.get(name) else {
         // The default profile need not exist.
@@ -41,7 +45,9 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
+    let source = region.as_ref().map(|_| ("the AWS profile", Status::Configuration));
     settings.region = settings.region.take().or(region);
+    settings.region_source = settings.region_source.or(source);
     settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
     Ok(profiles)
 }

@@ -1,5 +1,6 @@
 //! The settings of a session with AWS, as the options, the variables and the profile set them together.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use aws_credential_types::Credentials;
 use super::files::ConfigFiles;
 use super::role_chain::{RoleChain, RoleSource};
 use crate::backend::aws::protocol::Endpoints;
+use crate::model::options::RegionSource;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
@@ -16,6 +19,8 @@ use crate::net::tls::TrustSettings;
 pub struct Settings {
     /// `None` if the region is the instance's.
     pub region: Option<Region>,
+    /// `None` if the region is the instance's.
+    pub region_source: Option<RegionSource>,
     /// In the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     /// `--profile`, which takes precedence over credentials in variables.
@@ -40,6 +45,8 @@ pub struct Settings {
     /// The variables that choose the credentials, for the names of the cache.
     pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
+    /// The advice to choose a profile of these files, if none is chosen.
+    pub remedies: Vec<String>,
 }
 
 /// The part of a run's purpose that changes its requests.
@@ -93,13 +100,28 @@ impl Settings {
 
     /// Returns `region` and the fallback regions in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
-        let mut regions = vec![region.clone()];
-        for fallback in &self.fallback_regions {
-            if !regions.contains(fallback) {
-                regions.push(fallback.clone());
+        let others = self.fallback_regions.iter().filter(|fallback| *fallback != region);
+        std::iter::once(region).chain(others).cloned().collect()
+    }
+
+    /// Checks the regions of those requests that go to AWS's own endpoints. AWS has no host for a code of another form, and a name that does
+    /// not resolve is looked up until the deadline.
+    ///
+    /// # Errors
+    /// The first region whose code has not the form of AWS's.
+    pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
+        for request in requests.iter().filter(|request| self.endpoints.configured(request.store.into()).is_none()) {
+            let mut regions = Vec::from_iter(self.region.iter().zip(self.region_source));
+            regions.extend(self.fallback_regions.iter().map(|region| (region, ("--fallback-region", Status::Usage))));
+            regions.extend(request.region.iter().map(|region| (region, ("an alias's region", Status::Configuration))));
+            for (region, (name, status)) in regions {
+                if let Some(help) = region.form_remedy() {
+                    let text = format!("{name}: \"{region}\" is not {}", Region::EXPECTED);
+                    return Err(Problem::new(status, text).help(help));
+                }
             }
         }
-        regions
+        Ok(())
     }
 
     /// True unless credentials in variables take precedence over the profile.

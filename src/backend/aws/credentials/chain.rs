@@ -43,8 +43,16 @@ pub async fn find_credentials(
             break;
         }
     }
-    let has_tried_all = last.tried.len() == providers(context.settings).len();
-    Err(last.into_error(has_tried_all))
+    let SearchFailure { tried, kind } = last;
+    let is_final = kind == ErrorKind::Misconfigured;
+    let (temporary, help) = match kind {
+        ErrorKind::Refused(refusal) => return Err(FetchError::Refused(refusal)),
+        ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured => (false, None),
+        ErrorKind::Remediable(help) => (false, Some(help)),
+        ErrorKind::Unanswered | ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime => (true, None),
+    };
+    let (what, has_tried_all) = (Wanted::Credentials, tried.len() == providers(context.settings).len());
+    Err(FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final, help }))
 }
 
 /// A search without credentials.
@@ -53,18 +61,6 @@ struct SearchFailure {
     tried: Vec<(&'static str, String)>,
     /// The kind of the last provider that was configured.
     kind: ErrorKind,
-}
-
-impl SearchFailure {
-    fn into_error(self, has_tried_all: bool) -> FetchError {
-        let Self { tried, kind } = self;
-        if let ErrorKind::Refused(refusal) = kind {
-            return FetchError::Refused(refusal);
-        }
-        let is_lasting = matches!(kind, ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured);
-        let (what, temporary, is_final) = (Wanted::Credentials, !is_lasting, kind == ErrorKind::Misconfigured);
-        FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final })
-    }
 }
 
 /// Repeats the search after an outage, within the budget.

@@ -133,16 +133,11 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
         let outage = Outage::new(OutageKind::Connection, error_text(&error));
         return Err(AttemptFailure::Permanent(FetchError::Unavailable(outage)));
     }
-    Err(match classify_sdk_error(&error, status(&error)) {
-        AttemptFailure::Transient(outage, retry_after)
-            if matches!(outage.kind, OutageKind::Service | OutageKind::Throttled | OutageKind::MalformedResponse) =>
-        {
-            AttemptFailure::Transient(outage, retry_after)
-        }
-        AttemptFailure::Transient(..) | AttemptFailure::Permanent(_) => {
-            AttemptFailure::Permanent(FetchError::NoRegion { is_final: false })
-        }
-    })
+    let failure = classify_sdk_error(&error, status(&error));
+    match &failure {
+        AttemptFailure::Transient(outage, _) if outage.kind == OutageKind::Service => Err(failure),
+        _ => Err(AttemptFailure::Permanent(FetchError::NoRegion { is_final: false })),
+    }
 }
 
 /// True without a route to the service, as before the network is up. A host without the service refuses the connection.

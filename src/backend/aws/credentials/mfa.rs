@@ -70,5 +70,5 @@ fn ask(question: &str) -> io::Result<Option<String>> {
 fn no_credentials(why: String) -> FetchError {
     let (what, tried) = (Wanted::Credentials, vec![("profile", why)]);
     let (has_tried_all, temporary, is_final) = (false, false, true);
-    FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final })
+    FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final, help: None })
 }

@@ -32,7 +32,7 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
     let name = format!("`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)");
     printed_credentials(cli, &name).await.map_err(|error| match error.kind {
         ErrorKind::Defect => {
-            ProviderError { why: format!("{}; log in with `aws login --profile {profile}`", error.why), ..error }
+            ProviderError { kind: ErrorKind::Remediable(format!("aws login --profile {profile}")), ..error }
         }
         _ => error,
     })

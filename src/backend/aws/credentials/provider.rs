@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Unanswered,
     /// Configured but unusable: end the search, and repeat it only with `--wait`.
     Defect,
+    /// A [`Self::Defect`] with its remedy.
+    Remediable(String),
     /// Configured with invalid settings: end the search, even with `--wait`.
     Misconfigured,
     /// Configured, and may work later: repeat the search, as a request that failed so is repeated. The time is that of Retry-After.
@@ -63,7 +65,7 @@ impl ProviderError {
 
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text(error)))
+        Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
     }
 
     /// The failure of a request. The text begins with `subject`.

@@ -45,7 +45,16 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
     }
     let provider = EcsCredentialsProvider::builder().configure(&context.clients.link_local()).build();
     provider.provide_credentials().await.map_err(|error| {
-        let error = ProviderError::of_sdk(&error, container_status(&error_text(&error)));
+        let status = container_status(&error_text(&error));
+        let mut error = ProviderError::of_sdk(&error, status);
+        if let Some(status) = status {
+            error.why = format!("its endpoint answered with HTTP status {status}");
+        }
+        if error.kind == ErrorKind::Defect {
+            let help =
+                "ECS: give the task definition a task role; EKS: create a pod identity association for the service account";
+            error.kind = ErrorKind::Remediable(help.to_owned());
+        }
         let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
         if error.kind == ErrorKind::NotConfigured { ProviderError::new(error.kind, unset) } else { error }
     })

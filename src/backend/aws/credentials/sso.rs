@@ -22,17 +22,14 @@ pub async fn sso_credentials(
     profile: &str,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, ProviderError> {
-    let log_in = |why: String| {
-        let why = format!("{why}; log in with `aws sso login --profile {}`", shell_word(profile));
-        ProviderError::new(ErrorKind::Defect, why)
-    };
+    let log_in = ErrorKind::Remediable(format!("aws sso login --profile {}", shell_word(profile)));
     let config = context.clients.sdk_config(Api::SsoOidc);
     let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
     let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
     let token = tokens.provide_token().await.map_err(|error| {
         let why = error_text(&error).replace("an error occurred while loading an access token: ", "");
         let uncached = "there is no cached SSO token, or it cannot be read";
-        log_in(why.replace("failed to load the cached SSO token", uncached))
+        ProviderError::new(log_in.clone(), why.replace("failed to load the cached SSO token", uncached))
     })?;
     let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
@@ -44,7 +41,9 @@ pub async fn sso_credentials(
     let output = output.map_err(|error| {
         let failed = failed(classify(&error));
         match &error {
-            SdkError::ServiceError(service) if service.err().is_unauthorized_exception() => log_in(failed.why),
+            SdkError::ServiceError(service) if service.err().is_unauthorized_exception() => {
+                ProviderError { kind: log_in, ..failed }
+            }
             _ => failed,
         }
     })?;

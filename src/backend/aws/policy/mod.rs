@@ -36,6 +36,8 @@ pub enum PolicyNotice {
     OtherIdentity(Option<Arn>),
     /// More than [`MAX_CHARACTERS`].
     TooLong { characters: usize },
+    /// No key is named, so the policy allows to decrypt with AWS's own keys alone, which need no permission.
+    NoKey,
     /// No request needs a permission.
     Empty,
 }
@@ -108,6 +110,9 @@ pub fn policy(
     let characters = policy.to_string().chars().count();
     if characters > MAX_CHARACTERS {
         notices.push(PolicyNotice::TooLong { characters });
+    }
+    if options.kms_keys.is_empty() && requests.iter().any(|request| is_read(&request)) {
+        notices.push(PolicyNotice::NoKey);
     }
     if statements.is_empty() {
         notices.push(PolicyNotice::Empty);

@@ -122,7 +122,7 @@ impl Client {
         let identity = Identity::from(credentials.clone());
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(self.api.signing_region(&self.region))
+            .region(self.region.as_str())
             .name(self.api.name())
             .time(SystemTime::now())
             .settings(settings)

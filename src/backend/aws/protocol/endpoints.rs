@@ -45,14 +45,6 @@ impl Api {
             Self::SsoOidc => ("AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc"),
         }
     }
-
-    /// The region in a signature. Requests to the global endpoint of STS are signed for us-east-1.
-    pub fn signing_region(self, region: &Region) -> &str {
-        match (self, region.as_str()) {
-            (Self::Sts, "aws-global") => "us-east-1",
-            (_, region) => region,
-        }
-    }
 }
 
 impl From<Store> for Api {

@@ -43,6 +43,7 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     let text = error.downcast_ref().map_or_else(|| error.to_string(), os_error::text);
     match text.as_str() {
         "dns error" => "name lookup".to_owned(),
+        "dispatch failure" => String::new(),
         // std puts this before the text of gai_strerror(3).
         text => one_line(text.strip_prefix("failed to lookup address information: ").unwrap_or(text)),
     }

@@ -21,22 +21,14 @@ const OTHERS: [(&str, &str); 7] = [
 
 /// Returns the host of a service, if `region` is in the commercial partition.
 pub fn commercial_host(service: &str, region: &Region) -> Option<String> {
-    let is_commercial = area(region.as_str()).is_some_and(|area| AREAS.contains(&area));
+    let is_commercial = region.area().is_some_and(|area| AREAS.contains(&area));
     is_commercial.then(|| format!("{service}.{region}.amazonaws.com"))
 }
 
 /// Returns the name of a region's partition in ARNs. A code of another form counts as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
-    let area = area(region.as_str());
+    let area = region.area();
     OTHERS.iter().find(|(other, _)| Some(*other) == area).map_or("aws", |(_, name)| name)
-}
-
-/// Returns `AREA` of `AREA-DIRECTION-NUMBER`.
-fn area(region: &str) -> Option<&str> {
-    let (rest, number) = region.rsplit_once('-')?;
-    let (area, direction) = rest.rsplit_once('-')?;
-    let is_name = !direction.is_empty() && direction.bytes().all(|byte| byte.is_ascii_lowercase());
-    (is_name && number.parse::<u8>().is_ok()).then_some(area)
 }
 
 #[cfg(test)]

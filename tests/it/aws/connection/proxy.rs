@@ -64,6 +64,9 @@ fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
         let run = through(&proxy).attempts(2).case(case).run();
         let both = format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port());
         run.refused(75).says(["A (", "secret x", &both]);
+        if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
+            run.says([&*format!("the proxy answers with HTTP status {status}")]);
+        }
         assert_eq!(proxy.connections(), 2, "{run}");
     }
 }
@@ -80,7 +83,7 @@ fn a_proxy_or_a_tunnel_that_does_not_answer_ends_with_the_time() {
 }
 
 #[test]
-fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_all_values_regions_and_the_identity() {
+fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_sts() {
     let said = "rejects the user name and password";
     let many = |sandbox: Sandbox| (0..60).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("A{n}=x{n}:k")));
     let proxy = answering(REJECTED);

@@ -18,18 +18,18 @@ use crate::support::skip;
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// A launch whose service is at this host, on the fake's port.
-fn at(host: &str, aws: &Aws) -> Sandbox {
+fn at_host(host: &str, aws: &Aws) -> Sandbox {
     sandbox(aws).endpoint(&format!("http://{host}:{}", aws.address().port()))
 }
 
 #[test]
-fn an_address_that_swallows_everything_ends_with_the_time_and_is_told() {
+fn an_address_that_swallows_everything_is_reported_at_the_deadline() {
     alone(|| {
         let aws = served();
-        let run = ends_within(TIMEOUT, at(SILENT, &aws));
+        let run = ends_within(TIMEOUT, at_host(SILENT, &aws));
         run.refused(75).says(["A (", "secret x", "timed out", "routes"]);
         // Longer than the connect timeout.
-        let run = at(SILENT, &aws).attempts(1).timeout("20s").run();
+        let run = at_host(SILENT, &aws).attempts(1).timeout("20s").run();
         run.refused(75).says(["A (", &format!("{SILENT}:{}", aws.address().port())]);
     });
 }
@@ -38,7 +38,7 @@ fn an_address_that_swallows_everything_ends_with_the_time_and_is_told() {
 const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
 
 #[test]
-fn a_route_that_refuses_is_told_with_its_reason() {
+fn a_route_that_refuses_is_reported_with_its_reason() {
     alone(|| {
         let routes = ["unreachable 198.51.100.1", "prohibit 198.51.100.2", "blackhole 198.51.100.3"];
         routes.iter().for_each(|route| sh(&format!("ip route add {route}")));
@@ -49,22 +49,19 @@ fn a_route_that_refuses_is_told_with_its_reason() {
             ("198.51.100.3", ["Invalid argument", "invalid"]),
             ("203.0.113.1", UNREACHABLE),
         ] {
-            let run = at(host, &aws).attempts(2).case(host).run();
+            let run = at_host(host, &aws).attempts(2).case(host).run();
             run.refused(75).says(["A (", "secret x", host]).says_one_of(reasons);
         }
     });
 }
 
 #[test]
-fn no_network_at_all_is_told_at_once_and_waited_for_no_longer_than_the_time() {
-    let nothing = ["unshare", "--net"];
-    if !skip::can(&["unshare", "--net", "true"], "no network at all") {
-        return;
-    }
+fn no_network_at_all_is_reported_at_once_and_awaited_until_the_deadline() {
+    let Some(nothing) = skip::wrapper(["unshare", "--net"], "no network at all") else { return };
     let aws = served();
     let real_name = sandbox(&aws).env_remove("AWS_ENDPOINT_URL").attempts(2).through(nothing).run();
     real_name.refused(75).says(["A (", "secret x", "secretsmanager.us-east-1.amazonaws.com"]);
-    let waiting = ends_within(TIMEOUT, at("192.0.2.1", &aws).through(nothing));
+    let waiting = ends_within(TIMEOUT, at_host("192.0.2.1", &aws).through(nothing));
     waiting.refused(75).says(["A (", "secret x", "192.0.2.1"]).says_one_of(UNREACHABLE);
 }
 
@@ -73,7 +70,7 @@ fn a_network_that_comes_up_late_is_waited_for() {
     alone(|| {
         let aws = served();
         sh("ip link set lo down");
-        let sandbox = at("127.0.0.1", &aws).timeout("10s");
+        let sandbox = at_host("127.0.0.1", &aws).timeout("10s");
         let running = sandbox.spawn();
         // Nothing shows that a launch waits; one that has not begun to is right as well.
         thread::sleep(Duration::from_millis(700));
@@ -83,7 +80,7 @@ fn a_network_that_comes_up_late_is_waited_for() {
 }
 
 #[test]
-fn metadata_that_swallows_everything_leaves_neither_region_nor_credentials_and_costs_seconds() {
+fn metadata_that_swallows_everything_gives_no_region_or_credentials_within_seconds() {
     alone(|| {
         // The real address of IMDS, as off EC2 in a network that drops unknown packets.
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
@@ -116,7 +113,7 @@ fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
 }
 
 #[test]
-fn a_host_with_an_address_that_swallows_everything_is_reached_by_another() {
+fn a_host_with_an_address_that_swallows_everything_is_reached_by_another_address() {
     if !can_replace("hosts") {
         return;
     }
@@ -127,21 +124,21 @@ fn a_host_with_an_address_that_swallows_everything_is_reached_by_another() {
         for number in 1..10 {
             hosts += &format!("2001:db8:1::{number} two.test\n");
         }
-        let sandbox = with_files(at("two.test", &aws), &[("hosts", &hosts)]);
+        let sandbox = with_files(at_host("two.test", &aws), &[("hosts", &hosts)]);
         // The connect timeout (3.1 s) is divided among the addresses, so IPv4 would come after 2.8 s if it came last.
         sandbox.timeout("2s").run().launched_silently().has("A", "v-4c7a1e");
         // As a name with an address in each of several zones, one of which is down.
         sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
         if leads("198.51.100.2", &aws.address().ip().to_string()) {
             let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
-            let sandbox = with_files(at("two.test", &aws), &[("hosts", hosts)]);
+            let sandbox = with_files(at_host("two.test", &aws), &[("hosts", hosts)]);
             sandbox.timeout("8s").run().launched_silently().has("A", "v-4c7a1e");
         }
     });
 }
 
 #[test]
-fn a_path_that_swallows_large_packets_ends_with_the_time_and_a_firewalls_reset_is_told() {
+fn a_path_that_swallows_large_packets_times_out_and_a_firewalls_reset_is_reported() {
     alone(|| {
         let aws = served();
         let port = aws.address().port();
@@ -149,14 +146,14 @@ fn a_path_that_swallows_large_packets_ends_with_the_time_and_a_firewalls_reset_i
         if !filters(&format!("add rule ip t out tcp sport {port} ip length > 300 drop")) {
             return;
         }
-        ends_within(TIMEOUT, at("127.0.0.1", &aws)).refused(75).says(["A (", "secret x"]);
+        ends_within(TIMEOUT, at_host("127.0.0.1", &aws)).refused(75).says(["A (", "secret x"]);
         assert!(!aws.reads().is_empty());
         // At the handshake, and after the request.
         for what in ["tcp flags & (syn | ack) == syn", "ip length > 300"] {
             if !filters(&format!("add rule ip t out tcp dport {port} {what} reject with tcp reset")) {
                 return;
             }
-            let run = at("127.0.0.1", &aws).attempts(2).case(what).run();
+            let run = at_host("127.0.0.1", &aws).attempts(2).case(what).run();
             run.refused(75).says(["A (", "secret x"]).says_one_of(["Connection refused", "Connection reset"]);
         }
     });
@@ -230,7 +227,7 @@ fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
 /// A launch whose service has a name that only this name server resolves.
 fn asking(server: &str, aws: &Aws) -> Sandbox {
     let resolver = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
-    with_files(at("secrets.example", aws), &[("resolv.conf", &resolver)])
+    with_files(at_host("secrets.example", aws), &[("resolv.conf", &resolver)])
 }
 
 fn with_names(test: impl FnOnce() + Send) {
@@ -240,7 +237,7 @@ fn with_names(test: impl FnOnce() + Send) {
 }
 
 #[test]
-fn a_name_that_is_not_resolved_is_asked_for_until_the_time_is_over_and_told() {
+fn a_name_that_is_not_resolved_is_asked_for_until_the_deadline_and_reported() {
     for (case, code) in [
         ("silence", None),
         ("a name without an address", Some(0)),
@@ -279,7 +276,7 @@ fn a_name_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
             "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
         let questions = resolver(vec![Reply::Loopback]);
         let aws = served();
-        let launch = at("secrets.example", &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
+        let launch = at_host("secrets.example", &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
         with_files(launch, &[("resolv.conf", resolver_file)]).run().launched_silently();
         // One question each for A and AAAA, for two requests.
         assert_eq!((questions.load(Ordering::SeqCst), aws.reads().len()), (2, 2));
@@ -299,7 +296,7 @@ fn a_hosts_file_comes_before_any_name_server() {
         let aws = served();
         let hosts = "127.0.0.1 localhost\n127.0.0.1 other.example secrets.example # ours\n";
         let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
-        with_files(at("secrets.example", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
+        with_files(at_host("secrets.example", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(questions.load(Ordering::SeqCst), 0);
     });
 }

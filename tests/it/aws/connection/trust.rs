@@ -15,14 +15,14 @@ use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 use crate::support::tls::{Acceptor, Authority};
 
-fn over_tls(acceptor: Acceptor) -> Aws {
+fn served_over_tls(acceptor: Acceptor) -> Aws {
     Aws::start_tls(acceptor).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
 #[test]
 fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
-    let aws = over_tls(authority.acceptor());
+    let aws = served_over_tls(authority.acceptor());
     let bundle = authority.bundle();
     let config = format!("[default]\nca_bundle = {}\n", bundle.display());
     let wrong = sandbox(&aws).env("AWS_CA_BUNDLE", other.bundle()).env("SSL_CERT_FILE", other.bundle());
@@ -40,12 +40,12 @@ fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
 }
 
 #[test]
-fn the_signature_of_each_handshake_is_checked_though_the_certificates_are_verified_once() {
+fn each_handshakes_signature_is_checked_though_certificates_are_verified_once() {
     let Some(authority) = Authority::new() else { return };
     for version in [&TLS13, &TLS12] {
         // A second connection, since the first one is closed without an answer.
         let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after([Fault::Close]);
-        let aws = Aws::start_tls(authority.forging_acceptor(version)).secret("x", secret);
+        let aws = served_over_tls(authority.forging_acceptor(version)).secret("x", secret);
         let sandbox = sandbox(&aws).arg("--ca-bundle").arg(authority.bundle());
         sandbox.case(format!("{version:?}")).run().refused(78).says(["localhost", "BadSignature"]);
         assert_eq!(aws.calls().len(), 1);
@@ -53,7 +53,7 @@ fn the_signature_of_each_handshake_is_checked_though_the_certificates_are_verifi
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_78_at_once_and_told() {
+fn a_certificate_that_is_not_trusted_is_78_at_once_and_reported() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let bundle = |name: &Authority| name.bundle();
     for (case, acceptor, roots, said) in [
@@ -67,7 +67,7 @@ fn a_certificate_that_is_not_trusted_is_78_at_once_and_told() {
         ),
         ("an authority's own certificate", authority.acceptor_of_itself(), Some(bundle(&authority)), "CA:TRUE"),
     ] {
-        let aws = over_tls(acceptor);
+        let aws = served_over_tls(acceptor);
         let sandbox = roots.iter().fold(sandbox(&aws), |sandbox, roots| sandbox.arg("--ca-bundle").arg(roots));
         sandbox.case(case).run().refused(78).says(["A (", "localhost", said]);
         assert_eq!((aws.connections(), aws.calls().len()), (1, 0), "{case}");
@@ -77,7 +77,7 @@ fn a_certificate_that_is_not_trusted_is_78_at_once_and_told() {
 #[test]
 fn a_bundle_without_roots_is_named_and_a_root_that_is_commented_out_is_not_trusted() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
-    let aws = over_tls(authority.acceptor());
+    let aws = served_over_tls(authority.acceptor());
     let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
     let marked = |mark: &str| format!("{}{mark}{}{}", text(&other), text(&authority), text(&other));
     for (content, said) in [
@@ -101,13 +101,13 @@ fn a_bundle_without_roots_is_named_and_a_root_that_is_commented_out_is_not_trust
 fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
     let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
     let trial = ["unshare", "--mount", "sh", "-c", &script, "sh"];
-    skip::can(&[&trial[..], &["true"]].concat(), "a system's bundle").then(|| sandbox.through(trial))
+    Some(sandbox.through(skip::wrapper(trial, "a system's bundle")?))
 }
 
 #[test]
 fn the_systems_bundle_is_trusted_unless_another_is_named() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority")) else { return };
-    let aws = over_tls(authority.acceptor());
+    let aws = served_over_tls(authority.acceptor());
     let copy = format!("cp '{}' /etc/ssl/certs/ca-certificates.crt", authority.bundle().display());
     let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else { return };
     with_its_root.run().launched_silently().has("A", "v-4c7a1e");
@@ -125,11 +125,8 @@ fn the_systems_bundle_is_trusted_unless_another_is_named() {
 }
 
 /// The files of root certificates that a run opens; `None` where strace cannot tell.
-fn opened(sandbox: Sandbox) -> Option<Vec<String>> {
-    if !skip::can(&["strace", "-o", "/dev/null", "true"], "the files that are opened") {
-        return None;
-    }
-    let sandbox = sandbox.through(["strace", "-f", "-e", "trace=openat,open", "-o", "trace"]);
+fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
+    let sandbox = sandbox.through(skip::traced(&["-f", "-e", "trace=openat,open"], "the files that are opened")?);
     sandbox.run();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     // Without CAP_SYS_PTRACE strace cannot read the memory of a process that is not dumpable, and shows addresses.
@@ -150,17 +147,17 @@ fn opened(sandbox: Sandbox) -> Option<Vec<String>> {
 fn no_bundle_is_opened_before_a_chain_needs_it() {
     let Some(authority) = Authority::new() else { return };
     let plain = served();
-    let Some(found) = opened(sandbox(&plain)) else { return };
+    let Some(found) = opened_roots(sandbox(&plain)) else { return };
     assert!(found.is_empty(), "for plain HTTP: {found:?}");
     // No test has a chain that ends at a compiled-in root. A server that hangs up on the ClientHello sends none.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     thread::spawn(move || listener.incoming().flatten().for_each(|mut stream| drop(stream.read(&mut [0; 16_384]))));
-    let aws = over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
-    assert!(opened(sandbox(&aws).endpoint(&endpoint).attempts(1)).unwrap().is_empty());
-    let named = opened(sandbox(&aws).resolve("B=y:k").env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
+    let aws = served_over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    assert!(opened_roots(sandbox(&aws).endpoint(&endpoint).attempts(1)).unwrap().is_empty());
+    let named = opened_roots(sandbox(&aws).resolve("B=y:k").env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
     assert_eq!(named, [authority.bundle().to_str().unwrap()], "alone, and once");
-    assert!(!opened(sandbox(&aws)).unwrap().is_empty());
+    assert!(!opened_roots(sandbox(&aws)).unwrap().is_empty());
 }
 
 /// The contents of the extensions of a ClientHello (RFC 8446, section 4.1.2), by type.
@@ -204,7 +201,7 @@ fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
     // The first key_share is of the same group, so that no round trip is lost.
     assert_eq!(content(51)[2..4], [0x11, 0xEC]);
     let Some(authority) = Authority::new() else { return };
-    let aws = over_tls(authority.post_quantum_acceptor());
+    let aws = served_over_tls(authority.post_quantum_acceptor());
     sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle()).run().launched_silently().has("A", "v-4c7a1e");
 }
 
@@ -222,8 +219,8 @@ fn a_proxy_carries_the_request_to_the_real_name_of_the_service() {
         (china, arn, "HTTPS_PROXY", ("AWS_ENDPOINT_URL", "")),
         (fips, "x", "HTTPS_PROXY", ("AWS_USE_FIPS_ENDPOINT", "true")),
     ] {
-        let aws =
-            over_tls(authority.acceptor_for(&format!("DNS:{name}"))).secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        let aws = served_over_tls(authority.acceptor_for(&format!("DNS:{name}")))
+            .secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let proxy = Proxy::before(aws.address());
         let sandbox = Sandbox::new().region("us-east-1").keys().env("AWS_CA_BUNDLE", authority.bundle());
         let sandbox = if setting == ignored.0 { sandbox.endpoint("http://127.0.0.1:9") } else { sandbox };

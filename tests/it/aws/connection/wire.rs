@@ -10,19 +10,19 @@ use crate::support::tls::Authority;
 use crate::support::wire::{Script, Step, Wire, answer, body, good, with_head};
 
 /// A launch whose Secrets Manager is this server.
-fn at(url: String) -> Sandbox {
+fn at_url(url: String) -> Sandbox {
     Sandbox::new().endpoint(&url).region("us-east-1").keys().resolve("A=x:k")
 }
 
 /// A launch whose Secrets Manager is at this port, over TLS.
 fn over_tls(authority: &Authority, wire: &Wire) -> Sandbox {
-    at(format!("https://localhost:{}", wire.port())).env("AWS_CA_BUNDLE", authority.bundle())
+    at_url(format!("https://localhost:{}", wire.port())).env("AWS_CA_BUNDLE", authority.bundle())
 }
 
 /// Runs a test against a server of these scripts, in the clear and within TLS.
 fn both_ways(case: &str, scripts: &[Script], test: impl Fn(&Wire, Sandbox)) {
     let wire = Wire::plain(scripts.to_vec());
-    test(&wire, at(format!("http://localhost:{}", wire.port())).case(case));
+    test(&wire, at_url(format!("http://localhost:{}", wire.port())).case(case));
     let Some(authority) = Authority::new() else { return };
     let wire = Wire::tls(authority.acceptor(), scripts.to_vec());
     test(&wire, over_tls(&authority, &wire).case(format!("{case}, within TLS")));
@@ -50,7 +50,7 @@ fn cut_short() -> Vec<u8> {
 }
 
 #[test]
-fn an_answer_that_is_none_is_75_after_the_allowed_attempts_and_passes_when_it_comes_once() {
+fn a_malformed_response_is_retried_and_75_if_every_attempt_gets_such_a_response() {
     let wrong = body("wrong-4c7a1e");
     let length = |length: usize| format!("content-length: {length}");
     let chunked = ["HTTP/1.1 200 OK", "transfer-encoding: chunked"];
@@ -90,7 +90,7 @@ fn an_answer_that_is_none_is_75_after_the_allowed_attempts_and_passes_when_it_co
 }
 
 #[test]
-fn what_is_said_on_a_connection_is_told_with_its_place() {
+fn a_server_that_does_not_speak_http_is_reported_with_host_and_port() {
     for script in [answered_with(*b"SSH-2.0-OpenSSH_9.2p1\r\n"), vec![Step::Request]] {
         both_ways("no HTTP", &[script], |wire, sandbox| {
             let run = sandbox.attempts(1).run();
@@ -136,7 +136,7 @@ fn an_answer_that_never_ends_is_given_up_when_the_time_is_over() {
     }
     // A body that stops is given up as early as an answer that never begins, in time for another attempt.
     let wire = Wire::plain(vec![vec![Step::Request, Step::Send(cut_short()), Step::Stall], good("v-4c7a1e")]);
-    let sandbox = at(format!("http://localhost:{}", wire.port())).timeout("9s");
+    let sandbox = at_url(format!("http://localhost:{}", wire.port())).timeout("9s");
     sandbox.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 2);
 }
@@ -145,15 +145,15 @@ fn an_answer_that_never_ends_is_given_up_when_the_time_is_over() {
 fn a_connection_that_is_reset_in_the_middle_of_an_answer_is_tried_again() {
     let reset = vec![Step::Head, Step::Send(cut_short()), Step::Pause(Duration::from_millis(50))];
     let wire = Wire::plain(vec![reset.clone(), vec![Step::Head], good("v-4c7a1e")]);
-    at(format!("http://localhost:{}", wire.port())).run().launched_silently().has("A", "v-4c7a1e");
+    at_url(format!("http://localhost:{}", wire.port())).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 3);
     let wire = Wire::plain(vec![reset]);
-    let sandbox = at(format!("http://localhost:{}", wire.port())).attempts(2);
+    let sandbox = at_url(format!("http://localhost:{}", wire.port())).attempts(2);
     sandbox.run().refused(75).says(["A (", "secret x"]);
 }
 
 #[test]
-fn a_server_that_is_no_tls_is_told_by_name_or_ends_with_the_time() {
+fn a_server_without_tls_is_reported_by_name_or_ends_with_the_deadline() {
     let Some(authority) = Authority::new() else { return };
     let refusal = Step::Send(answer("HTTP/1.1 400 Bad Request", "this is no TLS"));
     for (case, script) in [

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fault::{self, Fault};
-use super::http::Response;
+use super::http::{JSON, Response};
 use super::journal::Call;
 use super::service::{Answer, Service, refusal};
 
@@ -15,13 +15,13 @@ pub const SECRET: &str = "/secretsmanager/get";
 
 /// An answer in plain text, as the agent gives for its own errors.
 pub fn plain(status: u16, text: &str) -> Fault {
-    Fault::Exactly(Response { status, content_type: "text/plain", headers: Vec::new(), body: text.to_owned() })
+    Fault::Exactly(Response::new(status, "text/plain", text))
 }
 
 /// An error of the agent in the format of AWS's JSON protocol.
 pub fn own(status: u16, code: &'static str) -> Fault {
     let body = json!({ "__type": code, "message": "of the agent" }).to_string();
-    Fault::Exactly(Response { status, content_type: "application/x-amz-json-1.1", headers: Vec::new(), body })
+    Fault::Exactly(Response::new(status, JSON, body))
 }
 
 fn has_token(call: &Call) -> bool {

@@ -6,7 +6,7 @@ use super::Aws;
 use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
-use super::service::{Answer, REQUEST_ID, Service, refusal};
+use super::service::{Answer, Service, refusal};
 
 impl Aws {
     /// Describes a secret by these members of DescribeSecret's answer; its name and ARN are added.
@@ -23,7 +23,7 @@ impl Aws {
 }
 
 /// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
-pub fn answer(service: &Service, call: &Call) -> Answer {
+pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
     if !service.secrets.contains_key(&id) {
         return refusal(&fault::not_found());
@@ -38,10 +38,5 @@ pub fn answer(service: &Service, call: &Call) -> Answer {
         true => json!(id),
         false => json!(format!("arn:aws:secretsmanager:{}:{}:secret:{id}-AbCdEf", call.region(), call.account())),
     };
-    Answer::Send(Response {
-        status: 200,
-        content_type: "application/x-amz-json-1.1",
-        headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-        body: body.to_string(),
-    })
+    Answer::Send(Response::json(200, &body))
 }

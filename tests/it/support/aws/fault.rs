@@ -1,7 +1,11 @@
 //! The errors of AWS, with the status, code and message that AWS sends.
 
-use super::http::Response;
+use super::http::{JSON, Response};
+use super::recorded::recorded;
 use crate::support::sandbox::CANARY;
+
+/// The secret of a denial, and what `tests/aws/recorder.py` writes for every secret.
+const DENIED: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
 
 #[derive(Clone)]
 pub enum Fault {
@@ -24,29 +28,46 @@ pub enum Fault {
     Close,
 }
 
+/// The error that AWS itself has sent, if it is recorded under this name; else the typed one.
+fn recorded_or(name: &str, typed: Fault) -> Fault {
+    recorded(name).map_or(typed, Fault::Exactly)
+}
+
 fn error(status: u16, code: &'static str, message: impl Into<String>) -> Fault {
     Fault::Error { status, code, message: message.into() }
 }
 
 pub fn not_found() -> Fault {
-    error(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+    let typed = error(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+    recorded_or("GetSecretValue.not_found", typed)
 }
 
 pub fn no_such_version(wanted: &str) -> Fault {
-    error(
-        400,
-        "ResourceNotFoundException",
-        format!("Secrets Manager can't find the specified secret value for {wanted}"),
-    )
+    let name = match wanted.split_once(": ") {
+        Some((_, "AWSCURRENT")) => "GetSecretValue.no_value",
+        Some(("VersionId", _)) => "GetSecretValue.no_such_version",
+        _ => "GetSecretValue.no_such_stage",
+    };
+    let message = format!("Secrets Manager can't find the specified secret value for {wanted}");
+    recorded_or(name, error(400, "ResourceNotFoundException", message))
 }
 
 pub fn denied(resource: &str) -> Fault {
-    denied_on(resource, "because no identity-based policy allows the secretsmanager:GetSecretValue action")
+    let reason = "because no identity-based policy allows the secretsmanager:GetSecretValue action";
+    match recorded("GetSecretValue.denied") {
+        Some(answer) => Fault::Exactly(Response { body: answer.body.replace(DENIED, resource), ..answer }),
+        None => denied_on(resource, reason),
+    }
+}
+
+pub fn denied_by_boundary() -> Fault {
+    let reason = "because no permissions boundary allows the secretsmanager:GetSecretValue action";
+    recorded_or("GetSecretValue.denied_by_boundary", denied_by(reason))
 }
 
 /// A denial for this reason, in AWS's words.
 pub fn denied_by(reason: &str) -> Fault {
-    denied_on("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf", reason)
+    denied_on(DENIED, reason)
 }
 
 /// A denial of this resource, for this reason in AWS's words.
@@ -72,7 +93,8 @@ pub fn denied_description() -> Fault {
 }
 
 pub fn denied_by_kms() -> Fault {
-    error(400, "AccessDeniedException", "Access to KMS is not allowed")
+    let typed = error(400, "AccessDeniedException", "Access to KMS is not allowed");
+    recorded_or("GetSecretValue.denied_by_kms", typed)
 }
 
 pub fn key_out_of_use() -> Fault {
@@ -88,15 +110,12 @@ pub fn not_decrypted() -> Fault {
 }
 
 pub fn marked_for_deletion() -> Fault {
-    error(
-        400,
-        "InvalidRequestException",
-        "You can't perform this operation on the secret because it was marked for deletion.",
-    )
+    let message = "You can't perform this operation on the secret because it was marked for deletion.";
+    recorded_or("GetSecretValue.marked_for_deletion", error(400, "InvalidRequestException", message))
 }
 
 pub fn throttled() -> Fault {
-    error(400, "ThrottlingException", "Rate exceeded")
+    recorded_or("GetParameters.throttled", error(400, "ThrottlingException", "Rate exceeded"))
 }
 
 pub fn internal_error() -> Fault {
@@ -108,19 +127,19 @@ pub fn unavailable() -> Fault {
 }
 
 pub fn unrecognized_client() -> Fault {
-    error(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+    let message = "The security token included in the request is invalid.";
+    recorded_or("GetSecretValue.unrecognized_client", error(400, "UnrecognizedClientException", message))
 }
 
 pub fn expired_token() -> Fault {
-    error(400, "ExpiredTokenException", "The security token included in the request is expired")
+    let message = "The security token included in the request is expired";
+    recorded_or("GetSecretValue.expired_token", error(400, "ExpiredTokenException", message))
 }
 
 pub fn clock_skew() -> Fault {
-    error(
-        400,
-        "InvalidSignatureException",
-        "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)",
-    )
+    let message =
+        "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
+    recorded_or("GetSecretValue.clock_skew", error(400, "InvalidSignatureException", message))
 }
 
 /// An undocumented code, with a secret value in its message.
@@ -129,43 +148,40 @@ pub fn unknown_code() -> Fault {
 }
 
 pub fn stage_of_another_version() -> Fault {
-    error(
-        400,
-        "InvalidRequestException",
-        "You provided a VersionStage that is not associated to the provided VersionId.",
-    )
+    let message = "You provided a VersionStage that is not associated to the provided VersionId.";
+    recorded_or("GetSecretValue.stage_of_another_version", error(400, "InvalidRequestException", message))
 }
 
 /// 503 with `Retry-After` in seconds.
 pub fn retry_after(seconds: u64) -> Fault {
     let headers = vec![("retry-after", seconds.to_string())];
-    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+    Fault::Exactly(Response { headers, ..Response::new(503, "text/plain", "") })
 }
 
 /// 503 with AWS's own `x-amz-retry-after`, in milliseconds.
 pub fn amz_retry_after(milliseconds: u64) -> Fault {
     let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
-    Fault::Exactly(Response { headers, ..answer(503, "text/plain", String::new()) })
+    Fault::Exactly(Response { headers, ..Response::new(503, "text/plain", "") })
 }
 
 /// A status with an empty body.
 pub fn status(status: u16) -> Fault {
-    Fault::Exactly(answer(status, "text/plain", String::new()))
+    Fault::Exactly(Response::new(status, "text/plain", ""))
 }
 
 /// An HTML page, as captive portals and proxies send it.
 pub fn page() -> Fault {
-    Fault::Exactly(answer(200, "text/html", "<!doctype html><title>Welcome</title>".to_owned()))
+    Fault::Exactly(Response::new(200, "text/html", "<!doctype html><title>Welcome</title>"))
 }
 
 /// A success that is JSON and no secret.
 pub fn empty_object() -> Fault {
-    Fault::Exactly(answer(200, "application/x-amz-json-1.1", "{}".to_owned()))
+    Fault::Exactly(Response::new(200, JSON, "{}"))
 }
 
 /// A success with this JSON.
 pub fn success(body: &str) -> Fault {
-    Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_owned()))
+    Fault::Exactly(Response::new(200, JSON, body))
 }
 
 /// A success that names another secret.
@@ -176,7 +192,7 @@ pub fn another_secret() -> Fault {
         "VersionId": "c0c0c0c0-1111-4222-8333-444455556666",
         "SecretString": format!(r#"{{"k":"{CANARY}"}}"#),
     });
-    Fault::Exactly(answer(200, "application/x-amz-json-1.1", body.to_string()))
+    Fault::Exactly(Response::new(200, JSON, body.to_string()))
 }
 
 /// An error of STS, in XML.
@@ -186,34 +202,25 @@ pub fn sts(status: u16, code: &str, message: &str) -> Fault {
          <RequestId>{}</RequestId></ErrorResponse>",
         super::service::REQUEST_ID
     );
-    Fault::Exactly(answer(status, "text/xml", body))
-}
-
-fn answer(status: u16, content_type: &'static str, body: String) -> Response {
-    Response { status, content_type, headers: Vec::new(), body }
+    Fault::Exactly(Response::new(status, "text/xml", body))
 }
 
 impl Fault {
     /// The answer; `None` for a fault without one.
     pub fn response(&self) -> Option<Response> {
         match self {
-            Self::Error { status, code, message } => Some(Response {
-                status: *status,
-                content_type: "application/x-amz-json-1.1",
-                headers: vec![
-                    ("x-amzn-RequestId", super::service::REQUEST_ID.to_owned()),
-                    ("x-amzn-ErrorType", (*code).to_owned()),
-                ],
-                body: serde_json::json!({ "__type": code, "Message": message }).to_string(),
-            }),
-            Self::Xml { status } => Some(Response {
-                status: *status,
-                content_type: "text/xml",
-                headers: Vec::new(),
-                body: "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>".to_owned(),
-            }),
+            Self::Error { status, code, message } => {
+                let body = serde_json::json!({ "__type": code, "Message": message });
+                let mut response = Response::json(*status, &body);
+                response.headers.push(("x-amzn-ErrorType", (*code).to_owned()));
+                Some(response)
+            }
+            Self::Xml { status } => {
+                let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+                Some(Response::new(*status, "text/xml", body))
+            }
             Self::Exactly(response) => Some(response.clone()),
-            Self::Endless => Some(answer(200, "application/x-amz-json-1.1", format!("{CANARY} ").repeat(4096))),
+            Self::Endless => Some(Response::new(200, JSON, format!("{CANARY} ").repeat(4096))),
             Self::Hang | Self::Close => None,
         }
     }

@@ -3,6 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
+use serde_json::Value;
+
+use super::service::REQUEST_ID;
+
+/// The content type of AWS's JSON protocol.
+pub const JSON: &str = "application/x-amz-json-1.1";
+
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
@@ -17,6 +24,18 @@ pub struct Response {
     pub content_type: &'static str,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
+}
+
+impl Response {
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
+        Self { status, content_type, headers: Vec::new(), body: body.into() }
+    }
+
+    /// A response of AWS's JSON protocol.
+    pub fn json(status: u16, body: &Value) -> Self {
+        let headers = vec![("x-amzn-RequestId", REQUEST_ID.to_owned())];
+        Self { headers, ..Self::new(status, JSON, body.to_string()) }
+    }
 }
 
 /// One connection.

@@ -2,12 +2,13 @@
 //! GetParametersByPath by pages.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use serde_json::{Value, json};
 
 use super::http::Response;
 use super::journal::Call;
-use super::service::REQUEST_ID;
+use super::recorded::recorded;
 use crate::support::watch;
 
 /// One version of a parameter, and its labels.
@@ -19,7 +20,7 @@ pub struct Version {
 
 impl Version {
     pub fn text(value: &str) -> Self {
-        watch::secret(value);
+        watch::secret_text(value);
         Self { value: value.to_owned(), labels: Vec::new() }
     }
 
@@ -62,7 +63,10 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     for asked in &names {
         let (name, selector) = split(asked);
         if parameters.denied.contains(&name) {
-            return error(
+            if let Some(response) = recorded("GetParameters.denied") {
+                return response;
+            }
+            return client_error(
                 "AccessDeniedException",
                 &format!(
                     "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:GetParameters \
@@ -78,18 +82,17 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     }
     // AWS does not keep the order of the request.
     found.reverse();
-    let body = json!({ "Parameters": found, "InvalidParameters": invalid });
-    response(200, body)
+    Response::json(200, &json!({ "Parameters": found, "InvalidParameters": invalid }))
 }
 
-/// Answers a GetParametersByPath request. The token of a page is the number of parameters before it.
+/// Answers a GetParametersByPath request. The token of a page is the last name before it.
 pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let path = call.parameter_path();
     assert!(path.starts_with('/'), "AWS takes absolute paths: {path}");
     assert!(call.flag("Recursive") && call.flag("WithDecryption"));
     let size = call.max_results().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
     if parameters.denied.contains(&path) {
-        return error(
+        return client_error(
             "AccessDeniedException",
             &format!(
                 "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
@@ -99,21 +102,23 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
         );
     }
     let prefix = format!("{}/", path.trim_end_matches('/'));
-    let names: Vec<&String> = parameters.versions.keys().filter(|name| name.starts_with(&prefix)).collect();
-    let start = call.next_token().map_or(0, |token| token.parse().expect("a token of this server"));
-    let page = names.iter().skip(start).take(usize::try_from(size).unwrap());
+    // No name is the prefix itself.
+    let last = call.next_token().unwrap_or_else(|| prefix.clone());
+    let rest = parameters.versions.range((Bound::Excluded(last), Bound::Unbounded)).map(|(name, _)| name);
+    let mut names = rest.take_while(|name| name.starts_with(&prefix)).peekable();
+    let page: Vec<&String> = names.by_ref().take(usize::try_from(size).unwrap()).collect();
     let found: Vec<Value> = page
+        .iter()
         .map(|name| {
             let (number, version) = parameters.find(name, None).unwrap();
             described(call, name, number, version)
         })
         .collect();
-    let end = start + found.len();
     let mut body = json!({ "Parameters": found });
-    if end < names.len() {
-        body["NextToken"] = json!(end.to_string());
+    if names.peek().is_some() {
+        body["NextToken"] = json!(page.last());
     }
-    response(200, body)
+    Response::json(200, &body)
 }
 
 fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value {
@@ -135,15 +140,6 @@ fn split(asked: &str) -> (String, Option<String>) {
     }
 }
 
-fn error(code: &str, message: &str) -> Response {
-    response(400, json!({ "__type": code, "message": message }))
-}
-
-fn response(status: u16, body: Value) -> Response {
-    Response {
-        status,
-        content_type: "application/x-amz-json-1.1",
-        headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-        body: body.to_string(),
-    }
+fn client_error(code: &str, message: &str) -> Response {
+    Response::json(400, &json!({ "__type": code, "message": message }))
 }

@@ -39,7 +39,7 @@ pub enum Content {
 impl Secret {
     /// Text, which is JSON as a rule.
     pub fn text(value: &str) -> Self {
-        watch::secret(value);
+        watch::secret_text(value);
         Self::of(Content::Text(value.to_owned()))
     }
 

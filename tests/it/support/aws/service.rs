@@ -10,6 +10,7 @@ use super::fault::{self, Fault};
 use super::http::Response;
 use super::journal::Call;
 use super::parameter::{self, Parameters};
+use super::recorded::recorded;
 use super::secret::{Content, Secret, Version};
 use super::trouble::Trouble;
 use super::{agent, description};
@@ -71,7 +72,7 @@ impl Service {
         }
         match operation.as_str() {
             "GetSecretValue" => self.read(call),
-            "DescribeSecret" => description::answer(self, call),
+            "DescribeSecret" => description::describe(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
             "GetCallerIdentity" => Answer::Send(identity()),
@@ -115,6 +116,9 @@ impl Service {
 
     fn assume(&self, call: &Call, action: &str) -> Response {
         if self.denies_roles {
+            if let Some(response) = recorded("AssumeRole.denied") {
+                return response;
+            }
             let role = call.form().remove("RoleArn").unwrap_or_default();
             return xml(
                 403,
@@ -178,12 +182,7 @@ impl Version {
             Content::Binary(bytes) => body["SecretBinary"] = json!(STANDARD.encode(bytes)),
             Content::Nothing => {}
         }
-        Response {
-            status: 200,
-            content_type: "application/x-amz-json-1.1",
-            headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
-            body: body.to_string(),
-        }
+        Response::json(200, &body)
     }
 }
 
@@ -207,7 +206,7 @@ fn credentials(access_key: &str, expiration: &str) -> Response {
         "Token": ACCESS_SECRET,
         "Expiration": expiration,
     });
-    Response { status: 200, content_type: "application/json", headers: Vec::new(), body: body.to_string() }
+    Response::new(200, "application/json", body.to_string())
 }
 
 /// The answer of the portal of SSO to GetRoleCredentials: 401 for any token but [`SSO_TOKEN`].
@@ -223,12 +222,7 @@ fn portal(call: &Call) -> Response {
         (401, json!({ "message": "Session token not found or invalid" }))
     };
     let headers = (status == 401).then(|| ("x-amzn-ErrorType", "UnauthorizedException".to_owned()));
-    Response {
-        status,
-        content_type: "application/json",
-        headers: headers.into_iter().collect(),
-        body: body.to_string(),
-    }
+    Response { headers: headers.into_iter().collect(), ..Response::new(status, "application/json", body.to_string()) }
 }
 
 /// The answer of SSO's service of tokens.
@@ -239,12 +233,8 @@ fn refreshed() -> Response {
 
 /// An answer of the instance metadata service.
 fn metadata(text: &str) -> Response {
-    Response {
-        status: 200,
-        content_type: "text/plain",
-        headers: vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())],
-        body: text.to_owned(),
-    }
+    let headers = vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())];
+    Response { headers, ..Response::new(200, "text/plain", text) }
 }
 
 fn identity() -> Response {
@@ -259,5 +249,5 @@ fn identity() -> Response {
 }
 
 fn xml(status: u16, body: String) -> Response {
-    Response { status, content_type: "text/xml", headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], body }
+    Response { headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], ..Response::new(status, "text/xml", body) }
 }

@@ -1,0 +1,60 @@
+//! Linux 3.17, the oldest kernel that README names: all later system calls fail with ENOSYS, and madvise(2) rejects its later advice.
+
+use crate::support::aws::served;
+use crate::support::cache::CacheDirectory;
+use crate::support::identity::keyless;
+use crate::support::rotating::{Rotating, first_version, rotating};
+use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
+use crate::support::skip;
+
+/// The calls that came after Linux 3.17, in their order; strace ignores those that it does not know.
+const LATER: &str = "?bpf,?execveat,?userfaultfd,?membarrier,?mlock2,?copy_file_range,?preadv2,?pwritev2,?pkey_mprotect,?pkey_alloc,\
+    ?pkey_free,?statx,?io_pgetevents,?rseq,?pidfd_send_signal,?io_uring_setup,?io_uring_enter,?io_uring_register,?open_tree,\
+    ?move_mount,?fsopen,?fsconfig,?fsmount,?fspick,?pidfd_open,?clone3,?openat2,?pidfd_getfd,?faccessat2,?close_range,\
+    ?process_madvise,?epoll_pwait2,?mount_setattr,?landlock_create_ruleset,?landlock_add_rule,?landlock_restrict_self,?quotactl_fd,\
+    ?memfd_secret,?process_mrelease,?futex_waitv,?set_mempolicy_home_node,?cachestat,?fchmodat2,?map_shadow_stack,?futex_wake,\
+    ?futex_wait,?futex_requeue,?statmount,?listmount,?lsm_get_self_attr,?lsm_set_self_attr,?lsm_list_modules,?mseal,?setxattrat,\
+    ?getxattrat,?listxattrat,?removexattrat,?open_tree_attr,?file_getattr,?file_setattr";
+
+/// The wrapper by which the calls fail, from a process that does not come between this test and the run.
+fn old_kernel() -> Option<Vec<String>> {
+    let strace = ["strace", "-D", "-f", "--seccomp-bpf", "-o"];
+    let (trace, inject) = (format!("trace={LATER},madvise"), format!("inject={LATER}:error=ENOSYS"));
+    let options = ["trace", "-e", &trace, "-e", &inject, "-e", "inject=madvise:error=EINVAL"];
+    let wrapper = strace.into_iter().chain(options).map(str::to_owned).collect();
+    skip::can(&[&strace[..], &["/dev/null", "true"]].concat(), "an old kernel").then_some(wrapper)
+}
+
+#[test]
+fn launch_files_cache_credential_process_export_and_install_need_no_later_call() {
+    let Some(wrapper) = old_kernel() else { return };
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
+    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
+    let program = keyless(&aws).executable("program", format!("#!/bin/sh\necho '{answer}'\n"));
+    let profile = format!("[default]\ncredential_process = {}\n", program.path("program").display());
+    let on_disk = "files: [{ from: \"x:k\", path: file, mode: \"0640\" }]\n";
+    for (case, sandbox, printed) in [
+        ("a variable", sandbox(&aws).script("printf %s \"$A\""), "v-4c7a1e"),
+        ("a file in memory", sandbox(&aws).args(["--as-file", "F=x:k"]).script("cat \"$F\""), "v-4c7a1e"),
+        ("a file", sandbox(&aws).arg("-q").declaration(on_disk).script("cat file"), "v-4c7a1e"),
+        ("a cache", cache.with(sandbox(&aws), &[]).script("printf %s \"$A\""), "v-4c7a1e"),
+        ("a program for credentials", program.config(&profile).script("printf %s \"$A\""), "v-4c7a1e"),
+        ("export", bare(&["export", "-e", "A=x:k", "--format", "docker"]), "A=v-4c7a1e\n"),
+        ("install", bare(&["install", "."]), ""),
+    ] {
+        sandbox.case(case).prints_values().through(&wrapper).run().launched_silently().printed(printed);
+    }
+}
+
+#[test]
+fn on_rotation_wants_no_later_call() {
+    let Some(wrapper) = old_kernel() else { return };
+    let aws = first_version();
+    let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--as-file", "F=x:k"]).through(&wrapper));
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
+    let trace = run.text("trace");
+    assert!(trace.contains("ENOSYS") && trace.contains("(INJECTED)"), "{trace}");
+    run.end().says(["was started again"]);
+}

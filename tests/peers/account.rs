@@ -1,0 +1,155 @@
+//! `tests/aws/run`, which proves a build in an account of AWS, in that of moto.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use super::checked::{check_signatures, iam, policy, user};
+use super::moto::{Credentials, Moto};
+use super::python::interpreter;
+use super::rotation::until;
+use crate::support::aws::Aws;
+use crate::support::aws::fault::Fault;
+use crate::support::aws::recorded;
+use crate::support::aws::secret::Secret;
+use crate::support::directory::Directory;
+use crate::support::sandbox::{Sandbox, program};
+use crate::support::skip::can;
+
+/// The options that confirm moto's account.
+const CONFIRMED: [&str; 3] = ["--yes", "--account", "123456789012"];
+
+/// An account whose policies are checked, and which one test has to itself, since a run removes what it finds of others.
+struct Account {
+    python: PathBuf,
+    moto: Moto,
+    administrator: Credentials,
+    scratch: Directory,
+}
+
+impl Account {
+    fn start() -> Option<Self> {
+        let (python, moto) = (interpreter()?, Moto::start()?);
+        let administrator = user(&moto, "administrator");
+        let everything = policy(&json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }));
+        let parameters = json!({ "UserName": "administrator", "PolicyName": "all", "PolicyDocument": everything });
+        iam(&moto, "put_user_policy", &parameters);
+        check_signatures(&moto);
+        Some(Self { python, moto, administrator, scratch: Directory::new() })
+    }
+
+    /// `tests/aws/run`, away from the caller's environment.
+    fn script(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.python);
+        command
+            .arg("-B")
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/run"))
+            .args(["--endpoint", &self.moto.url, "--regions", "us-east-1,eu-west-1"])
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.scratch.path())
+            .env("TMPDIR", self.scratch.path())
+            .env("SECRETS_EXEC_BINARY", program())
+            .envs(self.administrator.variables())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        command
+    }
+
+    /// All secrets and roles, and the parameters that are not moto's own.
+    fn content(&self) -> Vec<Value> {
+        let of_tests = [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
+        let mut content = Vec::new();
+        for region in ["us-east-1", "eu-west-1"] {
+            for (service, operation, member, parameters) in [
+                ("secretsmanager", "list_secrets", "SecretList", json!({ "IncludePlannedDeletion": true })),
+                ("ssm", "describe_parameters", "Parameters", json!({ "ParameterFilters": of_tests })),
+                ("iam", "list_roles", "Roles", json!({})),
+            ] {
+                let call = json!({
+                    "service": service,
+                    "operation": operation,
+                    "region": region,
+                    "parameters": parameters,
+                    "credentials": self.administrator.as_json(),
+                });
+                content.extend(self.moto.call(&call)[member].as_array().unwrap().iter().cloned());
+            }
+        }
+        content
+    }
+}
+
+#[test]
+fn every_case_that_moto_knows_is_seen_as_expected_and_nothing_is_left() {
+    let Some(account) = Account::start() else { return };
+    if !can(&["openssl", "version"], "recorded answers") {
+        return;
+    }
+    let folder = account.scratch.path().join("recorded");
+    fs::create_dir(&folder).unwrap();
+    let record = ["--record", folder.to_str().unwrap()];
+    let output = account.script(&[&CONFIRMED[..], &record].concat()).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.lines().filter(|line| line.starts_with("ok ")).count() >= 60, "{printed}");
+    assert_eq!(account.content(), Vec::<Value>::new());
+
+    // What is recorded names nothing of the account, and the fake serves it.
+    for file in fs::read_dir(&folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("secrets-exec-test"), "{text}");
+    }
+    let recorded = fs::read_to_string(folder.join("GetSecretValue.marked_for_deletion.json")).unwrap();
+    let fault = Fault::Exactly(recorded::response(&recorded));
+    let aws = Aws::start().secret("x", Secret::failing(fault));
+    Sandbox::new().aws(&aws).resolve("A=x").run().refused(78).says(["secret x", "is marked for deletion"]);
+}
+
+#[test]
+fn an_interrupted_run_removes_its_objects_and_the_next_run_those_of_a_killed_run() {
+    let Some(account) = Account::start() else { return };
+    // The lines that are read before the signal: while everything is created, and among the cases.
+    for (signal, lines) in [(Signal::SIGINT, 3), (Signal::SIGTERM, 20), (Signal::SIGKILL, 3), (Signal::SIGKILL, 40)] {
+        let mut run = account.script(&CONFIRMED).spawn().unwrap();
+        let mut stdout = BufReader::new(run.stdout.take().unwrap());
+        let mut printed = String::new();
+        for _ in 0..lines {
+            stdout.read_line(&mut printed).unwrap();
+        }
+        until("something is created", || !account.content().is_empty());
+        kill(Pid::from_raw(run.id().try_into().unwrap()), signal).unwrap();
+        stdout.read_to_string(&mut printed).unwrap();
+        let status = run.wait().unwrap();
+        if signal == Signal::SIGKILL {
+            let clean = account.script(&[&CONFIRMED[..], &["--clean"]].concat()).status().unwrap();
+            assert!(clean.success());
+        } else {
+            assert_eq!(status.code(), Some(1), "{printed}");
+            assert!(printed.contains("\ninterrupted: "), "{printed}");
+        }
+        assert_eq!(account.content(), Vec::<Value>::new(), "{signal} after {lines} lines: {printed}");
+    }
+}
+
+#[test]
+fn an_account_that_nobody_confirms_stays_as_it_is() {
+    let Some(account) = Account::start() else { return };
+    account.moto.secret_of(&account.administrator, "secrets-exec-test-of-somebody", "v-4c7a1e-kept");
+    let other = ["--yes", "--account", "210987654321"];
+    for arguments in [&[][..], &["--yes"], &other, &[&other[..], &["--clean"]].concat()] {
+        let output = account.script(arguments).stderr(Stdio::piped()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && errors.starts_with("not confirmed, and nothing was done"), "{errors}");
+        assert_eq!(account.content().len(), 1);
+    }
+    // What has another tag, or none, is not removed by a confirmed run either.
+    assert!(account.script(&[&CONFIRMED[..], &["--clean"]].concat()).status().unwrap().success());
+    assert_eq!(account.content().len(), 1);
+}
