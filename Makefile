@@ -54,7 +54,7 @@ test-aws: $(VENV)/stamp ## every case in an account of AWS, with the credentials
 test-all: $(VENV)/stamp $(NODE)/stamp $(DIST_VENV)/stamp ## a night's: both with the packages' binary, deny, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
 
-mutants: ## break the program as each patch of tests/mutants says: the tests that it names must fail (a quarter of an hour)
+mutants: ## break the program as each patch of tests/mutants says: the tests that it names must fail (ten minutes)
 	tests/mutants/run $(MUTANTS)
 
 ci: ## .ci/run in a container of its own, by podman or Docker, as root there
