@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-aws test-all ci lint deny fuzz release install dist macos bench bench-quick soak clean
+.PHONY: help demo test test-hosts test-aws test-all mutants ci lint deny fuzz release install dist macos bench bench-quick soak clean
 
 CARGO = cargo
 CARGO_TARGET_DIR ?= target
@@ -11,6 +11,8 @@ NODE = .node
 NODE_PEERS = tests/peers/package.json tests/peers/package-lock.json
 # Options of `cargo test` for `make test`, such as `--test it peers::`.
 TESTS =
+# Names of patches for `make mutants`; all without.
+MUTANTS =
 # Options of tests/aws/run, such as `--regions us-east-1,eu-west-1`; its --help lists them.
 AWS =
 FUZZ_SECONDS = 600
@@ -51,6 +53,9 @@ test-aws: $(VENV)/stamp ## every case in an account of AWS, with the credentials
 
 test-all: $(VENV)/stamp $(NODE)/stamp $(DIST_VENV)/stamp ## a night's: both with the packages' binary, deny, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
+
+mutants: ## break the program as each patch of tests/mutants says: the tests that it names must fail (ten minutes)
+	tests/mutants/run $(MUTANTS)
 
 ci: ## .ci/run in a container of its own, by podman or Docker, as root there
 	.ci/container

@@ -72,10 +72,7 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
-    // A path with a leading `-` gets `./`, so that sh does not take it for an option.
-    let path = program.0.to_bytes();
-    let script = if path.starts_with(b"-") { [b"./", path].concat() } else { path.to_owned() };
-    let words = [c"/bin/sh".to_owned()].into_iter().chain(CString::new(script));
+    let words = [c"/bin/sh".to_owned(), program.0.clone()].into_iter();
     let words: Vec<_> = words.chain(arguments.into_iter().skip(1)).collect();
     let Err(errno) = execve(c"/bin/sh", &words, environment.strings());
     errno

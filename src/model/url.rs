@@ -46,7 +46,7 @@ impl HttpUrl {
     }
 
     /// The host; an IPv6 address has its brackets.
-    pub fn host(&self) -> &str {
+    fn host(&self) -> &str {
         self.uri.host().unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! `check`: a table of every value, its source and its status, without any value.
 
 use super::{check, line, statuses};
+use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault, served};
 use crate::support::outcome::Status;
@@ -31,6 +32,17 @@ fn a_check_needs_the_requests_of_a_launch_and_asks_for_the_callers_identity() {
     assert_eq!(operations.len(), 3, "{operations:?}");
     for expected in ["GetSecretValue", "GetParameters", "GetCallerIdentity"] {
         assert!(operations.iter().any(|operation| operation == expected), "{operations:?}");
+    }
+}
+
+#[test]
+fn a_caller_whom_sts_does_not_tell_is_unknown_and_changes_no_status() {
+    for fault in [Fault::Hang, fault::unavailable()] {
+        let aws = served().fails("GetCallerIdentity", fault);
+        // It does not wait for the deadline.
+        let run = check(&aws).resolve("A=x:k").timeout("1h").run();
+        run.ended(Status::Exit(0));
+        assert_eq!(line(&run.stdout(), "unknown"), ["unknown", "unknown", "environment"], "{run}");
     }
 }
 

@@ -198,7 +198,7 @@ fn a_mistake_is_reported_with_its_place_and_reason() {
 }
 
 #[test]
-fn an_alias_bomb_is_an_error() {
+fn an_alias_bomb_and_deep_nesting_are_errors() {
     let aws = served();
     let mut declaration = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
@@ -210,4 +210,6 @@ fn an_alias_bomb_is_an_error() {
     let anchors: String = (0..60).map(|level| format!("&a{level} [")).collect();
     let declaration = format!("env: {anchors}{}{}", "x, ".repeat(10_000), "]".repeat(60));
     declaring(&aws, "app.yaml", declaration).says(["app.yaml:1:", "more than 100,000 values"]);
+    let nested = format!("env: {}{}", "[".repeat(65), "]".repeat(65));
+    declaring(&aws, "app.yaml", nested).says(["app.yaml:1:", "more than 64 levels"]);
 }

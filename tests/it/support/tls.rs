@@ -10,9 +10,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 
 use crate::support::directory::Directory;
 use crate::support::skip;
@@ -66,7 +66,7 @@ impl Authority {
     }
 
     /// A server that signs its first handshake with the key of its certificate, and all later ones with another key, as a forger would.
-    pub fn forging_acceptor(&self) -> Acceptor {
+    pub fn forging_acceptor(&self, version: &'static SupportedProtocolVersion) -> Acceptor {
         drop(self.acceptor());
         let chain: Vec<_> = CertificateDer::pem_file_iter(self.path("leaf.pem")).unwrap().map(Result::unwrap).collect();
         let signed_by = |key: &str| {
@@ -75,10 +75,10 @@ impl Authority {
         };
         let resolver = Forger { first: Mutex::new(Some(signed_by("leaf.key"))), others: signed_by("ca.key") };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
         let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
-        // A resumed session has no signature.
-        config.send_tls13_tickets = 0;
+        // A handshake that resumes a session has no signature.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
         Acceptor { config: Arc::new(config) }
     }
 

@@ -85,6 +85,8 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
     reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
+    reader.url("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    reader.url("AWS_EC2_METADATA_SERVICE_ENDPOINT");
     let mode = |text: &str| ["ipv4", "ipv6"].contains(&text.to_ascii_lowercase().as_str()).then_some(());
     reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", mode);
 }
@@ -145,8 +147,6 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
 /// A CGI server, which sets REQUEST_METHOD, puts the header `Proxy` of a request into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so that
 /// only the name in lower case is read there.
 fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
-    let link_local = ["AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
-    let link_local = link_local.into_iter().filter_map(|name| reader.url(name)).collect();
     let is_cgi = reader.inherited.get("REQUEST_METHOD").is_some();
     let is_lower = |name| reader.inherited.get(name).is_some();
     let https = if is_lower("https_proxy") { "https_proxy" } else { "HTTPS_PROXY" };
@@ -154,7 +154,7 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let no_proxy = if is_lower("no_proxy") { "no_proxy" } else { "NO_PROXY" };
     let mut proxy = |name| reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy);
     let (https, http) = (proxy(https), proxy(http));
-    ProxySettings { http, https, no_proxy: reader.text(no_proxy), link_local }
+    ProxySettings { http, https, no_proxy: reader.text(no_proxy) }
 }
 
 /// Parses a proxy's URL, or its host alone. SOCKS is not supported.
