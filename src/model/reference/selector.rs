@@ -1,6 +1,7 @@
 //! Selectors: the part of a secret that a reference takes, by KEY.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
@@ -33,12 +34,16 @@ pub struct JsonPath {
     pub query: JpQuery,
 }
 
+/// The most steps in which a path is parsed. Only nested functions take more, some ten of them.
+const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
+
 impl JsonPath {
     /// Parses `text`, which begins with `$`.
     ///
     /// # Errors
     /// The column of the first error, counted from 1, if jsonpath-rust returns it.
     pub fn parse(text: &str) -> Result<Self, Option<usize>> {
+        pest::set_call_limit(MAX_STEPS);
         let query = parse_json_path(text).map_err(|error| json_path_column(&error.to_string()))?;
         Ok(Self { text: text.to_owned(), query })
     }
