@@ -24,8 +24,6 @@ struct Checked {
     assumer: Credentials,
     /// A user who may read secrets alone.
     reader: Credentials,
-    /// The session of [`READER`].
-    session: Credentials,
     /// The ARN of [`NAME`].
     arn: String,
 }
@@ -53,9 +51,8 @@ impl Checked {
             let parameters = json!({ owner: name, "PolicyName": "allowed", "PolicyDocument": allowed(action) });
             iam(&moto, operation, &parameters);
         }
-        let session = moto.assume(READER);
         check_signatures(&moto);
-        Some(Self { moto, assumer, reader, session, arn })
+        Some(Self { moto, assumer, reader, arn })
     }
 
     fn sandbox(&self, keys: &Credentials) -> Sandbox {
@@ -114,12 +111,4 @@ fn an_assumed_role_reads_what_its_user_may_not() {
     is_denied(&checked.sandbox(&checked.assumer), "tls/x");
     let sandbox = checked.sandbox(&checked.assumer).args(["--role-arn", READER, "--external-id", "partner-42"]);
     sandbox.run().launched_silently().has("A", CANARY);
-}
-
-#[test]
-fn a_session_is_good_with_its_own_token_only() {
-    let Some(checked) = Checked::shared() else { return };
-    checked.sandbox(&checked.session).run().launched_silently().has("A", CANARY);
-    let sandbox = checked.sandbox(&checked.session).env("AWS_SESSION_TOKEN", "of another session");
-    is_denied(&sandbox, "tls/x");
 }

@@ -14,7 +14,7 @@ use super::node::node_folder;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, ROLE_KEY, Version};
-use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip::can;
 
 /// The account of the caller, as the fake has it.
@@ -409,26 +409,6 @@ fn a_region_that_only_the_instance_knows() {
     let prepare =
         |sandbox: Sandbox| bindings(sandbox.env_remove("AWS_REGION").on_instance(&aws), &["prod/db", "ssm:/app/key"]);
     Case { any_region: true, keys: &["af-south-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn a_role_of_a_profile_is_the_caller() {
-    let aws = Aws::start().secret("prod/db", value());
-    let config = format!(
-        "[profile app]\nrole_arn = {READER}\nsource_profile = base\nregion = eu-west-1\n\
-         [profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = {ACCESS_SECRET}\n"
-    );
-    let prepare = |sandbox: Sandbox| {
-        let sandbox = sandbox.home_file(".aws/config", &config).env_remove("AWS_REGION").args(["--profile", "app"]);
-        bindings(sandbox, &["prod/db"])
-    };
-    let case = Case { account: Some("210987654321"), ..Case::new(&aws, &prepare) };
-    prepare(Sandbox::new().aws(&aws)).run().launched();
-    let policy = case.policy(None);
-    assert_eq!(policy, Case { account: None, ..case }.policy(Some(READER)));
-    let reads: Vec<Request> = aws.reads().iter().flat_map(|call| requests(call, &[])).collect();
-    assert_eq!(reads.len(), 1);
-    Case::new(&aws, &prepare).is_least_privilege(&policy, &reads);
 }
 
 #[test]

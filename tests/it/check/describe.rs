@@ -66,35 +66,37 @@ fn an_overdue_rotation_is_shown_and_does_not_fail() {
             "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last, "NextRotationDate": next,
         })
     };
-    let mut aws = Aws::start();
-    let days = json!({ "AutomaticallyAfterDays": 10 });
-    let cron = json!({ "ScheduleExpression": "cron(0 8 1 * ? *)" });
-    for (id, description) in [
-        ("late", rotation(days.clone(), json!(days_ago(40)), json!(days_ago(30)))),
-        ("undated", rotation(days.clone(), json!(days_ago(40)), Value::Null)),
-        ("due", rotation(days.clone(), json!(days_ago(5)), json!(days_ago(0) + 5 * 24 * 60 * 60))),
-        ("lastday", rotation(days.clone(), json!(days_ago(10)), Value::Null)),
-        ("cron", rotation(cron, json!(days_ago(40)), json!(days_ago(9)))),
-        ("hourly", rotation(json!({ "ScheduleExpression": "rate(4 hours)" }), json!(days_ago(40)), Value::Null)),
-        ("endless", rotation(json!({ "AutomaticallyAfterDays": u32::MAX }), json!(days_ago(40)), Value::Null)),
-        ("daily", rotation(json!({ "ScheduleExpression": "rate(1 day)" }), Value::Null, Value::Null)),
-    ] {
-        aws = aws.secret(id, Secret::text(CANARY)).describes(id, description);
-    }
-    let sandbox = ["late", "undated", "due", "lastday", "cron", "hourly", "endless", "daily"].into_iter();
-    let run = sandbox.fold(described(&aws), |sandbox, id| sandbox.args(["-e", &format!("V_{id}={id}")])).run();
-    run.ended(Status::Exit(0));
-    for (id, rotation, last) in [
-        ("late", "overdue, every 10 days", "40d"),
-        ("undated", "overdue, every 10 days", "40d"),
-        ("due", "every 10 days", "5d"),
-        ("lastday", "every 10 days", "10d"),
-        ("hourly", "rate(4 hours)", "40d"),
-        ("endless", "every 4294967295 days", "40d"),
-        ("cron", "overdue, cron(0 8 1 * ? *)", "40d"),
-        ("daily", "every day", "never"),
-    ] {
-        assert_eq!(cells(&run, id)[2..4], [rotation, last], "{run}");
+    let days = || json!({ "AutomaticallyAfterDays": 10 });
+    let every = |expression: &str| json!({ "ScheduleExpression": expression });
+    let (now, day) = (days_ago(0), 24 * 60 * 60);
+    let rows = [
+        ("late", days(), json!(days_ago(40)), json!(days_ago(30)), "overdue, every 10 days", "40d"),
+        ("undated", days(), json!(days_ago(40)), Value::Null, "overdue, every 10 days", "40d"),
+        ("due", days(), json!(days_ago(5)), json!(now + 5 * day), "every 10 days", "5d"),
+        ("lastday", days(), json!(days_ago(10)), Value::Null, "every 10 days", "10d"),
+        (
+            "cron",
+            every("cron(0 8 1 * ? *)"),
+            json!(days_ago(40)),
+            json!(days_ago(9)),
+            "overdue, cron(0 8 1 * ? *)",
+            "40d",
+        ),
+        ("hourly", every("rate(4 hours)"), json!(days_ago(40)), Value::Null, "rate(4 hours)", "40d"),
+        (
+            "endless",
+            json!({ "AutomaticallyAfterDays": u32::MAX }),
+            json!(days_ago(40)),
+            Value::Null,
+            "every 4294967295 days",
+            "40d",
+        ),
+        ("daily", every("rate(1 day)"), Value::Null, Value::Null, "every day", "never"),
+    ];
+    for (id, rules, last, next, shown_rotation, shown_last) in rows {
+        let aws = Aws::start().secret(id, Secret::text(CANARY)).describes(id, rotation(rules, last, next));
+        let run = described(&aws).resolve(&format!("A={id}")).run();
+        assert_eq!(cells(run.launched(), id)[2..4], [shown_rotation, shown_last], "{run}");
     }
 }
 
@@ -128,24 +130,6 @@ fn a_secret_that_cannot_be_read_is_described() {
     assert_eq!(cells(&run, "gone")[2], "marked-for-deletion", "{run}");
     // The answer for a secret that does not exist would only come again.
     assert_eq!(aws.calls_of("DescribeSecret").len(), 2);
-}
-
-#[test]
-fn a_description_that_fails_is_a_warning() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", fault::internal_error());
-    let sandbox = || described(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1");
-    let run = sandbox().run();
-    run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
-    assert_eq!(cells(&run, "x")[2], "service-failure", "{run}");
-    assert!(sandbox().arg("-q").run().stderr.is_empty());
-}
-
-#[test]
-fn expired_credentials_are_no_missing_permission() {
-    let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", fault::expired_token());
-    let run = described(&aws).resolve("A=x").run();
-    run.ended(Status::Exit(0)).says(["warning: secret x, region us-east-1: DescribeSecret: "]);
-    assert_eq!(cells(&run, "x")[2], "credentials-refused", "{run}");
 }
 
 #[test]
@@ -189,12 +173,6 @@ fn a_local_file_and_the_agent_describe_nothing() {
     assert!(aws.calls_of("DescribeSecret").is_empty());
     let run = sandbox().arg("--agent-fallback").run();
     assert_eq!(cells(&run, "x")[2], "off", "{run}");
-}
-
-#[test]
-fn nothing_is_described_offline() {
-    let run = Sandbox::new().args(["check", "--describe", "--offline", "-e", "A=x"]).bare().run();
-    run.refused(64).says(["--describe", "--offline"]);
 }
 
 #[test]
@@ -271,4 +249,18 @@ fn a_secret_that_does_not_answer_leaves_the_time_to_describe_the_others() {
     aws.release();
     run.ended(Status::Exit(75));
     assert_eq!(cells(&run, "ok")[..3], ["ok", "us-east-1", "off"], "{run}");
+}
+
+#[test]
+fn a_description_that_fails_is_a_warning_and_no_missing_permission() {
+    for (failure, shown) in
+        [(fault::internal_error(), "service-failure"), (fault::expired_token(), "credentials-refused")]
+    {
+        let aws = Aws::start().secret("x", Secret::text(CANARY)).refuses_to_describe("x", failure);
+        let sandbox = described(&aws).resolve("A=x").env("AWS_MAX_ATTEMPTS", "1");
+        let run = sandbox.run();
+        run.launched().says(["warning: secret x, region us-east-1: DescribeSecret: "]);
+        assert_eq!(cells(&run, "x")[2], shown, "{run}");
+        sandbox.arg("-q").run().launched_silently();
+    }
 }

@@ -1,11 +1,8 @@
 //! `policy`: the IAM policy of a launch, printed without a request. `tests/peers/policies.rs` has it judged by a simulator, and
 //! `mistakes/export.console` has its errors.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use crate::docs::page::Page;
 use crate::support::aws::Aws;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::Sandbox;
@@ -134,17 +131,12 @@ fn with_a_role_the_caller_only_assumes_it() {
     });
     assert_eq!(printed(&run)["Statement"], json!([statement]));
     run.says([&*format!("note: --for-role {READER}")]);
-    let run = sandbox().args(["--for-role", READER]).run();
-    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-    assert_eq!(run.stderr(), NO_KEY);
-}
-
-#[test]
-fn names_that_a_role_reads_are_in_its_account() {
-    let run =
-        policy().args(["--role-arn", READER, "--for-role", READER, "--account", "123456789012"]).resolve("A=x").run();
-    assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
-    assert_eq!(run.stderr(), NO_KEY);
+    // Names that a role reads are in its account.
+    for options in [&[][..], &["--account", "123456789012"]] {
+        let run = sandbox().args(["--for-role", READER]).args(options).run();
+        assert_eq!(secrets(&run), ["arn:aws:secretsmanager:us-east-1:210987654321:secret:x-??????"]);
+        assert_eq!(run.stderr(), NO_KEY);
+    }
 }
 
 /// A profile whose role is assumed with a token, and one whose role is assumed with that role's credentials.
@@ -208,27 +200,22 @@ fn decrypting_services(run: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn a_key_of_a_region_in_which_nothing_is_read_decrypts_nothing() {
-    let elsewhere = KEY.replace("us-east-1", "eu-west-1");
-    let run = policy().resolve("A=x").args(["--kms-key", &elsewhere]).run();
-    assert_eq!(decrypting_services(&run), [""; 0]);
-}
-
-#[test]
 fn a_key_is_for_the_services_that_read_in_its_region() {
-    let sandbox = policy().resolve("A=ssm:/app/key").args(["--kms-key", KEY]);
-    let sandbox = sandbox.args(["--kms-key", &KEY.replace("us-east-1", "eu-west-1")]);
-    let run = sandbox.resolve("B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:x").run();
-    assert_eq!(decrypting_services(&run), ["secretsmanager.eu-west-1.amazonaws.com", "ssm.us-east-1.amazonaws.com"]);
-}
-
-#[test]
-fn secrets_manager_decrypts_a_parameter_that_stands_for_a_secret_and_no_public_one() {
-    let decryption = |parameter: &str| {
-        decrypting_services(&policy().resolve(&format!("A=ssm:{parameter}")).args(["--kms-key", KEY]).run())
-    };
-    assert_eq!(decryption("/aws/reference/secretsmanager/db"), ["secretsmanager.us-east-1.amazonaws.com"]);
-    assert!(decryption("/aws/service/public").is_empty());
+    let elsewhere = KEY.replace("us-east-1", "eu-west-1");
+    let of_secrets_manager = "secretsmanager.us-east-1.amazonaws.com";
+    let both = ["secretsmanager.eu-west-1.amazonaws.com", "ssm.us-east-1.amazonaws.com"];
+    for (keys, references, services) in [
+        (&[elsewhere.as_str()][..], &["x"][..], &[][..]),
+        (&[KEY, &elsewhere], &["ssm:/app/key", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"], &both),
+        // Secrets Manager decrypts a parameter that stands for a secret, and nobody a public one.
+        (&[KEY], &["ssm:/aws/reference/secretsmanager/db"], &[of_secrets_manager]),
+        (&[KEY], &["ssm:/aws/service/public"], &[]),
+    ] {
+        let sandbox = keys.iter().fold(policy(), |sandbox, key| sandbox.args(["--kms-key", *key]));
+        let bindings = references.iter().enumerate().map(|(number, reference)| format!("V{number}={reference}"));
+        let run = bindings.fold(sandbox, |sandbox, binding| sandbox.resolve(&binding)).run();
+        assert_eq!(decrypting_services(&run), services, "{run}");
+    }
 }
 
 #[test]
@@ -282,19 +269,4 @@ fn a_reference_that_cannot_be_looked_up_is_an_error() {
     policy().declaration("env:\n  A: \"${UNSET}/db\"\n").run().refused(78).says(["secrets-exec.yaml:2", "UNSET"]);
     policy().run().refused(64).says(["nothing to resolve"]);
     policy().args(["--", "env"]).resolve("A=x").run().ended(Status::Exit(64));
-}
-
-#[test]
-fn the_reference_has_its_options() {
-    let reference = Page::read("docs/reference.md");
-    let section = reference.section("The IAM policy: `policy`");
-    let documented = section.lines().filter_map(|line| line.strip_prefix("| `")?.split([' ', '`']).next());
-    let help = |sandbox: Sandbox| sandbox.arg("--help").bare().run().launched().stdout();
-    let options = |help: String| -> BTreeSet<String> {
-        let words = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next());
-        words.map(|word| format!("--{word}")).collect()
-    };
-    let of_policy = options(help(Sandbox::new().arg("policy")));
-    let policy_options = &of_policy - &options(help(Sandbox::new()));
-    assert_eq!(documented.map(str::to_owned).collect::<BTreeSet<_>>(), policy_options);
 }

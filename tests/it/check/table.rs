@@ -55,34 +55,23 @@ fn every_failure_has_a_status_and_a_message() {
         .secret("gone", Secret::failing(fault::marked_for_deletion()))
         .secret("kms", Secret::failing(fault::denied_by_kms()))
         .secret("text", Secret::text(CANARY));
-    let run = check(&aws)
-        .resolve("A=x:k")
-        .resolve("B=x:pasword")
-        .resolve("C=nothing")
-        .resolve("D=denied")
-        .resolve("E=gone")
-        .resolve("F=text:k")
-        .resolve("G=x:k:AWSPREVIOUS")
-        .resolve("H=list:k")
-        .resolve("I=x:$..*")
-        .resolve("J=x:none")
-        .resolve("K=kms")
-        .run();
+    let rows = [
+        ("A", "x:k", "ok"),
+        ("B", "x:pasword", "key-not-found"),
+        ("C", "nothing", "not-found"),
+        ("D", "denied", "denied"),
+        ("E", "gone", "marked-for-deletion"),
+        ("F", "text:k", "not-json"),
+        ("G", "x:k:AWSPREVIOUS", "version-not-found"),
+        ("H", "list:k", "not-an-object"),
+        ("I", "x:$..*", "several-matches"),
+        ("J", "x:none", "null"),
+        ("K", "kms", "kms-denied"),
+    ];
+    let run = rows.iter().fold(check(&aws), |run, (name, id, _)| run.resolve(&format!("{name}={id}"))).run();
     run.ended(Status::Exit(78));
-    for (name, expected) in [
-        ("A", "ok"),
-        ("B", "key-not-found"),
-        ("C", "not-found"),
-        ("D", "denied"),
-        ("E", "marked-for-deletion"),
-        ("F", "not-json"),
-        ("G", "version-not-found"),
-        ("H", "not-an-object"),
-        ("I", "several-matches"),
-        ("J", "null"),
-        ("K", "kms-denied"),
-    ] {
-        assert_eq!(statuses(&run, [name]), [expected], "{run}");
+    for (name, _, status) in rows {
+        assert_eq!(statuses(&run, [name]), [status], "{run}");
     }
     run.says([
         "has no key \"pasword\"",

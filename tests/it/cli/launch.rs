@@ -6,7 +6,7 @@ use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, Version, served};
 use crate::support::identity::keyless;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::sandbox::{Sandbox, sandbox};
 use crate::support::wire::{Step, Wire, good};
 
 fn database() -> Secret {
@@ -96,12 +96,6 @@ fn a_word_after_the_separator_is_the_commands_whatever_it_is_to_us() {
     let words = ["check", "--help", "--env", "B=b", "--", "-v"];
     let run = check.env("PATH", path).command(words).prints_values().run();
     run.launched_silently().printed("checked v-4c7a1e --help --env B=b -- -v\n");
-}
-
-#[test]
-fn a_name_ends_at_the_first_equals_sign() {
-    let local = Sandbox::new().local(&format!(r#"{{"b=c":{{"k":"{CANARY}"}}}}"#));
-    local.arg("-q").resolve("A=b=c:k").run().launched_silently().has("A", CANARY);
 }
 
 #[test]

@@ -88,13 +88,3 @@ fn the_second_container_starts_the_program_that_the_first_container_installs() {
     assert_eq!(second["entryPoint"][0], program.as_str());
     starts_with_the_variables(second);
 }
-
-#[test]
-fn the_check_in_the_pages_dockerfile_needs_nothing_but_the_declaration() {
-    let page = Page::read("docs/containers.md");
-    let (declaration, dockerfile) = (page.blocks("yaml")[0], page.blocks("dockerfile")[0]);
-    assert!(dockerfile.contains("\nRUN secrets-exec check --offline\n"), "{dockerfile}");
-    let check = Sandbox::new().file("etc/app.yaml", declaration).env("SECRETS_EXEC_FILE", "etc/app.yaml");
-    let run = check.args(["check", "--offline"]).bare().run();
-    assert!(run.launched_silently().stdout().contains("DB_PASSWORD"), "{run}");
-}

@@ -120,15 +120,6 @@ fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
 }
 
 #[test]
-fn without_a_value_the_runtime_does_not_start_and_the_log_has_the_reason() {
-    let db = Secret::text(r#"{"host":"h-4c7a1e","password":"p-4c7a1e"}"#);
-    let (api, aws) = (RuntimeApi::start(), Aws::start().secret("prod/db", db));
-    let run = function(&api, &aws, "python3".into()).control();
-    run.refused(78).says(["prod/api-token", "does not exist", "python3 was not started"]);
-    assert!(api.requests.lock().unwrap().is_empty());
-}
-
-#[test]
 fn the_runtime_works_without_the_keys_of_the_role() {
     let Some(python) = interpreter() else { return };
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";

@@ -7,7 +7,6 @@ use crate::support::sandbox::repository_file;
 
 pub mod page;
 
-mod benchmarks;
 mod ci;
 mod commands;
 mod containers;

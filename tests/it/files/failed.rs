@@ -82,20 +82,6 @@ fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn every_file_that_cannot_be_written_is_reported() {
-    let aws = tls_secret();
-    let entries = ["path: missing/x", "path: out/one/x", "env: F, owner: no-such-user", "path: out/new"]
-        .map(|target| format!("  - {{ from: \"prod/tls:key\", {target} }}\n"));
-    let sandbox = three_files(&aws, "out/two").declaration(&format!("files:\n{}", entries.concat()));
-    let stderr = changes_nothing(&sandbox, Status::Exit(78));
-    for fact in
-        ["secrets-exec.yaml:2", "does not exist", "secrets-exec.yaml:3", "is not a directory", "\"no-such-user\""]
-    {
-        assert!(stderr.contains(fact), "{fact}: {stderr}");
-    }
-}
-
-#[test]
 fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
     let aws = tls_secret();
     for kind in ["link", "link to nowhere", "directory", "pipe"] {

@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use nix::sys::signal::{Signal, killpg};
-
 use super::tls_secret;
 use crate::support::aws::Aws;
 use crate::support::aws::secret::{CURRENT_ID, Secret};
 use crate::support::outcome::Outcome;
-use crate::support::record::await_fact;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
@@ -62,15 +59,6 @@ fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_star
 #[test]
 fn a_file_in_memory_has_a_fixed_content_and_is_executed_only_with_such_a_mode() {
     let aws = tls_secret();
-    let attempts = "chmod u+w \"$F\" 2>/dev/null
-        (printf x >\"$F\") 2>/dev/null && echo written
-        (printf x >>\"$F\") 2>/dev/null && echo appended
-        (printf x 1<>\"$F\") 2>/dev/null && echo overwritten
-        truncate -s 0 \"$F\" 2>/dev/null && echo shortened
-        truncate -s 99 \"$F\" 2>/dev/null && echo grown
-        cat \"$F\"";
-    in_memory(&aws, attempts).prints_values().run().launched_silently().printed("key-4c7a1e\n");
-    declared(&aws, "mode: \"0600\"", attempts).launched_silently().printed("key-4c7a1e\n");
     // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
     let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
 has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
@@ -168,13 +156,6 @@ fn one_name_for_a_file_and_a_variable_is_an_error() {
 }
 
 #[test]
-fn an_absent_file_fails_with_what_is_missing() {
-    let aws = tls_secret();
-    let run = Sandbox::new().aws(&aws).args(["--as-file", "F=prod/tls:kye"]).run();
-    run.refused(78).says(["F (--as-file, ", "prod/tls", "\"kye\"", "\"key\""]);
-}
-
-#[test]
 fn nothing_touches_a_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
     let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
@@ -200,18 +181,6 @@ fn the_signals_of_the_command_are_as_without_files() {
             .through(wrapper);
         sandbox.run().launched_silently().printed(&sandbox.control().stdout);
     }
-}
-
-#[test]
-fn an_interrupt_of_the_terminal_reaches_the_command_once() {
-    let aws = tls_secret();
-    let script = "trap 'n=$((n + 1))' INT; cat \"$F\" >ready; until [ -e go ]; do sleep 0.05; done; echo \"$n\"";
-    let sandbox = in_memory(&aws, script);
-    let running = sandbox.spawn();
-    await_fact("the command is ready", || fs::read(sandbox.path("ready")).is_ok_and(|text| !text.is_empty()));
-    killpg(running.pid(), Signal::SIGINT).unwrap();
-    fs::write(sandbox.path("go"), "").unwrap();
-    running.wait().launched_silently().printed("1\n");
 }
 
 #[test]

@@ -44,26 +44,6 @@ fn keys_become_variables_as_the_settings_say() {
 }
 
 #[test]
-fn nothing_but_the_keys_is_added() {
-    let aws = Aws::start().secret("prod/app", Secret::text(r#"{"host":"h-4c7a1e"}"#));
-    let sandbox = Sandbox::new().aws(&aws).args(["--env-from", "prod/app"]);
-    let mut names = sandbox.control().names();
-    names.push("HOST".to_owned());
-    names.sort_unstable();
-    assert_eq!(sandbox.run().launched_silently().names(), names);
-}
-
-#[test]
-fn texts_are_neither_trimmed_nor_escaped_nor_read_again() {
-    let object = r#"{"html":"<a href=\"x\">&amp;</a>","lines":"\n one\\n \r\n\n","equals":"a=b==c=4c7a1e",
-        "json":"{\"x\": 1.25}","dollar":"$HOME `id` $(id)","unicode":"пароль \ud83d\udd11"}"#;
-    let run = expand(object, "");
-    run.launched_silently().has("HTML", "<a href=\"x\">&amp;</a>").has("LINES", "\n one\\n \r\n\n");
-    run.has("EQUALS", "a=b==c=4c7a1e").has("JSON", "{\"x\": 1.25}");
-    run.has("DOLLAR", "$HOME `id` $(id)").has("UNICODE", "пароль 🔑");
-}
-
-#[test]
 fn what_the_argument_names_gives_the_keys() {
     let nested = r#"{"db":{"host":"h-4c7a1e","pool":{"max":10}},"a":"1-4c7a1e"}"#;
     let old = Secret::text(r#"{"k":"new-4c7a1e"}"#).previous(Secret::text(r#"{"k":"old-4c7a1e"}"#));

@@ -73,17 +73,3 @@ fn an_exponent_stays_an_exponent_with_at_most_a_sign_added() {
         assert!(value.is_some_and(|value| value == literal || value == signed), "{literal} became {value:?}");
     }
 }
-
-#[test]
-fn null_a_missing_key_and_a_nul_are_no_value() {
-    for (case, object, selector, facts) in [
-        ("null", r#"{"key":null}"#, ":key", ["key", "null"]),
-        ("null at a path", r#"{"key":null}"#, ":$.key", ["$.key", "null"]),
-        ("a missing key", r#"{"password":"p-4c7a1e"}"#, ":pasword", ["\"pasword\"", "did you mean \"password\"?"]),
-        ("no key like it", r#"{"password":"p-4c7a1e"}"#, ":other", ["\"other\"", "its keys: password"]),
-        ("a key of an object", r#"{"db":{"host":"h-4c7a1e"}}"#, ":db.host", ["\"db.host\"", "write $.db.host"]),
-        ("a NUL", r#"{"key":"a-4c7a1e\u0000b"}"#, ":key", ["encode", "base64"]),
-    ] {
-        read(case, Secret::text(object), selector).refused(78).says(["VALUE", "prod/db"]).says(facts);
-    }
-}

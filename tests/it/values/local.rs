@@ -9,7 +9,7 @@ use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::{CANARY, Sandbox};
 
 const SECRETS: &str = r#"{
-  "prod/db": { "host": "db.internal", "port": 5432, "ratio": 1.10, "big": 12345678901234567890, "none": null, "z": { "b": 1, "a": [true] } },
+  "prod\/db": {	"host": "db.internal",	"port": 5432, "ratio": 1.10, "big": 12345678901234567890, "none": null, "z": { "b": 1, "a": [true] } },
   "plain": "line one\nline two\n",
   "text": "{\"host\":\"from text\"}",
   "staged": { "$stages": { "AWSCURRENT": { "k": "new-4c7a1e" }, "AWSPREVIOUS": { "k": "old-4c7a1e" } } },
@@ -105,27 +105,6 @@ fn the_spelling_of_a_number_is_kept_and_what_is_no_number_in_json_is_text() {
     let json = format!(r#"{{"z":1.10,"n":[1E400,-0,null],"a":[true,null,{texts}]}}"#);
     Sandbox::new().local(yaml).resolve("A=x").run().launched().has("A", json);
     Sandbox::new().local("x: 0071000000\n").resolve("A=x").run().launched().has("A", "0071000000");
-}
-
-#[test]
-fn yaml_serves_as_json_does() {
-    for (name, content) in [
-        ("local.yaml", "prod/db:\n  host: db.internal\n  port: 5432\n  on: true\nplain: |\n  one\n  two\n"),
-        (
-            "local.json",
-            "{\n\t\"prod\\/db\": {\"host\": \"db.internal\",\t\"port\": 5432, \"on\": true},\n\t\"plain\": \"one\\ntwo\\n\"\n}\n",
-        ),
-    ] {
-        let run = Sandbox::new()
-            .file(name, content)
-            .args(["--local", name])
-            .resolve("HOST=prod/db:host")
-            .resolve("PORT=prod/db:port")
-            .resolve("ON=prod/db:on")
-            .resolve("PLAIN=plain")
-            .run();
-        run.launched().has("HOST", "db.internal").has("PORT", "5432").has("ON", "true").has("PLAIN", "one\ntwo\n");
-    }
 }
 
 #[test]

@@ -118,43 +118,24 @@ fn a_mistake_is_reported_with_its_line_and_no_default_covers_it() {
     let no_object = "but the value before the last name is not a JSON object";
     for settings in ["", ", default: d", ", optional: true"] {
         let rows = [
-            ("\n{{ db.password + 1 }}", "line 2 of the template: invalid operation"),
-            ("{{ db.port / 0 }}", "line 1 of the template: invalid operation"),
             ("{{ db.version * 2.5 }}", "invalid operation"),
             ("{{ db.password | int }}", "invalid operation"),
             ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
-            ("{{ -db.host }}", "invalid operation"),
             ("{{ db.opt | default('') }}{{ -db.host }}", "invalid operation"),
             ("{% set x = db.host %}{% if db.opt is defined %}{% endif %}{{ -x }}", "invalid operation"),
             ("{{ -(db.opt | default('x')) }}", "invalid operation"),
             ("{{ db.opt | d('') }}{{ plain['host'] }}", "line 1 of the template: undefined value"),
-            ("{{ db.port is divisibleby(0) }}", "divisibleby: the divisor is zero"),
             ("\n{{ db.host[:3] }}", "line 2 of the template: db is undefined"),
             ("{{ plain[:3] }}", "plain is undefined"),
             ("{% set sel = sel | default('x') %}", "not read; write {% set x = db.host %}{{ x[:3] }}"),
             ("{{ db.binary | b64decode }}", "b64decode: the decoded value is not UTF-8"),
-            ("{{ db.password | b64decode }}", "b64decode: the value is not base64"),
-            ("{{ db.password | fromjson }}", "fromjson: the value is not JSON"),
             ("{{ db.hosts | map(db.host) }}", "line 1 of the template: unknown filter"),
-            (
-                "\n{% if db.port == 5432 %}{{ db.host | urlencod }}{% endif %}",
-                "line 2 of the template: filter urlencod is unknown",
-            ),
-            ("{% if db.port == 5432 %}{{ db.host is nonsense }}{% endif %}", "test nonsense is unknown"),
-            ("{{ db.host.strip() }}", "string has no method named strip"),
-            ("{{ db.hosts | tojson(2) }}", "too many arguments"),
-            ("{{ range }}", "the value cannot be printed as text or JSON"),
             ("{{ [][0] }}", "undefined value"),
-            ("{{ none }}", "undefined value"),
-            ("{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", "engine ran out of fuel"),
-            ("{{ 'x' * 100000000000 }}", "invalid operation"),
-            ("{{ plain.host }}", "secret prod/plain, region us-east-1: the template uses plain.host, "),
             ("{{ plain.host | default('x') }}", no_object),
             ("{{ plain.host if plain is mapping }}", no_object),
             ("{{ list.host }}", "list.host, "),
             ("{{ number.host }}", "number.host, "),
             ("{{ broken.host | default('x') }}", "broken.host, "),
-            ("{{ db.host.name }}", "db.host.name, "),
             ("{{ db.version.x }}", "db.version.x, "),
             ("{{ db.ssl.x }}", "db.ssl.x, "),
             ("{{ db.hosts.name }}", "db.hosts.name, "),
@@ -171,13 +152,8 @@ fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
     let aws = secrets();
     let rows = [
         ("{{ bd.host }}", "\"bd\", which is not an alias"),
-        ("{{ bd }}", "did you mean \"db\"?"),
         ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
         ("{{ nope(db.host) }}", "a template has the functions range, dict and namespace"),
-        (
-            "{% if true %}{% set scheme = 'x' %}{% endif %}{{ scheme }}",
-            "an {% if %} assigns needs a {% set %} before it",
-        ),
     ];
     are_refused(&aws, &rows, ", optional: true");
     let unknown =
