@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::fault::Fault;
 use crate::support::cache::CacheDirectory;
 use crate::support::outcome::Status;
 use crate::support::record::await_fact;
@@ -69,26 +69,6 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
         "timed out while waiting for the file local.json (--local)",
         "polls succeed again",
     ]);
-}
-
-#[test]
-fn failed_polls_are_one_warning_and_their_end_is_one_line() {
-    let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart"));
-    for _ in 0..2 {
-        aws.begin_to_fail("GetSecretValue", fault::denied("x"));
-        run.poll(&aws);
-        run.poll(&aws);
-        aws.recover("GetSecretValue");
-        run.poll(&aws);
-    }
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
-    let outcome = run.end();
-    let count = |text| outcome.stderr().matches(text).count();
-    let failed = "warning: a poll failed, and /bin/sh keeps its values";
-    assert_eq!((count(failed), count("note: polls succeed again")), (2, 2), "{outcome}");
-    outcome.says(["AccessDeniedException"]);
 }
 
 #[test]
