@@ -82,8 +82,7 @@ fn an_option_a_variable_and_a_declaration_ask_for_the_agent() {
     let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");
     off.declaration(&declaration).run().launched().has("A", "v-4c7a1e");
     assert_eq!(aws.reads().len(), 1);
-    let wrong = [("--agent=localhost:2773", "the agent's URL"), ("--agent-fallback", "--agent")];
-    for (option, said) in wrong {
+    for (option, said) in [("--agent=localhost:2773", "the agent's URL"), ("--agent-fallback", "--agent")] {
         Sandbox::new().arg(option).resolve("A=x").run().refused(64).says([option.split('=').next().unwrap(), said]);
     }
 }
