@@ -5,15 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Delivery, Files};
 use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject, Target};
-use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
-
-pub fn deliver(files: Vec<FileValue>) -> Result<Delivery, Vec<Problem>> {
-    Delivery::stage(Files::find(files))?.place().map_err(|problem| vec![problem])
-}
 
 pub const NOBODY: u32 = 65_534;
 

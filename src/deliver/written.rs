@@ -74,28 +74,3 @@ impl WrittenFiles {
         problems
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::deliver::testing::{Directory, deliver, on_disk};
-    use crate::model::resolved::FileValue;
-
-    fn written(files: Vec<FileValue>) -> WrittenFiles {
-        let delivery = deliver(files).unwrap();
-        let placed = delivery.placed_files();
-        delivery.keep();
-        WrittenFiles::open(placed)
-    }
-
-    #[test]
-    fn a_file_whose_directory_is_gone_is_no_error() {
-        let directory = Directory::new();
-        fs::create_dir(directory.path("sub")).unwrap();
-        let first = written(vec![on_disk(directory.path("sub/file"), "value")]);
-        fs::remove_dir_all(directory.path("sub")).unwrap();
-        assert_eq!(first.remove(), []);
-    }
-}

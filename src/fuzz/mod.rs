@@ -36,32 +36,12 @@ mod tests {
     }
 
     #[test]
-    fn the_seeds_of_references_hold() {
+    fn the_seeds_of_each_target_hold() {
         replay("reference", super::reference);
-    }
-
-    #[test]
-    fn the_seeds_of_declarations_hold() {
         replay("declaration", super::declaration);
-    }
-
-    #[test]
-    fn the_seeds_of_inherited_variables_hold() {
         replay("inherited", super::inherited);
-    }
-
-    #[test]
-    fn the_seeds_of_extraction_hold() {
         replay("extraction", super::extraction);
-    }
-
-    #[test]
-    fn the_seeds_of_responses_hold() {
         replay("response", super::response);
-    }
-
-    #[test]
-    fn the_seeds_of_templates_hold() {
         replay("template", super::template);
     }
 }

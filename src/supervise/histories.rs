@@ -235,22 +235,6 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
     )
 }
 
-/// Every kind of event, possible or not.
-fn events() -> impl Strategy<Value = Event> {
-    let status = any::<u8>().prop_map(ExitStatus::Exited);
-    prop_oneof![
-        (status, any::<bool>()).prop_map(|(status, is_group_empty)| Event::Ended { status, is_group_empty }),
-        Just(Event::GroupEmpty),
-        Just(Event::Suspended(USR1)),
-        Just(Event::Continued),
-        prop::sample::select(SIGNALS.to_vec()).prop_map(Event::Signal),
-        prop::sample::select(RESULTS.to_vec()).prop_map(Event::Polled),
-        Just(Event::Delivered),
-        Just(Event::NotDelivered),
-        Just(Event::Elapsed),
-    ]
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -286,25 +270,6 @@ proptest! {
         if world.has_command {
             world.feed(Event::Ended { status: ExitStatus::Exited(3), is_group_empty: true });
             prop_assert_eq!(world.exit, Some(Outcome::Command(ExitStatus::Exited(3))));
-        }
-    }
-
-    #[test]
-    fn events_that_cannot_happen_start_nothing_and_an_exit_is_final(
-        rotation in rotations(),
-        history in prop::collection::vec(events(), 0..200),
-    ) {
-        let (mut state, _) = begin();
-        for event in history {
-            let before = state.clone();
-            let (after, actions) = step(&rotation, state, event);
-            let starts = actions.iter().filter(|action| **action == Action::Start).count();
-            let was_restarting = matches!(&before, SupervisorState::Stopping(stopping) if stopping.next == Next::Start);
-            prop_assert!(starts == 0 || starts == 1 && was_restarting);
-            let is_exit = |action: &Action| matches!(action, Action::Exit(_));
-            prop_assert_eq!(actions.iter().any(is_exit), before != SupervisorState::Exited && after == SupervisorState::Exited);
-            prop_assert!(before != SupervisorState::Exited || after == SupervisorState::Exited && actions.is_empty());
-            state = after;
         }
     }
 }

@@ -12,12 +12,10 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 const SEVEN: ExitStatus = ExitStatus::Exited(7);
 const CHANGED: Event = Event::Polled(PollResult::Changed);
-const UNCHANGED: Event = Event::Polled(PollResult::Unchanged);
 const ASKED: Event = Event::Signal(SignalNumber(libc::SIGUSR2));
 const FAILED: Event = Event::Polled(PollResult::Failed);
 const POLLING: Poll = Poll::Polling { is_delayed: false };
 const POLLING_DELAYED: Poll = Poll::Polling { is_delayed: true };
-const NEXT_POLL: Action = Action::Arm(Delay::NextPoll { failures: 0 });
 
 fn running(poll: Poll) -> RunningState {
     RunningState { poll, ..RunningState::default() }
@@ -46,23 +44,6 @@ fn check_with(
     let rotation = RotationOptions { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace };
     let result = step(&rotation, before.clone(), event);
     assert_eq!(result, (after, actions.to_vec()), "{before:?} {event:?}");
-}
-
-#[test]
-fn a_change_is_delayed_by_the_splay_and_what_the_next_poll_reads_is_acted_on() {
-    let table: &[(Poll, Event, Poll, &[Action])] = &[
-        (POLLING, CHANGED, Poll::Splayed, &[Action::CancelPoll, Action::Arm(Delay::Splay)]),
-        (Poll::Splayed, Event::Elapsed, POLLING_DELAYED, &[Action::StartPoll]),
-        (POLLING_DELAYED, CHANGED, Poll::Delivering, &[Action::Deliver]),
-        (POLLING_DELAYED, UNCHANGED, Poll::Idle, &[NEXT_POLL]),
-    ];
-    for (before, event, after, actions) in table {
-        let [before, after] = [before, after].map(|poll| SupervisorState::Running(running(*poll)));
-        check_with(Duration::from_secs(1), OnRotation::Signal(HUP), &before, *event, after, actions);
-    }
-    let state = SupervisorState::Running(running(POLLING));
-    let delivering = SupervisorState::Running(running(Poll::Delivering));
-    check(OnRotation::Signal(HUP), &state, CHANGED, delivering, &[Action::Deliver]);
 }
 
 #[test]

@@ -92,6 +92,7 @@ mod tests {
             assert_eq!(SignalNumber::find(signal.as_str()), Some(SignalNumber(number)));
         }
         assert_eq!(Signal::iterator().count(), NAMES.len());
+        assert_eq!(SignalNumber(64).to_string(), "signal 64");
     }
 
     #[test]
@@ -106,11 +107,5 @@ mod tests {
             };
             assert_eq!(SignalNumber(number).forwarding(), expected, "{number}");
         }
-    }
-
-    #[test]
-    fn real_time_signals_are_forwarded_and_have_a_number() {
-        assert_eq!(SignalNumber(64).forwarding(), Forwarding::Always);
-        assert_eq!(SignalNumber(64).to_string(), "signal 64");
     }
 }

@@ -210,22 +210,3 @@ fn write_output(text: &[u8]) -> io::Result<()> {
 fn not_written(error: io::Error) -> Problem {
     Problem::configuration(format!("standard output cannot be written: {}", os_error::text(&error)))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::options::TypedOptions;
-
-    #[test]
-    fn a_detail_is_shown_with_verbose_and_quiet_leaves_errors() {
-        let records =
-            [Record::error("one"), Record::warning("two"), Record::note("three"), Record::note("four").detail()];
-        let shown = |verbose, quiet| {
-            let options = Options { verbose, quiet, ..TypedOptions::default().resolve(&Inherited::default()).0 };
-            shown(records.clone(), &options).map(|record| record.message).collect::<Vec<_>>()
-        };
-        assert_eq!(shown(false, false), ["one", "two", "three"]);
-        assert_eq!(shown(true, false), ["one", "two", "three", "four"]);
-        assert_eq!(shown(true, true), ["one"]);
-    }
-}

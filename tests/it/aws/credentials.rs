@@ -11,50 +11,33 @@ const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
 
 #[test]
 fn credentials_that_are_configured_by_half_end_the_search() {
-    for (case, sandbox, said) in [
-        (
-            "a key without its secret",
-            |sandbox: Sandbox| sandbox.env("AWS_ACCESS_KEY_ID", KEY),
-            "environment: AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not",
-        ),
-        (
-            "a key with a line break",
-            |sandbox| sandbox.keys().env("AWS_ACCESS_KEY_ID", format!("{KEY}\n")),
-            "environment: the credentials are empty, or have a line break",
-        ),
-        (
-            "a secret with a line break",
-            |sandbox| sandbox.keys().env("AWS_SECRET_ACCESS_KEY", format!("{ACCESS_SECRET}\n")),
-            "environment: the credentials are empty, or have a line break",
-        ),
-        (
-            "half a pair in a profile",
-            |sandbox| sandbox.home_file(".aws/credentials", "[default]\naws_access_key_id = AKIAHALF\n"),
-            "the AWS profile \"default\" has an aws_access_key_id without aws_secret_access_key",
-        ),
-        (
-            "a web identity without a role",
-            |sandbox| sandbox.web_identity().file("token", CANARY).env_remove("AWS_ROLE_ARN"),
-            "AWS_ROLE_ARN",
-        ),
-        (
-            "a web identity's token that is not there",
-            |sandbox| sandbox.web_identity().env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token"),
-            "web identity: /nowhere/token: no such file or directory",
-        ),
-        (
-            "a container's token that is not there",
-            |sandbox| {
-                let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1");
-                sandbox.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nonexistent/token")
-            },
-            "container: /nonexistent/token: no such file",
-        ),
-    ] as [(&str, fn(Sandbox) -> Sandbox, &str); 7]
+    for (case, sandbox) in [
+        ("a key without its secret", |sandbox: Sandbox| sandbox.env("AWS_ACCESS_KEY_ID", KEY)),
+        ("a key with a line break", |sandbox| sandbox.keys().env("AWS_ACCESS_KEY_ID", format!("{KEY}\n"))),
+        ("a secret with a line break", |sandbox| {
+            sandbox.keys().env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET.to_owned() + "\n")
+        }),
+        ("half a pair in a profile", |sandbox| {
+            sandbox.home_file(".aws/credentials", "[default]\naws_access_key_id = AKIAHALF\n")
+        }),
+        ("a web identity without a role", |sandbox| {
+            sandbox.web_identity().file("token", CANARY).env_remove("AWS_ROLE_ARN")
+        }),
+        ("a web identity's token that is not there", |sandbox| {
+            sandbox.web_identity().env("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/token")
+        }),
+        ("container: /nonexistent/token: no such file", |sandbox| {
+            let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1");
+            sandbox.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/nonexistent/token")
+        }),
+    ] as [(&str, fn(Sandbox) -> Sandbox); 7]
     {
         let aws = served();
         // The instance would have credentials.
-        sandbox(keyless(&aws).on_instance(&aws)).case(case).run().refused(77).says([said]);
+        let run = sandbox(keyless(&aws).on_instance(&aws)).case(case).run();
+        run.refused(77);
+        // The other reasons stand whole in mistakes/credentials.console.
+        assert!(!case.contains(": ") || run.stderr().contains(case), "{run}");
         assert!(aws.calls().is_empty(), "{case}: {:?}", aws.calls());
     }
 }

@@ -166,8 +166,6 @@ fn a_role_that_a_wrong_clock_or_an_absent_sts_keeps_is_75() {
     let aws = served();
     let absent = launch_by(ROLE_OF_STS, &aws).0.env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
     absent.timeout("1s").run().refused(75).says(["127.0.0.1:1"]);
-    let absent = keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1");
-    absent.attempts(2).run().refused(75).says(["container: ", "127.0.0.1:1"]);
     assert!(aws.calls().is_empty());
 }
 

@@ -1,21 +1,12 @@
 //! The lines on standard error: labels, the order of reason and entries, and colours on a terminal.
 
 use crate::support::aws::Aws;
-use crate::support::aws::fault;
 use crate::support::aws::secret::{PREVIOUS_ID, Secret};
-use crate::support::outcome::Outcome;
 use crate::support::pty::terminal;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 
 fn database() -> Aws {
-    Aws::start()
-        .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#))
-        .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
-}
-
-/// The lines without `secrets-exec: `.
-fn lines(run: &Outcome) -> Vec<String> {
-    run.stderr().lines().map(|line| line.trim_start_matches("secrets-exec: ").to_owned()).collect()
+    Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#))
 }
 
 /// A launch that lacks one value, for lack of a key with a similar name.
@@ -24,12 +15,7 @@ fn misspelt(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn verbose_lines_are_notes_and_a_local_file_is_a_warning() {
-    let secrets = format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#);
-    let run = Sandbox::new().local(&secrets).resolve("A=x:k").arg("-v").run();
-    let lines = lines(run.launched());
-    assert!(lines[0].starts_with("warning: secrets are read from local.json"), "{run}");
-    assert!(lines[1].starts_with("note: A (--env, x:k): secret x"), "{run}");
+fn a_version_without_stages_is_named_by_its_id_alone() {
     let mut unlabelled = Secret::text("new-4c7a1e").previous(Secret::text("older-4c7a1e"));
     unlabelled.versions[1].stages.clear();
     let aws = Aws::start().secret("x", unlabelled);

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::support::aws::{Aws, ROLE_KEY, fault, served};
+use crate::support::aws::{Aws, Call, ROLE_KEY, fault, served};
 use crate::support::identity::{keyless, pair};
 use crate::support::outcome::{Outcome, Status};
 use crate::support::sandbox::Sandbox;
@@ -44,15 +44,27 @@ fn showed(run: &Outcome, shown: &str) {
 }
 
 #[test]
-fn the_code_is_asked_for_once_and_sent_with_the_serial_number() {
-    let aws = served();
-    let Some(run) = typing(&aws, ": ", "123456\\n", |sandbox| sandbox.resolve("B=x:k:AWSCURRENT")) else { return };
-    showed(&run, &format!("{}[v-4c7a1e][status 0]\n", question()));
-    let assumed = aws.calls_of("AssumeRole");
-    assert_eq!(assumed.len(), 1);
-    let form = assumed[0].form();
-    assert_eq!((form["SerialNumber"].as_str(), form["TokenCode"].as_str()), (SERIAL, "123456"));
-    assert_eq!(aws.reads()[0].access_key(), ROLE_KEY);
+fn one_code_is_asked_for_and_sent_with_the_serial_number_for_all_attempts_and_roles() {
+    let again = format!("secrets-exec: six digits are expected; MFA code for {SERIAL}: ");
+    // The shell types 0.1 s after each text is shown.
+    let (long, late) = (vec![": "; 30].join("|"), "|".repeat(29) + "123456\\n");
+    let code = "123456\\n";
+    for (case, options, outages, shown, typed, between, calls) in [
+        ("for two secrets", ["-e", "B=x:k:AWSCURRENT"], 0, ": ", code, "", 1),
+        ("again after one that is none", ["-e", "B=x:k"], 0, ": |six digits", "12345\\n|123456\\n", &*again, 1),
+        ("for two roles of its device", ["--profile", "two"], 2, ": ", code, "", 4),
+        ("the time for typing does not count", ["--timeout", "1s"], 0, &long, &late, "", 1),
+        ("the launch goes on after a stop", ["-e", "B=x:k"], 0, ": |[stopped]", "\\x1a|123456\\n", "[stopped]", 1),
+    ] {
+        let aws = served().fails_first("AssumeRole", outages, fault::status(503));
+        let state = |sandbox: Sandbox| sandbox.args(options).case(case);
+        let Some(run) = typing(&aws, shown, typed, state) else { return };
+        showed(&run, &format!("{}{between}[v-4c7a1e][status 0]\n", question()));
+        let forms: Vec<_> = aws.calls_of("AssumeRole").iter().map(Call::form).collect();
+        assert_eq!(forms.len(), calls, "{run}");
+        assert!(forms.iter().all(|form| form["SerialNumber"] == SERIAL && form["TokenCode"] == "123456"), "{run}");
+        assert_eq!(aws.reads()[0].access_key(), ROLE_KEY);
+    }
 }
 
 #[test]
@@ -66,43 +78,12 @@ fn the_code_is_echoed_where_the_terminal_echoes() {
 }
 
 #[test]
-fn a_code_that_is_none_is_asked_for_again() {
-    let aws = served();
-    let typed = "12345\\n|123456\\n";
-    let Some(run) = typing(&aws, ": |six digits", typed, |sandbox| sandbox) else { return };
-    let again = format!("secrets-exec: six digits are expected; MFA code for {SERIAL}: ");
-    showed(&run, &format!("{}{again}[v-4c7a1e][status 0]\n", question()));
-    assert_eq!(aws.calls_of("AssumeRole").len(), 1);
-}
-
-#[test]
 fn a_serial_number_cannot_disguise_the_question() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let state = |sandbox: Sandbox| sandbox.config(&config);
     let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
     showed(&run, "secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
-}
-
-#[test]
-fn one_code_serves_all_attempts_and_all_roles_of_its_device() {
-    let aws = served().fails_first("AssumeRole", 2, fault::status(503));
-    let state = |sandbox: Sandbox| sandbox.args(["--profile", "two"]);
-    let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
-    showed(&run, &format!("{}[v-4c7a1e][status 0]\n", question()));
-    let codes = aws.calls_of("AssumeRole").iter().map(|call| call.form()["TokenCode"].clone()).collect::<Vec<_>>();
-    assert_eq!(codes, ["123456"; 4]);
-}
-
-#[test]
-fn the_time_for_typing_does_not_count() {
-    let aws = served();
-    // The shell types 0.1 s after each text is shown.
-    let state = |sandbox: Sandbox| sandbox.args(["--timeout", "1s"]);
-    let shown = vec![": "; 30].join("|");
-    let typed = format!("{}123456\\n", "|".repeat(29));
-    let Some(run) = typing(&aws, &shown, &typed, state) else { return };
-    showed(&run, &format!("{}[v-4c7a1e][status 0]\n", question()));
 }
 
 #[test]
@@ -128,13 +109,6 @@ fn a_signal_at_the_question_ends_the_launch() {
         assert!(shown.ends_with(&format!("started\n[signal {}]\n", signal as i32)), "{run}");
         run.ended(Status::Exit(0));
     }
-}
-
-#[test]
-fn a_stop_at_the_question_stops_the_launch_which_then_goes_on() {
-    let aws = served();
-    let Some(run) = typing(&aws, ": |[stopped]", "\\x1a|123456\\n", |sandbox| sandbox) else { return };
-    showed(&run, &format!("{}[stopped][v-4c7a1e][status 0]\n", question()));
 }
 
 #[test]

@@ -10,7 +10,6 @@ use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, REQUEST_ID, served};
 use crate::support::deadline::{ends_within, keeps_to};
-use crate::support::identity::ROLE;
 use crate::support::rows::side_by_side;
 use crate::support::running::Running;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
@@ -60,11 +59,6 @@ fn a_failure_that_does_not_pass_is_reported_after_one_request() {
         (fault::denied("prod/kms"), 77, &["secretsmanager:GetSecretValue", "if the secret does not exist"]),
         (fault::denied("arn:aws:x"), 77, &["GetSecretValue on it; secrets-exec policy prints the policy"]),
         (
-            fault::denied_by("with an explicit deny in a service control policy"),
-            77,
-            &["administers the AWS organization"],
-        ),
-        (
             fault::denied_by("with an explicit deny in a resource control policy: arn:aws:x"),
             77,
             &["control policy denies this"],
@@ -110,12 +104,10 @@ fn a_refusal_without_a_code_is_a_proxys_and_75_after_one_request_in_each_region(
         (READ, "x:k", plain(401, "log in first"), "HTTP status 401 (text/plain); is a proxy between?"),
         (READ, "x:k", Fault::Xml { status: 403 }, "HTTP status 403 (text/xml); is a proxy between?"),
         ("GetParameters", "ssm:/x", plain(403, "blocked"), "HTTP status 403 (text/plain); is a proxy between?"),
-        ("AssumeRole", "x:k", plain(403, "blocked"), "HTTP status 403 (text/plain); is a proxy between?"),
     ] {
         let aws = served().fails(operation, fault);
         let sandbox =
             Sandbox::new().aws(&aws).args(["--fallback-region", "us-west-2"]).resolve(&format!("A={reference}"));
-        let sandbox = if operation == "AssumeRole" { sandbox.args(["--role-arn", ROLE]) } else { sandbox };
         let run = sandbox.timeout("50s").case(said).run();
         run.refused(75).says(["A (", "region us-east-1", said, "captive portal"]);
         let mut regions: Vec<String> = aws.calls_of(operation).iter().map(|call| call.region()).collect();

@@ -46,20 +46,15 @@ fn a_variable_that_makes_no_sense_is_a_usage_error() {
     let port = "http://127.0.0.1:99999";
     for (name, value) in [
         ("AWS_REGION", "us east"),
-        ("AWS_MAX_ATTEMPTS", "0"),
         ("AWS_MAX_ATTEMPTS", "-1"),
         ("AWS_MAX_ATTEMPTS", "1.5"),
         ("AWS_ENDPOINT_URL", "notaurl"),
-        ("AWS_ENDPOINT_URL", "localhost:4566"),
         ("AWS_ENDPOINT_URL", "http://"),
         ("AWS_ENDPOINT_URL", port),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "ftp://localhost"),
         ("AWS_ENDPOINT_URL_SECRETS_MANAGER", port),
         ("HTTPS_PROXY", port),
         ("HTTPS_PROXY", "http://[broken"),
-        ("HTTPS_PROXY", "socks5://x"),
-        ("AWS_USE_FIPS_ENDPOINT", "maybe"),
-        ("AWS_CA_BUNDLE", "/nonexistent"),
         ("AWS_ROLE_ARN", "app"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "bogus"),
         ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
@@ -73,8 +68,6 @@ fn a_variable_that_makes_no_sense_is_a_usage_error() {
         refuses(|sandbox| sandbox.env(name, &bytes), &[name]);
     }
     sandbox(&served()).env("HOME", &bytes).run().launched().has("A", "v-4c7a1e").has("HOME", b"/nowhere/\xff");
-    let all = |sandbox: Sandbox| sandbox.env("AWS_REGION", "us east").env("AWS_MAX_ATTEMPTS", "0");
-    refuses(all, &["AWS_REGION", "AWS_MAX_ATTEMPTS"]);
     refuses(|sandbox| sandbox.args(["--endpoint-url", port]), &["endpoint-url"]);
     let containers = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     refuses(|sandbox| sandbox.env(containers, format!("/v2/credentials?id= {CANARY}")), &[containers, "a path"]);

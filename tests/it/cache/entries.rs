@@ -56,9 +56,7 @@ fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
     let socket = |entry: &Path| drop(std::os::unix::net::UnixListener::bind(entry).unwrap());
     let newer = |content: &mut Vec<u8>| content.splice(19..20, *b"2").for_each(drop);
     type Change<'a> = &'a dyn Fn(&Path);
-    let rows: [(&str, Change, &str); 10] = [
-        ("cut short", &|entry| rewrite(entry, |content| content.truncate(content.len() / 2)), "damaged entry"),
-        ("a bit is flipped", &|entry| rewrite(entry, |content| *content.last_mut().unwrap() ^= 1), "damaged entry"),
+    let rows: [(&str, Change, &str); 8] = [
         ("something after its end", &|entry| rewrite(entry, |content| content.push(b' ')), "damaged entry"),
         ("other content", &|entry| fs::write(entry, format!("{CANARY}\n").repeat(100_000)).unwrap(), "damaged entry"),
         ("a newer format", &|entry| rewrite(entry, newer), "of another version of secrets-exec"),

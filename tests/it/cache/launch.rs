@@ -11,11 +11,6 @@ use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
-/// A launch whose requests fail at the first attempt.
-fn once(aws: &Aws) -> Sandbox {
-    sandbox(aws).attempts(1)
-}
-
 #[test]
 fn within_a_ttl_no_key_needs_a_request_and_without_a_ttl_each_launch_asks() {
     let (aws, cache) =
@@ -40,22 +35,13 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
 }
 
 #[test]
-fn a_good_answer_replaces_an_old_entry() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    cache.with(sandbox(&aws), &[]).run().launched().has("A", "v-4c7a1e");
-    let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#));
-    cache.with(sandbox(&aws), &[]).run().launched().has("A", "new-4c7a1e");
-    let aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    cache.with(once(&aws), &[]).run().launched().has("A", "new-4c7a1e");
-}
-
-#[test]
 fn an_answer_covers_an_outage_for_a_day_unless_another_time_is_given() {
     let Some(cache) = CacheDirectory::for_later() else { return };
     let aws = served();
     cache.with(sandbox(&aws), &[]).run().launched();
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    let hours = |hours: i64, options: &[&str]| later(cache.with(once(&aws), options), hours * 3600).run();
+    let hours =
+        |hours: i64, options: &[&str]| later(cache.with(sandbox(&aws).attempts(1), options), hours * 3600).run();
     hours(23, &[]).launched().has("A", "v-4c7a1e").says(["warning", "secret x", CURRENT_ID, "23h"]);
     hours(25, &[]).refused(75);
     hours(2, &["--cache-stale", "1h"]).refused(75);

@@ -291,9 +291,11 @@ fn parameters_are_covered_as_secrets_are() {
 }
 
 #[test]
-fn a_service_that_recovers_within_the_five_seconds_is_not_covered() {
+fn a_service_that_recovers_within_five_seconds_is_not_covered_and_replaces_the_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws), &[]);
-    let _aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#)).fails_first(READ, 2, fault::unavailable());
+    let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#)).fails_first(READ, 2, fault::unavailable());
     launch.run().launched_silently().has("A", "new-4c7a1e");
+    let _aws = aws.secret("x", Secret::failing(fault::unavailable()));
+    launch.attempts(1).run().launched().has("A", "new-4c7a1e");
 }

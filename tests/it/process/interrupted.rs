@@ -49,10 +49,9 @@ fn a_waiting_launch_dies_of_each_termination_signal_and_starts_nothing() {
 
 #[test]
 fn what_is_awaited_is_named() {
-    let no_keys = |sandbox: Sandbox| sandbox.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
     let aws = Aws::start();
     let hang = format!("http://{}/hang", aws.address());
-    let running = no_keys(sandbox(&aws)).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang).spawn();
+    let running = sandbox(&aws).without_keys().env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang).spawn();
     aws.await_calls(1);
     one_line(&running.ends_by(Signal::SIGTERM), "SIGTERM", "AWS credentials");
 
@@ -63,7 +62,7 @@ fn what_is_awaited_is_named() {
 
     // Blocked in a pipe without an end.
     for (sandbox, awaited) in [
-        (no_keys(sandbox(&aws)).env("AWS_CONFIG_FILE", "pipe"), "the AWS configuration files"),
+        (sandbox(&aws).without_keys().env("AWS_CONFIG_FILE", "pipe"), "the AWS configuration files"),
         (Sandbox::new().args(["-f", "pipe"]), "the declarations"),
     ] {
         let pipe = sandbox.path("pipe");

@@ -21,8 +21,7 @@ fn with_pipe(sandbox: Sandbox) -> Sandbox {
 fn a_pipe_without_a_writer_is_given_up_at_the_deadline_and_named() {
     let aws = served();
     let plain = || sandbox(&aws);
-    let no_keys = || plain().env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    let web_identity = no_keys().env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    let web_identity = plain().without_keys().env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
     let agent = Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k");
     for (sandbox, name, awaited) in [
         (plain(), "AWS_CONFIG_FILE", "the AWS configuration files"),

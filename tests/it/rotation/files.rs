@@ -79,6 +79,10 @@ fn the_files_are_removed_at_every_end() {
     }
     // By itself.
     leaves_none(Rotating::start(reading(&aws, "restart").script("echo start >> record; exit 4")), 4);
+    // A file whose directory is gone is no error.
+    let sandbox =
+        reading(&aws, "restart").file("sub/x", "").declaration("files: [{ from: \"x:k\", path: sub/file }]\n");
+    sandbox.script("cat sub/file && rm -r sub").prints_values().run().launched().says_nothing_of("no such file");
     // For a change.
     let run = Rotating::start(reading(&aws, "exit"));
     run.rotate(&aws, "v2", "two-4c7a1e");

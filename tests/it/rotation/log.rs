@@ -99,18 +99,22 @@ fn verbose_adds_the_details_and_quiet_leaves_nothing() {
 fn a_failed_poll_is_one_warning_and_its_end_one_note() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(JSON));
-    aws.begin_to_fail("GetSecretValue", fault::denied("x"));
-    run.poll(&aws);
-    run.poll(&aws);
-    aws.recover("GetSecretValue");
-    run.poll(&aws);
+    for _ in 0..2 {
+        aws.begin_to_fail("GetSecretValue", fault::denied("x"));
+        run.poll(&aws);
+        run.poll(&aws);
+        aws.recover("GetSecretValue");
+        run.poll(&aws);
+    }
     let outcome = run.end();
     let events = outcome.events();
-    let failed = only(&events, "poll_failed");
+    let failed = of(&events, "poll_failed");
+    assert_eq!((failed.len(), of(&events, "poll_recovered").len()), (2, 2), "{outcome}");
+    let failed = failed[0];
     let found = (&failed["level"], &failed["variables"], &failed["secret"]);
     assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!("x")));
     assert_eq!(failed["help"].as_array().unwrap().len(), 1, "{failed}");
-    only(&events, "poll_recovered");
+    assert!(failed["message"].as_str().unwrap().contains("AccessDeniedException"), "{failed}");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use crate::support::aws::{Aws, CONTAINER_KEY};
+use crate::support::identity::keyless;
 use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, secret};
 use crate::support::running::Running;
-use crate::support::sandbox::{self, CANARY, Sandbox};
+use crate::support::sandbox::{self, CANARY};
 use crate::support::skip;
 
 /// The places in the memory of a process that hold a text.
@@ -43,8 +44,7 @@ fn neither_a_value_nor_a_credential_was_ever_in_memory() {
     }
     let value = |number: usize| format!("value-{number}-{}", "qjxkz".repeat(5));
     let aws = Aws::start().secret("x", secret("v0", &value(0)));
-    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").script(SLEEPER);
-    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials());
+    let sandbox = keyless(&aws).in_container(&aws).script(SLEEPER);
     let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--as-file", "F=x:k"]));
     for (number, version) in [(1, "v1"), (2, "v2"), (3, "v3")] {
         run.rotate(&aws, version, &value(number));

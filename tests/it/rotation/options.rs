@@ -11,13 +11,12 @@ fn refused(sandbox: Sandbox, options: &[&str], says: &[&str]) -> Outcome {
 
 #[test]
 fn a_wrong_value_or_option_is_an_error_with_those_that_can_be_meant() {
-    refused(
-        local(),
-        &["--on-rotation", "restrat"],
-        &["--on-rotation", "\"restrat\" is not restart, signal=NAME or exit"],
-    );
-    for (option, nearest) in [("--on-rotate=exit", "--on-rotation"), ("--pol-interval=1m", "--poll-interval")] {
-        refused(local(), &[option], &[nearest]);
+    for (option, said) in [
+        ("--on-rotation=restrat", "--on-rotation: \"restrat\" is not restart, signal=NAME or exit"),
+        ("--on-rotate=exit", "--on-rotation"),
+        ("--pol-interval=1m", "--poll-interval"),
+    ] {
+        refused(local(), &[option], &[said]);
     }
 }
 

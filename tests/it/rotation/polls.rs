@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::aws::fault::{self, Fault};
+use crate::support::aws::fault::Fault;
 use crate::support::cache::CacheDirectory;
+use crate::support::identity::{keyless, pair};
 use crate::support::outcome::Status;
 use crate::support::record::await_fact;
 use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
@@ -72,26 +73,6 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
 }
 
 #[test]
-fn failed_polls_are_one_warning_and_their_end_is_one_line() {
-    let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart"));
-    for _ in 0..2 {
-        aws.begin_to_fail("GetSecretValue", fault::denied("x"));
-        run.poll(&aws);
-        run.poll(&aws);
-        aws.recover("GetSecretValue");
-        run.poll(&aws);
-    }
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
-    let outcome = run.end();
-    let count = |text| outcome.stderr().matches(text).count();
-    let failed = "warning: a poll failed, and /bin/sh keeps its values";
-    assert_eq!((count(failed), count("note: polls succeed again")), (2, 2), "{outcome}");
-    outcome.says(["AccessDeniedException"]);
-}
-
-#[test]
 fn signals_are_forwarded_while_a_poll_hangs() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["--timeout", "1000h"]));
@@ -106,10 +87,10 @@ fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
     let aws = first_version();
     let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
     let hang = "if [ -e ran ]; then sleep 300 & echo $! > hanging; echo $$ >> hanging; wait; fi";
-    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").script(SLEEPER);
+    let sandbox = keyless(&aws).script(SLEEPER);
     let sandbox = sandbox.executable("credentials", format!("#!/bin/sh\n{hang}\n: > ran\necho '{answer}'\n"));
     let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials").display());
-    let run = Rotating::start(polled_on_request(sandbox.home_file(".aws/config", &config), "restart"));
+    let run = Rotating::start(polled_on_request(sandbox.config(&config), "restart"));
     run.request();
     let mut hanging = String::new();
     await_fact("a hanging program", || {
@@ -131,11 +112,11 @@ fn a_profile_with_an_mfa_device_is_78_before_any_request() {
     let config = format!(
         "[profile one]\nrole_arn = arn:aws:iam::210987654321:role/one\nsource_profile = base\n\
          mfa_serial = arn:aws:iam::123456789012:mfa/jane\n\
-         [profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = {ACCESS_SECRET}\n"
+         [profile base]\n{}",
+        pair("AKIABASE")
     );
-    let sandbox =
-        Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k").args(["--profile", "one"]);
-    let run = polled_on_request(sandbox.home_file(".aws/config", &config), "restart").run();
+    let sandbox = keyless(&aws).args(["--profile", "one"]);
+    let run = polled_on_request(sandbox.config(&config), "restart").run();
     run.refused(78).says(["mfa_serial", "--on-rotation"]);
     assert!(aws.calls().is_empty());
 }

@@ -90,16 +90,6 @@ fn a_malformed_response_is_retried_and_75_if_every_attempt_gets_such_a_response(
 }
 
 #[test]
-fn a_server_that_does_not_speak_http_is_reported_with_host_and_port() {
-    for script in [answered_with(*b"SSH-2.0-OpenSSH_9.2p1\r\n"), vec![Step::Request]] {
-        both_ways("no HTTP", &[script], |wire, sandbox| {
-            let run = sandbox.attempts(1).run();
-            run.refused(75).says(["A (", &format!("localhost:{}", wire.port())]);
-        });
-    }
-}
-
-#[test]
 fn an_unusual_answer_is_taken() {
     let mut informed = with_head(&["HTTP/1.1 100 Continue"], "");
     informed.extend(with_head(&["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"], ""));

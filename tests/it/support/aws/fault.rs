@@ -72,24 +72,18 @@ pub fn denied_by(reason: &str) -> Fault {
 
 /// A denial of this resource, for this reason in AWS's words.
 pub fn denied_on(resource: &str, reason: &str) -> Fault {
-    error(
-        400,
-        "AccessDeniedException",
-        format!(
-            "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
-             secretsmanager:GetSecretValue on resource: {resource} {reason}"
-        ),
-    )
+    not_authorized("GetSecretValue", resource, reason)
+}
+
+fn not_authorized(operation: &str, resource: &str, reason: &str) -> Fault {
+    let user = "arn:aws:sts::123456789012:assumed-role/app/i-1";
+    let what = format!("secretsmanager:{operation} on resource: {resource} {reason}");
+    error(400, "AccessDeniedException", format!("User: {user} is not authorized to perform: {what}"))
 }
 
 pub fn denied_description() -> Fault {
-    error(
-        400,
-        "AccessDeniedException",
-        "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: secretsmanager:DescribeSecret \
-         on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf because no identity-based policy \
-         allows the secretsmanager:DescribeSecret action",
-    )
+    let reason = "because no identity-based policy allows the secretsmanager:DescribeSecret action";
+    not_authorized("DescribeSecret", DENIED, reason)
 }
 
 pub fn denied_by_kms() -> Fault {
@@ -102,11 +96,8 @@ pub fn key_out_of_use() -> Fault {
 }
 
 pub fn not_decrypted() -> Fault {
-    error(
-        400,
-        "DecryptionFailure",
-        "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
-    )
+    let message = "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
+    error(400, "DecryptionFailure", message)
 }
 
 pub fn marked_for_deletion() -> Fault {
