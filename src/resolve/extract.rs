@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::json::{Json, NotJson, quotable_keys};
 use crate::model::problem::Problem;
+use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
@@ -115,8 +116,17 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         }
         [one] => Ok(one.val),
         several => {
-            let text = format!("{} matches {} values and must match one", path.text, several.len());
-            Err(NoValue::failed("several-matches", text).help("name one of them, as $.hosts[0] does"))
+            // Normalized paths (RFC 9535): $['hosts'][0].
+            let mut paths: Vec<&str> =
+                several.iter().filter(|node| !node.val.is_null()).map(|node| &*node.path).collect();
+            paths.retain(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
+            paths.truncate(LISTED);
+            let count = several.len();
+            if count > paths.len() {
+                paths.push("…");
+            }
+            let text = format!("{} matches {count} values and must match one: {}", path.text, paths.join(", "));
+            Err(NoValue::failed("several-matches", text).help("write the path of one of them"))
         }
     }
 }

@@ -135,7 +135,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
     }
     let failure = classify_sdk_error(&error, status(&error));
     match &failure {
-        AttemptFailure::Transient(outage, _) if outage.kind == OutageKind::Service => Err(failure),
+        AttemptFailure::Transient(Outage { kind: OutageKind::Service | OutageKind::Throttled, .. }, _) => Err(failure),
         _ => Err(AttemptFailure::Permanent(FetchError::NoRegion { is_final: false })),
     }
 }
