@@ -39,7 +39,8 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     layer
 }
 
-/// Parses a `NAME=REF` of an option, which an error without the name calls `place`. Only the first `=` separates: the name of a secret may contain others.
+/// Parses a `NAME=REF` of an option, which an error without the name calls `place`. Only the first `=` separates: the name of a secret may
+/// contain others.
 fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem> {
     let example = format!("as in: {option} DB_PASSWORD=prod/db:password");
     let Some((name, reference)) = text.split_once('=') else {
