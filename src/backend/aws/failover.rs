@@ -29,12 +29,10 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Vec<Answ
 }
 
 fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Vec<Answered> {
-    let mut answers = Vec::new();
-    for request in requests {
-        let failure = FetchFailure::new(request.region.clone(), error.clone());
-        answers.push((request, Err(failure)));
-    }
-    answers
+    requests
+        .into_iter()
+        .map(|request| (request.clone(), Err(FetchFailure::new(request.region, error.clone()))))
+        .collect()
 }
 
 /// Groups requests: each secret alone, the parameters of a region and role in batches.
