@@ -14,9 +14,7 @@ mod aws_lc_memory {
 
     use std::alloc::{Layout, alloc, dealloc};
     use std::ffi::{c_char, c_int, c_void};
-    use std::{ptr, slice};
-
-    use zeroize::Zeroize;
+    use std::ptr;
 
     /// The length of what precedes each allocation: its whole length, at the alignment that C's malloc has.
     const HEADER: usize = 16;
@@ -66,7 +64,7 @@ mod aws_lc_memory {
         unsafe {
             let start = memory.cast::<u8>().sub(HEADER);
             let length = start.cast::<usize>().read();
-            slice::from_raw_parts_mut(start, length).zeroize();
+            aws_lc_sys::OPENSSL_cleanse(start.cast(), length);
             if let Some(layout) = layout(length) {
                 dealloc(start, layout);
             }

@@ -60,7 +60,13 @@ pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> 
 fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
     let Inputs { options, layer, files, find_file, resolve_env, errors, warnings, .. } = inputs;
     report.extend(errors);
-    let loaded = run_unlimited("the declarations", || declaration::load(&files, find_file));
+    let found = if find_file { declaration::find() } else { Ok(None) };
+    let found = report.value_of(found.map_err(|problem| vec![problem])).flatten();
+    let loaded = match (&files[..], found) {
+        // Nothing to wait for.
+        ([], None) => Ok(Default::default()),
+        (files, found) => run_unlimited("the declarations", || declaration::load(files, found)),
+    };
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
         report.append(failed);
         Default::default()

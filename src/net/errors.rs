@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use futures_util::FutureExt;
 use http::Uri;
+use tokio::time::timeout;
 
 use crate::model::answer::Refusal;
 use crate::model::quoting::one_line;
@@ -66,17 +68,15 @@ impl TrustError {
 ///
 /// # Errors
 /// The future's own, or [`TimedOut`].
-pub async fn within<T, E: Into<BoxError>>(
+pub fn within<T, E: Into<BoxError>>(
     limit: Option<Duration>,
     future: impl Future<Output = Result<T, E>>,
-) -> Result<T, BoxError> {
-    match limit {
-        None => future.await.map_err(Into::into),
-        Some(limit) => match tokio::time::timeout(limit, future).await {
-            Ok(result) => result.map_err(Into::into),
-            Err(_) => Err(Box::new(TimedOut(limit))),
-        },
-    }
+) -> impl Future<Output = Result<T, BoxError>> {
+    let limit = limit.unwrap_or(Duration::MAX);
+    timeout(limit, future).map(move |result| match result {
+        Ok(result) => result.map_err(Into::into),
+        Err(_) => Err(TimedOut(limit).into()),
+    })
 }
 
 /// An error and its sources, outermost first. An `io::Error` is followed by the error that it wraps, which `io::Error::source` skips.

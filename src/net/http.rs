@@ -106,7 +106,8 @@ impl HttpConnector for Pool {
                             _ => Ok(response),
                         }
                     };
-                    login.run(&proxy, checked).await
+                    // On the heap, as few requests have a proxy.
+                    Box::pin(login.run(&proxy, checked)).await
                 }
             };
             let response = response.map_err(|error| connector_error(host, error))?;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
@@ -59,6 +59,8 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
     let builder = builder.map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?.dangerous();
     let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // The connections of a launch are opened together, so that none has a session to resume.
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::progress::Progress;
@@ -53,12 +54,10 @@ impl Deadline {
         *self.lock() = Times { end: Some(Instant::now() + self.timeout), limit: None };
     }
 
-    /// Runs a future with at most `limit` of the time that is left.
-    pub async fn limited<T>(&self, limit: Option<Duration>, future: impl Future<Output = T>) -> T {
+    /// Runs a future with at most `limit`, from now, of the time that is left.
+    pub fn limited<T>(&self, limit: Option<Duration>, future: impl Future<Output = T>) -> impl Future<Output = T> {
         self.lock().limit = limit.map(|limit| Instant::now() + limit);
-        let output = future.await;
-        self.lock().limit = None;
-        output
+        future.inspect(|_| self.lock().limit = None)
     }
 
     /// Asks the user `question`, whose time does not count.

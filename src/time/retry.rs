@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
@@ -69,17 +70,11 @@ impl RetryBudget {
         Self { request: Some(name().into()), ..self.clone() }
     }
 
-    /// Makes one attempt within the budget, and traces it. `None`: the budget ended first.
-    async fn attempt<T>(
-        &self,
-        number: u32,
-        attempt: impl Future<Output = Result<T, AttemptFailure>>,
-    ) -> Option<Result<T, AttemptFailure>> {
-        let begun = Instant::now();
-        let result = self.within(attempt).await;
+    /// Traces an attempt. `result` is `None` if the budget ended first.
+    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, AttemptFailure>>) {
         if let Some(request) = self.request.as_ref().filter(|_| self.deadline.progress().is_traced()) {
             let why = |error: &FetchError| format!(": {}", error.problem(&Asked::default()).message(false));
-            let failure = match &result {
+            let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(AttemptFailure::Permanent(error))) => why(error),
                 Some(Err(AttemptFailure::Transient(outage, _))) => why(&FetchError::Unavailable(outage.clone())),
@@ -88,7 +83,6 @@ impl RetryBudget {
             let milliseconds = begun.elapsed().as_millis();
             self.deadline.progress().trace(|| format!("{request}, attempt {number}, {milliseconds} ms{failure}"));
         }
-        result
     }
 
     /// The time that is left.
@@ -98,8 +92,9 @@ impl RetryBudget {
     }
 
     /// Runs a future to its end, or cancels it and returns `None` at the end of the budget.
-    pub async fn within<F: Future>(&self, future: F) -> Option<F::Output> {
-        timeout_at(Instant::now() + self.left(), future).await.ok()
+    // No `async fn`, which would have room for the future twice: as its argument, and as what it awaits.
+    pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
+        timeout_at(Instant::now() + self.left(), future).map(Result::ok)
     }
 
     /// The progress of the resolution.
@@ -156,7 +151,10 @@ pub async fn retry<T>(
     let mut last = Outage::unanswered();
     for attempts in 1.. {
         tried = attempts;
-        let retry_after = match budget.attempt(attempts, attempt()).await {
+        let attempt_begun = Instant::now();
+        let result = budget.within(attempt()).await;
+        budget.trace(attempts, attempt_begun, result.as_ref());
+        let retry_after = match result {
             None => break,
             Some(Ok(answer)) => return Ok(answer),
             Some(Err(AttemptFailure::Permanent(error))) => return Err(error),

@@ -2,26 +2,34 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::podman::{self, Container, Started, await_that, done, repository, secret};
 use crate::peers::interpreter;
 use crate::support::outcome::{Expectations, Status};
 use crate::support::skip::skipped;
 
-/// A network of podman, removed when it is dropped.
-struct Network(String);
+/// A network of podman, removed when it is dropped. One at a time: the name server of all networks can lose its names when another comes
+/// or goes.
+struct Network {
+    name: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Network {
     fn new(name: &str) -> Option<Self> {
         if !podman::works() {
             return None;
         }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{name}-{}", std::process::id());
         let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
         podman::run(["network", "create", &name], quiet.clone());
         let joined = format!("--network={name}");
         let trial = podman::run(["run", "--rm", "--pull=never", &joined, "localhost/debian", "true"], quiet);
-        let network = Self(name);
+        let network = Self { name, _turn: turn };
         if trial.status != Status::Exit(0) {
             skipped(&format!("no container starts in a network: {trial}"));
             return None;
@@ -34,7 +42,7 @@ impl Network {
         let prefix = Command::new(&python).args(["-c", "import sys; print(sys.base_prefix)"]).output().unwrap().stdout;
         let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
         let venv = python.ancestors().nth(2).unwrap().canonicalize().unwrap();
-        let mut container = Container::of("localhost/debian").option(format!("--network={}", self.0));
+        let mut container = Container::of("localhost/debian").option(format!("--network={}", self.name));
         container = container.option("--network-alias=moto").env("SECRET", &secret()).target_writes_stderr();
         // The interpreter of the venv, with its libraries.
         for mount in [PathBuf::from("/usr"), prefix, venv.clone(), repository("tests/hosts/neighbour.py")] {
@@ -46,7 +54,7 @@ impl Network {
 
     fn asking(&self, image: &'static str) -> Container {
         Container::of(image)
-            .option(format!("--network={}", self.0))
+            .option(format!("--network={}", self.name))
             .env("AWS_ENDPOINT_URL", "http://moto:5000")
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIADUMMY")
@@ -59,7 +67,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
-        podman::run(["network", "rm", "--force", "--time=0", &self.0], quiet);
+        podman::run(["network", "rm", "--force", "--time=0", &self.name], quiet);
     }
 }
 

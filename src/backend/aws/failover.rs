@@ -58,7 +58,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
         Err(error) => return fail_all(batch, &error),
     };
     let regions = session.settings.regions(&region);
-    let mut answers = Vec::new();
+    let mut answers = Vec::with_capacity(batch.len());
     let mut unanswered: Vec<(Locator, Vec<PassedOver>)> =
         batch.into_iter().map(|request| (request, Vec::new())).collect();
     for (index, region) in regions.iter().enumerate() {
@@ -67,7 +67,8 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
         let client = session.clients.client(store.into(), region, Some(credentials)).await;
         let found = match (&client, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
-            (Ok(client), Store::ParameterStore) => parameter_store::get(client, &requests, &budget).await,
+            // On the heap, as is an error's identity: each secret has a future of this function.
+            (Ok(client), Store::ParameterStore) => Box::pin(parameter_store::get(client, &requests, &budget)).await,
             (Ok(client), Store::SecretsManager) => {
                 join_all(requests.iter().map(|request| secrets_manager::get(client, request, &budget))).await
             }
@@ -83,7 +84,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
                     unanswered.push((request, passed_over));
                 }
                 Err(error) => {
-                    let error = with_identity(session, &request, region, error).await;
+                    let error = Box::pin(with_identity(session, &request, region, error)).await;
                     answers.push((request, Err(failure(passed_over, region, error))));
                 }
             }

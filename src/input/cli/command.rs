@@ -8,7 +8,7 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 
-use super::options::{help, is_common, program, with_inputs};
+use super::options::{help, program, with_inputs};
 use super::subcommands::{SUBCOMMANDS, Subcommand};
 use crate::model::options::OPTIONS;
 
@@ -66,7 +66,6 @@ fn command() -> Command {
         .subcommand_help_heading("Commands that launch nothing")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
     with_inputs(command)
-        .mut_args(|arg| if is_common(&arg) { arg } else { arg.hide_short_help(true) })
         .arg(help("Print help: -h the most common options, --help all").help_heading(output))
         .arg(version.help_heading(output))
 }

@@ -12,8 +12,8 @@ pub const ENTRIES: &str = "What to resolve (repeatable)";
 const COMMON: &str =
     "env env-from as-file file region profile timeout local on-rotation keep-existing clean-env verbose quiet";
 
-pub fn is_common(option: &Arg) -> bool {
-    COMMON.split(' ').any(|name| option.get_id() == name)
+fn is_common(option: &str) -> bool {
+    COMMON.split(' ').any(|name| option == name)
 }
 
 /// Returns the option that prints help, of which clap's own would stand under a heading of its own.
@@ -30,7 +30,7 @@ pub fn with_inputs(command: Command) -> Command {
 pub fn with_declarations(command: Command) -> Command {
     let file = Arg::new("file").short('f').long("file").value_name("FILE").action(ArgAction::Append);
     let file = file.value_parser(ValueParser::path_buf()).value_hint(ValueHint::FilePath);
-    let no_file = Arg::new("no-file").long("no-file").action(ArgAction::SetTrue);
+    let no_file = Arg::new("no-file").long("no-file").action(ArgAction::SetTrue).hide_short_help(true);
     let table = OPTIONS.iter().map(argument);
     // The last use of an option overrides the others, as with most commands.
     command
@@ -43,7 +43,8 @@ pub fn with_declarations(command: Command) -> Command {
 /// Leaves most options that a launch has as well to `--help`.
 pub fn with_short_help(command: Command) -> Command {
     command.after_help("--help prints all options, and examples.").mut_args(|arg| {
-        let is_shown = arg.get_help_heading().is_none() || is_common(&arg) && arg.get_id() != "on-rotation";
+        let is_shown =
+            arg.get_help_heading().is_none() || is_common(arg.get_id().as_str()) && arg.get_id() != "on-rotation";
         arg.hide_short_help(!is_shown)
     })
 }
@@ -73,21 +74,22 @@ fn entries() -> [Arg; 4] {
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
-    let arg = arg.help(option.help).help_heading(option.heading);
-    let text = |name| {
-        let hint = match name {
-            "FILE" => ValueHint::FilePath,
-            "DIR" => ValueHint::DirPath,
-            _ => ValueHint::Other,
-        };
-        arg.clone().value_name(name).value_parser(ValueParser::os_string()).value_hint(hint)
-    };
+    let arg = arg.help(option.help).help_heading(option.heading).hide_short_help(!is_common(option.name));
     match option.takes {
-        Takes::Text(name) => text(name),
+        Takes::Text(name) => text(arg, name),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Level => arg.action(ArgAction::Count),
-        Takes::Texts(name) => text(name).action(ArgAction::Append),
+        Takes::Texts(name) => text(arg, name).action(ArgAction::Append),
         // Without `require_equals`, clap would take the next word as the text.
-        Takes::Optional(name) => text(name).num_args(0..=1).require_equals(true).default_missing_value("1"),
+        Takes::Optional(name) => text(arg, name).num_args(0..=1).require_equals(true).default_missing_value("1"),
     }
+}
+
+fn text(arg: Arg, name: &'static str) -> Arg {
+    let hint = match name {
+        "FILE" => ValueHint::FilePath,
+        "DIR" => ValueHint::DirPath,
+        _ => ValueHint::Other,
+    };
+    arg.value_name(name).value_parser(ValueParser::os_string()).value_hint(hint)
 }

@@ -6,7 +6,7 @@ mod find;
 mod reader;
 mod top_level;
 
-pub use find::{DEFAULT_NAMES, in_parent};
+pub use find::{DEFAULT_NAMES, Found, find, in_parent};
 pub use top_level::read;
 
 use std::fs::File;
@@ -19,20 +19,16 @@ use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
 use top_level::Declaration;
 
-/// Reads `files` and, with `find_file`, the declaration in the working directory.
+/// Reads `files` and the declaration that was found in the working directory.
 ///
 /// Returns what could be read, and every error in the order of the files and lines.
-pub fn load(files: &[PathBuf], find_file: bool) -> (Vec<Declaration>, Vec<Problem>) {
+pub fn load(files: &[PathBuf], found: Option<Found>) -> (Vec<Declaration>, Vec<Problem>) {
     let mut texts = Vec::new();
     for path in files {
         texts.push((path.as_path(), read_named(path)));
     }
-    if find_file {
-        match find::find() {
-            Ok(Some((path, file))) => texts.push((path, text(path, file))),
-            Ok(None) => {}
-            Err(problem) => texts.push((Path::new("."), Err(problem))),
-        }
+    if let Some((path, file)) = found {
+        texts.push((path, text(path, file)));
     }
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
     for (path, text) in texts {

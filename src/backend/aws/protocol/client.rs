@@ -92,9 +92,9 @@ impl Client {
 
     /// Signs and sends a request, and reads the whole response.
     pub async fn send<E>(&self, request: HttpRequest) -> Result<HttpResponse, SdkFailure<E>> {
-        let request = self.signed(request).map_err(SdkFailure::construction_failure)?;
+        let answer = self.http.call(self.signed(request).map_err(SdkFailure::construction_failure)?);
         let exchange = async {
-            let mut response = self.http.call(request).await.map_err(SdkFailure::dispatch_failure)?;
+            let mut response = answer.await.map_err(SdkFailure::dispatch_failure)?;
             let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
             let mut whole = Vec::new();
             while let Some(frame) = timeout(READ_TIMEOUT, body.frame()).await.map_err(SdkFailure::timeout_error)? {

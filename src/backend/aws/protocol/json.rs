@@ -46,12 +46,14 @@ async fn send(
     target: &'static str,
     input: &Value,
 ) -> Result<Zeroizing<Vec<u8>>, SdkFailure<ErrorMetadata>> {
-    let response = client.send(request(target, input).map_err(SdkFailure::construction_failure)?).await?;
+    let request = request(target, input).map_err(SdkFailure::construction_failure)?;
+    let response = client.send(request).await?;
     let body = response.body().bytes().unwrap_or_default();
     if response.status().is_success() {
-        let is_object = body.trim_ascii_start().starts_with(b"{");
-        let body = Zeroizing::new(body.to_vec());
-        return if is_object { Ok(body) } else { Err(SdkFailure::response_error("no JSON object", response)) };
+        if !is_object(body) {
+            return Err(SdkFailure::response_error("no JSON object", response));
+        }
+        return Ok(Zeroizing::new(body.to_vec()));
     }
     // A response with another body can have a code in a header.
     let error = error_metadata(&response, &serde_json::from_slice(body).unwrap_or_default());
@@ -82,8 +84,11 @@ fn error_metadata(response: &HttpResponse, object: &Map<String, Value>) -> Error
 ///
 /// serde's error is dropped, since it quotes the body.
 pub fn read_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    let object: Map<String, Value> = serde_json::from_slice(body).ok()?;
-    serde_json::from_value(Value::Object(object)).ok()
+    is_object(body).then(|| serde_json::from_slice(body).ok())?
+}
+
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
 }
 
 /// Returns the code and the message of an error. Services spell both keys in several ways.
