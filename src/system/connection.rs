@@ -43,7 +43,7 @@ const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
 const SETUP: &str =
     "a socket unit with Accept=yes starts it, and a unit's LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
-static PADDING: [u8; 65_536] = [0; 65_536];
+static PADDING: [u8; 4_096] = [0; 4_096];
 
 /// Standard input, output and error.
 fn standard_streams() -> [BorrowedFd<'static>; 3] {

@@ -5,8 +5,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::protocol::{Client, call, read_object, timestamp};
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
@@ -21,18 +21,26 @@ use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 /// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
 pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
     let id = request.id.in_region(&client.region);
-    let mut input = json!({ "SecretId": id.to_string() });
-    if let Some(stage) = request.version.stage() {
-        input["VersionStage"] = stage.into();
-    }
-    if let Some(version_id) = request.version.id() {
-        input["VersionId"] = version_id.into();
-    }
+    let input = GetSecretValueRequest {
+        secret_id: id.to_string(),
+        version_stage: request.version.stage(),
+        version_id: request.version.id(),
+    };
     let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
     let document = retry(&budget, async || {
         read_secret(&call(client, "secretsmanager.GetSecretValue", &input).await?, &id, &request.version)
     });
     Ok(Document { region: Some(client.region.clone()), ..document.await? })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetSecretValueRequest<'a> {
+    secret_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_stage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version_id: Option<&'a str>,
 }
 
 /// The response of GetSecretValue, which the agent returns unchanged.

@@ -7,6 +7,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::request_id::apply_request_id;
 use http::header::CONTENT_TYPE;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -24,8 +25,16 @@ const END: f64 = 253_402_300_800.0;
 ///
 /// # Errors
 /// The meaning of AWS's error, or the failure of the connection.
-pub async fn call(client: &Client, target: &'static str, input: &Value) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
-    send(client, target, input).await.map_err(|error| classify(&error))
+pub async fn call(
+    client: &Client,
+    target: &'static str,
+    input: &impl Serialize,
+) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
+    let answer = match request(target, input) {
+        Ok(request) => send(client, request).await,
+        Err(error) => Err(SdkFailure::construction_failure(error)),
+    };
+    answer.map_err(|error| classify(&error))
 }
 
 /// Calls an operation once and reads the object of its response.
@@ -35,18 +44,13 @@ pub async fn call(client: &Client, target: &'static str, input: &Value) -> Resul
 pub async fn call_for<T: DeserializeOwned>(
     client: &Client,
     target: &'static str,
-    input: &Value,
+    input: &impl Serialize,
     malformed: &str,
 ) -> Result<T, AttemptFailure> {
     read_object(&call(client, target, input).await?).ok_or_else(|| Outage::malformed(malformed).into())
 }
 
-async fn send(
-    client: &Client,
-    target: &'static str,
-    input: &Value,
-) -> Result<Zeroizing<Vec<u8>>, SdkFailure<ErrorMetadata>> {
-    let request = request(target, input).map_err(SdkFailure::construction_failure)?;
+async fn send(client: &Client, request: HttpRequest) -> Result<Zeroizing<Vec<u8>>, SdkFailure<ErrorMetadata>> {
     let response = client.send(request).await?;
     let body = response.body().bytes().unwrap_or_default();
     if response.status().is_success() {
@@ -60,7 +64,7 @@ async fn send(
     Err(SdkFailure::service_error(error, response))
 }
 
-fn request(target: &'static str, input: &Value) -> Result<HttpRequest, BoxError> {
+fn request(target: &'static str, input: &impl Serialize) -> Result<HttpRequest, BoxError> {
     let request = http::Request::post("/")
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
         .header("x-amz-target", target)
