@@ -43,8 +43,8 @@ impl Backend {
         Ok(agent.unsupported(&locators))
     }
 
-    /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries and failover.
-    /// `suffices` tells whether these answers give every target its value.
+    /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries
+    /// and failover. `suffices` tells whether these answers give every target its value.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid. The failure of one secret is no error here, but an answer.

@@ -47,8 +47,8 @@ impl<'a> Launch<'a> {
         Ok(Self { prepared, command, program })
     }
 
-    /// Makes this a later launch for the same command: it repeats no warning, does not wait, takes nothing from the cache, and does without a
-    /// cache whose directory cannot be used.
+    /// Makes this a later launch for the same command: it repeats no warning, does not wait, takes nothing from the cache, and does without
+    /// a cache whose directory cannot be used.
     #[cfg(target_os = "linux")]
     pub fn repeat(&mut self) {
         let Prepared { options, backend, .. } = &mut self.prepared;

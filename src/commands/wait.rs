@@ -170,8 +170,8 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. A signal, the end of `watch`, or a close of
-/// the surroundings' other end ends this process.
+/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. A signal, the end of `watch`, or a close
+/// of the surroundings' other end ends this process.
 fn wait_for_thread<T: Send>(
     surroundings: &impl Surroundings,
     progress: &Progress,

@@ -1,4 +1,5 @@
-//! A file at a path: written under a temporary name in the same directory, then renamed; and the copy of the running program that `install` makes.
+//! A file at a path: written under a temporary name in the same directory, then renamed; and the copy of the running program that `install`
+//! makes.
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -82,8 +82,8 @@ impl Retained {
         self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
     }
 
-    /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`, and
-    /// removes those with the inode number of its pidfd, which are optional.
+    /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`,
+    /// and removes those with the inode number of its pidfd, which are optional.
     pub fn rename_process(&mut self, parent: i32, child: u32) {
         self.0.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
         let named = self.0.iter_mut().filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");

@@ -29,7 +29,8 @@ pub struct Problem {
     pub status: Status,
     /// The word for it in the table of `check`, as docs/check.md lists them; empty for a problem that is in no table.
     pub code: &'static str,
-    /// The reason, without the secret and the region. Problems that differ in their entries alone are printed once, with the entries of all.
+    /// The reason, without the secret and the region. Problems that differ in their entries alone are printed once, with the entries of
+    /// all.
     pub text: String,
     /// The variables, files or credentials that it concerns. Empty if it concerns the launch as a whole.
     pub entries: Vec<Subject>,
@@ -128,8 +129,8 @@ impl Problem {
         self
     }
 
-    /// True if a report prints the two as one, followed by the entries of both: they concern entries, and differ in these alone, in the detail,
-    /// or in the secret where the reason is general.
+    /// True if a report prints the two as one, followed by the entries of both: they concern entries, and differ in these alone, in the
+    /// detail, or in the secret where the reason is general.
     pub fn is_grouped_with(&self, other: &Self) -> bool {
         let has_place = match (&self.about, &other.about) {
             (Some(about), Some(other)) => {

@@ -20,8 +20,8 @@ pub fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
-/// The keys of an object, or the names of the parameters below a path, in order, each once. A key that the entry leaves out has no value, and
-/// neither has null.
+/// The keys of an object, or the names of the parameters below a path, in order, each once. A key that the entry leaves out has no value,
+/// and neither has null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the members of the object that the selector of `entry` has found.

@@ -27,9 +27,9 @@ pub struct Resolution {
 
 /// The walk over the layers, from the latest to the earliest.
 ///
-/// An attempt at an entry has one of three results. With a value, or with a `default` in the place of an absent one, the entry sets its target.
-/// An `optional` entry that is absent sets nothing, so an earlier layer may set the target. An entry that fails sets its target as well, to no
-/// value: an earlier entry is no substitute for a broken later one.
+/// An attempt at an entry has one of three results. With a value, or with a `default` in the place of an absent one, the entry sets its
+/// target. An `optional` entry that is absent sets nothing, so an earlier layer may set the target. An entry that fails sets its target as
+/// well, to no value: an earlier entry is no substitute for a broken later one.
 pub struct LayerWalk<'a> {
     plan: &'a Plan,
     answers: ParsedAnswers<'a>,
@@ -44,7 +44,8 @@ impl<'a> LayerWalk<'a> {
         Self { plan, answers, claimed: HashMap::new(), outcome: Resolution::default() }
     }
 
-    /// Resolves the entries of a layer, and then its `env-from` sources, the last first: of two that give one variable the later one sets it.
+    /// Resolves the entries of a layer, and then its `env-from` sources, the last first: of two that give one variable the later one sets
+    /// it.
     pub fn resolve_layer(&mut self, layer: &'a PlannedLayer) {
         for binding in &layer.bindings {
             let claims = binding.target.claims();

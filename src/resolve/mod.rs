@@ -1,7 +1,7 @@
 //! Resolves a plan with the fetched documents: to a value for each target, or to every error at once.
 //!
-//! One pass, from the latest layer to the earliest: a target that a later layer has set is passed over, so neither its value nor its failure
-//! counts. Nothing is requested here.
+//! One pass, from the latest layer to the earliest: a target that a later layer has set is passed over, so neither its value nor its
+//! failure counts. Nothing is requested here.
 
 mod attempt;
 mod encoding;
@@ -29,8 +29,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
     walk.outcome
 }
 
-/// Returns an error for each template with a filter, test or function that does not exist, as far as a rendering without values shows; `None`
-/// without any.
+/// Returns an error for each template with a filter, test or function that does not exist, as far as a rendering without values shows;
+/// `None` without any.
 pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
     let errors: Vec<_> = plan.layers.iter().flat_map(|layer| &layer.bindings).filter_map(find_unknown_name).collect();
     (!errors.is_empty()).then(|| Resolution { errors, ..Resolution::default() })

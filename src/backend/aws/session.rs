@@ -96,8 +96,8 @@ impl Session {
         Ok(Locator { region: self.region.clone().transpose()?, ..locator })
     }
 
-    /// Starts opening connections for requests that must wait for credentials. A request without a role does not wait for keys in variables,
-    /// and no request waits after an earlier try of `--wait` has found credentials.
+    /// Starts opening connections for requests that must wait for credentials. A request without a role does not wait for keys in
+    /// variables, and no request waits after an earlier try of `--wait` has found credentials.
     pub async fn preconnect(&self, requests: &[Locator]) {
         if self.has_credentials() {
             return;

@@ -38,8 +38,8 @@ pub struct Ready {
     pub fingerprint: Fingerprint,
     /// The values that differ from the command's; `None` for the first launch, and without a difference.
     pub changed: Option<ChangedValues>,
-    /// The lines about changes that no earlier launch has found. The parent prints them: a stalled reader of standard error must not hold up
-    /// the launch.
+    /// The lines about changes that no earlier launch has found. The parent prints them: a stalled reader of standard error must not hold
+    /// up the launch.
     pub lines: String,
 }
 

@@ -1,4 +1,5 @@
-//! Parses `--env`, `--as-file` and `--env-from` into the layer of the command line. No error quotes the text of an entry: it may be a secret.
+//! Parses `--env`, `--as-file` and `--env-from` into the layer of the command line. No error quotes the text of an entry: it may be a
+//! secret.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they stand for.
 //!
-//! A [`Reference`] is completed by aliases and `${NAME}` to a [`SecretRef`]: a [`Locator`] (one request) and a [`Selector`] (one value in the
-//! answer).
+//! A [`Reference`] is completed by aliases and `${NAME}` to a [`SecretRef`]: a [`Locator`] (one request) and a [`Selector`] (one value in
+//! the answer).
 
 mod alias;
 mod arn;

@@ -1,4 +1,5 @@
-//! The gate of a forked launch. The launch waits there once its values are resolved, until its parent opens the gate; a closed gate ends it.
+//! The gate of a forked launch. The launch waits there once its values are resolved, until its parent opens the gate; a closed gate ends
+//! it.
 
 #![allow(unsafe_code, reason = "a fork, which is sound while there is one thread")]
 
@@ -37,8 +38,8 @@ pub struct Gate {
     parent: Pid,
 }
 
-/// Forks a process that calls `run`, for as long as `limit`, and exits with the status that it returns. This process must have one thread; its
-/// end closes the gate.
+/// Forks a process that calls `run`, for as long as `limit`, and exits with the status that it returns. This process must have one thread;
+/// its end closes the gate.
 ///
 /// # Errors
 /// When there is no new process, or no descriptor for the pipes.

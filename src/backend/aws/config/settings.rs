@@ -104,8 +104,8 @@ impl Settings {
         std::iter::once(region).chain(others).cloned().collect()
     }
 
-    /// Checks the regions of those requests that go to AWS's own endpoints. AWS has no host for a code of another form, and a name that does
-    /// not resolve is looked up until the deadline.
+    /// Checks the regions of those requests that go to AWS's own endpoints. AWS has no host for a code of another form, and a name that
+    /// does not resolve is looked up until the deadline.
     ///
     /// # Errors
     /// The first region whose code has not the form of AWS's.

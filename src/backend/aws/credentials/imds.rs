@@ -100,8 +100,8 @@ fn status(error: &(dyn Error + 'static)) -> Option<u16> {
 /// Returns the region of the instance.
 ///
 /// # Errors
-/// [`FetchError::NoRegion`] without IMDS, which never answers off EC2, or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if IMDS
-/// fails, or without a route to it.
+/// [`FetchError::NoRegion`] without IMDS, which never answers off EC2, or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if
+/// IMDS fails, or without a route to it.
 pub async fn instance_region(
     settings: MetadataSettings,
     clients: &Clients,
