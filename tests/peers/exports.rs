@@ -313,7 +313,8 @@ fn podman_gives_every_line_to_a_container() {
     fs::create_dir(directory.path().join("rootfs")).unwrap();
     let [storage, state] =
         ["storage", "run"].map(|name| directory.path().join(name).into_os_string().into_string().unwrap());
-    let podman = ["podman", "--log-level=error", "--root", &storage, "--runroot", &state];
+    // The default driver does not work in a container.
+    let podman = ["podman", "--log-level=error", "--storage-driver=vfs", "--root", &storage, "--runroot", &state];
     if !can(&[&podman[..], &["info"]].concat(), "podman's --env-file") {
         return;
     }
