@@ -125,8 +125,10 @@ fn the_two_documented_lines_move_a_file_with_the_aws_cli() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     let path = format!("{}:{}", program().parent().unwrap().display(), std::env::var("PATH").unwrap());
     for line in lines {
+        // Version 2.9 does not know AWS_ENDPOINT_URL.
+        let line = format!("aws() {{ command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }}; {line}");
         let mut shell = Command::new("sh");
-        shell.args(["-ec", line]).current_dir(directory.path()).env("PATH", &path).env("AWS_ENDPOINT_URL", &moto.url);
+        shell.args(["-ec", &line]).current_dir(directory.path()).env("PATH", &path).env("AWS_ENDPOINT_URL", &moto.url);
         shell.envs([("AWS_ACCESS_KEY_ID", "AKIADUMMY"), ("AWS_SECRET_ACCESS_KEY", "dummy"), ("AWS_REGION", REGION)]);
         let output = shell.env("AWS_DEFAULT_REGION", REGION).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
