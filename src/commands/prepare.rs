@@ -17,6 +17,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
+use crate::system::ending;
 
 /// The merged inputs.
 pub struct Prepared {
@@ -63,8 +64,11 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     let found = if find_file { declaration::find() } else { Ok(None) };
     let found = report.value_of(found.map_err(|problem| vec![problem])).flatten();
     let loaded = match (&files[..], found) {
-        // Nothing to wait for.
-        ([], None) => Ok(Default::default()),
+        // No file is read, so that no thread is needed. Signals are held as by a wait, since what follows may print.
+        ([], None) => {
+            ending::hold_signals();
+            Ok(Default::default())
+        }
         (files, found) => run_unlimited("the declarations", || declaration::load(files, found)),
     };
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {

@@ -68,6 +68,7 @@ impl TrustError {
 ///
 /// # Errors
 /// The future's own, or [`TimedOut`].
+// No `async fn`, as `RetryBudget::within`.
 pub fn within<T, E: Into<BoxError>>(
     limit: Option<Duration>,
     future: impl Future<Output = Result<T, E>>,

@@ -59,7 +59,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
     let builder = builder.map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?.dangerous();
     let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // The connections of a launch are opened together, so that none has a session to resume.
+    // The connections of a launch are opened together, before there is a session to resume.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }

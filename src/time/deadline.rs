@@ -54,7 +54,8 @@ impl Deadline {
         *self.lock() = Times { end: Some(Instant::now() + self.timeout), limit: None };
     }
 
-    /// Runs a future with at most `limit`, from now, of the time that is left.
+    /// Runs a future with at most `limit`, from this call, of the time that is left.
+    // No `async fn`, as `RetryBudget::within`.
     pub fn limited<T>(&self, limit: Option<Duration>, future: impl Future<Output = T>) -> impl Future<Output = T> {
         self.lock().limit = limit.map(|limit| Instant::now() + limit);
         future.inspect(|_| self.lock().limit = None)

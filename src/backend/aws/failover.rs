@@ -67,7 +67,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
         let client = session.clients.client(store.into(), region, Some(credentials)).await;
         let found = match (&client, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
-            // On the heap, as is an error's identity: each secret has a future of this function.
+            // On the heap: each secret has a future of this function, which would have room for this one.
             (Ok(client), Store::ParameterStore) => Box::pin(parameter_store::get(client, &requests, &budget)).await,
             (Ok(client), Store::SecretsManager) => {
                 join_all(requests.iter().map(|request| secrets_manager::get(client, request, &budget))).await
@@ -84,6 +84,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> V
                     unanswered.push((request, passed_over));
                 }
                 Err(error) => {
+                    // On the heap, too.
                     let error = Box::pin(with_identity(session, &request, region, error)).await;
                     answers.push((request, Err(failure(passed_over, region, error))));
                 }

@@ -22,7 +22,7 @@ use crate::supervise::process::{
 };
 use crate::supervise::{Action, Delay, Event, Next, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::os_error::describe;
-use crate::system::{ending, wait_for};
+use crate::system::wait_for;
 
 /// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end
 /// raises no signal here.
@@ -36,7 +36,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When no process can be started for it.
 pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inherited) -> Result<ExitCode, Report> {
-    ending::hold_signals();
     let options = launch.prepared.options.clone();
     let mut notices = Notices {
         rotation,

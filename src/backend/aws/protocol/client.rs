@@ -92,6 +92,7 @@ impl Client {
 
     /// Signs and sends a request, and reads the whole response.
     pub async fn send<E>(&self, request: HttpRequest) -> Result<HttpResponse, SdkFailure<E>> {
+        // Outside of `exchange`, which would have room for the request.
         let answer = self.http.call(self.signed(request).map_err(SdkFailure::construction_failure)?);
         let exchange = async {
             let mut response = answer.await.map_err(SdkFailure::dispatch_failure)?;
