@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -12,8 +12,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Limited;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -34,7 +35,7 @@ pub struct HttpTimeouts {
 /// An HTTP client with a pool of connections for each pair of timeouts.
 pub struct Transport {
     connector: Connector,
-    pools: Mutex<HashMap<HttpTimeouts, SharedHttpConnector>>,
+    pools: Mutex<HashMap<HttpTimeouts, Arc<Pool>>>,
 }
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, of which JSON's escapes can make six times as much.
@@ -51,51 +52,45 @@ impl Transport {
     /// Converts the transport into a client for the SDK.
     pub fn into_client(self) -> SharedHttpClient {
         http_client_fn(move |settings, _| {
-            self.connector(HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() })
+            let timeouts = HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() };
+            SharedHttpConnector::new(SdkConnector(self.pool(timeouts)))
         })
     }
 
     /// Returns the pool for these timeouts.
-    pub fn connector(&self, timeouts: HttpTimeouts) -> SharedHttpConnector {
+    pub fn pool(&self, timeouts: HttpTimeouts) -> Arc<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.entry(timeouts).or_insert_with(|| {
             let connector = self.connector.with_timeout(timeouts.connect);
             let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector.clone());
-            SharedHttpConnector::new(Pool { client, connector, read_timeout: timeouts.read })
+            Arc::new(Pool { client, connector, read_timeout: timeouts.read })
         });
-        pool.clone()
+        Arc::clone(pool)
     }
 }
 
-struct Pool {
+/// A pool of connections.
+pub struct Pool {
     client: Client<Connector, SdkBody>,
     /// The connector of `client`, for [`Connector::authorization`].
     connector: Connector,
     read_timeout: Option<Duration>,
 }
 
-impl fmt::Debug for Pool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Pool")
-    }
-}
-
-impl HttpConnector for Pool {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let mut request = match request.try_into_http1x() {
-            Ok(request) => request,
-            Err(error) => return HttpConnectorFuture::ready(Err(ConnectorError::user(error.into()))),
-        };
+impl Pool {
+    /// Sends a request. The response's body ends with an error at [`MAX_BODY`].
+    pub fn send(
+        &self,
+        mut request: Request<SdkBody>,
+    ) -> impl Future<Output = Result<Response<Limited<Incoming>>, ConnectorError>> {
         let proxy = self.connector.forwarding_proxy(request.uri());
         if let Some(authorization) = proxy.as_ref().and_then(Intercept::basic_auth) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
         add_user_agent(request.headers_mut());
-        let host = host_and_port(request.uri());
-        let (client, login) = (self.client.clone(), self.connector.login.clone());
-        let limit = self.read_timeout;
-        HttpConnectorFuture::new(async move {
-            let answer = within(limit, client.request(request));
+        let uri = request.uri().clone();
+        let answer = within(self.read_timeout, self.client.request(request));
+        async move {
             let response = match proxy {
                 None => answer.await,
                 Some(proxy) => {
@@ -107,13 +102,31 @@ impl HttpConnector for Pool {
                         }
                     };
                     // On the heap, as few requests have a proxy.
-                    Box::pin(login.run(&proxy, checked)).await
+                    Box::pin(self.connector.login.run(&proxy, checked)).await
                 }
             };
-            let response = response.map_err(|error| connector_error(host, error))?;
-            let response = response.map(|body| SdkBody::from_body_1_x(Limited::new(body, MAX_BODY)));
-            let response = HttpResponse::try_from(response);
-            response.map_err(|error| ConnectorError::other(error.into(), None))
+            let response = response.map_err(|error| connector_error(host_and_port(&uri), error))?;
+            Ok(response.map(|body| Limited::new(body, MAX_BODY)))
+        }
+    }
+}
+
+/// A pool of connections for the SDK.
+struct SdkConnector(Arc<Pool>);
+
+impl fmt::Debug for SdkConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SdkConnector")
+    }
+}
+
+impl HttpConnector for SdkConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let pool = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let response = pool.send(request).await?.map(SdkBody::from_body_1_x);
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }

@@ -22,7 +22,7 @@ pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, Att
     if status == 403 && code.is_none() {
         return Err(denied("HTTP status 403".into(), Denial::PolicyOrMissing));
     }
-    let error = ServiceError { status, code, message, request_id: None, content_type: None, retry_after: None };
+    let error = ServiceError { code, message, ..ServiceError::new(status, |_| None) };
     match error.classify() {
         // The agent's own words: every error of AssumeRole is a 403.
         AttemptFailure::Permanent(FetchError::Denied { message, .. })

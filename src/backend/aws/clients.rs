@@ -1,6 +1,7 @@
 //! Clients of AWS's services and configurations of the SDK's credential providers, all with the same connection pools.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::provider_config::ProviderConfig;
@@ -8,14 +9,14 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::{SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use super::config::Settings;
 use super::protocol::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, error_text, find_endpoint};
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
-use crate::net::http::{HttpTimeouts, Transport};
+use crate::net::http::{HttpTimeouts, Pool, Transport};
 use crate::net::proxy::ProxySettings;
 
 /// Makes the clients of one launch.
@@ -25,7 +26,7 @@ pub struct Clients {
     connector: Connector,
     http: SharedHttpClient,
     /// The pool of `http` for the timeouts of an attempt.
-    http_connector: SharedHttpConnector,
+    pool: Arc<Pool>,
     /// A client without proxies, for link-local endpoints.
     pub direct: SharedHttpClient,
 }
@@ -41,7 +42,7 @@ impl Clients {
         Self {
             settings,
             connector: connector.with_timeout(Some(CONNECT_TIMEOUT)),
-            http_connector: transport.connector(timeouts),
+            pool: transport.pool(timeouts),
             http: transport.into_client(),
             direct: Transport::new(direct).into_client(),
         }
@@ -91,8 +92,8 @@ impl Clients {
     ) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
         let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
-        let (region, http) = (region.clone(), self.http_connector.clone());
-        Ok(Client { api, endpoint, region, credentials: credentials.cloned(), http })
+        let (region, pool) = (region.clone(), Arc::clone(&self.pool));
+        Ok(Client { api, endpoint, region, credentials: credentials.cloned(), pool })
     }
 }
 

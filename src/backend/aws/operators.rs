@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::protocol::{call_for, timestamp};
+use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
 use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
@@ -39,8 +39,8 @@ async fn describe(session: &Session, request: &Locator, region: &Region) -> Resu
         session.budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
     retry(&budget, async || {
         let malformed = "a description that cannot be read";
-        let response: DescribeSecretResponse =
-            call_for(client, "secretsmanager.DescribeSecret", &input, malformed).await?;
+        let body = call(client, "secretsmanager.DescribeSecret", &input).await?;
+        let response: DescribeSecretResponse = read_object(&body).ok_or_else(|| Outage::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
             return Err(Outage::malformed(malformed).into());

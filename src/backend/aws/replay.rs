@@ -1,22 +1,14 @@
 //! A recorded response, read as one from AWS: for the fuzz targets.
 
-use std::cell::RefCell;
-use std::time::Duration;
+use http::Response;
 
-use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
-use http::Uri;
-use tokio::runtime::{Builder, Runtime};
-
-use super::protocol::Client;
-use super::{parameter_store, secrets_manager};
-use crate::model::answer::{Document, FetchError};
+use super::parameter_store::{read_page, read_parameters};
+use super::protocol::read_body;
+use super::secrets_manager::read_secret;
+use crate::model::answer::{Document, FetchError, Refusal};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
-use crate::time::deadline::Deadline;
-use crate::time::retry::RetryBudget;
+use crate::model::secret_value::SecretValue;
+use crate::time::retry::AttemptFailure;
 
 /// An HTTP response.
 pub struct RecordedResponse<'a> {
@@ -26,15 +18,9 @@ pub struct RecordedResponse<'a> {
     pub body: &'a [u8],
 }
 
-thread_local! {
-    /// The response to the next request.
-    static NEXT: RefCell<Option<http::Response<SdkBody>>> = const { RefCell::new(None) };
-    static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
-}
-
-/// Sends one request that is answered with `recorded`. Returns `None` if HTTP does not allow its status.
+/// Reads the response to a request for a secret, a parameter or a path. Returns `None` if HTTP does not allow its status.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
-    let mut response = http::Response::builder().status(recorded.status);
+    let mut response = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
         if let (Ok(name), Ok(value)) =
             (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_bytes(value))
@@ -42,40 +28,25 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
             response = response.header(name, value);
         }
     }
-    let response = response.body(SdkBody::from(recorded.body)).ok()?;
-    NEXT.set(Some(response));
-    let (store, id) = SecretId::parse(id).ok()?;
-    let client = client(store)?;
-    let request = Locator { region: Some(client.region.clone()), role: None, store, id, version: Version::Current };
-    let reading = async {
-        let budget = RetryBudget::new(Deadline::new(Duration::from_secs(60)), Some(1));
-        match store {
-            Store::SecretsManager => Some(secrets_manager::get(&client, &request, &budget).await),
-            Store::ParameterStore => parameter_store::get(&client, std::slice::from_ref(&request), &budget).await.pop(),
+    let response = response.body(recorded.body.to_vec()).ok()?;
+    let ((store, id), region) = (SecretId::parse(id).ok()?, Region::parse("us-east-1")?);
+    let request = Locator { region: Some(region.clone()), role: None, store, id, version: Version::Current };
+    let document = read_body(response).and_then(|body| match store {
+        Store::SecretsManager => read_secret(&body, &request.id, &request.version),
+        Store::ParameterStore if request.is_path() => {
+            let (parameters, _) = read_page(&body, &request, &region)?;
+            if parameters.is_empty() {
+                return Err(Refusal::NoValue.into());
+            }
+            Ok(Document { parameters, ..Document::new(SecretValue::new("")) })
         }
-    };
-    RUNTIME.with(|runtime| runtime.as_ref().and_then(|runtime| runtime.block_on(reading)))
-}
-
-fn client(store: Store) -> Option<Client> {
-    Some(Client {
-        api: store.into(),
-        endpoint: Uri::from_static("https://aws.invalid"),
-        region: Region::parse("us-east-1")?,
-        credentials: Some(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", None, None, "replay")),
-        http: SharedHttpConnector::new(Replay),
-    })
-}
-
-#[derive(Debug)]
-struct Replay;
-
-impl HttpConnector for Replay {
-    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let no_response = || ConnectorError::io("no response".into());
-        let response = NEXT.take().ok_or_else(no_response).and_then(|response| {
-            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
-        });
-        HttpConnectorFuture::ready(response)
-    }
+        Store::ParameterStore => {
+            let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;
+            results.remove(0).map_err(AttemptFailure::Permanent)
+        }
+    });
+    Some(document.map_err(|failure| match failure {
+        AttemptFailure::Permanent(error) => error,
+        AttemptFailure::Transient(outage, _) => FetchError::Unavailable(outage),
+    }))
 }

@@ -3,19 +3,21 @@
 mod path;
 mod response;
 
-pub use response::{base_name, referenced_secret};
+#[cfg(any(fuzzing, test))]
+pub use path::read_page;
+pub use response::{base_name, read_parameters, referenced_secret};
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::protocol::{Client, call_for};
-use crate::model::answer::{Document, FetchError, Outage, Refusal};
+use super::protocol::{Client, call};
+use crate::model::answer::{Document, FetchError, Refusal};
 use crate::model::reference::Locator;
 use crate::net::errors::host_and_port;
 use crate::time::retry::{RetryBudget, retry};
 use path::get_below;
-use response::{GetParametersResponse, requested_name};
+use response::requested_name;
 
 /// The limit of GetParameters.
 pub const MAX_BATCH: usize = 10;
@@ -70,11 +72,7 @@ async fn get_together(
         format!("GetParameters of {} at {}", ids.join(", "), host_and_port(&client.endpoint))
     });
     retry(&budget, async || {
-        let malformed = "a response without one of the parameters";
-        let mut response: GetParametersResponse =
-            call_for(client, "AmazonSSM.GetParameters", &input, malformed).await?;
-        let results = requests.iter().map(|request| response.take(request, &client.region));
-        results.collect::<Option<_>>().ok_or_else(|| Outage::malformed(malformed).into())
+        read_parameters(&call(client, "AmazonSSM.GetParameters", &input).await?, requests, &client.region)
     })
     .await
 }

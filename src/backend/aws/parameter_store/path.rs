@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::response::{Parameter, base_name};
-use crate::backend::aws::protocol::{Client, call_for};
+use crate::backend::aws::protocol::{Client, call, read_object};
 use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
-use crate::model::reference::{Locator, SecretId};
+use crate::model::reference::{Locator, Region, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{RetryBudget, retry};
+use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// The limit of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
@@ -27,6 +27,9 @@ struct Page {
     next_token: Option<String>,
 }
 
+/// The parameters of a page, each with the rest of its name, and the token of the next page.
+type Parameters = (Vec<(String, Document)>, Option<String>);
+
 /// Reads every parameter below the path of `request` in the client's region.
 ///
 /// A page may be empty although others follow. Only the last page has no token.
@@ -36,8 +39,7 @@ pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget)
     let mut read = (0, 0);
     loop {
         let (parameters, next_token) = get_page(client, request, token.as_deref(), budget).await?;
-        for (name, parameter) in parameters {
-            let document = parameter.into_document(&request.version, &client.region)?;
+        for (name, document) in parameters {
             read = (read.0 + 1, read.1 + document.body.expose().len());
             found.insert(name, document);
         }
@@ -57,13 +59,12 @@ pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget)
     Ok(Document { region, parameters: found.into_iter().collect(), ..Document::new(SecretValue::new("")) })
 }
 
-/// Returns the parameters of a page, each with the rest of its name, and the token of the next page.
 async fn get_page(
     client: &Client,
     request: &Locator,
     token: Option<&str>,
     budget: &RetryBudget,
-) -> Result<(Vec<(String, Parameter)>, Option<String>), FetchError> {
+) -> Result<Parameters, FetchError> {
     let path = path(&request.id);
     let mut input = json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
     if let Some(token) = token {
@@ -71,19 +72,29 @@ async fn get_page(
     }
     let budget = budget.for_request(|| format!("GetParametersByPath of {path} at {}", host_and_port(&client.endpoint)));
     retry(&budget, async || {
-        let malformed = "a response that is no list of parameters";
-        let page: Page = call_for(client, "AmazonSSM.GetParametersByPath", &input, malformed).await?;
-        let mut named = Vec::new();
-        for parameter in page.parameters {
-            let rest = parameter.name().and_then(|name| base_name(name).strip_prefix(base_name(&path)));
-            let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
-                return Err(Outage::malformed("a response with a parameter of another path").into());
-            };
-            named.push((rest, parameter));
-        }
-        Ok((named, page.next_token.filter(|token| !token.is_empty())))
+        read_page(&call(client, "AmazonSSM.GetParametersByPath", &input).await?, request, &client.region)
     })
     .await
+}
+
+/// Reads the body of a response to a request for the parameters below a path.
+///
+/// # Errors
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or has a parameter of another
+/// path; a refusal for a parameter without a value.
+pub fn read_page(body: &[u8], request: &Locator, region: &Region) -> Result<Parameters, AttemptFailure> {
+    let page: Page = read_object(body).ok_or_else(|| Outage::malformed("a response that is no list of parameters"))?;
+    let path = path(&request.id);
+    let mut parameters = Vec::new();
+    for parameter in page.parameters {
+        let rest = parameter.name().and_then(|name| base_name(name).strip_prefix(base_name(&path)));
+        let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
+            return Err(Outage::malformed("a response with a parameter of another path").into());
+        };
+        let document = parameter.into_document(&request.version, region).map_err(AttemptFailure::Permanent)?;
+        parameters.push((rest, document));
+    }
+    Ok((parameters, page.next_token.filter(|token| !token.is_empty())))
 }
 
 /// The path with a slash at both ends. AWS authorizes it as it is written, and most policies name `parameter/PATH/*`.

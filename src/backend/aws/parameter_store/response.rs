@@ -3,15 +3,16 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::backend::aws::protocol::timestamp;
-use crate::model::answer::{Document, FetchError, Missing, Refusal};
+use crate::backend::aws::protocol::{read_object, timestamp};
+use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
+use crate::time::retry::AttemptFailure;
 
 /// A response of GetParameters.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetParametersResponse {
+struct GetParametersResponse {
     parameters: Option<Vec<Parameter>>,
     /// The names, as requested, of parameters and versions that do not exist.
     invalid_parameters: Option<Vec<String>>,
@@ -28,9 +29,24 @@ pub struct Parameter {
     last_modified_date: Option<Value>,
 }
 
+/// Reads the body of a response to a request for parameters; returns one result for each of `requests`, in their order.
+///
+/// # Errors
+/// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or without one of them.
+pub fn read_parameters(
+    body: &[u8],
+    requests: &[Locator],
+    region: &Region,
+) -> Result<Vec<Result<Document, FetchError>>, AttemptFailure> {
+    let results = read_object(body).and_then(|mut response: GetParametersResponse| {
+        requests.iter().map(|request| response.take(request, region)).collect()
+    });
+    results.ok_or_else(|| Outage::malformed("a response without one of the parameters").into())
+}
+
 impl GetParametersResponse {
     /// Removes the requested parameter and returns it as a document, or an absence if its name is invalid; `None` if it has neither.
-    pub fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
+    fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
         if let Some(at) = parameters.iter().position(|parameter| parameter.is_requested(request)) {
             return Some(parameters.swap_remove(at).into_document(&request.version, region));

@@ -1,7 +1,6 @@
 //! Classification of a failed request by the errors of the SDK, of hyper and of rustls.
 
 use std::error::Error;
-use std::time::Duration;
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::RequestId;
@@ -22,16 +21,10 @@ where
 {
     match error {
         SdkError::ServiceError(service) => {
-            let status = service.raw().status().as_u16();
-            let headers = service.raw().headers();
-            let number = |name: &str| headers.get(name)?.trim().parse().ok();
-            let retry_after = number("x-amz-retry-after").map(Duration::from_millis);
-            // No service of AWS sends a date.
-            let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
-            let meta = service.err().meta();
+            let (raw, meta) = (service.raw(), service.err().meta());
             let (code, message, request_id) = (meta.code(), meta.message(), meta.request_id());
-            let content_type = headers.get("content-type");
-            ServiceError { status, code, message, request_id, content_type, retry_after }.classify()
+            let error = ServiceError::new(raw.status().as_u16(), |name| raw.headers().get(name));
+            ServiceError { code, message, request_id, ..error }.classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),

@@ -4,9 +4,9 @@
 //! Manager, Parameter Store). The SDK's clients are not used: these cost half a million instructions each and a quarter of a
 //! million for each request, and retries and endpoints are implemented here.
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -14,18 +14,17 @@ use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use tokio::time::timeout;
@@ -34,6 +33,7 @@ use super::endpoints::Api;
 use crate::model::answer::{Denial, FetchError};
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
+use crate::net::http::Pool;
 
 /// The failure of a request: no response, or an error response.
 pub type SdkFailure<E> = SdkError<E, HttpResponse>;
@@ -46,7 +46,7 @@ pub struct Client {
     pub region: Region,
     /// `None` for requests without a signature.
     pub credentials: Option<Credentials>,
-    pub http: SharedHttpConnector,
+    pub pool: Arc<Pool>,
 }
 
 /// The time limit of an attempt, from the request to the end of the response.
@@ -73,7 +73,8 @@ impl Client {
         let mut settings = ConfigBag::base();
         let request =
             serializer.serialize_input(Input::erase(input), &mut settings).map_err(SdkFailure::construction_failure)?;
-        let response = self.send(request).await?;
+        let request = request.try_into_http1x().map_err(SdkFailure::construction_failure)?;
+        let response = for_sdk(self.send(request).await?)?;
         let error = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => match output.downcast::<O>() {
                 Ok(output) => return Ok(output),
@@ -91,31 +92,33 @@ impl Client {
     }
 
     /// Signs and sends a request, and reads the whole response.
-    pub async fn send<E>(&self, request: HttpRequest) -> Result<HttpResponse, SdkFailure<E>> {
+    pub async fn send<E>(&self, request: Request<SdkBody>) -> Result<Response<Vec<u8>>, SdkFailure<E>> {
         // Outside of `exchange`, which would have room for the request.
-        let answer = self.http.call(self.signed(request).map_err(SdkFailure::construction_failure)?);
+        let answer = self.pool.send(self.signed(request).map_err(SdkFailure::construction_failure)?);
         let exchange = async {
-            let mut response = answer.await.map_err(SdkFailure::dispatch_failure)?;
-            let mut body = std::mem::replace(response.body_mut(), SdkBody::taken());
+            let (head, mut body) = answer.await.map_err(SdkFailure::dispatch_failure)?.into_parts();
             let mut whole = Vec::new();
             while let Some(frame) = timeout(READ_TIMEOUT, body.frame()).await.map_err(SdkFailure::timeout_error)? {
                 match frame.map(Frame::into_data) {
                     Ok(data) => whole.extend_from_slice(&data.unwrap_or_default()),
-                    Err(error) => return Err(SdkFailure::response_error(error, response)),
+                    Err(error) => {
+                        let response = for_sdk(Response::from_parts(head, Vec::new()))?;
+                        return Err(SdkFailure::response_error(error, response));
+                    }
                 }
             }
-            *response.body_mut() = SdkBody::from(whole);
-            Ok(response)
+            Ok(Response::from_parts(head, whole))
         };
         timeout(ATTEMPT_TIMEOUT, exchange).await.map_err(SdkFailure::timeout_error)?
     }
 
     /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
-    fn signed(&self, mut request: HttpRequest) -> Result<HttpRequest, BoxError> {
+    fn signed(&self, mut request: Request<SdkBody>) -> Result<Request<SdkBody>, BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
         let base = self.endpoint.path().trim_end_matches('/');
-        request.set_uri(format!("{scheme}://{authority}{base}{}", request.uri()))?;
+        let url = format!("{scheme}://{authority}{base}{}", request.uri());
+        *request.uri_mut() = url.parse()?;
         let Some(credentials) = &self.credentials else { return Ok(request) };
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
@@ -129,14 +132,19 @@ impl Client {
             .settings(settings)
             .build()?;
         let body = request.body().bytes().ok_or("a body that cannot be signed")?;
-        let signable =
-            SignableRequest::new(request.method(), request.uri(), request.headers().iter(), SignableBody::Bytes(body))?;
+        let headers = request.headers().iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let signable = SignableRequest::new(request.method().as_str(), url, headers, SignableBody::Bytes(body))?;
         let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
-        for header in signed.into_parts().0 {
-            request.headers_mut().try_insert(header.name(), Cow::Owned::<'static, str>(header.value().to_owned()))?;
-        }
+        signed.apply_to_request_http1x(&mut request);
         Ok(request)
     }
+}
+
+/// Converts a response into the SDK's, whose headers are UTF-8.
+fn for_sdk<E>(response: Response<Vec<u8>>) -> Result<HttpResponse, SdkFailure<E>> {
+    let response = HttpResponse::try_from(response.map(SdkBody::from));
+    response.map_err(|error| SdkFailure::dispatch_failure(ConnectorError::other(error.into(), None)))
 }
 
 /// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.

@@ -21,7 +21,16 @@ pub struct ServiceError<'a> {
     pub retry_after: Option<Duration>,
 }
 
-impl ServiceError<'_> {
+impl<'a> ServiceError<'a> {
+    /// An error without a code. `header` returns a header of its response.
+    pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let number = |name: &str| header(name)?.trim().parse().ok();
+        let retry_after = number("x-amz-retry-after").map(Duration::from_millis);
+        // No service of AWS sends a date.
+        let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
+        Self { status, code: None, message: None, request_id: None, content_type: header("content-type"), retry_after }
+    }
+
     /// Classifies by the code, some by their message, or if the code is unknown by the status.
     pub fn classify(&self) -> AttemptFailure {
         let code = self.code.unwrap_or_default();

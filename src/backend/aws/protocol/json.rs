@@ -2,11 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
-use aws_types::request_id::apply_request_id;
 use http::header::CONTENT_TYPE;
+use http::{Request, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -14,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::classify::classify;
 use super::client::{Client, SdkFailure};
-use crate::model::answer::Outage;
+use super::error_codes::{ServiceError, malformed_response};
 use crate::net::errors::BoxError;
 use crate::time::retry::AttemptFailure;
 
@@ -31,57 +30,36 @@ pub async fn call(
     input: &impl Serialize,
 ) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
     let answer = match request(target, input) {
-        Ok(request) => send(client, request).await,
+        Ok(request) => client.send(request).await,
         Err(error) => Err(SdkFailure::construction_failure(error)),
     };
-    answer.map_err(|error| classify(&error))
+    read_body(answer.map_err(|error: SdkFailure<ErrorMetadata>| classify(&error))?)
 }
 
-/// Calls an operation once and reads the object of its response.
+fn request(target: &'static str, input: &impl Serialize) -> Result<Request<SdkBody>, BoxError> {
+    let request = Request::post("/").header(CONTENT_TYPE, "application/x-amz-json-1.1").header("x-amz-target", target);
+    Ok(request.body(SdkBody::from(serde_json::to_vec(input)?))?)
+}
+
+/// Returns the body of a response, which is a JSON object.
 ///
 /// # Errors
-/// The errors of [`call`], and a response that is `malformed`.
-pub async fn call_for<T: DeserializeOwned>(
-    client: &Client,
-    target: &'static str,
-    input: &impl Serialize,
-    malformed: &str,
-) -> Result<T, AttemptFailure> {
-    read_object(&call(client, target, input).await?).ok_or_else(|| Outage::malformed(malformed).into())
-}
-
-async fn send(client: &Client, request: HttpRequest) -> Result<Zeroizing<Vec<u8>>, SdkFailure<ErrorMetadata>> {
-    let response = client.send(request).await?;
-    let body = response.body().bytes().unwrap_or_default();
+/// The meaning of AWS's error, or of a response that is none of AWS's.
+pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
+    if response.status().is_success() && is_object(response.body()) {
+        return Ok(Zeroizing::new(response.into_body()));
+    }
+    let status = response.status().as_u16();
+    let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if response.status().is_success() {
-        if !is_object(body) {
-            return Err(SdkFailure::response_error("no JSON object", response));
-        }
-        return Ok(Zeroizing::new(body.to_vec()));
+        return Err(malformed_response(status, header("content-type")).into());
     }
     // A response with another body can have a code in a header.
-    let error = error_metadata(&response, &serde_json::from_slice(body).unwrap_or_default());
-    Err(SdkFailure::service_error(error, response))
-}
-
-fn request(target: &'static str, input: &impl Serialize) -> Result<HttpRequest, BoxError> {
-    let request = http::Request::post("/")
-        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
-        .header("x-amz-target", target)
-        .body(SdkBody::from(serde_json::to_vec(input)?))?;
-    Ok(request.try_into()?)
-}
-
-fn error_metadata(response: &HttpResponse, object: &Map<String, Value>) -> ErrorMetadata {
-    let (code, message) = code_and_message(object);
-    let mut metadata = ErrorMetadata::builder();
-    if let Some(code) = response.headers().get("x-amzn-errortype").map(bare_code).or(code) {
-        metadata = metadata.code(code);
-    }
-    if let Some(message) = message {
-        metadata = metadata.message(message);
-    }
-    apply_request_id(metadata, response.headers()).build()
+    let object = serde_json::from_slice(response.body()).unwrap_or_default();
+    let (code, message) = code_and_message(&object);
+    let code = header("x-amzn-errortype").map(bare_code).or(code);
+    let request_id = header("x-amzn-requestid");
+    Err(ServiceError { code, message, request_id, ..ServiceError::new(status, header) }.classify())
 }
 
 /// Reads a body that is a JSON object; `None` for anything else. serde alone would also take an array for a struct.

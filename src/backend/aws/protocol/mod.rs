@@ -13,5 +13,7 @@ pub use client::{ATTEMPT_TIMEOUT, Client, ProviderName, READ_TIMEOUT, SdkFailure
 pub use endpoints::{Api, Endpoints, find_endpoint, own_host};
 pub use error_codes::{ServiceError, malformed_response};
 pub use error_text::error_text;
-pub use json::{call, call_for, code_and_message, read_object, timestamp};
+#[cfg(any(fuzzing, test))]
+pub use json::read_body;
+pub use json::{call, code_and_message, read_object, timestamp};
 pub use partitions::partition_of;
