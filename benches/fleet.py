@@ -6,6 +6,7 @@ Every launch reads one secret. The service grants RATE requests per second and t
 
 import asyncio
 import json
+import sys
 import time
 
 from rivals import say
@@ -102,3 +103,7 @@ broken connection) it is 0.1 s, doubling up to 5 s. The backoff is a random time
 A simulation with the code of the retries and a clock that jumps to the next event: launches with one secret each start together,
 against AWS's quota for GetSecretValue, 10000 requests per second in an account and region. AWS does not say how many it grants at
 once; a burst of 1000 and 10 ms to answer are assumptions. `--timeout 30s`."""
+
+
+if __name__ == "__main__":
+    print(run(sys.argv[1]))

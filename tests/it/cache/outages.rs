@@ -291,7 +291,7 @@ fn parameters_are_covered_as_secrets_are() {
 }
 
 #[test]
-fn a_service_that_recovers_within_five_seconds_is_not_covered_and_replaces_the_entry() {
+fn a_service_back_within_five_seconds_is_not_covered_and_replaces_the_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#)).fails_first(READ, 2, fault::unavailable());
