@@ -1,5 +1,7 @@
 """Many launches at once against a service that grants a fixed rate: the last sections of docs/benchmarks.md.
 
+    fleet.py BINARY    fails unless all launches succeed
+
 Every launch reads one secret. The service grants RATE requests per second and throttles the rest, as AWS does
 (ThrottlingException, no Retry-After).
 """
@@ -106,4 +108,6 @@ once; a burst of 1000 and 10 ms to answer are assumptions. `--timeout 30s`."""
 
 
 if __name__ == "__main__":
-    print(run(sys.argv[1]))
+    _, ended = asyncio.run(launches(sys.argv[1]))
+    failed = sum(status != 0 for status, _ in ended)
+    sys.exit(f"{failed} of {LAUNCHES} launches failed" if failed else 0)

@@ -69,16 +69,17 @@ impl Transport {
     }
 }
 
-/// A pool of connections.
+/// The connections that are opened and read with one pair of timeouts.
 pub struct Pool {
     client: Client<Connector, SdkBody>,
-    /// The connector of `client`, for [`Connector::authorization`].
+    /// The connector of `client`, which knows the proxy of a request.
     connector: Connector,
     read_timeout: Option<Duration>,
 }
 
 impl Pool {
     /// Sends a request. The response's body ends with an error at [`MAX_BODY`].
+    // No `async fn`, which would have room for the request.
     pub fn send(
         &self,
         mut request: Request<SdkBody>,

@@ -5,7 +5,7 @@ use http::Response;
 use super::parameter_store::{read_page, read_parameters};
 use super::protocol::read_body;
 use super::secrets_manager::read_secret;
-use crate::model::answer::{Document, FetchError, Refusal};
+use crate::model::answer::{Document, FetchError, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
 use crate::time::retry::AttemptFailure;
@@ -18,7 +18,7 @@ pub struct RecordedResponse<'a> {
     pub body: &'a [u8],
 }
 
-/// Reads the response to a request for a secret, a parameter or a path. Returns `None` if HTTP does not allow its status.
+/// Reads the response to a request for a secret, a parameter or a path. Returns `None` for an invalid status or `id`.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
     let mut response = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
@@ -36,7 +36,8 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         Store::ParameterStore if request.is_path() => {
             let (parameters, _) = read_page(&body, &request, &region)?;
             if parameters.is_empty() {
-                return Err(Refusal::NoValue.into());
+                let absent = FetchError::NotFound { missing: Missing::Secret, nearest: None };
+                return Err(AttemptFailure::Permanent(absent));
             }
             Ok(Document { parameters, ..Document::new(SecretValue::new("")) })
         }

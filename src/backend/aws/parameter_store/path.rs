@@ -28,7 +28,7 @@ struct Page {
 }
 
 /// The parameters of a page, each with the rest of its name, and the token of the next page.
-type Parameters = (Vec<(String, Document)>, Option<String>);
+type PageContents = (Vec<(String, Document)>, Option<String>);
 
 /// Reads every parameter below the path of `request` in the client's region.
 ///
@@ -64,7 +64,7 @@ async fn get_page(
     request: &Locator,
     token: Option<&str>,
     budget: &RetryBudget,
-) -> Result<Parameters, FetchError> {
+) -> Result<PageContents, FetchError> {
     let path = path(&request.id);
     let mut input = json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
     if let Some(token) = token {
@@ -82,7 +82,7 @@ async fn get_page(
 /// # Errors
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or has a parameter of another
 /// path; a refusal for a parameter without a value.
-pub fn read_page(body: &[u8], request: &Locator, region: &Region) -> Result<Parameters, AttemptFailure> {
+pub fn read_page(body: &[u8], request: &Locator, region: &Region) -> Result<PageContents, AttemptFailure> {
     let page: Page = read_object(body).ok_or_else(|| Outage::malformed("a response that is no list of parameters"))?;
     let path = path(&request.id);
     let mut parameters = Vec::new();

@@ -3,7 +3,6 @@
 use std::error::Error;
 
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_secretsmanager::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
@@ -22,9 +21,8 @@ where
     match error {
         SdkError::ServiceError(service) => {
             let (raw, meta) = (service.raw(), service.err().meta());
-            let (code, message, request_id) = (meta.code(), meta.message(), meta.request_id());
             let error = ServiceError::new(raw.status().as_u16(), |name| raw.headers().get(name));
-            ServiceError { code, message, request_id, ..error }.classify()
+            ServiceError { code: meta.code(), message: meta.message(), ..error }.classify()
         }
         SdkError::ResponseError(response) => match response.raw().status().as_u16() {
             status @ 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),

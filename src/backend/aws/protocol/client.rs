@@ -1,6 +1,6 @@
 //! The client of one AWS service in one region with one set of credentials.
 //!
-//! Signs and sends requests. `call` uses the SDK's serialization (STS); the module `json` builds JSON 1.1 bodies itself (Secrets
+//! Signs and sends requests. `call` uses the SDK's serialization (STS, SSO); the module `json` builds JSON 1.1 bodies itself (Secrets
 //! Manager, Parameter Store). The SDK's clients are not used: these cost half a million instructions each and a quarter of a
 //! million for each request, and retries and endpoints are implemented here.
 
@@ -141,7 +141,7 @@ impl Client {
     }
 }
 
-/// Converts a response into the SDK's, whose headers are UTF-8.
+/// Converts a response into the SDK's type.
 fn for_sdk<E>(response: Response<Vec<u8>>) -> Result<HttpResponse, SdkFailure<E>> {
     let response = HttpResponse::try_from(response.map(SdkBody::from));
     response.map_err(|error| SdkFailure::dispatch_failure(ConnectorError::other(error.into(), None)))

@@ -28,7 +28,8 @@ impl<'a> ServiceError<'a> {
         let retry_after = number("x-amz-retry-after").map(Duration::from_millis);
         // No service of AWS sends a date.
         let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
-        Self { status, code: None, message: None, request_id: None, content_type: header("content-type"), retry_after }
+        let (request_id, content_type) = (header("x-amzn-requestid"), header("content-type"));
+        Self { status, code: None, message: None, request_id, content_type, retry_after }
     }
 
     /// Classifies by the code, some by their message, or if the code is unknown by the status.

@@ -30,10 +30,11 @@ pub async fn call(
     input: &impl Serialize,
 ) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
     let answer = match request(target, input) {
-        Ok(request) => client.send(request).await,
+        // No error of the service, which `read_body` reads.
+        Ok(request) => client.send::<ErrorMetadata>(request).await,
         Err(error) => Err(SdkFailure::construction_failure(error)),
     };
-    read_body(answer.map_err(|error: SdkFailure<ErrorMetadata>| classify(&error))?)
+    read_body(answer.map_err(|error| classify(&error))?)
 }
 
 fn request(target: &'static str, input: &impl Serialize) -> Result<Request<SdkBody>, BoxError> {
@@ -46,20 +47,19 @@ fn request(target: &'static str, input: &impl Serialize) -> Result<Request<SdkBo
 /// # Errors
 /// The meaning of AWS's error, or of a response that is none of AWS's.
 pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
-    if response.status().is_success() && is_object(response.body()) {
-        return Ok(Zeroizing::new(response.into_body()));
-    }
-    let status = response.status().as_u16();
+    let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
-    if response.status().is_success() {
-        return Err(malformed_response(status, header("content-type")).into());
+    if !status.is_success() {
+        // A response with another body can have a code in a header.
+        let object = serde_json::from_slice(response.body()).unwrap_or_default();
+        let (code, message) = code_and_message(&object);
+        let code = header("x-amzn-errortype").map(bare_code).or(code);
+        return Err(ServiceError { code, message, ..ServiceError::new(status.as_u16(), header) }.classify());
     }
-    // A response with another body can have a code in a header.
-    let object = serde_json::from_slice(response.body()).unwrap_or_default();
-    let (code, message) = code_and_message(&object);
-    let code = header("x-amzn-errortype").map(bare_code).or(code);
-    let request_id = header("x-amzn-requestid");
-    Err(ServiceError { code, message, request_id, ..ServiceError::new(status, header) }.classify())
+    if !is_object(response.body()) {
+        return Err(malformed_response(status.as_u16(), header("content-type")).into());
+    }
+    Ok(Zeroizing::new(response.into_body()))
 }
 
 /// Reads a body that is a JSON object; `None` for anything else. serde alone would also take an array for a struct.
