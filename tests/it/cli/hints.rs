@@ -11,7 +11,7 @@ use crate::support::sandbox::{CANARY, Sandbox};
 #[test]
 fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_reported_as_such() {
     let aws = Aws::start();
-    let sandbox = || Sandbox::new().aws(&aws).args(["--timeout", "1s"]).resolve("A=x");
+    let sandbox = || Sandbox::new().aws(&aws).attempts(1).resolve("A=x");
     let run = sandbox().endpoint("https://localhost:1").env("HTTPS_PROXY", "http://a..b:1").env("NO_PROXY", "").run();
     run.refused(75).says(["through the proxy a..b:1: name lookup: "]).says_nothing_of("failed to");
     run.says_nothing_of("tunnel");

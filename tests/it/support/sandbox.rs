@@ -98,7 +98,7 @@ impl Sandbox {
             environment: environment.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             stdin: None,
             connection: Cell::default(),
-            limit: Duration::from_secs(180),
+            limit: Duration::from_secs(600),
             expectations: Expectations::default(),
             written: Vec::new(),
         }

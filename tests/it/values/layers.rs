@@ -72,15 +72,16 @@ fn the_later_of_two_entries_wins_and_what_is_overridden_is_not_fetched() {
 
 #[test]
 fn the_failure_of_what_turns_out_to_be_covered_is_none() {
-    for (case, failing) in [
-        ("denied", Secret::failing(fault::denied("covered"))),
-        ("down", Secret::failing(fault::unavailable())),
-        ("without an answer before the deadline", Secret::failing(Fault::Hang)),
-        ("absent", Secret::failing(fault::not_found())),
+    for (case, failing, timeout) in [
+        ("denied", Secret::failing(fault::denied("covered")), "60s"),
+        ("down", Secret::failing(fault::unavailable()), "60s"),
+        ("without an answer before the deadline", Secret::failing(Fault::Hang), "4s"),
+        ("absent", Secret::failing(fault::not_found()), "60s"),
     ] {
         let aws = two_sources().secret("covered", failing);
         let launch = || {
-            let sandbox = Sandbox::new().aws(&aws).case(case).args(["-f", "a.yaml", "-f", "b.yaml", "--timeout", "2s"]);
+            let sandbox = Sandbox::new().aws(&aws).attempts(1).case(case).timeout(timeout);
+            let sandbox = sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]);
             let sandbox = sandbox.file("a.yaml", "env: { A: covered, B: covered, C: 'key:k' }");
             sandbox.file("b.yaml", "env: { B: { from: 'one:b', optional: true } }\nenv-from: [one]")
         };

@@ -316,9 +316,11 @@ fn a_host_gets_as_many_connections_as_there_are_requests_and_32_at_most() {
                 sandbox = sandbox.aws(&aws).command(["true"]);
                 sandbox.run().launched_silently();
                 let opened = aws.connections();
-                assert!(opened <= run * connections, "{count} secrets, run {run}: {opened} connections");
+                // On a busy machine an answer may be too late, and its request is sent again on another connection.
+                let repeated = aws.calls().len() - run * count;
+                let least = if gathered == 0 { 0 } else { run * connections };
                 assert!(
-                    gathered == 0 || opened == run * connections,
+                    (least..=run * connections + repeated).contains(&opened),
                     "{count} secrets, run {run}: {opened} connections"
                 );
             }

@@ -84,7 +84,7 @@ fn a_malformed_response_is_retried_and_75_if_every_attempt_gets_such_a_response(
         });
         both_ways(case, &[fault, good("v-4c7a1e")], |wire, sandbox| {
             sandbox.run().launched_silently().has("A", "v-4c7a1e");
-            assert_eq!(wire.connections(), 2, "{case}");
+            assert!(wire.connections() >= 2, "{case}");
         });
     }
 }
