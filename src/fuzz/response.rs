@@ -1,8 +1,11 @@
 //! Responses of AWS: only a secret or a parameter gives a value, and no error quotes one.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
@@ -61,18 +64,22 @@ fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
     }
 }
 
+/// An object whose values are read where they are needed: what is not may be invalid.
+type Object<'a> = HashMap<String, &'a RawValue>;
+
+fn field<'a, T: Deserialize<'a>>(object: &Object<'a>, name: &str) -> Option<T> {
+    serde_json::from_str(object.get(name)?.get()).ok()
+}
+
 /// Returns the values of the secret and of the parameters in a response.
 fn values(body: &[u8]) -> Vec<Vec<u8>> {
-    // Bytes that are not UTF-8 are refused in a value, and not read elsewhere.
-    let response: Value = serde_json::from_str(&String::from_utf8_lossy(body)).unwrap_or_default();
-    let mut values = Vec::new();
-    if let Some(base64) = response["SecretBinary"].as_str() {
-        values.extend(STANDARD.decode(base64));
-    }
-    let parameters = response["Parameters"].as_array().into_iter().flatten().map(|parameter| &parameter["Value"]);
-    let texts = parameters.chain([&response["SecretString"]]).filter_map(Value::as_str);
-    values.extend(texts.map(|text| text.as_bytes().to_vec()));
-    values
+    let text = String::from_utf8_lossy(body);
+    let response: Object<'_> = serde_json::from_str(&text).unwrap_or_default();
+    let parameters: Vec<Object<'_>> = field(&response, "Parameters").unwrap_or_default();
+    let parameters = parameters.iter().map(|parameter| field(parameter, "Value"));
+    let texts = parameters.chain([field(&response, "SecretString")]).flatten();
+    let binary = field(&response, "SecretBinary").and_then(|base64: String| STANDARD.decode(base64).ok());
+    texts.map(String::into_bytes).chain(binary).collect()
 }
 
 /// Returns the body with the canary at the beginning of each value; without a value, with the canary before it.
