@@ -73,7 +73,7 @@ class Account:
         client = self.client("ssm")
         for name, (kind, value) in self.parameters.items():
             yield client.put_parameter(Name=f"/{self.prefix}/{name}", Type=kind, Value=value, Tags=TAGS)
-        second = self.parameters["secure"][1].replace("-1", "-2")
+        second = self.parameters["secure"][1].replace('-1"', '-2"')
         yield client.put_parameter(Name=f"/{self.prefix}/secure", Type="SecureString", Value=second, Overwrite=True)
         yield client.label_parameter_version(Name=f"/{self.prefix}/secure", ParameterVersion=1, Labels=["blue"])
         self.policy = policy()
