@@ -105,7 +105,7 @@ fn waiting_in_vain_is_75_and_ends_in_time() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
-    run.refused(75).says(["A (", "no AWS credentials", ", after waiting 2s (--wait)", "container: "]);
+    run.refused(75).says(["A (", "no AWS credentials", ", after waiting ", "s (--wait)", "container: "]);
     let run = waits_for(two, sandbox(&aws).endpoint("http://127.0.0.1:1").timeout("500ms"));
     run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
     let slow = Aws::start().secret("x", Secret::failing(Fault::Hang));
