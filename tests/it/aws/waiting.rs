@@ -9,7 +9,7 @@ use crate::support::aws::agent::TOKEN;
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, SSO_TOKEN, served};
-use crate::support::deadline::waits_for;
+use crate::support::deadline::{undisturbed, waits_for};
 use crate::support::identity::{keyless, pair};
 use crate::support::pty::{left, on_a_terminal};
 use crate::support::relay::{NOWHERE, Relay};
@@ -104,8 +104,11 @@ fn an_endpoint_that_comes_up_late_is_waited_for() {
 fn waiting_in_vain_is_75_and_ends_in_time() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
-    let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
-    run.refused(75).says(["A (", "no AWS credentials", ", after waiting ", "s (--wait)", "container: "]);
+    undisturbed(true, || {
+        let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
+        run.refused(75).says(["A (", "no AWS credentials", "container: "]);
+        run.stderr().contains(", after waiting 2s (--wait)")
+    });
     let run = waits_for(two, sandbox(&aws).endpoint("http://127.0.0.1:1").timeout("500ms"));
     run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
     let slow = Aws::start().secret("x", Secret::failing(Fault::Hang));
