@@ -71,13 +71,13 @@ deny: ## licences, bans and sources of crates (deny.toml), and RustSec's advisor
 	$(CARGO) deny --locked check --hide-inclusion-graph
 
 # No sanitizer: there is hardly any `unsafe` code, it halves the speed, and it needs a nightly toolchain.
-fuzz: ## every fuzz target for FUZZ_SECONDS (600); findings are in fuzz/artifacts: cargo install cargo-fuzz --locked
-	for target in $(FUZZ_TARGETS); do \
-	    mkdir -p fuzz/corpus/$$target && \
-	    $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	        -dict=fuzz/dictionaries/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-	        -print_final_stats=1 $(FUZZ_OPTIONS) || exit 1; \
-	done
+fuzz: ## every fuzz target for FUZZ_SECONDS (600), one on each core; findings are in fuzz/artifacts: cargo install cargo-fuzz --locked
+	mkdir -p $(FUZZ_TARGETS:%=fuzz/corpus/%)
+	$(CARGO) fuzz build --sanitizer none
+	printf '%s\n' $(FUZZ_TARGETS) | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I TARGET \
+	    $(CARGO) fuzz run --sanitizer none TARGET fuzz/corpus/TARGET fuzz/seeds/TARGET -- \
+	        -dict=fuzz/dictionaries/TARGET -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -print_final_stats=1 $(FUZZ_OPTIONS)
 
 release: ## the static binary to ship: target/ARCHITECTURE-unknown-linux-musl/release/secrets-exec
 	QUICK= packaging/build "$$(uname -m)-unknown-linux-musl"
