@@ -12,12 +12,14 @@ pub fn template(data: &[u8]) {
     // An error may quote the template itself.
     let Ok(template) = Template::parse(text) else { return };
     // docs/reference.md excludes slices with a negative step and a namespace that contains itself, and says that a template can take
-    // all memory: by a text that is repeated, with `*` or by a filter on what a filter repeated, or by a large width.
+    // all memory: by a text that is repeated, with `*` or by a filter on what a filter repeated, or by a large width. A list in a text is
+    // quoted, so that each of many filters that make lists and texts in turn doubles the backslashes.
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
     let has_large_number = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 4);
     let repeats_again = text.matches("join").count() + text.matches("replace").count() > 1;
+    let has_many_filters = text.matches('|').count() > 12;
     let is_excluded = ["*", "namespace", CANARY].iter().any(|part| text.contains(part));
-    if may_have_step || has_large_number || repeats_again || is_excluded {
+    if may_have_step || has_large_number || repeats_again || has_many_filters || is_excluded {
         return;
     }
     let names = template.names.clone();
