@@ -12,8 +12,8 @@ pub fn template(data: &[u8]) {
     // An error may quote the template itself.
     let Ok(template) = Template::parse(text) else { return };
     // docs/reference.md excludes slices with a negative step and a namespace that contains itself, and says that a template can take
-    // all memory: by a text that is repeated, with `*` or by a filter on what a filter repeated, or by a large width. A list in a text is
-    // quoted, so that each of many filters that make lists and texts in turn doubles the backslashes.
+    // all memory: by repeating a text, by printing lists of printed lists (each time, quoting doubles the backslashes), or by a large
+    // width.
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
     let has_large_number = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 4);
     let repeats_again = text.matches("join").count() + text.matches("replace").count() > 1;
