@@ -27,6 +27,7 @@ ROTATIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
 SLACK = 256  # KiB
 MOST_RESIDENT = 5 * 1024  # KiB
 MOST_ANONYMOUS = 700  # KiB
+MOST_SECONDS = 60  # a rotation takes one
 # Prints its value at each start, or that of the file at each HUP. The process in the background becomes an orphan when the shell ends
 # first. `read` waits without another process, which a signal to the group could miss.
 WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
@@ -80,11 +81,14 @@ def soak(endpoint, secret, options, command, folder):
     first, begun = None, time.monotonic()
     for rotation in range(ROTATIONS + 1):
         wanted = f"value-{rotation}"
+        lost = threading.Timer(MOST_SECONDS, program.terminate)
+        lost.start()
         while (got := program.stdout.readline().strip()) != wanted:
             if program.poll() is not None:
                 log.seek(0)
                 print(log.read()[-2000:])
                 raise Failed(f"rotation {rotation}: it ended with {program.returncode} before {wanted}, after {got!r}")
+        lost.cancel()
         if rotation == ROTATIONS // 10:
             first = settled(program.pid)
         if rotation < ROTATIONS:
@@ -125,6 +129,7 @@ def soak_in_folder(endpoint, secret, options, command):
 
 
 def main():
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a shell cannot trap what it inherits as ignored, as from nohup
     server = ThreadingHTTPServer(("127.0.0.1", 0), SecretsManager)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     endpoint = f"http://127.0.0.1:{server.server_port}"
