@@ -58,6 +58,8 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                     state.format(input.clone())?;
                 } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
                     return Err(ErrorKind::UndefinedError.into());
+                } else if name == "format" && input.as_str().is_some_and(has_foreign_name) {
+                    return Err(own_error("format: the name in %(name)s is not ASCII"));
                 }
             }
             filter.call(state, &given)
@@ -85,6 +87,11 @@ fn add_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
             value.is_undefined() == (name == "undefined")
         });
     }
+}
+
+/// Whether a name in `%(name)s` is not ASCII: MiniJinja's `format` panics over it.
+fn has_foreign_name(format: &str) -> bool {
+    format.replace("%%", "").split("%(").skip(1).any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
 /// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.

@@ -110,6 +110,7 @@ fn a_value_prints_alike_through_operators_filters_and_loops() {
         ("{{ [db.version, db.hosts, db.inner.z] | join('|') }}", r#"1.10|["a-4c7a1e","b-4c7a1e"]|1"#),
         ("{{ db.version | string | length }}{{ db.hosts | string }}", r#"4["a-4c7a1e","b-4c7a1e"]"#),
         ("{{ '%s %s %d' | format(db.version, db.hosts, db.port) }}", r#"1.10 ["a-4c7a1e","b-4c7a1e"] 5432"#),
+        ("{{ 'é%(port)s 100%%(é)' | format(port=db.port) }}", "é5432 100%(é)"),
         ("{{ db.version | split('.') | last }}{{ ' App ' | trim | lower }}", "10app"),
         ("{% set x %}{{ db.ssl }}{% endset %}{{ x }}", "true"),
         ("{% for p in db.ports %}{{ p }};{% endfor %}", "1;2.0;3.10;true;"),
