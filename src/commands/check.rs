@@ -1,12 +1,10 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
-use std::iter;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Examined, read};
 use super::scope::EntryScope;
-use super::values::unusable;
 use super::wait::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::deliver::Files;
@@ -14,7 +12,7 @@ use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::environment::Environment;
+use crate::model::environment::{Environment, unusable};
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
@@ -78,7 +76,7 @@ impl Check<'_> {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
         let mut examined = Examined { describes: self.arguments.describe, ..Examined::default() };
-        let mut outcome = if self.arguments.offline {
+        let outcome = if self.arguments.offline {
             self.resolve_offline(backend, &options, &plan).map_err(|failed| report.append(failed)).unwrap_or_default()
         } else {
             findings.source = Some(match &backend {
@@ -97,9 +95,8 @@ impl Check<'_> {
         findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();
         let limits = exec::limits();
         let mut undeliverable = unusable(&outcome.resolved, limits);
-        let files = std::mem::take(&mut outcome.resolved.files);
         if !self.arguments.offline {
-            let files = Files::find(files);
+            let files = Files::find(outcome.resolved.files());
             terminal::print_notices(report::disk_notices(files.persistent_files()), &options);
             undeliverable.extend(files.undeliverable());
         }
@@ -128,7 +125,8 @@ impl Check<'_> {
         report.append(Report::of_values(errors, undeliverable, format!("{program} would not be started")));
         if report.is_empty() {
             // A file's variable has a short path.
-            let environment = Environment::new(retained, &resolved.variables, iter::empty());
+            let values = resolved.variables().map(|variable| (variable.name, variable.value));
+            let environment = Environment::new(retained, values);
             let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
             report.extend(environment.check(launched, limits).err());
         }

@@ -6,11 +6,11 @@ use std::path::Path;
 use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
-use super::values::unusable;
 use super::wait::ThisProcess;
 use crate::exec;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::answer::Fetched;
+use crate::model::environment::unusable;
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Lacks, Problem, Status};
 use crate::report::{self, Report, terminal};
@@ -70,7 +70,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         terminal::print_records(report::provenance(&resolved, &fetched));
     }
     // The plan has one entry, and it is resolved.
-    let Some(credential) = resolved.credentials.first() else { return Err(Report::default()) };
+    let Some(credential) = resolved.values.first() else { return Err(Report::default()) };
     let sent = connection.answer(credential.value.expose());
     Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Lacks::Delivery))?)
 }

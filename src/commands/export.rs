@@ -48,7 +48,7 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
         let warnings = variables.iter().copied().filter_map(shell_warning);
         terminal::print_notices(warnings.map(Record::warning), &options);
     }
-    terminal::print_notices(resolved.files.iter().map(unwritten), &options);
+    terminal::print_notices(resolved.files().map(unwritten), &options);
     match output {
         Some(path) => write(path.clone(), text),
         None => Ok(terminal::print_whole(text.expose())?),
@@ -56,7 +56,7 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
 }
 
 /// Returns the warning about a file, which a launch writes and `export` does not.
-fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Record {
+fn unwritten(FileValue { target, subject, .. }: FileValue<'_>) -> Record {
     Record::warning(match &target.place {
         FilePlace::Path(path) => {
             format!("{} ({}): not written, since only a launch writes files", path.display(), subject.origin)
@@ -70,7 +70,7 @@ fn unwritten(FileValue { target, subject, .. }: &FileValue) -> Record {
 fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::of_path(&path, Origin::Argument("--output"));
     let target = FileTarget { place: FilePlace::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };
-    let files = Files::find(vec![FileValue { target, value, subject }]);
+    let files = Files::find([FileValue { target: &target, value: &value, subject: &subject }]);
     Delivery::stage(files).map_err(Report::from_iter)?.place()?.keep();
     Ok(())
 }

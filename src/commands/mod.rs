@@ -12,7 +12,6 @@ mod read;
 mod rotation;
 mod scope;
 mod start;
-mod values;
 mod wait;
 
 use std::panic;

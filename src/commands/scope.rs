@@ -56,6 +56,7 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
             if target.name == request.name {
                 // Messages name the unit that asks, not its pattern.
                 target.unit.clone_from(&request.unit);
+                entry.subject.label = entry.target.to_string();
                 layer.entries.push(entry);
                 is_found = true;
             }

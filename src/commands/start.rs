@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use super::prepare::BackendConfig;
 use super::prepare::Prepared;
 use super::read::read;
-use super::values::unusable;
 use super::wait::Surroundings;
 #[cfg(target_os = "linux")]
 use crate::backend::cached::CacheDirectory;
@@ -14,7 +13,7 @@ use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::environment::Environment;
+use crate::model::environment::{Environment, unusable};
 use crate::model::resolved::Resolved;
 use crate::report::{self, Report, terminal};
 
@@ -75,7 +74,7 @@ impl<'a> Launch<'a> {
         let consequence = format!("{} was not started", self.command.program().to_string_lossy());
         let mut report = Report::of_values(outcome.errors, unusable, consequence);
         if !report.is_empty() {
-            report.extend(Files::find(outcome.resolved.files).undeliverable());
+            report.extend(Files::find(outcome.resolved.files()).undeliverable());
             return Err(report);
         }
         Ok(LaunchValues { resolved: outcome.resolved, fetched })
@@ -91,10 +90,11 @@ impl<'a> Launch<'a> {
             terminal::print_records(report::provenance(&resolved, &fetched));
         }
         terminal::print_notices(report::empty_values(&resolved), options);
-        let files = Files::find(resolved.files);
+        let files = Files::find(resolved.files());
         terminal::print_notices(report::disk_notices(files.persistent_files()), options);
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
-        let environment = Environment::new(retained.clone(), &resolved.variables, delivery.variables());
+        let values = resolved.variables().map(|variable| (variable.name, variable.value));
+        let environment = Environment::new(retained.clone(), values.chain(delivery.variables()));
         let limits = exec::limits();
         environment.check(Some((self.command, self.program.as_path())), limits)?;
         Ok(Staged { delivery, environment })

@@ -122,12 +122,12 @@ mod tests {
     use super::*;
     use crate::deliver::access::Access;
     use crate::deliver::testing::*;
+    use crate::model::secret_value::SecretValue;
 
     fn stage(path: &Path) -> DiskFile {
-        let file = on_disk(path, "new");
         let entry = DirectoryEntry::find(path).unwrap();
-        let access = Access::wanted(&file.target).unwrap();
-        DiskFile::stage(entry, |opened| access.fill(opened, &file.value)).unwrap()
+        let access = Access::wanted(&on_disk(path)).unwrap();
+        DiskFile::stage(entry, |opened| access.fill(opened, &SecretValue::new("new"))).unwrap()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::access::Access;
@@ -10,20 +11,19 @@ use super::disk::DiskFile;
 use super::memory::MemoryFile;
 #[cfg(target_os = "linux")]
 use super::written::PlacedFile;
-use crate::model::entry::{FilePlace, FileTarget, Origin, Subject};
+use crate::model::entry::{FilePlace, Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::resolved::FileValue;
-use crate::model::secret_value::SecretValue;
 use crate::system::ending;
 
 /// Files to deliver. The directory of each is open already and is not looked up again.
 #[derive(Debug)]
-pub struct Files(Vec<Pending>);
+pub struct Files<'a>(Vec<Pending<'a>>);
 
 #[derive(Debug)]
-struct Pending {
-    file: FileValue,
+struct Pending<'a> {
+    file: FileValue<'a>,
     /// `None` for a file in memory.
     destination: Result<Option<DirectoryEntry>, Problem>,
 }
@@ -49,9 +49,9 @@ enum StagedFile {
     Disk(DiskFile),
 }
 
-impl Files {
+impl<'a> Files<'a> {
     /// Opens the directories of the files. Errors are kept for [`Delivery::stage`], which returns all errors together.
-    pub fn find(files: Vec<FileValue>) -> Self {
+    pub fn find(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let (mut entries, mut pending) = (HashSet::new(), Vec::new());
         for file in files {
             let destination = match &file.target.place {
@@ -87,7 +87,7 @@ impl Files {
                 Err(problem) => Err(problem.clone()),
             };
             let found = [Access::wanted(target).err(), place.err()].into_iter().flatten();
-            problems.extend(found.map(|problem| problem.of(subject.clone(), Lacks::Delivery)));
+            problems.extend(found.map(|problem| problem.of((*subject).clone(), Lacks::Delivery)));
         }
         problems
     }
@@ -98,11 +98,12 @@ impl Delivery {
     ///
     /// # Errors
     /// An error for each file that cannot be written; no file is left then.
-    pub fn stage(files: Files) -> Result<Self, Vec<Problem>> {
+    pub fn stage(files: Files<'_>) -> Result<Self, Vec<Problem>> {
         let (mut staged, mut errors) = (Vec::new(), Vec::new());
-        for Pending { file: FileValue { target, value, subject }, destination } in files.0 {
-            match StagedFile::stage(&target, destination, &value) {
-                Ok(file) => staged.push(DeliveredFile { env: target.env, subject, file }),
+        for Pending { file, destination } in files.0 {
+            let (env, subject) = (file.target.env.clone(), file.subject.clone());
+            match StagedFile::stage(file, destination) {
+                Ok(file) => staged.push(DeliveredFile { env, subject, file }),
                 Err(problem) => errors.push(problem.of(subject, Lacks::Delivery)),
             }
         }
@@ -124,8 +125,10 @@ impl Delivery {
     }
 
     /// Returns the variables that hold a file's path, and the paths.
-    pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &Path)> {
-        self.0.iter().filter_map(|delivered| Some((delivered.env.as_ref()?, delivered.file.path())))
+    pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
+        self.0
+            .iter()
+            .filter_map(|delivered| Some((delivered.env.as_ref()?, delivered.file.path().as_os_str().as_bytes())))
     }
 
     /// The files in memory, which the command inherits despite FD_CLOEXEC.
@@ -173,15 +176,11 @@ impl Delivery {
 }
 
 impl StagedFile {
-    fn stage(
-        target: &FileTarget,
-        destination: Result<Option<DirectoryEntry>, Problem>,
-        value: &SecretValue,
-    ) -> Result<Self, Problem> {
-        let access = Access::wanted(target)?;
+    fn stage(file: FileValue<'_>, destination: Result<Option<DirectoryEntry>, Problem>) -> Result<Self, Problem> {
+        let access = Access::wanted(file.target)?;
         match destination? {
-            None => MemoryFile::create(&access, value).map(Self::Memory),
-            Some(entry) => DiskFile::stage(entry, |file| access.fill(file, value)).map(Self::Disk),
+            None => MemoryFile::create(&access, file.value).map(Self::Memory),
+            Some(entry) => DiskFile::stage(entry, |opened| access.fill(opened, file.value)).map(Self::Disk),
         }
     }
 

@@ -5,9 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject, Target};
-use crate::model::resolved::FileValue;
-use crate::model::secret_value::SecretValue;
+use crate::model::entry::{FilePlace, FileTarget, Mode};
 
 pub const NOBODY: u32 = 65_534;
 
@@ -46,10 +44,8 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-pub fn on_disk(path: impl Into<PathBuf>, value: impl Into<Vec<u8>>) -> FileValue {
-    let target = FileTarget { place: FilePlace::Path(path.into()), env: None, mode: Mode::PRIVATE, owner: None };
-    let subject = Subject::plain(Target::File(target.clone()).to_string(), Origin::Argument("--as-file"));
-    FileValue { target, value: SecretValue::new(value), subject }
+pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
+    FileTarget { place: FilePlace::Path(path.into()), env: None, mode: Mode::PRIVATE, owner: None }
 }
 
 /// True if a test can change owners of files; prints a note if not.

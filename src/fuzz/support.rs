@@ -1,7 +1,7 @@
 //! Inputs and assertions that the targets share.
 
 use crate::model::answer::Document;
-use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Target, Transform};
+use crate::model::entry::{Entry, EntrySource, Origin, Target};
 use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
 use crate::model::plan::{Layer, Plan};
@@ -42,9 +42,7 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
 
 /// Returns a layer with the variable A alone.
 pub fn layer(source: EntrySource) -> Option<Layer> {
-    let target = Target::Env(EnvName::parse("A")?);
-    let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
-    let entry = Entry { target, source, transform, on_missing, origin: Origin::Argument("--env") };
+    let entry = Entry::new(Target::Env(EnvName::parse("A")?), source, Origin::Argument("--env"));
     Some(Layer { entries: vec![entry], ..Layer::default() })
 }
 
@@ -62,10 +60,10 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Resolution {
 /// Returns the value of a plan with one variable; `None` if there is an error.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
     let Resolution { resolved, errors, .. } = resolve_all(plan, body);
-    assert_eq!(resolved.variables.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
+    assert_eq!(resolved.values.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
     if !errors.is_empty() {
         assert!(errors.iter().all(|error| !error.text.is_empty()));
         return None;
     }
-    resolved.variables.first().map(|variable| variable.value.expose().to_vec())
+    resolved.values.first().map(|resolved| resolved.value.expose().to_vec())
 }

@@ -6,7 +6,7 @@
 
 use glob::Pattern;
 
-use crate::model::entry::{Entry, EntrySource, OnMissing, Origin, Part, Subject, Target, Transform};
+use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
@@ -64,8 +64,7 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     // Without an error, the command would get the reference as text.
     let illegal = "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
     let name = EnvName::parse(name).ok_or(illegal)?;
-    let (transform, on_missing) = (Transform::default(), OnMissing::Fail);
-    Ok(Some(Entry { target: Target::Env(name), source, transform, on_missing, origin: Origin::Inherited }))
+    Ok(Some(Entry::new(Target::Env(name), source, Origin::Inherited)))
 }
 
 fn arn(text: &str) -> Result<SecretRef, Defect> {

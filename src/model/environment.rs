@@ -9,10 +9,12 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::command_line::CommandLine;
+use super::credential::MAX_LENGTH;
+use super::entry::Target;
 use super::env_name::EnvName;
 use super::inherited::Retained;
 use super::problem::{Lacks, Problem};
-use super::resolved::ResolvedVariable;
+use super::resolved::{Resolved, ResolvedValue, Variable};
 
 /// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +26,12 @@ pub struct Limits {
 }
 
 /// Returns the reason that a value cannot be in an environment.
-pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<Problem> {
+pub fn check_variable(Variable { name, value, subject }: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy that suits every value.
     const AS_FILE: &str = "deliver it as a file (`files:` or --as-file)";
-    let length = variable.name.as_str().len() + 1 + variable.value.len();
+    let length = name.as_str().len() + 1 + value.len();
     let most = limits.string - 1;
-    let problem = if variable.value.expose().contains(&0) {
+    let problem = if value.contains(&0) {
         Problem::configuration("the value has a NUL byte, which a variable cannot hold")
             .code("nul-byte")
             .help(format!("{AS_FILE}, or declare it with `encode: base64`"))
@@ -39,25 +41,32 @@ pub fn check_variable(variable: &ResolvedVariable, limits: Limits) -> Option<Pro
     } else {
         return None;
     };
-    Some(problem.of(variable.subject.clone(), Lacks::Delivery))
+    Some(problem.of(subject.clone(), Lacks::Delivery))
+}
+
+/// Returns the reason of each variable and each credential that cannot have its value.
+pub fn unusable(resolved: &Resolved, limits: Limits) -> Vec<Problem> {
+    let mut problems: Vec<Problem> =
+        resolved.variables().filter_map(|variable| check_variable(variable, limits)).collect();
+    for ResolvedValue { target, value, subject, .. } in &resolved.values {
+        if matches!(target, Target::Credential(_)) && value.len() > MAX_LENGTH {
+            let text = format!("the value has {} bytes, and a credential at most {MAX_LENGTH}", value.len());
+            problems.push(Problem::configuration(text).code("too-long").of(subject.clone(), Lacks::Delivery));
+        }
+    }
+    problems
 }
 
 /// The environment of the command, in the form of execve(2).
 pub struct Environment(Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// Adds resolved variables and the paths of delivered files to the retained variables, and replaces those of the
-    /// same name.
+    /// Adds variables to the retained ones, and replaces those of the same name.
     ///
     /// Each of `variables` has passed [`check_variable`].
-    pub fn new<'a>(
-        retained: Retained,
-        variables: &[ResolvedVariable],
-        paths: impl Iterator<Item = (&'a EnvName, &'a Path)>,
-    ) -> Self {
-        let paths: Vec<_> = paths.collect();
-        let names = variables.iter().map(|variable| &variable.name).chain(paths.iter().map(|(name, _)| *name));
-        let names: HashSet<&OsStr> = names.map(|name| OsStr::new(name.as_str())).collect();
+    pub fn new<'a>(retained: Retained, variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>) -> Self {
+        let variables: Vec<_> = variables.collect();
+        let names: HashSet<&OsStr> = variables.iter().map(|(name, _)| OsStr::new(name.as_str())).collect();
         let mut strings = Vec::new();
         for (name, value) in retained.0 {
             if !names.contains(name.as_os_str()) {
@@ -65,16 +74,12 @@ impl Environment {
                 strings.extend(CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok().map(Zeroizing::new));
             }
         }
-        for ResolvedVariable { name, value, .. } in variables {
+        for (name, value) in variables {
             // With capacity for the NUL, `CString::new` does not reallocate, which would leave a copy of the value.
             let mut string = Vec::with_capacity(name.as_str().len() + value.len() + 2);
             string.extend_from_slice(name.as_str().as_bytes());
             string.push(b'=');
-            string.extend_from_slice(value.expose());
-            strings.extend(CString::new(string).ok().map(Zeroizing::new));
-        }
-        for (name, path) in paths {
-            let string = [name.as_str().as_bytes(), path.as_os_str().as_bytes()].join(&b'=');
+            string.extend_from_slice(value);
             strings.extend(CString::new(string).ok().map(Zeroizing::new));
         }
         Self(strings)
@@ -135,17 +140,11 @@ fn name_of(string: &CString) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::{Origin, Subject};
-    use crate::model::secret_value::SecretValue;
 
     #[test]
     fn variables_and_arguments_together_have_a_limit() {
-        let variable = ResolvedVariable {
-            name: EnvName::parse("A").unwrap(),
-            value: SecretValue::new([b'x'; 90]),
-            subject: Subject::plain("A".into(), Origin::Argument("--env")),
-        };
-        let environment = Environment::new(Retained::default(), &[variable], std::iter::empty());
+        let name = EnvName::parse("A").unwrap();
+        let environment = Environment::new(Retained::default(), [(&name, [b'x'; 90].as_slice())].into_iter());
         let command = CommandLine::new(vec!["app".into()]).unwrap();
         let check =
             |total| environment.check(Some((&command, Path::new("/bin/app"))), Limits { string: 131_072, total });

@@ -1,30 +1,40 @@
-//! The result of resolving a plan: a value for each variable and each file.
+//! The result of resolving a plan: one list of values, of which the environment, the files and the rows of `check` are views.
 
-use super::entry::{FileTarget, Subject};
+use super::entry::{EntryId, FileTarget, Subject, Target};
 use super::env_name::EnvName;
-use super::plan::{EntryId, Override};
+use super::plan::Override;
 use super::reference::Locator;
 use super::secret_value::SecretValue;
 
+/// The value of a target, and where it comes from. Its target identifies it: two values may have the same label in messages.
 #[derive(Debug)]
-pub struct ResolvedVariable {
-    pub name: EnvName,
-    pub value: SecretValue,
+pub struct ResolvedValue {
+    pub entry: EntryId,
+    pub target: Target,
     pub subject: Subject,
+    pub value: SecretValue,
+    /// Empty for a value without a secret.
+    pub read_from: Vec<ReadFrom>,
+    /// True if the value is that of `default`.
+    pub is_default: bool,
+    pub oddity: Option<Oddity>,
 }
 
-#[derive(Debug)]
-pub struct FileValue {
-    pub target: FileTarget,
-    pub value: SecretValue,
-    pub subject: Subject,
+/// A variable and the bytes that it is set to.
+#[derive(Clone, Copy, Debug)]
+pub struct Variable<'a> {
+    pub name: &'a EnvName,
+    pub value: &'a [u8],
+    /// The entry that sets it, also of a file whose path it has.
+    pub subject: &'a Subject,
 }
 
-/// The value of a unit's credential.
-#[derive(Debug)]
-pub struct CredentialValue {
-    pub value: SecretValue,
-    pub subject: Subject,
+/// A file and its content.
+#[derive(Clone, Copy, Debug)]
+pub struct FileValue<'a> {
+    pub target: &'a FileTarget,
+    pub value: &'a SecretValue,
+    pub subject: &'a Subject,
 }
 
 /// The source of a value.
@@ -33,18 +43,6 @@ pub struct ReadFrom {
     pub locator: Locator,
     /// Of a path, the rest of the parameter's name.
     pub parameter_name: Option<String>,
-}
-
-/// An entry, or a key of an object, with the sources of its value.
-#[derive(Debug)]
-pub struct ResolvedEntry {
-    pub entry: EntryId,
-    pub subject: Subject,
-    /// Empty for a value without a secret.
-    pub read_from: Vec<ReadFrom>,
-    /// True if the value is that of `default`.
-    pub is_default: bool,
-    pub oddity: Option<Oddity>,
 }
 
 /// A property of a value that was read, which is legal and often a slip.
@@ -75,20 +73,39 @@ impl Oddity {
 /// The values of a plan, each variable, each path and each credential once.
 #[derive(Debug, Default)]
 pub struct Resolved {
-    pub variables: Vec<ResolvedVariable>,
-    pub files: Vec<FileValue>,
-    pub credentials: Vec<CredentialValue>,
-    /// The entry of each value.
-    pub entries: Vec<ResolvedEntry>,
+    pub values: Vec<ResolvedValue>,
     /// The optional entries that are absent.
-    pub omitted: Vec<(EntryId, Subject)>,
+    pub omitted: Vec<OmittedEntry>,
     /// The entries, and the keys of objects, whose variable or path another entry sets.
     pub overridden: Vec<Override>,
 }
 
+/// An optional entry that is absent.
+#[derive(Debug)]
+pub struct OmittedEntry {
+    pub entry: EntryId,
+    pub target: Target,
+    pub subject: Subject,
+}
+
 impl Resolved {
-    /// True if a variable or a file of this label has a value.
-    pub fn has(&self, label: &str) -> bool {
-        self.entries.iter().any(|entry| entry.subject.label == label)
+    /// The variables that hold a value; not those with the path of a file.
+    pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
+        self.values.iter().filter_map(|ResolvedValue { target, value, subject, .. }| match target {
+            Target::Env(name) => Some(Variable { name, value: value.expose(), subject }),
+            Target::File(_) | Target::Credential(_) => None,
+        })
+    }
+
+    pub fn files(&self) -> impl Iterator<Item = FileValue<'_>> {
+        self.values.iter().filter_map(|ResolvedValue { target, value, subject, .. }| match target {
+            Target::File(target) => Some(FileValue { target, value, subject }),
+            Target::Env(_) | Target::Credential(_) => None,
+        })
+    }
+
+    /// True if a value sets the variable, the path or the credential of `target`.
+    pub fn sets(&self, target: &Target) -> bool {
+        self.values.iter().any(|value| value.target.overlaps(target))
     }
 }

@@ -93,8 +93,8 @@ pub fn disk_notices<'a>(files: impl Iterator<Item = (&'a Path, &'a Origin)>) -> 
 
 /// The warning about values that were read and are empty, if there are some.
 pub fn empty_values(resolved: &Resolved) -> Option<Record> {
-    let empty = resolved.entries.iter().filter(|entry| entry.oddity == Some(Oddity::Empty));
-    let subjects: Vec<String> = empty.map(|entry| entry.subject.to_string()).collect();
+    let empty = resolved.values.iter().filter(|value| value.oddity == Some(Oddity::Empty));
+    let subjects: Vec<String> = empty.map(|value| value.subject.to_string()).collect();
     (!subjects.is_empty()).then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
 }
 

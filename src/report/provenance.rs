@@ -3,12 +3,12 @@
 use super::record::{Record, age};
 use crate::model::answer::{Document, Fetched};
 use crate::model::reference::Store;
-use crate::model::resolved::{ReadFrom, Resolved, ResolvedEntry};
+use crate::model::resolved::{OmittedEntry, ReadFrom, Resolved, ResolvedValue};
 
 pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
-    let mut records: Vec<Record> = resolved.entries.iter().map(|entry| value_note(entry, fetched)).collect();
-    for (_, subject) in &resolved.omitted {
-        if !resolved.has(&subject.label) {
+    let mut records: Vec<Record> = resolved.values.iter().map(|value| value_note(value, fetched)).collect();
+    for OmittedEntry { target, subject, .. } in &resolved.omitted {
+        if !resolved.sets(target) {
             let text = format!("{subject}: not set, since it is optional and absent");
             records.push(Record::note(text).event("omitted").with("variables", vec![subject.label.as_str()]));
         }
@@ -16,8 +16,8 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
     records
 }
 
-fn value_note(entry: &ResolvedEntry, fetched: &Fetched) -> Record {
-    let ResolvedEntry { subject, read_from, is_default, oddity, .. } = entry;
+fn value_note(resolved: &ResolvedValue, fetched: &Fetched) -> Record {
+    let ResolvedValue { subject, read_from, is_default, oddity, .. } = resolved;
     let mut sources = Vec::new();
     for from in read_from {
         if let Some(Ok(answer)) = fetched.get(&from.locator) {

@@ -23,6 +23,7 @@ const MOST_NAMES: usize = 5;
 pub fn changed(change: &Change<'_>) -> Record {
     let Change { name, id, old_version, new_version, names } = change;
     let versions = match (old_version, new_version) {
+        (Some(old), Some(new)) if old == new => format!("has another value in version {new}"),
         (Some(old), Some(new)) => format!("has version {new} after {old}"),
         (None, Some(new)) => format!("has version {new}, and was not there before"),
         (Some(old), None) => format!("is not there any more; its version was {old}"),

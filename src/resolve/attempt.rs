@@ -39,7 +39,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Every error of its references. The list is empty if all that fails is a reference whose locator was not requested.
     pub fn attempt(&mut self, binding: &'a Binding) -> Result<SecretValue, Vec<NoValue>> {
         let subject = &binding.subject;
-        let value = match &binding.value_source {
+        let value = match &binding.source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
             ValueSource::Secret(reference) => self.secret(reference, subject)?,
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
@@ -158,9 +158,9 @@ fn version_hint(SecretRef { locator, selector }: &SecretRef) -> Option<String> {
     (is_number && is_parameter).then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
 }
 
-fn not_base64(Binding { value_source, subject, .. }: &Binding) -> NoValue {
+fn not_base64(Binding { source, subject, .. }: &Binding) -> NoValue {
     let why = NoValue::failed("not-base64", "the value is not base64, which `decode` expects".to_owned());
-    let about = match value_source {
+    let about = match source {
         ValueSource::Secret(reference) => Some(About::new(reference, None, false)),
         ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
     };

@@ -6,17 +6,16 @@ use serde_json::Value;
 
 use super::extract::{ONE_VARIABLE, kind, print};
 use crate::model::answer::Document;
-use crate::model::entry::{NamingError, Origin, Subject};
+use crate::model::entry::{EnvFrom, NamingError, Origin, Subject};
 use crate::model::env_name::EnvName;
-use crate::model::plan::EnvFrom;
 use crate::model::problem::{About, Lacks, Problem};
 use crate::model::quoting::is_quotable;
-use crate::model::reference::Region;
+use crate::model::reference::{Region, SecretRef};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
 /// Returns the key, or a text in its place if it may not be quoted.
-pub fn key_or_placeholder(key: &str) -> String {
+fn key_or_placeholder(key: &str) -> String {
     if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
 }
 
@@ -28,7 +27,7 @@ pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 ///
 /// # Errors
 /// For JSON that is no object.
-pub fn keys<'j>(json: &'j Value, entry: &EnvFrom) -> Result<Members<'j>, Problem> {
+pub fn keys<'j>(json: &'j Value, entry: &EnvFrom<SecretRef>) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
         let place = entry.reference.selector.to_string();
         let place = if place.is_empty() { "is".to_owned() } else { format!("what is at {place} is") };
@@ -43,7 +42,7 @@ pub fn keys<'j>(json: &'j Value, entry: &EnvFrom) -> Result<Members<'j>, Problem
 }
 
 /// Returns the members of a path.
-pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom) -> Members<'d> {
+pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom<SecretRef>) -> Members<'d> {
     let mut members = Members::new();
     for (name, parameter) in &document.parameters {
         let is_selected = entry.naming.selects(name);
@@ -56,26 +55,29 @@ pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom) -> Members<'d> {
 pub struct KeyVariable {
     pub key: String,
     pub name: EnvName,
+    /// The variable in messages, or the number of the key in its object if the key may not be quoted.
+    pub label: String,
     pub value: SecretValue,
 }
 
 /// Returns the variables of an object or a path, and every error in it. A key whose variable `is_set` already is skipped
-/// silently; `is_set` takes the key and the variable.
+/// silently; `is_set` takes the variable and its label.
 pub fn variables(
     members: Members<'_>,
-    entry: &EnvFrom,
+    entry: &EnvFrom<SecretRef>,
     mut is_set: impl FnMut(&str, &str) -> bool,
 ) -> (Vec<KeyVariable>, Vec<Problem>) {
     let naming = &entry.naming;
     let mut errors = missing_keys(&members, entry);
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
-    for (key, value) in members {
+    for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
+        let label = |name: &str| if is_quotable(key) { name.to_owned() } else { format!("key {number}, not printed") };
         let name = match naming.name(key) {
-            Ok(name) if is_set(key, name.as_str()) => continue,
+            Ok(name) if is_set(name.as_str(), &label(name.as_str())) => continue,
             Ok(name) => name,
-            Err(NamingError::Unsafe(name)) if is_set(key, &name) => continue,
+            Err(NamingError::Unsafe(name)) if is_set(&name, &label(&name)) => continue,
             Err(error) => {
                 errors.push(unnamed(key, &error, entry));
                 continue;
@@ -86,13 +88,13 @@ pub fn variables(
             errors.push(clash(&name, other, key, &entry.subject));
             continue;
         }
-        variables.push(KeyVariable { key: key.to_owned(), name, value });
+        variables.push(KeyVariable { key: key.to_owned(), label: label(name.as_str()), name, value });
     }
     (variables, errors)
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(members: &Members<'_>, entry: &EnvFrom) -> Vec<Problem> {
+fn missing_keys(members: &Members<'_>, entry: &EnvFrom<SecretRef>) -> Vec<Problem> {
     let mut errors = Vec::new();
     for key in entry.naming.only.iter().flatten() {
         match members.iter().find(|(name, _)| name == key) {
@@ -112,7 +114,7 @@ fn missing_keys(members: &Members<'_>, entry: &EnvFrom) -> Vec<Problem> {
     errors
 }
 
-fn missing_key(key: &str, list: &str, members: &Members<'_>, entry: &EnvFrom) -> Problem {
+fn missing_key(key: &str, list: &str, members: &Members<'_>, entry: &EnvFrom<SecretRef>) -> Problem {
     let has_no = if entry.reference.locator.is_path() { "there is no" } else { "has no key" };
     let nearest = suggest::nearest(key, members.iter().map(|(name, _)| *name).filter(|name| is_quotable(name)));
     Problem::configuration(format!("{has_no} {key:?}, which `{list}` names"))
@@ -121,7 +123,7 @@ fn missing_key(key: &str, list: &str, members: &Members<'_>, entry: &EnvFrom) ->
 }
 
 /// Returns the error of a key that gives no legal name, or an unsafe one.
-fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom) -> Problem {
+fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Problem {
     if !is_quotable(key) {
         let text = "a key, which is not printed since it could be a value, cannot be a variable";
         let help = "check the secret, or select keys with `only` in an entry under `env-from`";
@@ -149,7 +151,7 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom) -> Problem {
 }
 
 /// Names the entry, and the secret that was read from `region`, in a problem.
-pub fn with_entry(problem: Problem, entry: &EnvFrom, region: Option<&Region>) -> Problem {
+pub fn with_entry(problem: Problem, entry: &EnvFrom<SecretRef>, region: Option<&Region>) -> Problem {
     let about = Some(About::new(&entry.reference, region, false));
     Problem { about, ..problem }.of(entry.subject.clone(), Lacks::Value)
 }

@@ -3,16 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::attempt::ParsedAnswers;
-use super::env_from::{self, KeyVariable, key_or_placeholder};
+use super::env_from::{self, KeyVariable};
 use super::extract::{NoValue, find};
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{Claim, OnMissing, Subject, Target};
+use crate::model::entry::{Claim, EnvFrom, OnMissing, Subject, Target};
 use crate::model::env_name::EnvName;
-use crate::model::plan::{Binding, EnvFrom, OverriddenBy, Override, Plan, PlannedLayer};
+use crate::model::plan::{Binding, OverriddenBy, Override, Plan, PlannedLayer};
 use crate::model::problem::Problem;
-use crate::model::quoting::is_quotable;
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::resolved::{CredentialValue, FileValue, Oddity, ReadFrom, Resolved, ResolvedEntry, ResolvedVariable};
+use crate::model::resolved::{Oddity, OmittedEntry, ReadFrom, Resolved, ResolvedValue};
 use crate::model::secret_value::SecretValue;
 
 /// The result of a resolution.
@@ -68,7 +67,8 @@ impl<'a> LayerWalk<'a> {
                 let is_absent = !errors.is_empty() && errors.iter().all(|error| error.is_absent);
                 match &binding.on_missing {
                     OnMissing::Omit if is_absent => {
-                        self.outcome.resolved.omitted.push((binding.id, binding.subject.clone()));
+                        let Binding { id, target, subject, .. } = binding.clone();
+                        self.outcome.resolved.omitted.push(OmittedEntry { entry: id, target, subject });
                         return;
                     }
                     OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), true),
@@ -89,7 +89,7 @@ impl<'a> LayerWalk<'a> {
                 self.outcome.errors.push(problem);
             }
         }
-        for locator in binding.value_source.locators() {
+        for locator in binding.source.locators() {
             if !matches!(self.answers.fetched.get(locator), Some(Ok(_))) {
                 self.outcome.lacking.insert(locator.clone());
             }
@@ -98,25 +98,26 @@ impl<'a> LayerWalk<'a> {
 
     /// Gives the target its value, which is that of the binding's references unless `is_default`.
     fn set(&mut self, binding: &Binding, value: SecretValue, is_default: bool) {
-        let (entry, subject) = (binding.id, binding.subject.clone());
         let mut read_from = Vec::new();
         if !is_default {
-            for locator in binding.value_source.locators() {
+            for locator in binding.source.locators() {
                 read_from.push(ReadFrom { locator: locator.clone(), parameter_name: None });
             }
         }
         let oddity = Oddity::of(&value).filter(|_| !read_from.is_empty());
-        let resolved = &mut self.outcome.resolved;
-        resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default, oddity });
-        match &binding.target {
-            Target::Env(name) => resolved.variables.push(ResolvedVariable { name: name.clone(), value, subject }),
-            Target::File(target) => resolved.files.push(FileValue { target: target.clone(), value, subject }),
-            Target::Credential(_) => resolved.credentials.push(CredentialValue { value, subject }),
-        }
+        self.outcome.resolved.values.push(ResolvedValue {
+            entry: binding.id,
+            target: binding.target.clone(),
+            subject: binding.subject.clone(),
+            value,
+            read_from,
+            is_default,
+            oddity,
+        });
     }
 
     /// Sets a variable for each key of an object that no entry of this layer, or of a later one, sets.
-    fn resolve_env_from(&mut self, entry: &'a EnvFrom) {
+    fn resolve_env_from(&mut self, entry: &'a EnvFrom<SecretRef>) {
         let locator = &entry.reference.locator;
         let document = match self.answers.document(&entry.reference, &entry.subject) {
             Ok(document) => document,
@@ -130,20 +131,19 @@ impl<'a> LayerWalk<'a> {
         for error in errors {
             self.outcome.errors.push(env_from::with_entry(error, entry, document.region.as_ref()));
         }
-        for KeyVariable { key, name, value } in variables {
-            let subject = Subject { label: label(&key, name.as_str()), ..entry.subject.clone() };
+        for KeyVariable { key, name, label, value } in variables {
+            let subject = Subject { label, ..entry.subject.clone() };
             self.claimed.insert(Claim::Variable(name.clone()), subject.clone());
             let parameter_name = locator.is_path().then_some(key);
             let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
-            let resolved = &mut self.outcome.resolved;
-            let (entry, is_default, oddity) = (entry.id, false, Oddity::of(&value));
-            resolved.entries.push(ResolvedEntry { entry, subject: subject.clone(), read_from, is_default, oddity });
-            resolved.variables.push(ResolvedVariable { name, value, subject });
+            let (entry, target, is_default, oddity) = (entry.id, Target::Env(name), false, Oddity::of(&value));
+            let resolved = ResolvedValue { entry, target, subject, value, read_from, is_default, oddity };
+            self.outcome.resolved.values.push(resolved);
         }
     }
 
     /// Returns the variables that an object sets, and the errors in it. A variable that is set already is added to the overridden ones.
-    fn variables_of(&mut self, entry: &'a EnvFrom, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
+    fn variables_of(&mut self, entry: &'a EnvFrom<SecretRef>, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
             Ok(env_from::parameters(document, entry))
@@ -156,21 +156,16 @@ impl<'a> LayerWalk<'a> {
             Err(error) => return (Vec::new(), vec![error]),
         };
         let (plan, claimed, overridden) = (self.plan, &self.claimed, &mut self.outcome.resolved.overridden);
-        env_from::variables(members, entry, |key, name| {
+        env_from::variables(members, entry, |name, label| {
             let claim = EnvName::parse(name).map(Claim::Variable);
             let by = match claim.and_then(|claim| claimed.get(&claim)) {
                 Some(other) => OverriddenBy::Entry(other.clone()),
                 None if plan.kept.contains(name) => OverriddenBy::Kept(name.to_owned()),
                 None => return false,
             };
-            let subject = Subject { label: label(key, name), ..entry.subject.clone() };
+            let subject = Subject { label: label.to_owned(), ..entry.subject.clone() };
             overridden.push(Override { entry: entry.id, subject, by });
             true
         })
     }
-}
-
-/// Returns the variable that a key gives, or a text in its place if the key may not be quoted.
-fn label(key: &str, variable: &str) -> String {
-    if is_quotable(key) { variable.to_owned() } else { key_or_placeholder(key) }
 }

@@ -12,7 +12,7 @@ use crate::commands::wait::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
-use crate::model::resolved::FileValue;
+use crate::model::resolved::Resolved;
 use crate::report::{Record, Rendered, Report, rotation, terminal};
 use crate::supervise::process::Gate;
 
@@ -110,7 +110,7 @@ impl GatedLaunch<'_> {
                 self.gate.send(&ready);
                 Ok(0)
             }
-            OnRotation::Signal(_) if is_poll => self.replace_files(values.resolved.files, &ready),
+            OnRotation::Signal(_) if is_poll => self.replace_files(&values.resolved, &ready),
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => self.start(launch, values, &ready),
         }
     }
@@ -135,8 +135,8 @@ impl GatedLaunch<'_> {
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
-    fn replace_files(&self, files: Vec<FileValue>, ready: &Message) -> Result<u8, Report> {
-        let files = files.into_iter().filter(|file| matches!(file.target.place, FilePlace::Path(_))).collect();
+    fn replace_files(&self, resolved: &Resolved, ready: &Message) -> Result<u8, Report> {
+        let files = resolved.files().filter(|file| matches!(file.target.place, FilePlace::Path(_)));
         let staged = Delivery::stage(Files::find(files)).map_err(Report::from_iter)?;
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.place()?;

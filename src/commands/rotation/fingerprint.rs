@@ -6,11 +6,11 @@ use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{FilePlace, Target};
+use crate::model::entry::{FilePlace, FileTarget, Target};
 use crate::model::options::OnRotation;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::model::resolved::Resolved;
+use crate::model::resolved::{Resolved, ResolvedValue};
 use crate::model::secret_value::SecretValue;
 use crate::report::rotation::Change;
 
@@ -26,12 +26,19 @@ pub type Hash = [u8; LENGTH];
 /// The values of one resolution.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The hashes by the labels of variables and files.
-    values: BTreeMap<String, Hash>,
+    /// By a text of their targets that no two share.
+    values: BTreeMap<String, Value>,
     /// The secrets and parameters by a text that no two of them share.
     secrets: BTreeMap<String, Secret>,
-    /// The keys of `secrets` from which a value was read, by its label.
-    read_from: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Value {
+    /// As messages name it.
+    label: String,
+    hash: Hash,
+    /// The keys of `secrets` from which it was read.
+    read_from: Vec<String>,
 }
 
 /// A secret or parameter that was read.
@@ -42,8 +49,8 @@ struct Secret {
     /// As references do.
     id: String,
     version_id: Option<String>,
-    /// The hash of a document without a version id, such as one of a local file.
-    content: Option<Hash>,
+    /// The hash of the document. A version id says less: some stores give every value the same one.
+    content: Hash,
 }
 
 impl HashKey {
@@ -59,23 +66,17 @@ impl HashKey {
     /// Returns the fingerprint of the values that can change in the command. With `signal=NAME` these are files with a path: a running
     /// program does not see another variable or another file in memory.
     pub fn fingerprint(&self, on_rotation: OnRotation, resolved: &Resolved, fetched: &Fetched) -> Fingerprint {
-        let has_all = !matches!(on_rotation, OnRotation::Signal(_));
         let mut values = BTreeMap::new();
-        for variable in resolved.variables.iter().filter(|_| has_all) {
-            values.insert(variable.subject.label.clone(), self.hash(&variable.value));
-        }
-        for file in &resolved.files {
-            if has_all || matches!(file.target.place, FilePlace::Path(_)) {
-                values.insert(Target::File(file.target.clone()).to_string(), self.hash(&file.value));
+        for ResolvedValue { target, subject, value, read_from, .. } in &resolved.values {
+            let has_path = matches!(target, Target::File(FileTarget { place: FilePlace::Path(_), .. }));
+            if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
+                let read_from =
+                    read_from.iter().map(|source| key(&source.locator, source.parameter_name.as_deref())).collect();
+                let value = Value { label: subject.label.clone(), hash: self.hash(value), read_from };
+                values.insert(format!("{:?}", target.claims()), value);
             }
         }
-        let mut read_from = BTreeMap::new();
-        for entry in &resolved.entries {
-            let sources = entry.read_from.iter();
-            let keys = sources.map(|source| key(&source.locator, source.parameter_name.as_deref())).collect();
-            read_from.insert(entry.subject.label.clone(), keys);
-        }
-        Fingerprint { values, secrets: self.secrets(fetched), read_from }
+        Fingerprint { values, secrets: self.secrets(fetched) }
     }
 
     fn secrets(&self, fetched: &Fetched) -> BTreeMap<String, Secret> {
@@ -97,7 +98,7 @@ impl HashKey {
             name: locator.name_of(parameter_name),
             id: locator.written_id() + parameter_name.unwrap_or_default(),
             version_id: document.version_id.clone(),
-            content: document.version_id.is_none().then(|| self.hash(&document.body)),
+            content: self.hash(&document.body),
         }
     }
 
@@ -115,16 +116,21 @@ fn key(locator: &Locator, parameter_name: Option<&str>) -> String {
 impl Fingerprint {
     /// Returns the secrets that changed since these values, each with the labels of the values that differ.
     ///
-    /// A secret has changed if it has a new version and another value was read from it: a new version may have the same values.
+    /// A secret has changed if it has another content and another value was read from it: a new version may have the same values.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
-        for label in self.values.keys().chain(later.values.keys()) {
-            if self.values.get(label) == later.values.get(label) {
+        let targets: BTreeSet<&String> = self.values.keys().chain(later.values.keys()).collect();
+        for target in targets {
+            let (old, new) = (self.values.get(target), later.values.get(target));
+            if old.map(|value| value.hash) == new.map(|value| value.hash) {
                 continue;
             }
-            for key in [self, later].into_iter().filter_map(|either| either.read_from.get(label)).flatten() {
-                if self.secrets.get(key) != later.secrets.get(key) {
-                    labels_of.entry(key).or_default().insert(label);
+            for Value { label, read_from, .. } in old.into_iter().chain(new) {
+                for key in read_from {
+                    let [old, new] = [self, later].map(|either| either.secrets.get(key).map(|secret| secret.content));
+                    if old != new {
+                        labels_of.entry(key).or_default().insert(label);
+                    }
                 }
             }
         }

@@ -10,8 +10,9 @@
 //!
 //! Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
 
-use super::variable::{Variable, unfit};
+use super::variable::{unfit, utf8};
 use crate::model::problem::Problem;
+use crate::model::resolved::Variable;
 
 /// Writes a variable.
 ///
@@ -35,7 +36,7 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> 
 
 /// Returns the quote around a value; nothing for the bare form.
 fn quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
-    let value = variable.text("a .env file")?;
+    let value = utf8(variable, "a .env file")?;
     if value.contains("${") {
         Err(unfit("the value has `${`, which python-dotenv expands in any quotes"))
     } else if !value.contains(['\'', '\r']) && !has_escape(value, r"\'") {

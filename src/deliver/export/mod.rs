@@ -5,7 +5,6 @@ mod shell;
 mod variable;
 
 pub use shell::warning as shell_warning;
-pub use variable::Variable;
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -15,9 +14,9 @@ use crate::model::entry::FilePlace;
 use crate::model::environment::{Limits, check_variable};
 use crate::model::options::ExportFormat;
 use crate::model::problem::{Lacks, Problem};
-use crate::model::resolved::{FileValue, Resolved, ResolvedVariable};
+use crate::model::resolved::{FileValue, Resolved, Variable};
 use crate::model::secret_value::SecretValue;
-use variable::unfit;
+use variable::{unfit, utf8};
 
 /// The longest line that Docker and Podman read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
@@ -27,14 +26,13 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec<Problem>) {
     let mut variables = Vec::new();
     let mut errors = Vec::new();
-    for variable in &resolved.variables {
-        let ResolvedVariable { name, value, subject, .. } = variable;
+    for variable in resolved.variables() {
         match check_variable(variable, limits) {
-            None => variables.push(Variable { name, value: value.expose(), subject }),
+            None => variables.push(variable),
             Some(problem) => errors.push(problem),
         }
     }
-    for FileValue { target, subject, .. } in &resolved.files {
+    for FileValue { target, subject, .. } in resolved.files() {
         if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
             variables.push(Variable { name, value: path.as_os_str().as_bytes(), subject });
         }
@@ -60,7 +58,7 @@ pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Secret
             let mut members = Vec::with_capacity(variables.len());
             let errors = write_each(variables, |variable| {
                 // JSON text must be UTF-8 (RFC 8259, 8.1).
-                members.push((variable.name.as_str(), variable.text("JSON")?));
+                members.push((variable.name.as_str(), utf8(variable, "JSON")?));
                 Ok(())
             });
             // Writing to memory does not fail.
@@ -93,7 +91,7 @@ fn write_each<'v>(
 /// Both read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim a line at its start only, where the
 /// name is. Docker refuses a file that is not UTF-8.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
-    let value = variable.text("Docker's --env-file")?;
+    let value = utf8(variable, "Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') {
         return Err(unfit("the value has a line feed, and Docker's --env-file has one line for each variable"));
@@ -113,7 +111,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character but the quote is literal, line feeds too
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
-    let value = variable.text("the file of `fileKeyRef`")?;
+    let value = utf8(variable, "the file of `fileKeyRef`")?;
     if value.contains('\'') {
         return Err(unfit("the value has a single quote, for which a file of `fileKeyRef` has no escape"));
     }

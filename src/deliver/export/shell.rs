@@ -8,7 +8,7 @@
 //! An assignment to a name that a shell keeps for itself is refused, ignored, or evaluated as an arithmetic expression, which can run
 //! commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
 
-use super::variable::Variable;
+use crate::model::resolved::Variable;
 
 /// Writes the command that sets a variable.
 ///

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 
 use clap::ArgMatches;
 
-use crate::model::entry::{
-    Entry, EntrySource, EnvFromEntry, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Target, Transform,
-};
+use crate::model::entry::{Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming, Origin, Target};
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -60,19 +58,13 @@ fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem
         "--env" => Target::Env(parsed),
         _ => Target::File(FileTarget { place: FilePlace::Memory, env: Some(parsed), mode: Mode::PRIVATE, owner: None }),
     };
-    Ok(Entry {
-        target,
-        source: EntrySource::Reference(reference),
-        transform: Transform::default(),
-        on_missing: OnMissing::Fail,
-        origin: Origin::Argument(option),
-    })
+    Ok(Entry::new(target, EntrySource::Reference(reference), Origin::Argument(option)))
 }
 
 /// Parses `[PREFIX=]REF`.
 ///
 /// The text before the first `=` is a prefix only if it is empty or a name, since an id may contain `=` as well.
-fn env_from(text: &str) -> Result<EnvFromEntry, Problem> {
+fn env_from(text: &str) -> Result<EnvFrom, Problem> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),
@@ -80,7 +72,7 @@ fn env_from(text: &str) -> Result<EnvFromEntry, Problem> {
     let naming = Naming { prefix: prefix.to_owned(), ..Naming::default() };
     let equals = if prefix.is_empty() { "" } else { "=" };
     let reference = parse_reference(format!("--env-from {prefix}{equals}…"), reference)?;
-    Ok(EnvFromEntry { reference, naming, origin: Origin::Argument("--env-from") })
+    Ok(EnvFrom::new(reference, naming, Origin::Argument("--env-from")))
 }
 
 fn parse_reference(place: String, text: &str) -> Result<Reference, Problem> {

@@ -7,8 +7,8 @@ use crate::input::tree::Kind;
 use crate::model::credential::{is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, CredentialTarget, Entry, EntrySource, EnvFromEntry, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin,
-    Owner, Target, Transform,
+    Case, CredentialTarget, Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
+    Target, Transform,
 };
 use crate::model::plan::UnitCredentials;
 use crate::model::reference::Reference;
@@ -112,16 +112,16 @@ pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
 }
 
 /// Reads `env-from:`, the JSON objects whose keys become variables.
-pub fn env_from(item: &Item<'_>) -> Vec<EnvFromEntry> {
+pub fn env_from(item: &Item<'_>) -> Vec<EnvFrom> {
     let items = item.list("a list of references, or of mappings with `from`").unwrap_or_default();
     items.iter().filter_map(object).collect()
 }
 
-fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
+fn object(item: &Item<'_>) -> Option<EnvFrom> {
     const EXPECTED: &str = "a reference, or a mapping with `from`";
     let origin = item.origin();
     let Kind::Table(_) = item.node.kind else {
-        return Some(EnvFromEntry { reference: reference(item, EXPECTED, false)?, naming: Naming::default(), origin });
+        return Some(EnvFrom::new(reference(item, EXPECTED, false)?, Naming::default(), origin));
     };
     let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields.take_required("from", "a reference to a JSON object");
@@ -149,7 +149,7 @@ fn object(item: &Item<'_>) -> Option<EnvFromEntry> {
         _ => None,
     });
     let naming = Naming { prefix, only, except, rename, case: case.unwrap_or_default() };
-    Some(EnvFromEntry { reference: from?, naming, origin })
+    Some(EnvFrom::new(from?, naming, origin))
 }
 
 /// Reads an entry: a reference, or a mapping with these keys. Without a target, only its errors are added.
@@ -159,7 +159,7 @@ fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>,
     }
     let takes_value = keys.contains(&"value");
     let source = EntrySource::Reference(reference(item, expected(takes_value), takes_value)?);
-    Some(Entry { target: target?, source, transform: Transform::default(), on_missing: OnMissing::Fail, origin })
+    Some(Entry::new(target?, source, origin))
 }
 
 /// Reads an entry from the keys that are left.
@@ -189,7 +189,7 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         (None, None) => None,
     };
     let on_missing = on_missing.unwrap_or(OnMissing::Fail);
-    Some(Entry { target: target?, source: source?, transform, on_missing, origin })
+    Some(Entry { transform, on_missing, ..Entry::new(target?, source?, origin) })
 }
 
 /// Returns the valid forms of an entry, in words.

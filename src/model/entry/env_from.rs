@@ -5,23 +5,25 @@ use std::sync::LazyLock;
 
 use glob::Pattern;
 
-use super::origin::{Origin, Subject, SubjectKind, Written};
+use super::origin::{EntryId, Origin, Subject, SubjectKind, Written};
 use crate::model::env_name::{EnvName, known_patterns, matches_any};
 use crate::model::reference::Reference;
 
-/// A JSON object whose keys give variables, as written.
+/// A JSON object whose keys give variables: its reference as written, or looked up.
 #[derive(Clone, Debug)]
-pub struct EnvFromEntry {
-    pub reference: Reference,
+pub struct EnvFrom<R = Reference> {
+    pub id: EntryId,
+    pub reference: R,
     pub naming: Naming,
-    pub origin: Origin,
+    /// The name of the entry in messages.
+    pub subject: Subject,
 }
 
-impl EnvFromEntry {
-    /// The name of the entry in messages.
-    pub fn subject(&self) -> Subject {
-        let written = Some(Written::Reference(self.reference.to_string()));
-        Subject { label: "env-from".to_owned(), origin: self.origin.clone(), kind: SubjectKind::EnvFrom, written }
+impl EnvFrom {
+    pub fn new(reference: Reference, naming: Naming, origin: Origin) -> Self {
+        let written = Some(Written::Reference(reference.to_string()));
+        let subject = Subject { label: "env-from".to_owned(), origin, kind: SubjectKind::EnvFrom, written };
+        Self { id: EntryId::default(), reference, naming, subject }
     }
 }
 

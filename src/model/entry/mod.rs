@@ -11,37 +11,41 @@ mod origin;
 mod target;
 pub mod template;
 
-pub use env_from::{Case, EnvFromEntry, Naming, NamingError};
+pub use env_from::{Case, EnvFrom, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
-pub use origin::{Origin, Subject, SubjectKind, Written};
+pub use origin::{EntryId, Origin, Subject, SubjectKind, Written};
 pub use target::{Claim, CredentialTarget, FilePlace, FileTarget, Target};
 
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value, as written.
-#[derive(Clone, Debug)]
-pub struct Entry {
+/// A target and the source of its value: as written, or with its references looked up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry<S = EntrySource> {
+    pub id: EntryId,
     pub target: Target,
-    pub source: EntrySource,
+    pub source: S,
     pub transform: Transform,
     pub on_missing: OnMissing,
-    pub origin: Origin,
+    /// The name of the entry in messages.
+    pub subject: Subject,
 }
 
 impl Entry {
-    /// The name of the entry in messages.
-    pub fn subject(&self) -> Subject {
-        let written = match &self.source {
+    /// Returns an entry whose value is taken as it is, and must exist.
+    pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
+        let written = match &source {
             EntrySource::Reference(reference) => Some(Written::Reference(reference.to_string())),
             EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
-        let kind = match self.target {
+        let kind = match target {
             Target::Env(_) | Target::File(_) => SubjectKind::Entry,
             Target::Credential(_) => SubjectKind::Credential,
         };
-        Subject { label: self.target.to_string(), origin: self.origin.clone(), kind, written }
+        let subject = Subject { label: target.to_string(), origin, kind, written };
+        let (id, transform, on_missing) = (EntryId::default(), Transform::default(), OnMissing::Fail);
+        Self { id, target, source, transform, on_missing, subject }
     }
 }
 

@@ -6,6 +6,11 @@ use std::sync::Arc;
 
 use crate::model::quoting::file_name;
 
+/// The number of an entry in its plan, from 1; 0 before it is in one. The texts of two entries may be equal: two on one line, or a file
+/// that is given twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId(pub usize);
+
 /// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {

@@ -64,6 +64,12 @@ impl Target {
         }
     }
 
+    /// True if both set the same variable, path or credential.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let claims = other.claims();
+        self.claims().iter().any(|claim| claims.contains(claim))
+    }
+
     /// Returns the variable that is set to the value, or to the path of the file.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {

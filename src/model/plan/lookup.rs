@@ -3,28 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::model::entry::template::Template;
-use crate::model::entry::{
-    Entry, EntrySource, EnvFromEntry, Naming, OnMissing, Origin, Part, Subject, Target, Transform,
-};
+use crate::model::entry::{Entry, EntrySource, EnvFrom, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Lacks, Problem};
 use crate::model::reference::{Aliases, Locator, Reference, ReferenceError, SecretRef};
 use crate::model::suggest::{self, did_you_mean};
 
-/// The number of an entry in its plan. The texts of two entries may be equal: two on one line, or a file that is given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EntryId(pub usize);
-
 /// An entry whose references are looked up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Binding {
-    pub id: EntryId,
-    pub target: Target,
-    pub value_source: ValueSource,
-    pub transform: Transform,
-    pub on_missing: OnMissing,
-    pub subject: Subject,
-}
+pub type Binding = Entry<ValueSource>;
 
 /// The source of a value.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,15 +47,6 @@ impl ValueSource {
     }
 }
 
-/// An `env-from` entry whose reference is looked up.
-#[derive(Clone, Debug)]
-pub struct EnvFrom {
-    pub id: EntryId,
-    pub reference: SecretRef,
-    pub naming: Naming,
-    pub subject: Subject,
-}
-
 /// The aliases and variables for the references of one layer.
 pub struct Lookup<'a> {
     pub aliases: &'a Aliases,
@@ -80,10 +57,9 @@ pub struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
-    pub fn bind(&mut self, id: EntryId, entry: Entry) -> Option<Binding> {
-        let subject = entry.subject();
-        let Entry { target, source, transform, on_missing, origin: _ } = entry;
-        let value_source = match source {
+    pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
+        let Entry { id, target, source, transform, on_missing, subject } = entry;
+        let source = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => ValueSource::Secret(self.locate(&reference, &subject)?),
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
@@ -100,12 +76,11 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
         };
-        Some(Binding { id, target, value_source, transform, on_missing, subject })
+        Some(Binding { id, target, source, transform, on_missing, subject })
     }
 
-    pub fn bind_env_from(&mut self, id: EntryId, entry: EnvFromEntry) -> Option<EnvFrom> {
-        let subject = entry.subject();
-        let EnvFromEntry { reference, naming, origin: _ } = entry;
+    pub fn bind_env_from(&mut self, object: EnvFrom) -> Option<EnvFrom<SecretRef>> {
+        let EnvFrom { id, reference, naming, subject } = object;
         let located = reference.locate(self.aliases, self.inherited);
         let reference = located.map_err(|error| self.refuse(&subject, &error)).ok()?;
         Some(EnvFrom { id, reference, naming, subject })

@@ -3,12 +3,12 @@
 mod lookup;
 mod precedence;
 
-pub use lookup::{Binding, EntryId, EnvFrom, ValueSource};
+pub use lookup::{Binding, ValueSource};
 pub use precedence::{Layer, OverriddenBy, Override, PlannedLayer, UnitCredentials};
 
 use std::collections::BTreeSet;
 
-use crate::model::entry::{FilePlace, FileTarget, Subject, Target};
+use crate::model::entry::{EntryId, FilePlace, FileTarget, Subject, Target};
 use crate::model::env_name::is_name;
 use crate::model::inherited::{Inherited, Retained};
 use crate::model::problem::Problem;
@@ -66,7 +66,7 @@ impl Plan {
     pub fn references(&self) -> impl Iterator<Item = (EntryId, &Subject, &SecretRef)> {
         let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         let of_bindings = bindings.flat_map(|binding| {
-            binding.value_source.references().into_iter().map(|reference| (binding.id, &binding.subject, reference))
+            binding.source.references().into_iter().map(|reference| (binding.id, &binding.subject, reference))
         });
         let objects = self.layers.iter().flat_map(|layer| &layer.env_from);
         of_bindings.chain(objects.map(|object| (object.id, &object.subject, &object.reference)))
@@ -75,7 +75,7 @@ impl Plan {
     /// The entries whose literal or template holds `${NAME}`, which is expanded in references alone.
     pub fn unexpanded(&self) -> impl Iterator<Item = &Subject> {
         self.layers.iter().flat_map(|layer| &layer.bindings).filter_map(|binding| {
-            let text = match &binding.value_source {
+            let text = match &binding.source {
                 ValueSource::Literal(text) => text,
                 ValueSource::Template { template, .. } => &template.text,
                 ValueSource::Secret(_) | ValueSource::Composed(_) => return None,
@@ -95,7 +95,7 @@ impl Plan {
     pub fn literal(&self, name: &str) -> Option<&str> {
         let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
         let binding = bindings.find(|binding| binding.target.variable().is_some_and(|other| other.as_str() == name))?;
-        let ValueSource::Literal(text) = &binding.value_source else { return None };
+        let ValueSource::Literal(text) = &binding.source else { return None };
         Some(text)
     }
 }

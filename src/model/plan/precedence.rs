@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::lookup::{Binding, EntryId, EnvFrom, Lookup};
-use crate::model::entry::{Claim, Entry, EnvFromEntry, OnMissing, Origin, Subject};
-use crate::model::reference::Aliases;
+use super::lookup::{Binding, Lookup};
+use crate::model::entry::{Claim, Entry, EntryId, EnvFrom, OnMissing, Origin, Subject};
+use crate::model::reference::{Aliases, SecretRef};
 
 /// The entries of one declaration, of the inherited variables, or of the command line.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct Layer {
     /// Entries, no two of which set the same variable or path.
     pub entries: Vec<Entry>,
     /// Objects whose keys give variables. An entry of this layer overrides a key.
-    pub env_from: Vec<EnvFromEntry>,
+    pub env_from: Vec<EnvFrom>,
     /// The credentials of units, each unit once. A launch passes over them.
     pub credentials: Vec<UnitCredentials>,
 }
@@ -38,7 +38,7 @@ impl Layer {
 #[derive(Debug, Default)]
 pub struct PlannedLayer {
     pub bindings: Vec<Binding>,
-    pub env_from: Vec<EnvFrom>,
+    pub env_from: Vec<EnvFrom<SecretRef>>,
     /// The rest of the layer, which is not looked up.
     pub overridden: Vec<Override>,
 }
@@ -84,24 +84,25 @@ impl Precedence {
         let mut planned = PlannedLayer::default();
         let mut applied = Vec::new();
         for entry in layer.entries {
-            let id = self.next_id();
+            let entry = Entry { id: self.next_id(), ..entry };
             match self.overriding(&entry) {
-                Some(by) => planned.overridden.push(Override { entry: id, subject: entry.subject(), by }),
-                None => applied.push((id, entry)),
+                Some(by) => planned.overridden.push(Override { entry: entry.id, subject: entry.subject, by }),
+                None => applied.push(entry),
             }
         }
-        for (id, entry) in applied {
+        for entry in applied {
             if entry.on_missing != OnMissing::Omit {
-                self.claimed.extend(entry.target.claims().into_iter().map(|claim| (claim, entry.subject())));
+                self.claimed.extend(entry.target.claims().into_iter().map(|claim| (claim, entry.subject.clone())));
             }
-            planned.bindings.extend(lookup.bind(id, entry));
+            planned.bindings.extend(lookup.bind(entry));
         }
-        for entry in layer.env_from {
-            let id = self.next_id();
-            if self.covers(&entry) {
-                planned.overridden.push(Override { entry: id, subject: entry.subject(), by: OverriddenBy::Others });
+        for object in layer.env_from {
+            let object = EnvFrom { id: self.next_id(), ..object };
+            if self.covers(&object) {
+                let (entry, subject, by) = (object.id, object.subject, OverriddenBy::Others);
+                planned.overridden.push(Override { entry, subject, by });
             } else {
-                planned.env_from.extend(lookup.bind_env_from(id, entry));
+                planned.env_from.extend(lookup.bind_env_from(object));
             }
         }
         planned
@@ -120,11 +121,11 @@ impl Precedence {
             return Some(OverriddenBy::Entry(other.clone()));
         }
         let name = entry.target.variable().filter(|name| self.kept.contains(name.as_str()))?;
-        (entry.origin != Origin::Inherited).then(|| OverriddenBy::Kept(name.to_string()))
+        (entry.subject.origin != Origin::Inherited).then(|| OverriddenBy::Kept(name.to_string()))
     }
 
     /// True if every variable that the source can give is set already, so that it need not be read.
-    fn covers(&self, source: &EnvFromEntry) -> bool {
+    fn covers(&self, source: &EnvFrom) -> bool {
         let Some(names) = source.naming.names() else { return false };
         let mut names = names.into_iter();
         names.len() > 0

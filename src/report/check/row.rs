@@ -7,12 +7,14 @@ use serde_json::json;
 
 use super::findings::{CacheState, Row, RowKind, SourceRow, date, seconds_since};
 use crate::model::answer::{Answer, Fetched};
-use crate::model::entry::{CredentialTarget, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written};
+use crate::model::entry::{
+    CredentialTarget, EntryId, EnvFrom, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written,
+};
 use crate::model::env_name::is_name;
-use crate::model::plan::{Binding, EntryId, EnvFrom, OverriddenBy, Override, Plan};
+use crate::model::plan::{Binding, OverriddenBy, Override, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store};
-use crate::model::resolved::{Oddity, Resolved, ResolvedEntry};
+use crate::model::resolved::{Oddity, OmittedEntry, Resolved, ResolvedValue};
 
 /// All that is known about the values of a plan.
 pub struct CheckedValues<'a> {
@@ -81,16 +83,17 @@ impl CheckedValues<'_> {
     }
 
     /// Returns `None` for an entry that another one overrides, and for an optional one whose variable a later layer leaves unset, too.
-    fn binding(&self, Binding { id, subject, target, value_source, .. }: &Binding) -> Option<Row> {
-        let is_omitted = self.resolved.omitted.iter().any(|(entry, _)| entry == id);
-        let latest = self.resolved.omitted.iter().find(|(_, omitted)| omitted.label == subject.label);
-        let is_repeated = latest.is_some_and(|(entry, _)| entry != id);
-        if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.has(&subject.label)) {
+    fn binding(&self, Binding { id, subject, target, source, .. }: &Binding) -> Option<Row> {
+        let Resolved { values, omitted, .. } = self.resolved;
+        let is_omitted = omitted.iter().any(|omitted| omitted.entry == *id);
+        let latest = omitted.iter().find(|omitted| omitted.target.overlaps(target));
+        let is_repeated = latest.is_some_and(|OmittedEntry { entry, .. }| entry != id);
+        if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.sets(target)) {
             return None;
         }
-        let resolved = self.resolved.entries.iter().find(|resolved| resolved.entry == *id);
+        let resolved = values.iter().find(|resolved| resolved.entry == *id);
         let status = match resolved {
-            Some(ResolvedEntry { is_default: true, .. }) => "default",
+            Some(ResolvedValue { is_default: true, .. }) => "default",
             Some(_) => "ok",
             None if is_omitted => "unset",
             None => self.unread(),
@@ -108,20 +111,20 @@ impl CheckedValues<'_> {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }
-        row.sources = value_source.references().into_iter().map(|reference| self.source(reference, None)).collect();
+        row.sources = source.references().into_iter().map(|reference| self.source(reference, None)).collect();
         Some(row)
     }
 
     /// Returns a row for each variable, and one for the object itself if it fails, is not read or sets nothing.
-    fn env_from(&self, object: &EnvFrom) -> Vec<Row> {
+    fn env_from(&self, object: &EnvFrom<SecretRef>) -> Vec<Row> {
         let row = |label: String, parameter_name: Option<&str>, status| {
             let row = Row::new(label, &object.subject, status);
             let reference = row.reference.map(|written| written + parameter_name.unwrap_or_default());
             Row { reference, sources: vec![self.source(&object.reference, parameter_name)], ..row }
         };
-        let resolved = self.resolved.entries.iter().filter(|resolved| resolved.entry == object.id);
+        let resolved = self.resolved.values.iter().filter(|resolved| resolved.entry == object.id);
         let mut rows: Vec<Row> = resolved
-            .map(|ResolvedEntry { subject, read_from, oddity, .. }| {
+            .map(|ResolvedValue { subject, read_from, oddity, .. }| {
                 let parameter_name = read_from.iter().find_map(|read_from| read_from.parameter_name.as_deref());
                 let note = oddity.map(Oddity::text);
                 self.with_problems(Row { note, ..row(subject.label.clone(), parameter_name, "ok") }, subject)

@@ -87,7 +87,7 @@ pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<S
 /// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for
 /// each secret. An error of another kind may be the placeholder's.
 pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
-    let ValueSource::Template { template, inputs } = &binding.value_source else { return None };
+    let ValueSource::Template { template, inputs } = &binding.source else { return None };
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
     let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret))).collect();
     let error = render_with(template, values, &Arc::default()).err()?;

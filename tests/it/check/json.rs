@@ -218,6 +218,17 @@ fn objects_from_one_secret_on_one_line_have_their_own_values() {
 }
 
 #[test]
+fn keys_that_are_not_printed_have_their_numbers() {
+    let aws =
+        Aws::start().secret("x", Secret::text(r#"{"Jwt:Key":"v-4c7a1e","k":"w-4c7a1e","Smtp:Pass":"v-4c7a1e\u0000"}"#));
+    let run = check_as_json(&aws).args(["--env-from", "x"]).run();
+    let labels = [["key 1, not printed", "ok"], ["K", "ok"], ["key 3, not printed", "failed"]];
+    let document = document(&run, 78);
+    let rows: Vec<_> = values(&document).into_iter().map(|[label, _, _, status]| [label, status]).collect();
+    assert_eq!(rows, labels, "{run}");
+}
+
+#[test]
 fn an_optional_entry_of_a_file_that_is_given_twice_has_one_value() {
     let aws = served();
     let sandbox = check_as_json(&aws).file("a.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");

@@ -6,10 +6,10 @@ use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_reque
 use crate::support::sandbox::{self, CANARY, Sandbox};
 
 #[test]
-fn only_a_new_version_with_another_value_is_a_change() {
+fn only_another_value_is_a_change() {
     for (polled, starts, what) in [
         (&[("v1", "one")][..], &["one", "last"][..], "the same version is no change"),
-        (&[("v1", "two")], &["one", "last"], "the value of a version does not change"),
+        (&[("v1", "two")], &["one", "two", "last"], "some stores have one version for ever"),
         (&[("v2", "one"), ("v3", "one")], &["one", "last"], "new versions with the same value are no change"),
         (&[("v2", "two"), ("v1", "one")], &["one", "two", "one", "last"], "a version that returns is a change"),
     ] {
@@ -99,6 +99,22 @@ fn a_local_file_is_read_again() {
     assert_eq!(run.values(2)[1], format!("{CANARY}/two"));
     // Its versions have no ids.
     run.end().says(["secret x changed: A"]);
+}
+
+#[test]
+fn values_of_keys_that_are_not_printed_are_told_apart() {
+    let document =
+        |jwt: &str, smtp: &str| format!(r#"{{"app":{{"Jwt:Key":"{jwt}-4c7a1e","Smtp:Pass":"{smtp}-4c7a1e"}}}}"#);
+    let sandbox = Sandbox::new().local(&document("one", "two")).args(["--env-from", "app", "-v"]);
+    let script = "echo start $JWT_KEY $$ $SMTP_PASS >> record; exec sleep 1000";
+    let run = Rotating::start(polled_on_request(sandbox, "restart").script(script));
+    std::fs::write(run.sandbox.path("local.json"), document("three", "two")).unwrap();
+    run.request();
+    assert_eq!(run.values(2)[1], "three-4c7a1e");
+    std::fs::write(run.sandbox.path("local.json"), document("three", "four")).unwrap();
+    run.request();
+    assert_eq!(run.awaits(3)[2][3], "four-4c7a1e");
+    run.end().says(["secret app changed: key 1, not printed", "secret app changed: key 2, not printed"]);
 }
 
 #[test]
