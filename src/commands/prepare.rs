@@ -14,7 +14,7 @@ use crate::model::command_line::CommandLine;
 use crate::model::inherited::{Inherited, Retained};
 use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::ending;
@@ -59,7 +59,7 @@ pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> 
 
 /// Merges the inputs to the options and the layers, of which a later one takes precedence, and adds the errors to `report`.
 fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
-    let Inputs { options, layer, files, find_file, resolve_env, errors, warnings, .. } = inputs;
+    let Inputs { options, layer, files, find_file, resolve_env, has_misplaced_option, errors, warnings, .. } = inputs;
     report.extend(errors);
     let found = if find_file { declaration::find() } else { Ok(None) };
     let found = report.value_of(found.map_err(|problem| vec![problem])).flatten();
@@ -85,12 +85,13 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     }
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env)));
     layers.push(layer);
-    let is_declared = options.region.is_none();
-    let (mut options, conflicts) = options.over(defaults).resolve(inherited);
-    if let (true, Some((_, source))) = (is_declared, &mut options.aws.region) {
-        *source = ("the declaration", Status::Configuration);
-    }
+    let merged = options.over(defaults);
+    let turned_off = merged.turned_off.clone();
+    let (options, conflicts) = merged.resolve(inherited);
     terminal::choose_format(options.log_format);
+    if options.verbose {
+        terminal::print_records(turned_off.into_iter().map(Record::note));
+    }
     terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
     report.extend(conflicts);
     let narrowed = scope.narrow(&mut layers);
@@ -100,7 +101,9 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     }
     // A generic image carries `--resolve-env '*'`, and not every task has references.
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
-        report.extend([nothing_to_resolve(&read, find_file)]);
+        let problem = nothing_to_resolve(&read, find_file);
+        let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
+        report.extend([problem.help_if(has_misplaced_option.then_some(help))]);
     }
     (options, layers)
 }

@@ -19,6 +19,12 @@ use crate::model::quoting::quoted_value;
 /// The variable that names declarations, separated by commas.
 const FILE: &str = "SECRETS_EXEC_FILE";
 
+/// The options that name what to resolve.
+const ENTRY_OPTIONS: [&str; 7] = ["-e", "--env", "--env-from", "--as-file", "-f", "--file", "--resolve-env"];
+
+const UNRESOLVED: &str = "an argument of the command holds {{resolve:…}} and is handed on as it is: arguments are not resolved, since \
+                          `ps` shows them; write --env NAME=REF, and let the command read NAME";
+
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug)]
 pub struct Inputs {
@@ -36,9 +42,11 @@ pub struct Inputs {
     pub find_file: bool,
     /// The names of inherited variables in whose values references are resolved.
     pub resolve_env: Vec<Pattern>,
+    /// True if an argument of the command is an option that names what to resolve.
+    pub has_misplaced_option: bool,
     /// Errors to report together with those of declarations.
     pub errors: Vec<Problem>,
-    /// Warnings about variables with names that are one slip away from an option's.
+    /// Warnings about arguments that look like references, and about variables one slip away from an option's.
     pub warnings: Vec<String>,
 }
 
@@ -62,12 +70,16 @@ impl Inputs {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         let flags = options_of_arguments(matches, &mut errors);
         let has_quiet_flag = flags.quiet == Some(true);
-        let options = flags.over(options_of_variables(inherited, &mut errors, &mut warnings));
+        let variables = options_of_variables(inherited, &mut errors, &mut warnings);
+        for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
+            errors.push(Problem::usage(format!("--{option} and --{other} exclude each other: {why}")));
+        }
+        let options = flags.over(variables);
         let mut files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
         if files.is_empty() {
             let names =
                 inherited.filled(FILE).into_iter().flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
-            files.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name))));
+            files.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii()))));
         }
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
             errors.push(Problem::usage("-f -: standard input can be read only once"));
@@ -80,6 +92,7 @@ impl Inputs {
             find_file: files.is_empty() && !matches.get_flag("no-file"),
             files,
             resolve_env: Vec::new(),
+            has_misplaced_option: false,
             errors,
             warnings,
         }
@@ -92,6 +105,14 @@ impl Inputs {
             let text = "the command after `--` begins with a hyphen: options stand before `--`";
             let remedy = "write secrets-exec [OPTIONS] -- COMMAND, or ./-NAME for a program";
             self.errors.push(Problem::usage(text).help(remedy));
+        }
+        for argument in command.arguments().skip(1).map(OsStr::to_string_lossy) {
+            let option = argument.split('=').next().unwrap_or_default();
+            self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
+            // Of Secrets Manager, or of `ssm` and `ssm-secure`.
+            if argument.contains("{{resolve:s") {
+                self.warnings.push(UNRESOLVED.to_owned());
+            }
         }
         Some(command)
     }

@@ -21,10 +21,14 @@ pub struct SourceFile {
 impl SourceFile {
     /// Adds an error. `subject` is the key, variable or file that it is about, and empty for the whole.
     pub fn refuse(&self, position: Position, subject: &str, text: impl Display, help: Option<String>) {
-        let Position { line, column } = position;
         let subject = if subject.is_empty() { String::new() } else { format!("{subject}: ") };
-        let text = format!("{}:{line}:{column}: {subject}{text}", file_name(&self.path));
+        let text = format!("{}: {subject}{text}", self.place(position));
         self.errors.borrow_mut().push((position, Problem::configuration(text).help_if(help)));
+    }
+
+    /// `FILE:LINE:COLUMN`
+    fn place(&self, Position { line, column }: Position) -> String {
+        format!("{}:{line}:{column}", file_name(&self.path))
     }
 }
 
@@ -82,6 +86,11 @@ impl<'a> Item<'a> {
         let is_list_of_variables = self.subject == "env" && matches!(self.node.kind, Kind::List(_));
         let help = is_list_of_variables.then(|| "write NAME: REF for each variable, without a hyphen".to_owned());
         self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help);
+    }
+
+    /// `FILE:LINE:COLUMN`
+    pub fn place(&self) -> String {
+        self.source.place(self.position)
     }
 
     pub fn origin(&self) -> Origin {

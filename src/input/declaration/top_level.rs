@@ -64,13 +64,19 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in item.members() {
         match find_option(name) {
-            Some(spec) if spec.in_declaration() => set(&mut options, spec, &value),
+            Some(spec) if spec.in_declaration() => {
+                options.places.insert(spec.name, key.place());
+                set(&mut options, spec, &value);
+            }
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),
             None => {
                 let legal = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
                 key.refuse_unknown(name, &legal.collect::<Vec<_>>());
             }
         }
+    }
+    for (option, other, why) in options.exclusions() {
+        item.refuse(format!("{option} and {other} exclude each other: {why}"));
     }
     options
 }

@@ -26,6 +26,31 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Options, and the ones without which they mean nothing.
+const NEEDS: [(&str, &str); 9] = [
+    ("external-id", "role-arn"),
+    ("agent-fallback", "agent"),
+    ("cache-ttl", "cache"),
+    ("cache-stale", "cache"),
+    ("poll-interval", "on-rotation"),
+    ("splay", "on-rotation"),
+    ("stop-signal", "on-rotation"),
+    ("grace", "on-rotation"),
+    ("poll-signal", "on-rotation"),
+];
+
+/// Options that exclude each other, and why.
+const EXCLUSIONS: [(&str, &str, &str); 4] = [
+    ("endpoint-url", "fallback-region", "one endpoint serves one region"),
+    ("local", "agent", "each is the only source of values"),
+    ("cache", "local", CACHED),
+    ("cache", "agent", CACHED),
+];
+
+const CACHED: &str = "only what AWS itself answers is cached";
+
+const NEEDS_LINUX: [&str; 2] = ["cache", "on-rotation"];
+
 /// The options in force.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -110,6 +135,10 @@ impl TypedOptions {
         let default_timeout = if is_in_lambda { TIMEOUT_IN_LAMBDA } else { TIMEOUT };
         let rotation = self.rotation();
         let fallback = self.agent_fallback == Some(true);
+        let region_source = match self.places.contains_key("region") {
+            true => ("the declaration", Status::Configuration),
+            false => ("--region", Status::Usage),
+        };
         let source = match (self.local, self.agent) {
             (Some(path), _) => SourceOption::Local(path),
             (None, Some(AgentChoice::Default)) => SourceOption::Agent { url: None, fallback },
@@ -117,7 +146,7 @@ impl TypedOptions {
             (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
         };
         let aws = AwsOptions {
-            region: self.region.map(|region| (region, ("--region", Status::Usage))),
+            region: self.region.map(|region| (region, region_source)),
             fallback_regions: self.fallback_regions.unwrap_or_default(),
             profile: self.profile,
             role: self.role_arn.map(|role| Role { external_id: self.external_id, ..role }),
@@ -164,48 +193,66 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the problem of each option that lacks another, excludes it or needs Linux.
+    /// Returns the options that exclude each other, each pair with the reason. Two places may have one of a pair each.
+    pub fn exclusions(&self) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+        EXCLUSIONS.iter().filter(|(option, other, _)| self.is_on(option) && self.is_on(other))
+    }
+
+    /// Turns off what the options of a higher place exclude, and what needs Linux elsewhere.
+    pub(super) fn turn_off_excluded_by(&mut self, higher: &Self) {
+        for (option, other, why) in EXCLUSIONS {
+            for (on, off) in [(option, other), (other, option)] {
+                if higher.is_on(on) {
+                    self.turn_off(off, &format!("--{on} is given, and {why}"));
+                }
+            }
+        }
+        for option in NEEDS_LINUX.into_iter().filter(|_| cfg!(not(target_os = "linux"))) {
+            self.turn_off(option, "it needs Linux");
+        }
+    }
+
+    /// Turns an option off, and those that need it.
+    fn turn_off(&mut self, option: &'static str, why: &str) {
+        if self.is_on(option) {
+            let place = self.places.get(option).map(|place| format!("{place}: ")).unwrap_or_default();
+            self.turned_off.push(format!("{place}{option} is off, since {why}"));
+            self.unset(option);
+            NEEDS.iter().filter(|(_, needed)| *needed == option).for_each(|(other, _)| self.unset(other));
+        }
+    }
+
+    /// True if the option is set, and not to `false`.
+    fn is_on(&self, option: &str) -> bool {
+        match option {
+            "agent" => matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_))),
+            "agent-fallback" => self.agent_fallback == Some(true),
+            option => self.sets(option),
+        }
+    }
+
+    /// Returns the problem of each option that lacks another, or needs Linux, and of signals that are the same.
     fn conflicts(&self) -> Vec<Problem> {
-        let has_agent = matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_)));
-        let (has_cache, has_local, rotates) = (self.cache.is_some(), self.local.is_some(), self.on_rotation.is_some());
-        let has_region_and_endpoint = self.endpoint_url.is_some() && self.fallback_regions.is_some();
-        let polls_by_stop_signal = self.poll_signal.is_some() && self.poll_signal == self.stop_signal;
-        let polls_by_rotation_signal =
-            self.poll_signal.is_some_and(|signal| self.on_rotation == Some(OnRotation::Signal(signal)));
         let mut conflicts = Vec::new();
-        for (option, is_given, needed, has_needed) in [
-            ("--external-id", self.external_id.is_some(), "--role-arn", self.role_arn.is_some()),
-            ("--agent-fallback", self.agent_fallback == Some(true), "--agent", has_agent),
-            ("--cache-ttl", self.cache_ttl.is_some(), "--cache", has_cache),
-            ("--cache-stale", self.cache_stale.is_some(), "--cache", has_cache),
-            ("--poll-interval", self.poll_interval.is_some(), "--on-rotation", rotates),
-            ("--splay", self.splay.is_some(), "--on-rotation", rotates),
-            ("--stop-signal", self.stop_signal.is_some(), "--on-rotation", rotates),
-            ("--grace", self.grace.is_some(), "--on-rotation", rotates),
-            ("--poll-signal", self.poll_signal.is_some(), "--on-rotation", rotates),
+        for (option, needed) in NEEDS.iter().filter(|(option, needed)| self.is_on(option) && !self.is_on(needed)) {
+            conflicts.push(match self.places.get(option) {
+                Some(place) => Problem::configuration(format!("{place}: {option} requires {needed}")),
+                None => Problem::usage(format!("--{option} requires --{needed}")),
+            });
+        }
+        let by_rotation = self.poll_signal.map(OnRotation::Signal);
+        for (other, is_same) in [
+            ("--stop-signal", self.poll_signal == self.stop_signal),
+            ("--on-rotation", by_rotation == self.on_rotation),
         ] {
-            if is_given && !has_needed {
-                conflicts.push(format!("{option} requires {needed}"));
+            if is_same && self.poll_signal.is_some() {
+                let text = format!("--poll-signal and {other} exclude each other: they name the same signal");
+                conflicts.push(Problem::usage(text));
             }
         }
-        let (cached, same) = ("only what AWS itself answers is cached", "they name the same signal");
-        for (option, other, are_given, why) in [
-            ("--endpoint-url", "--fallback-region", has_region_and_endpoint, "one endpoint serves one region"),
-            ("--local", "--agent", has_local && has_agent, "each is the only source of values"),
-            ("--cache", "--local", has_cache && has_local, cached),
-            ("--cache", "--agent", has_cache && has_agent, cached),
-            ("--poll-signal", "--stop-signal", polls_by_stop_signal, same),
-            ("--poll-signal", "--on-rotation", polls_by_rotation_signal, same),
-        ] {
-            if are_given {
-                conflicts.push(format!("{option} and {other} exclude each other: {why}"));
-            }
+        for option in NEEDS_LINUX.into_iter().filter(|option| cfg!(not(target_os = "linux")) && self.is_on(option)) {
+            conflicts.push(Problem::usage(format!("--{option} needs Linux")));
         }
-        for (option, is_given) in [("--cache", has_cache), ("--on-rotation", rotates)] {
-            if is_given && cfg!(not(target_os = "linux")) {
-                conflicts.push(format!("{option} needs Linux"));
-            }
-        }
-        conflicts.into_iter().map(Problem::usage).collect()
+        conflicts
     }
 }

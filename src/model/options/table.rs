@@ -1,5 +1,6 @@
 //! The options that the command line, `SECRETS_EXEC_*` and `defaults:` share: one row each, in the order of `--help`.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,13 +78,31 @@ macro_rules! options {
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
+            /// The place of each option that a declaration sets.
+            pub places: BTreeMap<&'static str, String>,
+            /// A line for each option that a higher place has turned off.
+            pub turned_off: Vec<String>,
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower` that these do not set.
+            /// Adds the options of `lower` that these do not set or exclude.
             #[must_use]
-            pub fn over(self, lower: Self) -> Self {
-                Self { $($($field: self.$field.or(lower.$field),)*)* }
+            pub fn over(mut self, mut lower: Self) -> Self {
+                lower.turn_off_excluded_by(&self);
+                lower.places.retain(|name, _| !self.sets(name));
+                self.places.append(&mut lower.places);
+                self.turned_off.append(&mut lower.turned_off);
+                Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
+            }
+
+            /// True if the option with this name has a value.
+            pub fn sets(&self, name: &str) -> bool {
+                match name { $($($name => self.$field.is_some(),)*)* _ => false }
+            }
+
+            /// Removes the value of the option with this name.
+            pub fn unset(&mut self, name: &str) {
+                match name { $($($name => self.$field = None,)*)* _ => {} }
             }
         }
 

@@ -76,10 +76,29 @@ fn an_option_precedes_a_variable_for_the_declaration_and_both_the_default_name()
     let by_option = sandbox().env("SECRETS_EXEC_FILE", "nowhere.yaml").args(["-f", "here/app.yaml"]);
     let by_none = sandbox().args(["--no-file"]).resolve("A=x:k");
     let by_list =
-        sandbox().file("none.yaml", "env: { A: \"x:nope\" }\n").env("SECRETS_EXEC_FILE", "none.yaml,here/app.yaml");
+        sandbox().file("none.yaml", "env: { A: \"x:nope\" }\n").env("SECRETS_EXEC_FILE", "none.yaml, here/app.yaml");
     for sandbox in [by_variable, by_list, by_option, by_none] {
         sandbox.run().launched().has("A", "v-4c7a1e").lacks("B");
     }
+}
+
+#[test]
+fn an_option_of_a_higher_place_turns_off_what_it_excludes_below() {
+    let cache = "{ cache: /run/nowhere, cache-ttl: 5m }";
+    let declared = |defaults: &str| format!("defaults: {defaults}\n{DECLARATION}");
+    let run = local().declaration(&declared(cache)).arg("-v").run();
+    run.launched().has("A", CANARY).says([
+        "note: secrets-exec.yaml:1:13: cache is off, since --local is given, and only what AWS itself answers is cached",
+    ]);
+    local().declaration(&declared(cache)).run().launched().says_nothing_of("cache");
+    local().env("SECRETS_EXEC_CACHE", "/run/nowhere").run().launched().has("A", CANARY);
+    let aws = served();
+    let sandbox = Sandbox::new().region("us-east-1").args(["--endpoint-url", &aws.endpoint()]).keys();
+    sandbox.declaration(&declared("{ fallback-region: eu-west-1 }")).run().launched().has("A", "v-4c7a1e");
+    // In one place they are an error.
+    let both = "{ endpoint-url: 'https://aws.example', fallback-region: eu-west-1 }";
+    let run = Sandbox::new().declaration(&declared(both)).run();
+    run.refused(78).says(["secrets-exec.yaml:1:11: defaults: endpoint-url and fallback-region exclude each other"]);
 }
 
 #[test]

@@ -93,8 +93,9 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
 
 /// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
 fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
-    let id = reader.text("AWS_ACCESS_KEY_ID");
-    let secret = reader.text("AWS_SECRET_ACCESS_KEY");
+    // As for the SDKs, blanks are no key.
+    let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+        .map(|name| reader.text(name).filter(|key| !key.trim().is_empty()));
     let (older, token) = (reader.text("AWS_SECURITY_TOKEN"), reader.text("AWS_SESSION_TOKEN"));
     match (id, secret) {
         (None, _) => VariableKeys::Unset,
