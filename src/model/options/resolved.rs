@@ -26,31 +26,6 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Options, and the ones without which they mean nothing.
-const NEEDS: [(&str, &str); 9] = [
-    ("external-id", "role-arn"),
-    ("agent-fallback", "agent"),
-    ("cache-ttl", "cache"),
-    ("cache-stale", "cache"),
-    ("poll-interval", "on-rotation"),
-    ("splay", "on-rotation"),
-    ("stop-signal", "on-rotation"),
-    ("grace", "on-rotation"),
-    ("poll-signal", "on-rotation"),
-];
-
-/// Options that exclude each other, and why.
-const EXCLUSIONS: [(&str, &str, &str); 4] = [
-    ("endpoint-url", "fallback-region", "one endpoint serves one region"),
-    ("local", "agent", "each is the only source of values"),
-    ("cache", "local", CACHED),
-    ("cache", "agent", CACHED),
-];
-
-const CACHED: &str = "only what AWS itself answers is cached";
-
-const NEEDS_LINUX: [&str; 2] = ["cache", "on-rotation"];
-
 /// The options in force.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -191,68 +166,5 @@ impl TypedOptions {
             splay: self.splay.unwrap_or_default(),
             grace: self.grace.unwrap_or(GRACE),
         })
-    }
-
-    /// Returns the options that exclude each other, each pair with the reason. Two places may have one of a pair each.
-    pub fn exclusions(&self) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-        EXCLUSIONS.iter().filter(|(option, other, _)| self.is_on(option) && self.is_on(other))
-    }
-
-    /// Turns off what the options of a higher place exclude, and what needs Linux elsewhere.
-    pub(super) fn turn_off_excluded_by(&mut self, higher: &Self) {
-        for (option, other, why) in EXCLUSIONS {
-            for (on, off) in [(option, other), (other, option)] {
-                if higher.is_on(on) {
-                    self.turn_off(off, &format!("--{on} is given, and {why}"));
-                }
-            }
-        }
-        for option in NEEDS_LINUX.into_iter().filter(|_| cfg!(not(target_os = "linux"))) {
-            self.turn_off(option, "it needs Linux");
-        }
-    }
-
-    /// Turns an option off, and those that need it.
-    fn turn_off(&mut self, option: &'static str, why: &str) {
-        if self.is_on(option) {
-            let place = self.places.get(option).map(|place| format!("{place}: ")).unwrap_or_default();
-            self.turned_off.push(format!("{place}{option} is off, since {why}"));
-            self.unset(option);
-            NEEDS.iter().filter(|(_, needed)| *needed == option).for_each(|(other, _)| self.unset(other));
-        }
-    }
-
-    /// True if the option is set, and not to `false`.
-    fn is_on(&self, option: &str) -> bool {
-        match option {
-            "agent" => matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_))),
-            "agent-fallback" => self.agent_fallback == Some(true),
-            option => self.sets(option),
-        }
-    }
-
-    /// Returns the problem of each option that lacks another, or needs Linux, and of signals that are the same.
-    fn conflicts(&self) -> Vec<Problem> {
-        let mut conflicts = Vec::new();
-        for (option, needed) in NEEDS.iter().filter(|(option, needed)| self.is_on(option) && !self.is_on(needed)) {
-            conflicts.push(match self.places.get(option) {
-                Some(place) => Problem::configuration(format!("{place}: {option} requires {needed}")),
-                None => Problem::usage(format!("--{option} requires --{needed}")),
-            });
-        }
-        let by_rotation = self.poll_signal.map(OnRotation::Signal);
-        for (other, is_same) in [
-            ("--stop-signal", self.poll_signal == self.stop_signal),
-            ("--on-rotation", by_rotation == self.on_rotation),
-        ] {
-            if is_same && self.poll_signal.is_some() {
-                let text = format!("--poll-signal and {other} exclude each other: they name the same signal");
-                conflicts.push(Problem::usage(text));
-            }
-        }
-        for option in NEEDS_LINUX.into_iter().filter(|option| cfg!(not(target_os = "linux")) && self.is_on(option)) {
-            conflicts.push(Problem::usage(format!("--{option} needs Linux")));
-        }
-        conflicts
     }
 }
