@@ -1,8 +1,6 @@
-//! The HTTP/1.1 client of our own requests and the SDK's: connection pools, timeouts, and a limit on the size of a response.
+//! The HTTP/1.1 client of our own requests and the SDK's: timeouts, and a limit on the size of a response.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -11,31 +9,33 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use http::header::{HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::Limited;
+use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use http::response::Parts;
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
 use hyper_util::client::proxy::matcher::Intercept;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::certificate::certificate_error;
 use super::connector::Connector;
 use super::errors::{BoxError, HostError, TimedOut, TrustError, find_source, host_and_port, proxy_error, within};
+use super::pool::{InUse, Pool};
 use super::proxy_login::authentication_required;
 
 /// The time limits of a request.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct HttpTimeouts {
     pub connect: Option<Duration>,
-    /// From the request to the head of its response.
+    /// From the request to the head of its response, and for each further part.
     pub read: Option<Duration>,
 }
 
-/// An HTTP client with a pool of connections for each pair of timeouts.
-pub struct Transport {
-    connector: Connector,
-    pools: Mutex<HashMap<HttpTimeouts, Arc<Pool>>>,
+/// An HTTP client. Clones share the connections.
+#[derive(Clone)]
+pub struct HttpClient {
+    pool: Pool,
+    timeouts: HttpTimeouts,
 }
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, of which JSON's escapes can make six times as much.
@@ -44,76 +44,86 @@ const MAX_BODY: usize = 1024 * 1024;
 /// The part of the User-Agent header that identifies this program in CloudTrail.
 const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
 
-impl Transport {
-    pub fn new(connector: Connector) -> Self {
-        Self { connector, pools: Mutex::default() }
+impl HttpClient {
+    pub fn new(connector: Connector, timeouts: HttpTimeouts) -> Self {
+        Self { pool: Pool::new(connector), timeouts }
     }
 
-    /// Converts the transport into a client for the SDK.
-    pub fn into_client(self) -> SharedHttpClient {
+    /// Returns a client for the SDK, with the SDK's timeouts.
+    pub fn for_sdk(&self) -> SharedHttpClient {
+        let pool = self.pool.clone();
         http_client_fn(move |settings, _| {
             let timeouts = HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() };
-            SharedHttpConnector::new(SdkConnector(self.pool(timeouts)))
+            SharedHttpConnector::new(SdkConnector(HttpClient { pool: pool.clone(), timeouts }))
         })
     }
 
-    /// Returns the pool for these timeouts.
-    pub fn pool(&self, timeouts: HttpTimeouts) -> Arc<Pool> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let pool = pools.entry(timeouts).or_insert_with(|| {
-            let connector = self.connector.with_timeout(timeouts.connect);
-            let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector.clone());
-            Arc::new(Pool { client, connector, read_timeout: timeouts.read })
-        });
-        Arc::clone(pool)
+    /// Starts opening `count` connections for later requests.
+    pub fn preconnect(&self, to: &Uri, count: usize) {
+        self.pool.preconnect(to, count, self.timeouts.connect);
     }
-}
 
-/// The connections that are opened and read with one pair of timeouts.
-pub struct Pool {
-    client: Client<Connector, SdkBody>,
-    /// The connector of `client`, which knows the proxy of a request.
-    connector: Connector,
-    read_timeout: Option<Duration>,
-}
-
-impl Pool {
-    /// Sends a request. The response's body ends with an error at [`MAX_BODY`].
-    // No `async fn`, which would have room for the request.
-    pub fn send(
+    /// Sends a request, and returns the head of its response with the body, or with the error that ended the body, for example a length
+    /// over [`MAX_BODY`].
+    ///
+    /// # Errors
+    /// When there is no response.
+    pub async fn send(
         &self,
         mut request: Request<SdkBody>,
-    ) -> impl Future<Output = Result<Response<Limited<Incoming>>, ConnectorError>> {
-        let proxy = self.connector.forwarding_proxy(request.uri());
+    ) -> Result<(Parts, Result<Vec<u8>, BoxError>), ConnectorError> {
+        let uri = request.uri().clone();
+        // A proxy reads its password in a request that it forwards; a tunnel has it in its own.
+        let proxy = (uri.scheme() != Some(&Scheme::HTTPS)).then(|| self.pool.connector.intercept(&uri)).flatten();
         if let Some(authorization) = proxy.as_ref().and_then(Intercept::basic_auth) {
             request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
         }
-        add_user_agent(request.headers_mut());
-        let uri = request.uri().clone();
-        let answer = within(self.read_timeout, self.client.request(request));
-        async move {
-            let response = match proxy {
-                None => answer.await,
-                Some(proxy) => {
-                    let checked = async {
-                        let response = answer.await?;
-                        match response.status() {
-                            StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(&proxy).into()),
-                            _ => Ok(response),
-                        }
-                    };
-                    // On the heap, as few requests have a proxy.
-                    Box::pin(self.connector.login.run(&proxy, checked)).await
-                }
-            };
-            let response = response.map_err(|error| connector_error(host_and_port(&uri), error))?;
-            Ok(response.map(|body| Limited::new(body, MAX_BODY)))
+        if proxy.is_none() {
+            // The form that a server expects, RFC 9112, 3.2.1; a proxy expects the absolute one, 3.2.2.
+            let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+            *request.uri_mut() = path.into();
         }
+        add_headers(request.headers_mut(), &uri);
+        let host = self.pool.host(&uri);
+        let sending = host.send(&self.pool.connector, &uri, self.timeouts.connect, request);
+        let answer = within(self.timeouts.read, sending);
+        let answered = match proxy {
+            None => answer.await,
+            // On the heap, as few requests have a proxy.
+            Some(proxy) => Box::pin(self.pool.connector.login.run(&proxy, unless_rejected(answer, &proxy))).await,
+        };
+        let failed = |error| connector_error(host_and_port(&uri), error);
+        let (in_use, response) = answered.map_err(failed)?;
+        let (head, body) = response.into_parts();
+        let mut body = Limited::new(body, MAX_BODY);
+        let mut whole = Vec::new();
+        while let Some(frame) =
+            within(self.timeouts.read, async { Ok::<_, BoxError>(body.frame().await) }).await.map_err(failed)?
+        {
+            match frame {
+                Ok(frame) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Err(error) => return Ok((head, Err(error))),
+            }
+        }
+        in_use.give_back();
+        Ok((head, Ok(whole)))
     }
 }
 
-/// A pool of connections for the SDK.
-struct SdkConnector(Arc<Pool>);
+/// Turns a proxy's status 407 into an error.
+async fn unless_rejected<'h>(
+    answer: impl Future<Output = Result<(InUse<'h>, Response<Incoming>), BoxError>>,
+    proxy: &Intercept,
+) -> Result<(InUse<'h>, Response<Incoming>), BoxError> {
+    let (in_use, response) = answer.await?;
+    match response.status() {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy).into()),
+        _ => Ok((in_use, response)),
+    }
+}
+
+/// A client for the SDK.
+struct SdkConnector(HttpClient);
 
 impl fmt::Debug for SdkConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,17 +133,26 @@ impl fmt::Debug for SdkConnector {
 
 impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let pool = Arc::clone(&self.0);
+        let client = self.0.clone();
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let response = pool.send(request).await?.map(SdkBody::from_body_1_x);
+            let (head, body) = client.send(request).await?;
+            let body = body.map_err(|error| ConnectorError::io(error))?;
+            let response = Response::from_parts(head, SdkBody::from(body));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
 
-/// Adds [`APP`] to the User-Agent header. The SDK's credential providers have no setting for it; no signature covers the header.
-fn add_user_agent(headers: &mut HeaderMap) {
+/// Adds the Host header, and [`APP`] to the User-Agent header. The SDK's credential providers have no setting for the latter; no signature
+/// covers it.
+fn add_headers(headers: &mut HeaderMap, to: &Uri) {
+    let default_port = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let port = to.port_u16().filter(|port| *port != default_port).map(|port| format!(":{port}"));
+    let host = format!("{}{}", to.host().unwrap_or_default(), port.unwrap_or_default());
+    if let Ok(host) = HeaderValue::try_from(host) {
+        headers.entry(HOST).or_insert(host);
+    }
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     if !agent.contains(APP)
         && let Ok(agent) = HeaderValue::try_from(format!("{agent} {APP}").trim_start())

@@ -1,11 +1,11 @@
 //! Connections to AWS, to metadata services and to the agent: DNS, proxies, TLS and HTTP.
 
 pub mod certificate;
-pub mod connection;
 pub mod connector;
 pub mod dns;
 pub mod errors;
 pub mod http;
+pub mod pool;
 pub mod proxy;
 pub mod proxy_login;
 pub mod tls;

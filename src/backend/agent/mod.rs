@@ -6,12 +6,10 @@ mod settings;
 pub use settings::AgentSettings;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;
 use http::{HeaderName, HeaderValue, Request};
-use http_body_util::BodyExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::aws::{Settings, apply_settings, classify_connector_error, malformed_response};
@@ -21,7 +19,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
-use crate::net::http::{HttpTimeouts, Pool, Transport};
+use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
 use crate::time::retry::{AttemptFailure, RetryBudget, retry};
@@ -38,7 +36,7 @@ pub struct Agent {
     /// AWS's settings. Only the region, role, attempts and roots are used.
     aws_settings: Settings,
     budget: RetryBudget,
-    pool: Arc<Pool>,
+    http: HttpClient,
     /// True once `aws_settings` include the profile's.
     has_profile: bool,
 }
@@ -50,8 +48,8 @@ impl Agent {
         let max_attempts = if settings.has_fallback { Some(1) } else { aws_settings.max_attempts };
         let budget = RetryBudget::new(deadline, max_attempts);
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
-        let pool = Transport::new(connector).pool(HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
-        Self { settings, aws_settings, budget, pool, has_profile: false }
+        let http = HttpClient::new(connector, HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
+        Self { settings, aws_settings, budget, http, has_profile: false }
     }
 
     /// Returns the errors of those locators that the agent can never read by the settings, which have the profile's after
@@ -138,10 +136,10 @@ impl Agent {
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, AttemptFailure> {
         let http_request = Request::get(self.url(request)).header(TOKEN_HEADER, token).body(SdkBody::empty());
         let http_request = http_request.map_err(|error| Refusal::Request(error.to_string().into()))?;
-        let response = self.pool.send(http_request).await.map_err(|error| classify_connector_error(&error))?;
-        let status = response.status().as_u16();
-        match response.into_body().collect().await {
-            Ok(body) => response::read(status, &body.to_bytes(), request),
+        let (head, body) = self.http.send(http_request).await.map_err(|error| classify_connector_error(&error))?;
+        let status = head.status.as_u16();
+        match body {
+            Ok(body) => response::read(status, &body, request),
             Err(_) => Err(malformed_response(status, None).into()),
         }
     }

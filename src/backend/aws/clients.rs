@@ -1,7 +1,6 @@
 //! Clients of AWS's services and configurations of the SDK's credential providers, all with the same connection pools.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::provider_config::ProviderConfig;
@@ -16,17 +15,13 @@ use super::protocol::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, error_text, fi
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
-use crate::net::http::{HttpTimeouts, Pool, Transport};
+use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 
 /// Makes the clients of one launch.
 pub struct Clients {
     settings: Rc<Settings>,
-    /// The connector of `http`.
-    connector: Connector,
-    http: SharedHttpClient,
-    /// The pool of `http` for the timeouts of an attempt.
-    pool: Arc<Pool>,
+    http: HttpClient,
     /// A client without proxies, for link-local endpoints.
     pub direct: SharedHttpClient,
 }
@@ -37,21 +32,15 @@ impl Clients {
     pub fn new(settings: Rc<Settings>) -> Self {
         let connector = Connector::new(&settings.trust, &settings.proxy);
         let direct = Connector::new(&settings.trust, &ProxySettings::default());
-        let transport = Transport::new(connector.clone());
         let timeouts = HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: Some(READ_TIMEOUT) };
-        Self {
-            settings,
-            connector: connector.with_timeout(Some(CONNECT_TIMEOUT)),
-            pool: transport.pool(timeouts),
-            http: transport.into_client(),
-            direct: Transport::new(direct).into_client(),
-        }
+        let direct = HttpClient::new(direct, timeouts).for_sdk();
+        Self { settings, http: HttpClient::new(connector, timeouts), direct }
     }
 
     /// Starts opening `count` connections for later requests to a service.
     pub async fn preconnect(&self, api: Api, region: &Region, count: usize) {
         if let Ok(endpoint) = find_endpoint(&self.settings.endpoints, api, region).await {
-            self.connector.preconnect(&endpoint, count);
+            self.http.preconnect(&endpoint, count);
         }
     }
 
@@ -69,7 +58,7 @@ impl Clients {
     pub fn sdk_config(&self, api: Api) -> SdkConfig {
         let endpoints = &self.settings.endpoints;
         let mut config = SdkConfig::builder()
-            .http_client(self.http.clone())
+            .http_client(self.http.for_sdk())
             .behavior_version(behavior())
             .use_fips(endpoints.use_fips.unwrap_or_default())
             .use_dual_stack(endpoints.use_dual_stack.unwrap_or_default())
@@ -92,8 +81,8 @@ impl Clients {
     ) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
         let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
-        let (region, pool) = (region.clone(), Arc::clone(&self.pool));
-        Ok(Client { api, endpoint, region, credentials: credentials.cloned(), pool })
+        let (region, http) = (region.clone(), self.http.clone());
+        Ok(Client { api, endpoint, region, credentials: credentials.cloned(), http })
     }
 }
 

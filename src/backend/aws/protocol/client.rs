@@ -6,7 +6,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -25,15 +24,13 @@ use aws_smithy_runtime_api::client::ser_de::{
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::BodyExt;
-use hyper::body::Frame;
 use tokio::time::timeout;
 
 use super::endpoints::Api;
 use crate::model::answer::{Denial, FetchError};
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
-use crate::net::http::Pool;
+use crate::net::http::HttpClient;
 
 /// The failure of a request: no response, or an error response.
 pub type SdkFailure<E> = SdkError<E, HttpResponse>;
@@ -46,7 +43,7 @@ pub struct Client {
     pub region: Region,
     /// `None` for requests without a signature.
     pub credentials: Option<Credentials>,
-    pub pool: Arc<Pool>,
+    pub http: HttpClient,
 }
 
 /// The time limit of an attempt, from the request to the end of the response.
@@ -93,23 +90,13 @@ impl Client {
 
     /// Signs and sends a request, and reads the whole response.
     pub async fn send<E>(&self, request: Request<SdkBody>) -> Result<Response<Vec<u8>>, SdkFailure<E>> {
-        // Outside of `exchange`, which would have room for the request.
-        let answer = self.pool.send(self.signed(request).map_err(SdkFailure::construction_failure)?);
-        let exchange = async {
-            let (head, mut body) = answer.await.map_err(SdkFailure::dispatch_failure)?.into_parts();
-            let mut whole = Vec::new();
-            while let Some(frame) = timeout(READ_TIMEOUT, body.frame()).await.map_err(SdkFailure::timeout_error)? {
-                match frame.map(Frame::into_data) {
-                    Ok(data) => whole.extend_from_slice(&data.unwrap_or_default()),
-                    Err(error) => {
-                        let response = for_sdk(Response::from_parts(head, Vec::new()))?;
-                        return Err(SdkFailure::response_error(error, response));
-                    }
-                }
-            }
-            Ok(Response::from_parts(head, whole))
-        };
-        timeout(ATTEMPT_TIMEOUT, exchange).await.map_err(SdkFailure::timeout_error)?
+        let answer = self.http.send(self.signed(request).map_err(SdkFailure::construction_failure)?);
+        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(SdkFailure::timeout_error)?;
+        let (head, body) = answered.map_err(SdkFailure::dispatch_failure)?;
+        match body {
+            Ok(body) => Ok(Response::from_parts(head, body)),
+            Err(error) => Err(SdkFailure::response_error(error, for_sdk(Response::from_parts(head, Vec::new()))?)),
+        }
     }
 
     /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
