@@ -137,7 +137,7 @@ impl HttpConnector for SdkConnector {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (head, body) = client.send(request).await?;
-            let body = body.map_err(|error| ConnectorError::io(error))?;
+            let body = body.map_err(ConnectorError::io)?;
             let response = Response::from_parts(head, SdkBody::from(body));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
