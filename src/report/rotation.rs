@@ -1,5 +1,7 @@
 //! Records of a launch that polls: what has changed, and why the values cannot be read or used.
 
+use std::time::SystemTime;
+
 use super::record::Record;
 
 /// A secret with another version, and the variables and files with another value because of it.
@@ -39,10 +41,12 @@ pub fn changed(change: &Change<'_>) -> Record {
         .detail()
 }
 
-/// Returns the warning of the first of several polls that fail: the first of `errors` with its entries, the number of the others, and all
-/// remedies.
-pub fn poll_failed(command: &str, errors: &[Record]) -> Record {
-    let mut message = format!("a poll failed, and {command} keeps its values");
+/// Returns the warning of a poll that failed, as all do `since` then: the first of `errors` with its entries, the number of the others, and
+/// all remedies.
+pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
+    let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
+    let what = since.as_ref().map_or("a poll failed".to_owned(), |since| format!("polls have failed since {since}"));
+    let mut message = format!("{what}, and {command} keeps its values");
     if let Some(first) = errors.first() {
         message += &format!(": {}", first.message);
         if !first.entries.is_empty() {
@@ -62,7 +66,7 @@ pub fn poll_failed(command: &str, errors: &[Record]) -> Record {
             help.push(remedy.clone());
         }
     }
-    Record { details, help, ..Record::warning(message).event("poll_failed") }
+    Record { details, help, ..Record::warning(message).event("poll_failed") }.with_some("since", since)
 }
 
 /// Joins the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
@@ -96,7 +100,7 @@ mod tests {
     fn of_several_errors_text_has_the_first_and_json_all() {
         let errors = [("one", "help"), ("two", "other"), ("three", "help")];
         let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
-        let warning = poll_failed("node", &errors);
+        let warning = poll_failed("node", None, &errors);
         assert_eq!(warning.help, ["help", "other"]);
         assert!(warning.message.ends_with(": one (and 2 more; `secrets-exec check` shows all)"), "{warning:?}");
         assert_eq!(warning.details, [("errors", vec!["one", "two", "three"].into())]);

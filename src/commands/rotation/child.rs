@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::os::fd::BorrowedFd;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::resolved::Resolved;
-use crate::report::{Record, Rendered, Report, rotation, terminal};
+use crate::report::{Record, Report, rotation, terminal};
 use crate::supervise::process::Gate;
 
 /// A message of the launch to its parent.
@@ -27,7 +28,8 @@ pub enum Message {
     Placed(Vec<PlacedFile>),
     /// The launch could not deliver or execute, and reports it itself.
     Failed,
-    /// The lines about a poll that failed, as they are printed. The parent prints them: a stalled reader must not keep the launch.
+    /// The lines about a poll that failed, as they are printed. The parent prints them, not too often: a stalled reader must not keep the
+    /// launch.
     PollFailed(String),
 }
 
@@ -61,8 +63,8 @@ pub struct Baseline {
     pub current: Option<Fingerprint>,
     /// The values of the launch that waits, or last waited, at the gate.
     pub next: Option<Fingerprint>,
-    /// True if the last poll failed. Of several that fail in succession, the first prints why.
-    pub last_poll_failed: bool,
+    /// The time of the first of the last polls, if these failed.
+    pub failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
@@ -91,7 +93,7 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, baseline: &Baseline, rotation: &
     launch.prepared.retained.rename_process(gate.parent(), std::process::id());
     let command = launch.command.program().to_string_lossy().into_owned();
     let child = GatedLaunch { gate, baseline, rotation, options, command };
-    child.resolve(launch).unwrap_or_else(|report| child.fail(report.render()))
+    child.resolve(launch).unwrap_or_else(|report| child.fail(&report))
 }
 
 impl GatedLaunch<'_> {
@@ -125,7 +127,7 @@ impl GatedLaunch<'_> {
         }
         let Err(report) = self.execute(launch, staged);
         self.gate.send(&Message::Failed);
-        Ok(terminal::print_rendered(report.render()))
+        Ok(terminal::print_rendered(|| report.render()))
     }
 
     fn execute(&self, launch: &mut Launch<'_>, staged: Staged) -> Result<Infallible, Report> {
@@ -167,15 +169,14 @@ impl Surroundings for GatedLaunch<'_> {
         }
     }
 
-    /// A poll that fails is one warning, the first time.
-    fn fail(&self, failures: Rendered) -> u8 {
+    /// A poll that fails is one warning.
+    fn fail(&self, failures: &Report) -> u8 {
         if self.baseline.current.is_none() {
-            return terminal::print_rendered(failures);
+            return terminal::print_rendered(|| failures.render());
         }
-        if !self.baseline.last_poll_failed {
-            let warning = rotation::poll_failed(&self.command, &failures.errors);
-            self.gate.send(&Message::PollFailed(terminal::text(terminal::shown([warning], &self.options))));
-        }
+        let failures = failures.render();
+        let warning = rotation::poll_failed(&self.command, self.baseline.failing_since, &failures.errors);
+        self.gate.send(&Message::PollFailed(terminal::text(terminal::shown([warning], &self.options))));
         failures.exit_status
     }
 

@@ -1,6 +1,6 @@
 //! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
 
-use std::mem::{replace, take};
+use std::mem::take;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -88,9 +88,13 @@ impl<'a> Launches<'a> {
             // The command is not executed yet.
             return Some(Event::Polled(PollResult::Unchanged));
         }
+        self.baseline.failing_since = notices.failing.as_ref().map(|failing| failing.since);
         match self.fork() {
             Ok(()) => None,
-            Err(why) => Some(self.poll_failed(Some(&why), notices)),
+            Err(why) => {
+                notices.poll_ended(&why);
+                Some(Event::Polled(PollResult::Failed))
+            }
         }
     }
 
@@ -120,7 +124,7 @@ impl<'a> Launches<'a> {
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
                 }
                 Message::Failed => self.phase = LaunchPhase::Placing,
-                Message::PollFailed(lines) => notices.write(&lines),
+                Message::PollFailed(lines) => notices.poll_failed(&lines),
             }
         }
         let is_at_end = self.process().is_some_and(|process| process.descriptor().is_none());
@@ -136,7 +140,7 @@ impl<'a> Launches<'a> {
         self.process.iter_mut().for_each(|process| process.kill_at = None);
         self.baseline.key = Some(ready.key);
         self.baseline.next = Some(ready.fingerprint);
-        self.baseline.last_poll_failed = false;
+        notices.failing = None;
         notices.write(&ready.lines);
         match ready.changed {
             // The first launch, which has nothing to compare its values with.
@@ -173,7 +177,6 @@ impl<'a> Launches<'a> {
             && !is_first
         {
             if !has_succeeded {
-                self.baseline.last_poll_failed = true;
                 return Some(Event::NotDelivered);
             }
             self.baseline.adopt();
@@ -204,17 +207,11 @@ impl<'a> Launches<'a> {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => None,
             ExitStatus::Killed(signal) => Some(format!("its process was ended by {signal}")),
         };
-        Some(self.poll_failed(why.as_deref(), notices))
-    }
-
-    /// Notes that a poll failed, and prints the reason unless the previous poll failed as well.
-    fn poll_failed(&mut self, why: Option<&str>, notices: &mut Notices<'_>) -> Event {
         self.baseline.next = None;
-        let had_failed = replace(&mut self.baseline.last_poll_failed, true);
-        if let (Some(why), false) = (why, had_failed) {
-            notices.poll_ended(why);
+        if let Some(why) = why {
+            notices.poll_ended(&why);
         }
-        Event::Polled(PollResult::Failed)
+        Some(Event::Polled(PollResult::Failed))
     }
 
     /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.

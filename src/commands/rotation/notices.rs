@@ -2,7 +2,7 @@
 //!
 //! The text format has one note for each restart, signal or exit, and warnings; the rest only with `--verbose`. JSON has them all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::child::ChangedValues;
 use super::manager::Manager;
@@ -12,6 +12,15 @@ use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::process::{Pid, Writer};
 use crate::supervise::{ExitStatus, Notice};
+
+/// The time between two warnings about polls that fail.
+const REPETITION: Duration = Duration::from_secs(60 * 60);
+
+/// Polls that fail in succession.
+pub struct FailingPolls {
+    pub since: SystemTime,
+    warned: Instant,
+}
 
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
@@ -23,6 +32,8 @@ pub struct Notices<'a> {
     /// The values that changed last.
     pub changed: ChangedValues,
     pub manager: Manager,
+    /// `None` if the last poll did not fail.
+    pub failing: Option<FailingPolls>,
     pub writer: Writer,
 }
 
@@ -60,7 +71,20 @@ impl Notices<'_> {
 
     /// Prints that a poll was ended before it was over.
     pub fn poll_ended(&mut self, why: &str) {
-        self.print([rotation::poll_failed(&self.command, &[Record::error(why)])]);
+        let since = self.failing.as_ref().map(|failing| failing.since);
+        let warning = rotation::poll_failed(&self.command, since, &[Record::error(why)]);
+        self.poll_failed(&terminal::text(terminal::shown([warning], &self.options)));
+    }
+
+    /// Prints the lines about a poll that failed: of several in succession those of the first, and of one in each hour.
+    pub fn poll_failed(&mut self, lines: &str) {
+        let warned = Instant::now();
+        match &mut self.failing {
+            Some(failing) if failing.warned.elapsed() < REPETITION => return,
+            Some(failing) => failing.warned = warned,
+            none => *none = Some(FailingPolls { since: SystemTime::now(), warned }),
+        }
+        self.write(lines);
     }
 
     pub fn notice(&mut self, notice: Notice) {

@@ -43,6 +43,7 @@ pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inh
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         manager: Manager::new(inherited, options.notify_ready),
+        failing: None,
         options,
         writer: Writer::new(terminal::print_text),
     };

@@ -47,22 +47,47 @@ fn wake(run: &Rotating, count: usize) {
     run.rest();
 }
 
+/// A launch with clocks that can be set; `None` where it cannot be.
+fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
+    // The static binary loads no library.
+    if std::env::var_os("SECRETS_EXEC_BINARY").is_some() || !skip::can(&["cc", "--version"], "clocks that are set") {
+        return None;
+    }
+    let sandbox = sandbox.file("clocks.c", CLOCKS);
+    let library = sandbox.path("clocks.so");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-w", "-o"]).args([&library, &sandbox.path("clocks.c")]);
+    assert!(compiler.status().unwrap().success());
+    Some(sandbox.env("LD_PRELOAD", library))
+}
+
+#[test]
+fn polls_that_fail_are_a_warning_again_every_hour() {
+    let aws = first_version();
+    let Some(sandbox) = with_clocks(rotating(&aws, "restart")) else { return };
+    let run = Rotating::start(sandbox);
+    aws.delete("x");
+    // The first poll of each hour warns.
+    for hours in [0, 0, 1, 1, 2] {
+        set(&run.sandbox, &["clock-1"], hours * 60 * 60);
+        run.poll(&aws);
+    }
+    let outcome = run.end();
+    let stderr = outcome.stderr();
+    let warnings: Vec<&str> = stderr.lines().filter(|line| line.contains("warning: ")).collect();
+    let later = "secrets-exec: warning: polls have failed since 20";
+    assert!(matches!(warnings[..], [_, two, three] if two.starts_with(later) && three.starts_with(later)), "{outcome}");
+    outcome.says(["warning: a poll failed, and /bin/sh keeps its values: secret x"]);
+}
+
 #[test]
 fn no_poll_comes_early_or_twice_when_the_clock_is_set_or_the_machine_sleeps() {
     /// CLOCK_REALTIME, and CLOCK_BOOTTIME, which goes on while the machine sleeps.
     const OTHERS: [&str; 2] = ["clock-0", "clock-7"];
     const DAY: i64 = 24 * 60 * 60;
-    // The static binary loads no library.
-    if std::env::var_os("SECRETS_EXEC_BINARY").is_some() || !skip::can(&["cc", "--version"], "clocks that are set") {
-        return;
-    }
     let aws = first_version();
-    let sandbox = rotating(&aws, "restart").file("clocks.c", CLOCKS).command(SIGNALS);
-    let library = sandbox.path("clocks.so");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-w", "-o"]).args([&library, &sandbox.path("clocks.c")]);
-    assert!(compiler.status().unwrap().success());
-    let run = Rotating::start(sandbox.env("LD_PRELOAD", library));
+    let Some(sandbox) = with_clocks(rotating(&aws, "restart").command(SIGNALS)) else { return };
+    let run = Rotating::start(sandbox);
     set(&run.sandbox, &OTHERS, -10 * DAY);
     wake(&run, 1);
     set(&run.sandbox, &OTHERS, 10 * DAY);
