@@ -79,7 +79,7 @@ fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, 
 
 fn print(report: Report) -> ExitCode {
     settle();
-    ExitCode::from(terminal::print_rendered(report.render()))
+    ExitCode::from(terminal::print_rendered(|| report.render()))
 }
 
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode, Report> {

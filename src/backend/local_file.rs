@@ -7,6 +7,9 @@ use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest;
 
+/// The most absent secrets for which a similar one is looked for.
+const MOST_SUGGESTIONS: usize = 20;
+
 /// Secrets by id, each with its values by staging label.
 #[derive(Debug)]
 pub struct LocalFile(BTreeMap<String, BTreeMap<String, SecretValue>>);
@@ -18,21 +21,30 @@ impl LocalFile {
     }
 
     pub fn fetch(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect()
+        let mut answers: Answers = wanted.iter().map(|locator| ((*locator).clone(), self.answer(locator))).collect();
+        let absent = answers.iter_mut().filter_map(|(locator, answer)| match &mut answer.as_mut().err()?.error {
+            FetchError::NotFound { missing: Missing::Secret, nearest } if !locator.is_path() => {
+                Some((&*locator, nearest))
+            }
+            _ => None,
+        });
+        for (locator, nearest) in absent.take(MOST_SUGGESTIONS) {
+            *nearest = self.nearest_id(&names(locator));
+        }
+        answers
     }
 
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if locator.is_path() {
-            return self.below(locator).ok_or_else(|| not_found(Missing::Secret, None));
+            return self.below(locator).ok_or_else(|| not_found(Missing::Secret));
         }
-        let names = names(locator);
-        let Some(stages) = names.iter().find_map(|name| self.0.get(name)) else {
-            return Err(not_found(Missing::Secret, self.nearest_id(&names)));
+        let Some(stages) = names(locator).iter().find_map(|name| self.0.get(name)) else {
+            return Err(not_found(Missing::Secret));
         };
         // Local versions have no ids, so a version id is never found.
         let version = &locator.version;
         let body = version.stage().filter(|_| version.id().is_none()).and_then(|stage| stages.get_key_value(stage));
-        let Some((stage, body)) = body else { return Err(not_found(Missing::Version, None)) };
+        let Some((stage, body)) = body else { return Err(not_found(Missing::Version)) };
         Ok(Document { stages: vec![stage.clone()], ..Document::new(SecretValue::new(body.expose())) })
     }
 
@@ -55,8 +67,8 @@ impl LocalFile {
     }
 }
 
-fn not_found(missing: Missing, nearest: Option<String>) -> FetchFailure {
-    FetchFailure { is_local: true, ..FetchFailure::new(None, FetchError::NotFound { missing, nearest }) }
+fn not_found(missing: Missing) -> FetchFailure {
+    FetchFailure { is_local: true, ..FetchFailure::new(None, FetchError::NotFound { missing, nearest: None }) }
 }
 
 /// Returns the keys of a locator in the file: its id, and for an ARN also the name in the ARN. AWS adds six random characters to a

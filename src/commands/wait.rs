@@ -12,7 +12,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
-use crate::report::{self, Record, Rendered, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 use crate::system::ending::{self, settle};
 use crate::system::notify::Notifier;
 use crate::system::{os_error, wait_for};
@@ -38,7 +38,7 @@ pub trait Surroundings {
     fn notify(&self, assignments: &str);
 
     /// Prints the failures that end this process, and returns its exit status.
-    fn fail(&self, failures: Rendered) -> u8;
+    fn fail(&self, failures: &Report) -> u8;
 
     /// Prints the error of a termination signal that ends this process.
     fn interrupted(&self, record: Record) {
@@ -64,8 +64,8 @@ impl Surroundings for ThisProcess {
         self.0.send(assignments);
     }
 
-    fn fail(&self, failures: Rendered) -> u8 {
-        terminal::print_rendered(failures)
+    fn fail(&self, failures: &Report) -> u8 {
+        terminal::print_rendered(|| failures.render())
     }
 
     /// The connection of a credential.
@@ -143,7 +143,7 @@ impl<'a> Watch<'a> {
         let end = self.overdue_since.map_or(end, |since| since + GRACE);
         if end <= now {
             let report = Report::from(report::overdue(&self.deadline.progress().waiting()));
-            end_temporarily(|| surroundings.fail(report.render()));
+            end_temporarily(|| surroundings.fail(&report));
         }
         if self.next_message <= now {
             self.send_messages(surroundings);
@@ -226,7 +226,7 @@ fn end_temporarily<T>(print: impl FnOnce() -> T) -> ! {
 fn print_lost_client() {
     if let Some(request) = ending::connection().and_then(|connection| connection.request().ok()) {
         let text = format!("{request}: the client closed the connection before the value was sent");
-        terminal::print_rendered(Report::from(Problem::temporary(text)).render());
+        ThisProcess::default().fail(&Problem::temporary(text).into());
     }
 }
 

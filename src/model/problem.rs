@@ -60,7 +60,7 @@ pub struct About {
 }
 
 /// The values that a problem is about, which the last line of a report counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lacks {
     Nothing,
     /// A value that could not be read.
@@ -129,21 +129,15 @@ impl Problem {
         self
     }
 
-    /// True if a report prints the two as one, followed by the entries of both: they concern entries, and differ in these alone, in the
-    /// detail, or in the secret where the reason is general.
-    pub fn is_grouped_with(&self, other: &Self) -> bool {
-        let has_place = match (&self.about, &other.about) {
-            (Some(about), Some(other)) => {
-                let has_secret = about.is_general || about.name == other.name;
-                about.is_general == other.is_general && about.place == other.place && has_secret
-            }
-            (about, other) => about.is_none() && other.is_none(),
-        };
+    /// Equal for problems that a report prints as one, followed by the entries of all: they differ in these alone, in the detail, or in the
+    /// secret where the reason is general. `None` for a problem without an entry, which is printed alone.
+    pub fn group(&self) -> Option<impl Ord + '_> {
         let Self { status, code, text, notes, help, lacks, .. } = self;
-        has_place
-            && !self.entries.is_empty()
-            && (status, code, text) == (&other.status, &other.code, &other.text)
-            && (notes, help, lacks) == (&other.notes, &other.help, &other.lacks)
+        let about = self.about.as_ref().map(|About { name, place, is_general, .. }| {
+            let secret = (!is_general).then_some(name);
+            (secret, place)
+        });
+        (!self.entries.is_empty()).then_some((about, status, code, text, notes, help, lacks))
     }
 
     /// Names the entry that it concerns.

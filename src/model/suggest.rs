@@ -3,7 +3,8 @@
 /// The maximum length of a misspelled name that is compared, in characters.
 const LONGEST: usize = 256;
 
-/// Returns the candidate with the smallest Damerau-Levenshtein distance to `wanted`, without regard to case: `password` finds `PASSWORD`.
+/// Returns the candidate with the smallest distance (optimal string alignment) to `wanted`, without regard to case: `password` finds
+/// `PASSWORD`.
 ///
 /// The distance must be less than the length of the shorter name, and at most a third (rounded) of the longer one.
 pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -18,7 +19,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> O
         let other = lower.chars().count();
         let limit = length.min(other).saturating_sub(1).min((length.max(other) + 1) / 3);
         if length.min(other) > 0 && length.abs_diff(other) <= limit {
-            let distance = strsim::damerau_levenshtein(&wanted, &lower);
+            let distance = strsim::osa_distance(&wanted, &lower);
             near.extend((distance <= limit).then_some((distance, candidate)));
         }
     }

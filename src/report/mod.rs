@@ -18,7 +18,8 @@ pub use notices::{
 pub use provenance::provenance;
 pub use record::{Label, Record, Rendered};
 
-use crate::model::entry::Subject;
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::model::problem::{Lacks, Problem, Status};
 
 /// The problems of a launch; empty if the command can run.
@@ -78,11 +79,12 @@ impl Report {
     /// Returns the errors, and the highest exit status of all problems. Entries that share a reason share its record.
     pub fn render(&self) -> Rendered {
         let mut groups: Vec<Vec<&Problem>> = Vec::new();
+        let mut numbers = BTreeMap::new();
         for problem in &self.problems {
-            match groups.iter_mut().find(|group| group[0].is_grouped_with(problem)) {
-                Some(group) => group.push(problem),
-                None => groups.push(vec![problem]),
-            }
+            let next = groups.len();
+            let number = problem.group().map_or(next, |group| *numbers.entry(group).or_insert(next));
+            groups.resize_with(next.max(number + 1), Vec::new);
+            groups[number].push(problem);
         }
         let errors = groups.iter().filter_map(|group| error_record(group)).collect();
         let summary = self.consequence.as_ref().and_then(|consequence| self.summary(consequence));
@@ -109,14 +111,8 @@ impl Report {
 
     /// Returns the number of different entries: a template may lack several secrets.
     fn count_entries(&self, lacks: Lacks) -> usize {
-        let mut entries: Vec<&Subject> = Vec::new();
         let problems = self.problems.iter().filter(|problem| problem.lacks == lacks);
-        for entry in problems.flat_map(|problem| &problem.entries) {
-            if !entries.contains(&entry) {
-                entries.push(entry);
-            }
-        }
-        entries.len()
+        problems.flat_map(|problem| &problem.entries).collect::<BTreeSet<_>>().len()
     }
 }
 
@@ -150,7 +146,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
 mod tests {
     use super::*;
     use crate::model::answer::{Denial, FetchError, FetchFailure, Reason};
-    use crate::model::entry::{Origin, SubjectKind, Written};
+    use crate::model::entry::{Origin, Subject, SubjectKind, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]

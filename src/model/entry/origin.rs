@@ -12,7 +12,7 @@ use crate::model::quoting::file_name;
 pub struct EntryId(pub usize);
 
 /// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
     /// The variable, or the file's path.
     pub label: String,
@@ -23,7 +23,7 @@ pub struct Subject {
 }
 
 /// The part of a declaration that an entry belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable or a file.
     Entry,
@@ -32,7 +32,7 @@ pub enum SubjectKind {
 }
 
 /// The source of a value as an entry names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(String),
     Template,
@@ -78,7 +78,7 @@ impl fmt::Display for Subject {
 }
 
 /// The place of an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// An option of the command line.
     Argument(&'static str),

@@ -82,11 +82,14 @@ pub fn print_on_worker(records: impl IntoIterator<Item = Record>) {
     replace_progress(&text(records), false);
 }
 
-/// Prints a report as [`print_records`] does, and returns the exit status, which its records have in JSON.
-pub fn print_rendered(rendered: Rendered) -> u8 {
-    let exit_status = rendered.exit_status;
-    print_records(rendered.records().map(|record| record.with("status", exit_status)));
-    exit_status
+/// Words a report and prints it as [`print_records`] does. Returns the exit status, which its records have in JSON.
+pub fn print_rendered(render: impl Fn() -> Rendered + Sync) -> u8 {
+    ending::interruptibly(|| {
+        let rendered = render();
+        let exit_status = rendered.exit_status;
+        print_on_worker(rendered.records().map(|record| record.with("status", exit_status)));
+        exit_status
+    })
 }
 
 /// Prints a record unless its reader is stalled, which must not delay the end of this process.

@@ -25,6 +25,16 @@ const SECRETS: &str = r#"{
   "ssm:flat": "f-4c7a1e"
 }"#;
 
+#[test]
+fn a_similar_name_is_looked_for_for_twenty_absent_secrets_at_most() {
+    let names = (0..200).map(|number| (format!("prod/service-{number}"), Value::from(CANARY)));
+    let sandbox = Sandbox::new().local(&Value::Object(Map::from_iter(names)).to_string());
+    let absent = (0..30).fold(sandbox, |sandbox, number| sandbox.resolve(&format!("A{number}=prod/servicee-{number}")));
+    let run = absent.run();
+    run.refused(78).says(["prod/servicee-29", "30 values could not be read"]);
+    assert_eq!(run.stderr().matches("did you mean").count(), 20, "{run}");
+}
+
 fn read_locally(reference: &str) -> Outcome {
     Sandbox::new().local(SECRETS).case(reference).resolve(&format!("A={reference}")).run()
 }
