@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{Stream, StreamExt};
 
 use crate::model::answer::{Answers, Document};
 use crate::model::reference::Locator;
@@ -32,6 +32,6 @@ pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
 }
 
 /// Completes futures, up to [`MAX_IN_FLIGHT`] at the same time. Each is made when its turn comes.
-pub async fn in_flight<F: Future>(requests: impl Iterator<Item = F>) -> Vec<F::Output> {
-    stream::iter(requests).buffer_unordered(MAX_IN_FLIGHT).collect().await
+pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
+    requests.buffer_unordered(MAX_IN_FLIGHT).collect().await
 }

@@ -9,15 +9,22 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
 use super::errors::{HostError, find_source};
-use crate::model::answer::Refusal;
+use crate::model::answer::{FetchError, Outage, OutageKind, Refusal};
 use crate::model::quoting::one_line;
 
-/// Returns the refusal for a server's certificate, if a chain has one.
-pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
+/// Returns the error of a server's certificate, if a chain has one. One that is not valid yet is that of a clock that is not set, as at boot.
+pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<FetchError> {
     let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
     let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
-    let (why, help) = reason_and_remedy(why);
-    Some(Refusal::Certificate { why: one_line(&format!("{host}: {why}")), help })
+    let (text, help) = reason_and_remedy(why);
+    let text = one_line(&format!("{host}: {text}"));
+    Some(match why {
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            let why = format!("the certificate of {text}");
+            FetchError::Unavailable(Outage::new(OutageKind::ClockSkew, why))
+        }
+        _ => FetchError::Refused(Refusal::Certificate { why: text, help }),
+    })
 }
 
 /// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.

@@ -21,7 +21,9 @@ use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::dns::DnsResolver;
-use super::errors::{BoxError, HostError, TimedOut, host_and_port, is_connect_timeout, within};
+use super::errors::{
+    BoxError, HandshakeError, HostError, TimedOut, find_source, host_and_port, is_connect_timeout, within,
+};
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_login::{ProxyLogin, open_tunnel};
 use super::tls::{Tls, TrustSettings};
@@ -72,8 +74,11 @@ impl Connector {
         let mut connector = self.clone();
         // hyper-util divides this timeout among a name's addresses, so that one that never answers leaves time for the next.
         connector.tcp.set_connect_timeout(limit);
-        let opened = within(limit, connector.open(to)).await;
+        let mut in_handshake = false;
+        let opened = within(limit, connector.open(to, &mut in_handshake)).await;
         let stream = opened.map_err(|source| {
+            let is_unanswered = in_handshake && find_source::<rustls::Error>(&*source).is_none();
+            let source = if is_unanswered { HandshakeError { source }.into() } else { source };
             let mut host = host_and_port(to);
             if let Some(proxy) = self.proxy.intercept(to) {
                 host.push_str(&format!(" through the proxy {}", host_and_port(proxy.uri())));
@@ -89,7 +94,8 @@ impl Connector {
         Ok(connection)
     }
 
-    async fn open(mut self, to: &Uri) -> Result<Box<dyn Stream>, BoxError> {
+    /// Sets `in_handshake` while TLS begins.
+    async fn open(mut self, to: &Uri, in_handshake: &mut bool) -> Result<Box<dyn Stream>, BoxError> {
         let is_tls = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(to), is_tls) {
             (None, false) => Ok(Box::new(self.tcp.call(to.clone()).await?)),
@@ -98,6 +104,7 @@ impl Connector {
                 let connecting = self.tcp.call(to.clone()).map_err(BoxError::from);
                 let reading = async { self.tls.config().map_err(BoxError::from) };
                 let (stream, config) = try_join(connecting, reading).await?;
+                *in_handshake = true;
                 Ok(Box::new(handshake(config, to, stream).await?))
             }
             (Some(proxy), true) => {
@@ -106,6 +113,7 @@ impl Connector {
                 let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, to, &proxy).await };
                 // On the heap, as every launch moves this future, and few have a proxy.
                 let tunnel = Box::pin(login.run(&proxy, opening)).await?;
+                *in_handshake = true;
                 Ok(Box::new(handshake(config, to, tunnel).await?))
             }
             (Some(proxy), false) => Box::pin(self.open_to_proxy(&proxy)).await,

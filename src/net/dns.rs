@@ -1,7 +1,7 @@
 //! DNS resolution through the system's resolver: one thread for each lookup, and each answer shared for a few seconds.
 
 use std::collections::HashMap;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -79,64 +79,32 @@ impl Service<Name> for DnsResolver {
     }
 }
 
-/// Resolves a name with a dot as an absolute one first, `NAME.`, and only then with search domains (resolv.conf(5)).
+/// Resolves a host of AWS's as an absolute name first, `NAME.`, and any other as the system does, with its search domains (resolv.conf(5)).
 ///
 /// Kubernetes sets `ndots:5`, with which a resolver tries every AWS host name in each search domain first: four rounds of
-/// queries. /etc/hosts has names without the final dot, so a name in it is not made absolute.
+/// queries. /etc/hosts has names without the final dot, so a name in it is not made absolute. `localhost` is this host whatever a name
+/// server says (RFC 6761, 6.3): it gets the tokens of the agent and of containers.
 fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
     // Port 0 is a placeholder; hyper-util sets the real one.
-    let look_up = |name: &str| io::Result::Ok((name, 0).to_socket_addrs()?.collect());
-    let may_be_absolute = host.contains('.') && !host.ends_with('.');
-    if may_be_absolute && !is_in_hosts_file(host) {
-        match look_up(&format!("{host}.")) {
-            // Not found: try the search domains. A name server that fails would fail for these as well.
-            Err(error) if !is_temporary_resolver_failure(&error.to_string()) => {}
-            found => return found,
-        }
+    if host.eq_ignore_ascii_case("localhost") {
+        return Ok(vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()]);
     }
-    look_up(host)
+    if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
+        && !is_in_hosts_file(host)
+        && let Ok(found) = (format!("{host}."), 0).to_socket_addrs()
+    {
+        return Ok(found.collect());
+    }
+    Ok((host, 0).to_socket_addrs()?.collect())
 }
+
+/// The domains of AWS's public endpoints.
+const AWS_DOMAINS: [&str; 5] =
+    [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".api.amazonwebservices.com.cn"];
 
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     let mut names =
         hosts.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1));
     names.any(|name| name.eq_ignore_ascii_case(host))
-}
-
-/// True for EAI_AGAIN of getaddrinfo(3), a temporary failure of a name server. std keeps only the text of
-/// gai_strerror(3): "Temporary failure in name resolution" with glibc, "Try again" with musl.
-fn is_temporary_resolver_failure(message: &str) -> bool {
-    message.contains("Temporary failure") || message.contains("Try again")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ffi::CStr;
-
-    use nix::libc;
-
-    use super::*;
-
-    /// The text of gai_strerror(3).
-    #[allow(unsafe_code, reason = "nix has no gai_strerror(3)")]
-    fn resolver_text(code: libc::c_int) -> &'static str {
-        // SAFETY: gai_strerror takes any number and returns a static NUL-terminated string.
-        unsafe { CStr::from_ptr(libc::gai_strerror(code)) }.to_str().unwrap()
-    }
-
-    #[test]
-    fn the_c_library_has_a_text_for_a_temporary_failure() {
-        assert!(is_temporary_resolver_failure(resolver_text(libc::EAI_AGAIN)));
-        for other in [libc::EAI_NONAME, libc::EAI_FAIL, libc::EAI_SYSTEM, libc::EAI_MEMORY] {
-            assert!(!is_temporary_resolver_failure(resolver_text(other)), "{}", resolver_text(other));
-        }
-    }
-
-    /// Tests EAI_NONAME, which needs no name server; EAI_AGAIN would need one that fails.
-    #[test]
-    fn std_keeps_the_text_of_the_c_library() {
-        let error = ("a..b", 0).to_socket_addrs().unwrap_err().to_string();
-        assert!(error.ends_with(resolver_text(libc::EAI_NONAME)), "{error}");
-    }
 }

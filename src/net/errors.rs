@@ -41,6 +41,13 @@ pub struct ProxyAuthenticationRequired {
     pub has_password: bool,
 }
 
+/// A TLS handshake that got no answer, or whose connection was closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the TLS handshake got no answer")]
+pub struct HandshakeError {
+    pub source: BoxError,
+}
+
 /// A time limit that was reached.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer within {}", humantime::format_duration(*.0))]

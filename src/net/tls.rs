@@ -11,12 +11,14 @@ use std::time::Duration;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
 
 use super::certificate::UnknownIssuer;
 use super::errors::TrustError;
+use crate::model::options::KeyExchange;
 
 /// The root certificates that the user names. They count alone.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct TrustSettings {
     pub file: Option<PathBuf>,
     /// SSL_CERT_DIR: directories, separated by colons.
     pub directory: Option<PathBuf>,
+    /// `--key-exchange`
+    pub key_exchange: KeyExchange,
 }
 
 /// The TLS client configuration. The roots are read when a connection first needs them.
@@ -45,8 +49,8 @@ impl Tls {
     }
 }
 
-/// TLS 1.2 and 1.3, and X25519MLKEM768 as the first group. HTTP/1.1 only: with HTTP/2 all requests would share one connection, and wait
-/// for its packets.
+/// TLS 1.2 and 1.3, and X25519MLKEM768 as the first group, unless the key exchange is classical. HTTP/1.1 only: with HTTP/2 all requests
+/// would share one connection, and wait for its packets.
 fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
@@ -55,7 +59,11 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
             Verifier::new(verifier(compiled_in)?, Some(OnceLock::new()))
         }
     };
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let mut offered = CryptoProvider::clone(&provider());
+    if settings.key_exchange == KeyExchange::Classical {
+        offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(offered)).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?.dangerous();
     let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

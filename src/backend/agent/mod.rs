@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;
+use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -116,7 +117,7 @@ impl Agent {
             };
             (request.clone(), found.map_err(|error| FetchFailure::new(request.region.clone(), error)))
         });
-        in_flight(reading).await
+        in_flight(stream::iter(reading)).await
     }
 
     /// Reads one secret, with a fallback within half of the time.

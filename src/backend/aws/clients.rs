@@ -1,8 +1,10 @@
 //! Clients of AWS's services and configurations of the SDK's credential providers, all with the same connection pools.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use aws_config::imds;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -22,6 +24,8 @@ use crate::net::proxy::ProxySettings;
 pub struct Clients {
     settings: Rc<Settings>,
     http: HttpClient,
+    /// The client of the instance metadata, whose token serves the region and the credentials.
+    pub metadata: OnceCell<imds::Client>,
     /// A client without proxies, for link-local endpoints.
     pub direct: SharedHttpClient,
 }
@@ -34,7 +38,7 @@ impl Clients {
         let direct = Connector::new(&settings.trust, &ProxySettings::default());
         let timeouts = HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: Some(READ_TIMEOUT) };
         let direct = HttpClient::new(direct, timeouts).for_sdk();
-        Self { settings, http: HttpClient::new(connector, timeouts), direct }
+        Self { settings, http: HttpClient::new(connector, timeouts), metadata: OnceCell::new(), direct }
     }
 
     /// Starts opening `count` connections for later requests to a service.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::{join, join_all};
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use super::protocol::with_provider;
@@ -10,7 +11,7 @@ use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::in_flight;
 use crate::model::answer::{Answer, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver};
-use crate::model::reference::{Locator, Region, Store};
+use crate::model::reference::{Locator, Region, Role, Store};
 
 /// A request and its answer.
 type Answered = (Locator, Answer);
@@ -23,7 +24,15 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Vec<Answ
         return fail_all(requests, &error);
     }
     let (session, begun) = (&*session, Instant::now());
-    let reading = batches(requests).into_iter().map(|batch| read_batch(session, batch, begun));
+    // A role that STS does not give in time holds up its own requests alone.
+    let ready = FuturesUnordered::new();
+    for (role, batches) in batches(requests) {
+        ready.push(async move {
+            let _ = session.credentials(role.as_ref()).await;
+            stream::iter(batches)
+        });
+    }
+    let reading = ready.flatten().map(|batch| read_batch(session, batch, begun));
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&region)).await;
     answers.into_iter().flatten().collect()
 }
@@ -35,16 +44,22 @@ fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Vec<Answered> {
         .collect()
 }
 
-/// Groups requests: each secret alone, the parameters of a region and role in batches.
-fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
-    let (parameters, secrets): (Vec<_>, Vec<_>) =
-        requests.into_iter().partition(|request| request.store == Store::ParameterStore);
-    let mut groups: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
-    for request in parameters {
-        groups.entry((request.region.clone(), request.role.clone())).or_default().push(request);
+/// Groups requests by role: each secret alone, the parameters of a region in batches.
+fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> {
+    let mut batches: BTreeMap<_, Vec<Vec<Locator>>> = BTreeMap::new();
+    let mut parameters: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
+    for request in requests {
+        match request.store {
+            Store::SecretsManager => batches.entry(request.role.clone()).or_default().push(vec![request]),
+            Store::ParameterStore => {
+                parameters.entry((request.region.clone(), request.role.clone())).or_default().push(request);
+            }
+        }
     }
-    let secrets = secrets.into_iter().map(|request| vec![request]);
-    secrets.chain(groups.into_values().flat_map(parameter_store::batches)).collect()
+    for ((_, role), requests) in parameters {
+        batches.entry(role).or_default().extend(parameter_store::batches(requests));
+    }
+    batches
 }
 
 /// Reads a batch from its region, and the requests that fail by an outage there from the fallback regions in turn.
@@ -53,7 +68,7 @@ fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
 async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Vec<Answered> {
     let Some(Locator { store, region: Some(region), role, .. }) = batch.first().cloned() else { return Vec::new() };
     let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();
-    let credentials = match session.credentials(role.as_ref()) {
+    let credentials = match session.credentials(role.as_ref()).await {
         Ok(credentials) => credentials,
         Err(error) => return fail_all(batch, &error),
     };
@@ -106,7 +121,7 @@ async fn with_identity(session: &Session, request: &Locator, region: &Region, er
             let identity = session.identity(request.role.as_ref(), region).await;
             FetchError::Denied { message, cause, identity }
         }
-        other => with_provider(other, session.credentials(request.role.as_ref()).ok()),
+        other => with_provider(other, session.credentials(request.role.as_ref()).await.ok()),
     }
 }
 

@@ -60,7 +60,8 @@ impl Aws {
         Ok(deadline.limited(limit, read(session, wanted)).await)
     }
 
-    /// Forgets every failure, so that the next fetch begins anew. Credentials that were found are kept: an MFA code can be used once.
+    /// Forgets every failure, so that the next fetch begins anew. Credentials that were found are kept until they expire: an MFA code can be
+    /// used once.
     pub fn forget(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),

@@ -1,5 +1,6 @@
 //! Operations of Secrets Manager that only commands beside a launch need: DescribeSecret.
 
+use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,14 +25,14 @@ pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<
         };
         DescribedSecret { id: request.id, region, role: request.role, description }
     });
-    let mut descriptions = in_flight(describing).await;
+    let mut descriptions = in_flight(stream::iter(describing)).await;
     // They end in any order.
     descriptions.sort_by(|one, other| (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role)));
     descriptions
 }
 
 async fn describe(session: &Session, request: &Locator, region: &Region) -> Result<Description, FetchError> {
-    let credentials = session.credentials(request.role.as_ref())?;
+    let credentials = session.credentials(request.role.as_ref()).await?;
     let client = &session.clients.client(request.store.into(), region, Some(credentials)).await?;
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });

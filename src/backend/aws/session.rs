@@ -1,7 +1,8 @@
 //! The state that all requests to AWS share: the default region, credentials, assumed roles and clients.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use tokio::sync::OnceCell;
@@ -12,7 +13,7 @@ use super::credentials::{MfaCodes, SearchContext, find_credentials, instance_reg
 use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, ProviderName};
 use super::sts::{self, CallerIdentity};
-use crate::backend::fan_out::{MAX_IN_FLIGHT, in_flight};
+use crate::backend::fan_out::MAX_IN_FLIGHT;
 use crate::model::answer::{self, Denial, FetchError, Outage};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -29,8 +30,10 @@ pub struct Session {
     /// The region of the instance.
     region: Option<Result<Region, FetchError>>,
     mfa_codes: MfaCodes,
-    /// The base credentials by `None`, and each assumed role's by its role.
-    callers: BTreeMap<Option<Role>, Result<CallerIdentity, FetchError>>,
+    /// The regions in which roles are assumed, in turn.
+    sts_regions: Vec<Region>,
+    /// The base credentials by `None`, and each role's by the role, once it is assumed.
+    callers: BTreeMap<Option<Role>, OnceCell<Result<CallerIdentity, FetchError>>>,
 }
 
 impl Session {
@@ -56,7 +59,7 @@ impl Session {
         }
         let mut callers = BTreeMap::new();
         if let Err(error) = codes.complete(roles, &deadline) {
-            callers.insert(None, Err(error));
+            callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
         let settings = Rc::new(settings);
         Ok(Self {
@@ -67,17 +70,19 @@ impl Session {
             chain,
             region: None,
             mfa_codes: codes.clone(),
+            sts_regions: Vec::new(),
             callers,
         })
     }
 
+    /// True with base credentials that have not expired.
     pub fn has_credentials(&self) -> bool {
-        matches!(self.callers.get(&None), Some(Ok(_)))
+        self.callers.get(&None).is_some_and(is_usable)
     }
 
     pub fn forget_failures(&mut self) {
         self.region.take_if(|region| region.is_err());
-        self.callers.retain(|_, caller| caller.is_ok());
+        self.callers.retain(|_, caller| is_usable(caller));
     }
 
     /// Returns a locator with the default region and role if it names none: equal ones are one request.
@@ -119,37 +124,37 @@ impl Session {
         }
     }
 
-    /// Finds the base credentials, and assumes the roles of `requests` with them. STS is called in the configured region, else in that of
-    /// the first request, and then in the fallback regions.
+    /// Finds the base credentials, and notes the roles of `requests`, which [`Self::credentials`] assumes. STS is called in the configured
+    /// region, else in that of the first request, and then in the fallback regions.
     ///
     /// # Errors
-    /// When no provider has credentials. A role that is not assumed is an error of [`Self::credentials`].
+    /// When no provider has credentials.
     pub async fn find_credentials(&mut self, requests: &[Locator]) -> Result<(), FetchError> {
         let first = requests.iter().find_map(|request| request.region.as_ref());
         let Some(region) = self.settings.region.as_ref().or(first) else { return Ok(()) };
         let regions = self.settings.regions(region);
+        for role in requests.iter().filter_map(|request| request.role.clone()) {
+            self.callers.entry(Some(role)).or_default();
+        }
         if !self.callers.contains_key(&None) {
             let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
             let context = SearchContext { settings, clients, region, chain: self.chain.as_ref(), mfa_codes };
             let found = find_credentials(&context, &regions, &self.budget).await;
-            self.callers.insert(None, found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() }));
+            let found = found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() });
+            self.callers.insert(None, OnceCell::new_with(Some(found)));
         }
-        let base = self.credentials(None)?;
-        let roles: BTreeSet<&Role> = requests.iter().filter_map(|request| request.role.as_ref()).collect();
-        let missing = roles.into_iter().filter(|role| !self.callers.contains_key(&Some((*role).clone())));
-        let assuming = missing.map(async |role| (Some(role.clone()), self.assume(role, &regions, base).await));
-        let assumed = in_flight(assuming).await;
-        self.callers.extend(assumed);
-        Ok(())
+        self.sts_regions = regions;
+        self.credentials(None).await.map(|_| ())
     }
 
-    async fn assume(&self, role: &Role, regions: &[Region], base: &Credentials) -> Result<CallerIdentity, FetchError> {
+    async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
         let _awaited = self.budget.progress().awaits(format!("the role {}", role.arn));
+        let base = self.found(None)?;
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
-        for (index, region) in regions.iter().enumerate() {
-            let budget = self.budget.share(regions.len() - index);
-            assumed = match self.clients.client(Api::Sts, region, Some(base)).await {
+        for (index, region) in self.sts_regions.iter().enumerate() {
+            let budget = self.budget.share(self.sts_regions.len() - index);
+            assumed = match self.clients.client(Api::Sts, region, Some(&base.credentials)).await {
                 Ok(client) => sts::assume(&client, role, &budget).await,
                 Err(error) => Err(error),
             };
@@ -160,13 +165,22 @@ impl Session {
         assumed
     }
 
-    /// Returns the credentials of an assumed role, or without a role the base credentials.
+    /// Returns the credentials of a role, which is assumed once, or without a role the base credentials.
     ///
     /// # Errors
     /// When they were not found, or the role was not assumed. The base credentials do not replace it.
-    pub fn credentials(&self, role: Option<&Role>) -> Result<&Credentials, FetchError> {
-        match self.callers.get(&role.cloned()) {
-            Some(caller) => caller.as_ref().map(|caller| &caller.credentials).map_err(Clone::clone),
+    pub async fn credentials(&self, role: Option<&Role>) -> Result<&Credentials, FetchError> {
+        if let (Some(role), Some(caller)) = (role, self.callers.get(&role.cloned())) {
+            // On the heap: each secret has a future of this function, which would have room for this one.
+            Box::pin(caller.get_or_init(|| self.assume(role))).await;
+        }
+        self.found(role).map(|caller| &caller.credentials)
+    }
+
+    /// Returns the identity of a role or, without a role, of the base credentials, as far as it is known.
+    fn found(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
+        match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
+            Some(caller) => caller.as_ref().map_err(Clone::clone),
             None => {
                 let message = "the role was not assumed".into();
                 Err(FetchError::Denied { message, cause: Denial::Role, identity: None })
@@ -177,7 +191,7 @@ impl Session {
     /// Asks, once, which ARN AWS knows the credentials by, and traces it.
     pub async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
-        let is_traced_already = matches!(self.callers.get(&None), Some(Ok(base)) if base.arn.initialized());
+        let is_traced_already = self.found(None).is_ok_and(|base| base.arn.initialized());
         if !(progress.is_traced() || self.purpose.asks_identity) || is_traced_already {
             return;
         }
@@ -192,8 +206,7 @@ impl Session {
 
     /// The identity of the role of the settings, or else of the base credentials; `None` without credentials.
     pub fn caller(&self) -> Option<answer::Caller> {
-        let base = self.callers.get(&None)?.as_ref().ok()?;
-        let asked = self.callers.get(&self.settings.role)?.as_ref().ok()?;
+        let (base, asked) = (self.found(None).ok()?, self.found(self.settings.role.as_ref()).ok()?);
         let provider = base.credentials.get_property().map_or("unknown", |ProviderName(name)| name);
         Some(answer::Caller { arn: asked.arn.get().cloned().flatten(), provider })
     }
@@ -208,11 +221,18 @@ impl Session {
 
     /// Returns the ARN of the identity of a role, or without a role of the base credentials, if STS answers in time.
     pub async fn identity(&self, role: Option<&Role>, region: &Region) -> Option<String> {
-        let caller = self.callers.get(&role.cloned())?.as_ref().ok()?;
+        self.credentials(role).await.ok()?;
+        let caller = self.found(role).ok()?;
         let arn = caller.arn.get_or_init(async || {
             let client = self.clients.client(Api::Sts, region, Some(&caller.credentials)).await.ok()?;
             sts::identity(&client, &self.budget).await
         });
         arn.await.clone()
     }
+}
+
+/// True for credentials that were found and have not expired.
+fn is_usable(caller: &OnceCell<Result<CallerIdentity, FetchError>>) -> bool {
+    let Some(Ok(caller)) = caller.get() else { return false };
+    caller.credentials.expiry().is_none_or(|end| end > SystemTime::now())
 }

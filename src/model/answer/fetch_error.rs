@@ -107,7 +107,7 @@ impl FetchError {
                 OutageKind::Throttled => "throttled",
                 OutageKind::Service => "service-failure",
                 OutageKind::Timeout => "timeout",
-                OutageKind::Connection | OutageKind::AgentConnection => "unreachable",
+                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => "unreachable",
                 OutageKind::MalformedResponse => "malformed-response",
                 OutageKind::ClockSkew => "clock-skew",
             },
@@ -125,13 +125,15 @@ impl FetchError {
         }
     }
 
-    /// True for missing credentials and an unreachable network, which `--wait` waits for.
+    /// True for missing credentials, an unreachable network and a wrong clock, which `--wait` waits for: at boot they come late.
     pub fn is_waited_for(&self) -> bool {
         match self {
             Self::NoCredentials(error) => !error.is_final,
-            Self::Unavailable(outage) => {
-                matches!(outage.kind, OutageKind::Connection | OutageKind::AgentConnection | OutageKind::Timeout)
-            }
+            Self::Unavailable(outage) => match outage.kind {
+                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => true,
+                OutageKind::Timeout | OutageKind::ClockSkew => true,
+                OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => false,
+            },
             Self::NoRegion { is_final } => !is_final,
             Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => false,
         }

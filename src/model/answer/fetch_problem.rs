@@ -182,6 +182,10 @@ fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
     let help = match kind {
         OutageKind::Throttled | OutageKind::Service => "try again later; outside Lambda, --timeout allows more time",
         OutageKind::Timeout | OutageKind::Connection => "check the region, DNS, routes, the proxy and VPC endpoints",
+        OutageKind::Handshake => {
+            "check the proxy and firewalls; one that looks for the server's name in the first packet passes --key-exchange classical \
+             (docs/troubleshooting.md)"
+        }
         OutageKind::AgentConnection => "check that the agent runs, and its port (--agent=URL)",
         OutageKind::MalformedResponse => "check the endpoint, and for a proxy or captive portal in between",
         OutageKind::ClockSkew => "set the clock of this machine",

@@ -20,6 +20,8 @@ pub enum OutageKind {
     Timeout,
     /// No connection, or a broken one.
     Connection,
+    /// A connection without an answer to the first message of TLS.
+    Handshake,
     /// No connection to the Secrets Manager Agent, or a broken one.
     AgentConnection,
     /// An answer that is not from AWS, or is damaged.
@@ -34,7 +36,7 @@ impl OutageKind {
             Self::Throttled => "throttled by AWS",
             Self::Service => "AWS failed",
             Self::Timeout => "timed out",
-            Self::Connection | Self::AgentConnection => "not reachable",
+            Self::Connection | Self::Handshake | Self::AgentConnection => "not reachable",
             Self::MalformedResponse => "the response is malformed, or not from AWS",
             Self::ClockSkew => "the clock of this machine differs too much from that of AWS",
         }

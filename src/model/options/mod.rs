@@ -10,4 +10,4 @@ mod value;
 pub use resolved::{AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption};
 pub use signal_number::{Forwarding, SignalNumber};
 pub use table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
-pub use value::{ExportFormat, LogFormat, OnRotation};
+pub use value::{ExportFormat, KeyExchange, LogFormat, OnRotation};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::signal_number::SignalNumber;
 use super::table::TypedOptions;
-use super::value::{AgentChoice, LogFormat, OnRotation};
+use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation};
 use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};
@@ -70,6 +70,7 @@ pub struct AwsOptions {
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
     pub ca_bundle: Option<PathBuf>,
+    pub key_exchange: KeyExchange,
 }
 
 /// The setting that names a region, and the exit status if the region is wrong.
@@ -127,6 +128,7 @@ impl TypedOptions {
             role: self.role_arn.map(|role| Role { external_id: self.external_id, ..role }),
             endpoint_url: self.endpoint_url,
             ca_bundle: self.ca_bundle,
+            key_exchange: self.key_exchange.unwrap_or_default(),
         };
         let cache = self.cache.map(|directory| CacheOptions {
             directory,

@@ -9,8 +9,8 @@ use glob::Pattern;
 
 use super::signal_number::SignalNumber;
 use super::value::{
-    AgentChoice, Expected, LogFormat, OnRotation, agent, duration, duration_or_zero, flag, level, log_format, mode,
-    path, pattern, poll_interval, poll_signal, region, role, signal, text, url,
+    AgentChoice, Expected, KeyExchange, LogFormat, OnRotation, agent, duration, duration_or_zero, flag, key_exchange,
+    level, log_format, mode, path, pattern, poll_interval, poll_signal, region, role, signal, text, url,
 };
 use crate::model::env_name::OWN_PREFIX;
 use crate::model::reference::{Region, Role};
@@ -133,6 +133,8 @@ options! {
             "The endpoint of Secrets Manager");
         ca_bundle: PathBuf = set_value("ca-bundle", Takes::Text("FILE"), path,
             "Root certificates (PEM), the only ones to trust");
+        key_exchange: KeyExchange = set_value("key-exchange", Takes::Text("MODE"), key_exchange,
+            "The key exchange of TLS: hybrid, which is post-quantum, or classical, for firewalls that drop a long first message [default: hybrid]");
         timeout: Duration = set_value("timeout", Takes::Text("DURATION"), duration,
             "The limit for all values [default: 30s; Lambda: 8s]");
         wait: Duration = set_value("wait", Takes::Text("DURATION"), duration,

@@ -44,6 +44,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// The value of `--key-exchange`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyExchange {
+    /// X25519MLKEM768, then the classical groups. The first message is longer than one packet.
+    #[default]
+    Hybrid,
+    /// No post-quantum group.
+    Classical,
+}
+
 /// The syntax in which `export` writes variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
@@ -146,6 +156,11 @@ pub fn poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
         }
         signal => Ok(signal),
     }
+}
+
+pub fn key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
+    let values = [("hybrid", KeyExchange::Hybrid), ("classical", KeyExchange::Classical)];
+    choice(value, &values, "hybrid or classical")
 }
 
 pub fn log_format(value: &OsStr) -> Result<LogFormat, Expected> {

@@ -11,7 +11,7 @@ use crate::support::deadline::ends_within;
 use crate::support::identity::{ROLE, keyless, pair};
 use crate::support::network;
 use crate::support::rows::side_by_side;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 const ROLE_OF_STS: &str = "AssumeRole";
 const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
@@ -216,6 +216,23 @@ fn four_roles_are_assumed_at_the_same_time() {
     let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).attempts(1);
     sandbox.run().launched_silently().has("D", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole").len(), 4);
+}
+
+#[test]
+fn a_role_that_sts_does_not_give_holds_up_its_own_secrets_alone() {
+    let aws = served().secret("y", Secret::text(CANARY)).fails("AssumeRole", Fault::Hang);
+    let declaration =
+        format!("secrets: {{ theirs: {{ id: y, role-arn: \"{ROLE}\" }} }}\nenv: {{ A: \"x:k\", B: theirs }}\n");
+    let run = Sandbox::new().aws(&aws).declaration(&declaration).timeout("2s").run();
+    run.refused(75).says(["B (", "secret y"]).says_nothing_of("A (");
+    assert_eq!(aws.reads().len(), 1);
+}
+
+#[test]
+fn one_token_of_the_instance_serves_its_region_and_its_credentials() {
+    let aws = served();
+    keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).run().launched_silently().has("A", "v-4c7a1e");
+    assert_eq!(aws.calls_of(TOKEN).len(), 1);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use crate::support::aws::{Aws, ROLE_KEY, served};
 use crate::support::identity::{ROLE, keyless, pair};
 use crate::support::outcome::Outcome;
 use crate::support::record::await_fact;
+use crate::support::relay::{NOWHERE, Relay};
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use crate::support::skip;
 use crate::support::terminal;
@@ -51,6 +54,25 @@ fn has_ended(process: &Path) -> bool {
 
 fn all_end(processes: &[PathBuf]) {
     await_fact("the end of the processes", || processes.iter().all(|process| has_ended(process)));
+}
+
+#[test]
+fn credentials_that_expire_while_a_launch_waits_are_asked_for_again() {
+    let aws = served();
+    let relay = Relay::start("127.0.0.1", NOWHERE);
+    let script = "[ -e asked ] && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
+    let sandbox = with_script(&aws, script).endpoint(&format!("http://{}", relay.address())).args([
+        "--wait",
+        "20s",
+        "--timeout",
+        "1s",
+    ]);
+    let running = sandbox.spawn();
+    await_fact("the first credentials", || relay.connections() > 0);
+    thread::sleep(Duration::from_millis(2500));
+    relay.leads_to(aws.address());
+    running.wait().launched_silently().has("A", "v-4c7a1e");
+    assert_eq!(aws.only_read().access_key(), KEY);
 }
 
 #[test]

@@ -130,6 +130,7 @@ fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings
         bundle: options.ca_bundle.clone().or(ca_bundle),
         file: reader.inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
         directory: reader.inherited.filled("SSL_CERT_DIR").map(PathBuf::from),
+        key_exchange: options.key_exchange,
     }
 }
 

@@ -55,6 +55,10 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
 }
 
 fn client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
+    clients.metadata.get_or_init(|| new_client(settings, clients)).clone()
+}
+
+fn new_client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
     let direct = clients.direct.clone();
     let http = http_client_fn(move |settings, components| {
         SharedHttpConnector::new(TokenConnector(direct.http_connector(settings, components)))

@@ -10,7 +10,7 @@ use super::error_codes::{ServiceError, classify_status, malformed_response};
 use super::error_text::error_text;
 use crate::model::answer::{Outage, OutageKind, Refusal};
 use crate::net::certificate::certificate_error;
-use crate::net::errors::{TrustError, find_source, is_timeout, proxy_error};
+use crate::net::errors::{HandshakeError, TrustError, find_source, is_timeout, proxy_error};
 use crate::time::retry::AttemptFailure;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
@@ -51,8 +51,12 @@ fn is_incomplete(error: &(dyn Error + 'static)) -> bool {
 pub fn classify_connector_error(error: &ConnectorError) -> AttemptFailure {
     if let Some(error) = find_source::<TrustError>(error) {
         Refusal::TrustStore(error.to_string()).into()
-    } else if let Some(refusal) = certificate_error(error).or_else(|| proxy_error(error)) {
+    } else if let Some(error) = certificate_error(error) {
+        AttemptFailure::Permanent(error)
+    } else if let Some(refusal) = proxy_error(error) {
         refusal.into()
+    } else if find_source::<HandshakeError>(error).is_some() {
+        Outage::new(OutageKind::Handshake, error_text(error)).into()
     } else if error.is_timeout() {
         Outage::new(OutageKind::Timeout, error_text(error)).into()
     } else if error.is_io() {

@@ -1,8 +1,7 @@
 //! Networks that drop or reject packets, come up late, or do not exist; and name servers that are silent, refuse, fail or recover.
 
 use std::net::UdpSocket;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -189,23 +188,23 @@ enum Reply {
     Code(u8),
 }
 
-/// Starts a name server on the loopback address: the n-th question gets the n-th reply, all later ones the last.
-/// Returns the count of questions.
-fn resolver(replies: Vec<Reply>) -> Arc<AtomicUsize> {
+/// Starts a name server on the loopback address, which answers a question for the IPv4 address of a name. Returns the names of all questions.
+fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<Vec<String>>> {
     let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
-    let questions = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&questions);
+    let questions = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&questions);
     // Runs until the test binary ends.
     thread::spawn(move || {
-        let mut asked = 0;
         let mut packet = [0; 512];
         while let Ok((length, client)) = socket.recv_from(&mut packet) {
-            counted.fetch_add(1, Ordering::SeqCst);
-            let name = packet[12..length].iter().position(|byte| *byte == 0).unwrap();
-            let question = &packet[..12 + name + 5];
-            let wants_ipv4 = question[12 + name + 2] == 1;
-            let reply = if wants_ipv4 { replies[asked.min(replies.len() - 1)] } else { Reply::Code(0) };
-            asked += usize::from(wants_ipv4);
+            let end = 12 + packet[12..length].iter().position(|byte| *byte == 0).unwrap();
+            // Each label follows its length.
+            let name = packet[13..end].iter().map(|byte| if *byte < 32 { '.' } else { char::from(*byte) });
+            let name: String = name.collect();
+            let question = &packet[..end + 5];
+            let wants_ipv4 = question[end + 2] == 1;
+            let reply = if wants_ipv4 { reply(&name) } else { Reply::Code(0) };
+            asked.lock().unwrap().push(name);
             let mut answer = question.to_vec();
             answer[6..12].fill(0);
             match reply {
@@ -247,7 +246,7 @@ fn a_name_that_is_not_resolved_is_asked_for_until_the_deadline_and_reported() {
     ] {
         with_names(|| {
             let server = code.map_or(SILENT, |code| {
-                resolver(vec![Reply::Code(code)]);
+                resolver(move |_| Reply::Code(code));
                 "127.0.0.1"
             });
             let aws = served();
@@ -261,29 +260,61 @@ fn a_name_that_is_not_resolved_is_asked_for_until_the_deadline_and_reported() {
 #[test]
 fn a_name_server_that_recovers_is_asked_again() {
     with_names(|| {
-        resolver(vec![Reply::Code(2), Reply::Code(3), Reply::Silence, Reply::Loopback]);
+        let mut replies = [Reply::Code(2), Reply::Code(3), Reply::Silence].into_iter();
+        resolver(move |_| replies.next().unwrap_or(Reply::Loopback));
         let aws = served();
         asking("127.0.0.1", &aws).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.reads().len(), 1);
     });
 }
 
+/// As in a Kubernetes pod.
+const IN_A_POD: &str =
+    "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n";
+
 #[test]
-fn a_name_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
+fn a_host_of_aws_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
     with_names(|| {
-        // As in a Kubernetes pod.
-        let resolver_file =
-            "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n";
-        let questions = resolver(vec![Reply::Loopback]);
-        let aws = served();
-        let launch = at_host("secrets.example", &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
-        with_files(launch, &[("resolv.conf", resolver_file)]).run().launched_silently();
+        let questions = resolver(|_| Reply::Loopback);
+        let (aws, host) = (served(), "secretsmanager.us-east-1.amazonaws.com");
+        let launch = at_host(host, &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
+        with_files(launch, &[("resolv.conf", IN_A_POD)]).run().launched_silently();
         // One question each for A and AAAA, for two requests.
-        assert_eq!((questions.load(Ordering::SeqCst), aws.reads().len()), (2, 2));
-        // The Host header has the name without the search domain.
-        let host = aws.reads()[0].header("host").unwrap().to_owned();
-        assert!(host.starts_with("secrets.example:"), "{host}");
+        assert_eq!((&*questions.lock().unwrap(), aws.reads().len()), (&vec![host.to_owned(); 2], 2));
+        // The Host header has no final dot.
+        assert!(aws.reads()[0].header("host").unwrap().starts_with(&format!("{host}:")));
     });
+}
+
+#[test]
+fn a_name_of_the_cluster_is_found_though_no_other_name_is() {
+    for upstream in [Reply::Code(2), Reply::Silence] {
+        with_names(move || {
+            let questions = resolver(move |name| match name {
+                "squid.egress.svc.cluster.local" => Reply::Loopback,
+                name if name.ends_with(".cluster.local") => Reply::Code(3),
+                _ => upstream,
+            });
+            let aws = served();
+            let launch = with_files(at_host("squid.egress", &aws), &[("resolv.conf", IN_A_POD)]);
+            launch.run().launched_silently().has("A", "v-4c7a1e");
+            assert!(aws.reads()[0].header("host").unwrap().starts_with("squid.egress:"));
+            assert!(!questions.lock().unwrap().contains(&"squid.egress".to_owned()));
+        });
+    }
+}
+
+#[test]
+fn localhost_is_this_machine_whatever_a_name_server_says() {
+    if can_replace("hosts") {
+        with_names(|| {
+            let questions = resolver(|_| Reply::Code(3));
+            let aws = served();
+            let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", "192.0.2.1 localhost\n")];
+            with_files(at_host("localhost", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
+            assert!(questions.lock().unwrap().is_empty());
+        });
+    }
 }
 
 #[test]
@@ -292,12 +323,14 @@ fn a_hosts_file_comes_before_any_name_server() {
         return;
     }
     with_names(|| {
-        let questions = resolver(vec![Reply::Code(3)]);
-        let aws = served();
-        let hosts = "127.0.0.1 localhost\n127.0.0.1 other.example secrets.example # ours\n";
-        let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
-        with_files(at_host("secrets.example", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
-        assert_eq!(questions.load(Ordering::SeqCst), 0);
+        let questions = resolver(|_| Reply::Code(3));
+        let hosts = "127.0.0.1 localhost\n127.0.0.1 x.us-east-1.amazonaws.com secrets.example # ours\n";
+        for host in ["secrets.example", "x.us-east-1.amazonaws.com"] {
+            let aws = served();
+            let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
+            with_files(at_host(host, &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
+        }
+        assert!(questions.lock().unwrap().is_empty());
     });
 }
 

@@ -180,8 +180,8 @@ fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
     found
 }
 
-#[test]
-fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
+/// The first record of TLS of a launch with these options.
+fn client_hello(options: &[&str]) -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     let greeting = thread::spawn(move || {
@@ -192,8 +192,13 @@ fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
         stream.read_exact(&mut record[5..]).unwrap();
         record
     });
-    sandbox(&Aws::start()).endpoint(&endpoint).attempts(1).run().refused(75);
-    let greeting = greeting.join().unwrap();
+    sandbox(&Aws::start()).endpoint(&endpoint).attempts(1).args(options.iter().copied()).run().refused(75);
+    greeting.join().unwrap()
+}
+
+#[test]
+fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
+    let greeting = client_hello(&[]);
     let extensions = extensions(&greeting);
     let content = |wanted: u16| extensions.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
     // supported_groups: X25519MLKEM768, X25519, secp256r1, secp384r1.
@@ -202,7 +207,22 @@ fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
     assert_eq!(content(51)[2..4], [0x11, 0xEC]);
     let Some(authority) = Authority::new() else { return };
     let aws = served_over_tls(authority.post_quantum_acceptor());
-    sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle()).run().launched_silently().has("A", "v-4c7a1e");
+    let launch = || sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
+    launch().run().launched_silently().has("A", "v-4c7a1e");
+    launch().args(["--key-exchange", "classical"]).attempts(1).run().refused(75);
+}
+
+#[test]
+fn a_classical_key_exchange_offers_no_post_quantum_group_in_a_packet_of_its_own() {
+    let greeting = client_hello(&["--key-exchange", "classical"]);
+    let groups = extensions(&greeting).into_iter().find(|(kind, _)| *kind == 10).unwrap().1;
+    // supported_groups: X25519, secp256r1, secp384r1.
+    assert_eq!(groups, [0, 6, 0, 29, 0, 23, 0, 24]);
+    assert!(greeting.len() < 300 && client_hello(&[]).len() > 1300, "{}", greeting.len());
+    let Some(authority) = Authority::new() else { return };
+    let aws = served_over_tls(authority.acceptor());
+    let launch = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
+    launch.env("SECRETS_EXEC_KEY_EXCHANGE", "classical").run().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]

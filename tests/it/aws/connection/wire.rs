@@ -152,16 +152,18 @@ fn a_connection_that_is_reset_in_the_middle_of_an_answer_is_tried_again() {
 fn a_server_without_tls_is_reported_by_name_or_ends_with_the_deadline() {
     let Some(authority) = Authority::new() else { return };
     let refusal = Step::Send(answer("HTTP/1.1 400 Bad Request", "this is no TLS"));
-    for (case, script) in [
-        ("plain HTTP", vec![Step::Greeting, refusal, Step::Pause(Duration::from_millis(50))]),
-        ("it hangs up on the greeting", vec![Step::Greeting]),
+    for (case, script, is_firewall) in [
+        ("plain HTTP", vec![Step::Greeting, refusal, Step::Pause(Duration::from_millis(50))], false),
+        ("it hangs up on the greeting", vec![Step::Greeting], true),
         // Closing with unread data resets the connection.
-        ("it resets the connection", vec![Step::Pause(Duration::from_millis(50))]),
-        ("a fatal alert", vec![Step::Greeting, Step::Send(vec![21, 3, 3, 0, 2, 2, 40])]),
+        ("it resets the connection", vec![Step::Pause(Duration::from_millis(50))], true),
+        ("a fatal alert", vec![Step::Greeting, Step::Send(vec![21, 3, 3, 0, 2, 2, 40])], false),
+        ("it says nothing", vec![Step::Greeting, Step::Stall], true),
     ] {
         let wire = Wire::plain(vec![script]);
-        let run = over_tls(&authority, &wire).attempts(2).case(case).run();
+        let run = over_tls(&authority, &wire).attempts(2).timeout("20s").case(case).run();
         run.refused(75).says(["A (", "secret x", &format!("localhost:{}", wire.port())]);
+        assert_eq!(run.stderr().contains("--key-exchange classical"), is_firewall, "{run}");
         assert_eq!(wire.connections(), 2, "{run}");
     }
     // Silence after the ClientHello, and in the middle of a record.
