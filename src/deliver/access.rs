@@ -19,7 +19,7 @@ pub const WRITE: &str = "the file cannot be written";
 /// A numeric owner and a mode. `None` leaves the id of this process.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Access {
-    user: Option<Uid>,
+    pub user: Option<Uid>,
     group: Option<Gid>,
     mode: Mode,
 }

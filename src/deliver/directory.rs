@@ -10,11 +10,11 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::libc::{dev_t, ino_t};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
-use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, unlinkat};
+use nix::unistd::{AccessFlags, Uid, UnlinkatFlags, faccessat, unlinkat};
 
 use crate::model::problem::Problem;
 use crate::system::os_error::failed;
-use crate::system::paths::{is_in_memory, open_directory};
+use crate::system::paths::{is_foreign, is_in_memory, open_directory};
 
 const CREATE: &str = "the file cannot be created";
 
@@ -25,6 +25,8 @@ pub struct DirectoryEntry {
     directory: OwnedFd,
     /// Device and inode number.
     directory_id: (dev_t, ino_t),
+    /// The directory's user id.
+    directory_owner: u32,
     name: OsString,
 }
 
@@ -37,7 +39,19 @@ impl DirectoryEntry {
         let directory = open_directory(parent)?;
         let stat = fstat(&directory).map_err(|errno| failed("the directory cannot be examined", errno))?;
         let directory_id = (stat.st_dev, stat.st_ino);
-        Ok(Self { path: path.to_owned(), directory, directory_id, name: name.to_owned() })
+        Ok(Self { path: path.to_owned(), directory, directory_id, directory_owner: stat.st_uid, name: name.to_owned() })
+    }
+
+    /// # Errors
+    /// When the directory belongs to a user who is neither root nor the effective one nor `owner`: whoever owns it chooses who may read what is
+    /// made in it (acl(5)), and replaces it.
+    pub fn of_trusted_owner(self, owner: Option<Uid>) -> Result<Self, Problem> {
+        if !is_foreign(self.directory_owner) || owner.is_some_and(|owner| owner.as_raw() == self.directory_owner) {
+            return Ok(self);
+        }
+        let (path, owner) = (self.path.display(), self.directory_owner);
+        let text = format!("the directory of {path} belongs to user {owner}, who chooses who may read a file in it");
+        Err(Problem::configuration(text).help("give the directory to root, or the file to this user by `owner`"))
     }
 
     /// The path as it was declared.

@@ -56,7 +56,10 @@ impl<'a> Files<'a> {
         for file in files {
             let destination = match &file.target.place {
                 FilePlace::Memory => Ok(None),
-                FilePlace::Path(path) => DirectoryEntry::find(path).map(Some),
+                FilePlace::Path(path) => {
+                    let owner = Access::wanted(file.target).ok().and_then(|access| access.user);
+                    DirectoryEntry::find(path).and_then(|entry| entry.of_trusted_owner(owner)).map(Some)
+                }
             };
             let destination = match destination {
                 Ok(Some(entry)) if !entries.insert(entry.id()) => {

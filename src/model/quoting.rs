@@ -27,9 +27,9 @@ pub fn quoted_value(value: &str) -> String {
     if is_quotable(value) { format!("{value:?}") } else { "its value".to_owned() }
 }
 
-/// Returns a text of a server or a library as one line, without control characters and secrets in URLs.
+/// Returns a text of a server or a library as one line, without control characters, secrets in URLs and what AWS quotes of a request.
 pub fn one_line(text: &str) -> String {
-    let text = without_url_secrets(text);
+    let text = without_url_secrets(before_quoted_request(text));
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let cut: String = printable.take(MAX_LINE_LENGTH).collect();
     let mut line = cut.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -57,6 +57,13 @@ pub fn escaped(line: &str) -> String {
         c => text.extend(c.escape_debug()),
     });
     text
+}
+
+/// Cuts a text before the canonical request of a wrong signature, and before the header with a session token.
+fn before_quoted_request(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let quoted = ["the canonical string", "x-amz-security-token"].iter().filter_map(|quoted| lower.find(quoted)).min();
+    quoted.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
 /// Masks the userinfo, the query and the fragment of each URL in a text.
@@ -92,6 +99,11 @@ mod tests {
     fn a_message_is_one_printable_line() {
         assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
         assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
+        assert_eq!(
+            one_line("Denied: \u{e9}.\n\nThe Canonical String for this request should have been\n'POST"),
+            "Denied: \u{e9}."
+        );
+        assert_eq!(one_line("a proxy saw X-Amz-Security-Token: FwoG"), "a proxy saw");
     }
 
     #[test]

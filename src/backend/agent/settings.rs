@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use super::listener::foreign_user;
 use crate::backend::aws::VariableReader;
 use crate::model::answer::{CredentialsError, Wanted};
 use crate::model::inherited::Inherited;
@@ -49,7 +50,8 @@ impl AgentSettings {
             }
             (None, _) => (AGENT_TOKEN_FILE, read(AGENT_TOKEN_FILE)),
         };
-        found.and_then(header).map_err(|why| {
+        let token_file = if name == AGENT_TOKEN_FILE { Some(name) } else { file };
+        found.and_then(header).and_then(|token| self.check_listener(token_file).map(|()| token)).map_err(|why| {
             let why = if let Some(file) = file { format!("{file}: {why}") } else { why };
             let mut tried = vec![(name, why)];
             let has_tried_all = self.token.is_none();
@@ -58,6 +60,17 @@ impl AgentSettings {
             }
             let (temporary, is_final) = (false, false);
             CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final, help: None }
+        })
+    }
+
+    /// # Errors
+    /// When another user listens at the agent's place on this host.
+    fn check_listener(&self, token_file: Option<&str>) -> Result<(), String> {
+        let port = self.url.uri().port_u16().filter(|_| self.url.is_loopback());
+        port.and_then(|port| Some((port, foreign_user(port, token_file)?))).map_or(Ok(()), |(port, user)| {
+            Err(format!(
+                "is not sent to port {port}, where user {user} listens, who is not the agent's by the token's file"
+            ))
         })
     }
 }

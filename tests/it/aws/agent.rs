@@ -1,16 +1,21 @@
 //! `--agent`: the requests to the Secrets Manager Agent, what it refuses or cannot do; and `--agent-fallback`, which is never a way
 //! around a refusal.
 
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
 use crate::support::aws::agent::{SECRET, TOKEN, own, plain};
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::{PREVIOUS_ID, Secret};
 use crate::support::aws::{Aws, served};
+use crate::support::connection::as_user;
 use crate::support::deadline::keeps_to;
 use crate::support::identity::ROLE;
 use crate::support::rows::side_by_side;
 use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
 const ELSEWHERE: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf";
@@ -102,6 +107,50 @@ fn the_token_is_that_of_the_variable_or_of_a_file() {
     assert_eq!(aws.calls().len(), calls);
     reads(&aws).env("AWS_TOKEN", "cAnArY-7f3a9c51/another").run().refused(77).says(["A (", "secret x", "token"]);
     assert_eq!(aws.calls().len(), calls + 1, "asked once");
+}
+
+#[test]
+fn the_token_is_not_sent_where_another_user_listens() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("a listener of another user");
+    }
+    /// In /etc/passwd of Debian: its own group has the same number.
+    const DAEMON: u32 = 1;
+    const OTHER: u32 = 1234;
+    for (user, owner, group, mode, is_agent) in [
+        (DAEMON, 0, 0, 0o640, false),
+        (DAEMON, OTHER, OTHER, 0o640, false),
+        (DAEMON, DAEMON, 0, 0o600, true),
+        // As the agent's installation has it.
+        (DAEMON, 0, DAEMON, 0o640, true),
+        (DAEMON, 0, DAEMON, 0o600, false),
+        (OTHER, 0, DAEMON, 0o640, false),
+        (0, OTHER, OTHER, 0o600, true),
+    ] {
+        for address in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
+            let listener = as_user(user, move || TcpListener::bind(address).unwrap());
+            let port = listener.local_addr().unwrap().port();
+            let sandbox = Sandbox::new()
+                .file("token", TOKEN)
+                .resolve("A=x")
+                .timeout("100ms")
+                .case(format!("{user} {owner}:{group} {mode:o}"));
+            let file = sandbox.path("token");
+            chown(&file, Some(owner), Some(group)).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let run = sandbox
+                .arg(format!("--agent=http://127.0.0.1:{port}"))
+                .env("AWS_TOKEN", format!("file://{}", file.display()))
+                .run();
+            run.refused(if is_agent { 75 } else { 77 });
+            if !is_agent {
+                run.says([
+                    "no token for the Secrets Manager Agent: AWS_TOKEN: ",
+                    &format!("port {port}, where user {user} listens"),
+                ]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -53,6 +53,23 @@ fn the_older_name_of_the_session_token_precedes_the_newer_name() {
 }
 
 #[test]
+fn the_session_token_that_aws_quotes_is_not_printed() {
+    let token = "IQoJb3JpZ2luX2VjcAnArY-7f3a9c51";
+    let canonical = format!("POST\n/\n\nhost:h\nx-amz-security-token:{token}\n\nhost;x-amz-security-token\n0123");
+    for quoted in [
+        format!("The Canonical String for this request should have been\n'{canonical}'"),
+        format!("The request had X-Amz-Security-Token: {token}"),
+    ] {
+        let message = format!("The request signature we calculated does not match. {quoted}");
+        let refusal = Fault::Error { status: 400, code: "InvalidSignatureException", message };
+        let aws = Aws::start().secret("x", Secret::failing(refusal));
+        let run = keyless(&aws).keys().env("AWS_SESSION_TOKEN", token).args(["-vv"]).run();
+        run.refused(77).says(["InvalidSignatureException: The request signature we calculated does not match."]);
+        run.says_nothing_of(&token[..10]);
+    }
+}
+
+#[test]
 fn keys_and_profiles_have_the_order_of_the_aws_cli() {
     let credentials = ["default", "one", "two"].map(|name| format!("[{name}]\n{}", pair(&format!("AKIA{name}"))));
     for (case, sandbox, used) in [

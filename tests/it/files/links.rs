@@ -1,13 +1,32 @@
 //! Files at a `path` that goes through symbolic links: only links of root and of the effective user are followed.
 
 use std::fs;
-use std::os::unix::fs::{lchown, symlink};
+use std::os::unix::fs::{chown, lchown, symlink};
 
 use super::{tls_secret, with_file};
 use crate::support::skip;
 
 const OTHER_USER: u32 = 1234;
 const NOBODY: u32 = 65_534;
+
+#[test]
+fn a_directory_of_another_user_gets_no_file_but_that_users() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("a directory of another user: only root may give directories away");
+    }
+    let aws = tls_secret();
+    for (settings, is_written) in [("", false), (", owner: nobody", false), (", owner: \"1234\"", true)] {
+        let sandbox = with_file(&aws, settings).case(settings);
+        chown(sandbox.path("out"), Some(OTHER_USER), None).unwrap();
+        let run = sandbox.run();
+        if is_written {
+            run.launched_silently();
+        } else {
+            run.refused(78).says(["app.yaml:2", "out/file belongs to user 1234", "`owner`"]);
+        }
+        assert_eq!(sandbox.names_in("out").len(), usize::from(is_written), "{run}");
+    }
+}
 
 #[test]
 fn only_links_of_root_and_of_the_effective_user_are_followed() {

@@ -53,14 +53,19 @@ pub fn load(unit: &str, name: &str) -> (Client, Connection) {
     connect_as(Some(&format!("7346d6d71a{}/unit/{unit}/{name}", unique())))
 }
 
-/// Does the same as another user. The thread that connects ends with it.
+/// Does the same as another user.
 pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Connection) {
-    let connect = move || {
+    as_user(user, move || load(unit, name))
+}
+
+/// Does something as another user. The thread that does it ends with it.
+pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
+    let act = move || {
         // SAFETY: the raw system call changes the user of this thread alone, which ends below.
         assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) }, 0);
-        load(unit, name)
+        action()
     };
-    thread::spawn(connect).join().unwrap()
+    thread::spawn(act).join().unwrap()
 }
 
 /// Connects from an address that is no request.
