@@ -1,7 +1,8 @@
 //! The connection of systemd's `LoadCredential=` (systemd.exec(5)), which ends with the whole value or with a refusal.
 //!
 //! systemd takes a connection that is closed without data for an empty credential and starts the unit, and it refuses what is longer than
-//! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that (`ending`).
+//! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that (`ending`). A client that does not read
+//! is waited for until it hangs up: the end of the stream would make a credential of what it has.
 
 #![allow(unsafe_code, reason = "standard input, output and error by their numbers")]
 
@@ -9,7 +10,6 @@ use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -29,12 +29,6 @@ pub struct CredentialConnection {
     /// True once the whole value was sent.
     is_answered: AtomicBool,
 }
-
-/// The time for a client that does not read the value.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The time for a client that does not read a refusal.
-const PATIENCE_FOR_REFUSAL: Duration = Duration::from_secs(5);
 
 /// The length of a refusal: a byte more than a credential may have.
 const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
@@ -102,7 +96,7 @@ impl CredentialConnection {
     /// # Errors
     /// When the value was not sent as a whole: the connection is still to be refused.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
-        send_all(self.as_fd(), value, Instant::now() + PATIENCE)?;
+        send_all(self.as_fd(), value)?;
         self.is_answered.store(true, Ordering::SeqCst);
         // systemd itself may hold the connection open until the unit of this process ends.
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent)
@@ -174,23 +168,26 @@ fn not_sent(errno: Errno) -> Problem {
 }
 
 fn refuse(connection: BorrowedFd<'_>) {
-    let end = Instant::now() + PATIENCE_FOR_REFUSAL;
     let mut left = REFUSAL_LENGTH;
     while left > 0 {
         let part = PADDING.get(..left).unwrap_or(&PADDING);
-        if send_all(connection, part, end).is_err() {
-            break;
+        if send_all(connection, part).is_err() {
+            return;
         }
         left -= part.len();
     }
     let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
-fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8], end: Instant) -> Result<(), Problem> {
+/// Sends bytes, however long the client does not read them.
+fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Problem> {
     while !bytes.is_empty() {
         match send(connection.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-            Err(Errno::EAGAIN) => await_room(connection, end)?,
+            Err(Errno::EAGAIN) => {
+                // Whatever the result, the next call tells.
+                let _ = poll(&mut [PollFd::new(connection, PollFlags::POLLOUT)], PollTimeout::NONE);
+            }
             Err(Errno::EINTR) => {}
             Err(Errno::EPIPE | Errno::ECONNRESET) => {
                 return Err(Problem::temporary("the client closed the connection before the value was sent"));
@@ -198,16 +195,5 @@ fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8], end: Instant) -> Resul
             Err(errno) => return Err(not_sent(errno)),
         }
     }
-    Ok(())
-}
-
-fn await_room(connection: BorrowedFd<'_>, end: Instant) -> Result<(), Problem> {
-    let left = end.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(Problem::temporary("the client does not read the value"));
-    }
-    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-    // The caller tries again whatever the result.
-    let _ = poll(&mut [PollFd::new(connection, PollFlags::POLLOUT)], timeout);
     Ok(())
 }

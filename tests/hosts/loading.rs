@@ -186,6 +186,36 @@ fn a_stop_or_a_kill_of_the_answering_service_is_no_empty_credential() {
 
 #[test]
 #[ignore = "by make test-hosts"]
+fn a_reader_that_is_stopped_gets_the_whole_credential_or_none() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let long = format!(r#"{{"k":"{}"}}"#, "v".repeat(60_000));
+    for (name, secret, is_given) in
+        [("halted", Secret::failing(fault::denied("x")), false), ("halting", Secret::text(&long), true)]
+    {
+        let aws = Aws::start().secret("x", secret.held());
+        // Nothing else in this systemd executes a program of this name.
+        let declaration = format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n");
+        socket(systemd, name, &declaration, &asking_with_keys(&aws));
+        let load = format!("LoadCredential=tok:/run/secrets-{name}.sock\n");
+        let print = format!("ExecStart=/usr/bin/{name} %d/tok\n");
+        systemd.shell(&format!("cp /usr/bin/wc /usr/bin/{name}")).launched();
+        let unit = systemd.unit(name, &format!("Type=oneshot\nDynamicUser=yes\n{load}{print}")).enqueue();
+        aws.await_calls(1);
+        // systemd's child, which reads the connection before it executes the program.
+        systemd.shell(&format!("pkill --signal STOP --exact '({name})'")).launched();
+        aws.release();
+        thread::sleep(Duration::from_secs(8));
+        systemd.shell(&format!("pkill --signal CONT --exact '({name})'")).launched();
+        if is_given {
+            await_that("it has the value", || unit.printed().contains(" 60000 "));
+        } else {
+            has_failed(&unit);
+        }
+    }
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
 fn systemd_may_be_executed_again_while_a_unit_waits() {
     // The others talk to the shared one.
     let Some(systemd) = Systemd::own("again", |_| ()) else { return };

@@ -1,5 +1,8 @@
 //! `credential`: one connection of systemd's LoadCredential= gets the value that a declaration lists for the unit, or is refused.
 
+use std::thread;
+use std::time::Duration;
+
 use nix::sys::signal::Signal;
 use nix::unistd::{geteuid, mkfifo};
 use serde_json::Value;
@@ -216,7 +219,7 @@ fn a_signal_during_resolution_refuses_before_it_ends_the_process() {
 }
 
 #[test]
-fn a_client_that_hangs_up_or_never_reads_is_given_up() {
+fn a_client_that_hangs_up_is_given_up_and_one_that_does_not_read_is_waited_for() {
     for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let (client, connection) = load("app.service", "tok");
@@ -227,10 +230,18 @@ fn a_client_that_hangs_up_or_never_reads_is_given_up() {
         running.wait().ended(Status::Exit(75)).says(["app.service/tok", fact]);
     }
     let secrets = format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(1_000_000));
-    let (client, connection) = load("app.service", "tok");
-    let run = local(&secrets, DECLARATION).connected(connection).run();
-    run.ended(Status::Exit(75)).says(["app.service/tok", "does not read"]);
-    drop(client);
+    for (name, length) in [("tok", 1_000_000), ("other", MAX_LENGTH + 1)] {
+        let (mut client, connection) = load("app.service", name);
+        let running = local(&secrets, DECLARATION).connected(connection).spawn();
+        thread::sleep(Duration::from_secs(6));
+        assert_eq!(client.read().len(), length, "the value, or a refusal");
+        running.wait();
+        let (client, connection) = load("app.service", name);
+        let running = local(&secrets, DECLARATION).connected(connection).spawn();
+        thread::sleep(Duration::from_millis(200));
+        drop(client);
+        running.wait().ended(Status::Exit(if name == "tok" { 75 } else { 78 })).says([&*format!("app.service/{name}")]);
+    }
 }
 
 #[test]
