@@ -77,9 +77,8 @@ class Account:
         yield client.put_parameter(Name=f"/{self.prefix}/secure", Type="SecureString", Value=second, Overwrite=True)
         yield client.label_parameter_version(Name=f"/{self.prefix}/secure", ParameterVersion=1, Labels=["blue"])
         self.policy = policy()
-        boundary = f"arn:{self.partition}:iam::aws:policy/IAMReadOnlyAccess"
         yield self.create_role("denied", [])
-        yield self.create_role("bounded", self.policy["Statement"], PermissionsBoundary=boundary)
+        yield self.create_role("bounded", self.policy["Statement"], f"arn:{self.partition}:iam::aws:policy/IAMReadOnlyAccess")
         yield self.create_role("limited", self.policy["Statement"])
         yield from self.wait()
 
@@ -88,10 +87,12 @@ class Account:
         options = {"SecretId": f"{self.prefix}/{name}", "SecretString": f"{self.value}-{number}"}
         return self.client("secretsmanager").put_secret_value(**options, VersionStages=[stage])["VersionId"]
 
-    def create_role(self, name, statements, **options):
+    def create_role(self, name, statements, boundary=None):
+        """Creates a role, which can do no more than boundary.json, or another policy, allows."""
         owners = {"AWS": [f"arn:{self.partition}:iam::{self.id}:root", self.caller]}
         trust = document([{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": owners}])
-        options |= {"RoleName": f"{self.prefix}-{name}", "Path": f"/{TAG}/", "Tags": TAGS}
+        boundary = boundary or f"arn:{self.partition}:iam::{self.id}:policy/{TAG}-boundary"
+        options = {"RoleName": f"{self.prefix}-{name}", "Path": f"/{TAG}/", "Tags": TAGS, "PermissionsBoundary": boundary}
         self.client("iam").create_role(AssumeRolePolicyDocument=trust, **options)
         if statements:
             self.give(name, statements)
@@ -138,17 +139,20 @@ class Account:
 
     def found(self):
         """Everything that carries the tag, whichever run has made it, in the regions of this one: a kind, a region and a name each."""
-        roles = self.listed("iam", None, "list_roles", PathPrefix=f"/{TAG}/")
-        found = {("role", None, role["RoleName"]) for role in roles}
+        roles = [role["RoleName"] for role in self.listed("iam", None, "list_roles", PathPrefix=f"/{TAG}/")]
+        tags = {role: self.client("iam").list_role_tags(RoleName=role)["Tags"] for role in roles}
+        found = {("role", None, role) for role in roles if TAGS[0] in tags[role]}
         by_tag = [{"Key": f"tag:{TAG}", "Values": [TAGS[0]["Value"]]}]
         by_key = [{"Key": "tag-key", "Values": [TAG]}]
         for region in self.regions:
             parameters = self.listed("ssm", region, "describe_parameters", ParameterFilters=by_tag)
             found |= {("parameter", region, parameter["Name"]) for parameter in parameters}
             options = {"Filters": by_key, "IncludePlannedDeletion": True}
+            # AWS finds keys that begin so, too.
             for secret in self.listed("secretsmanager", region, "list_secrets", **options):
                 # A replica is removed with its primary secret.
-                found |= {("secret", secret.get("PrimaryRegion", region), secret["Name"])}
+                if TAGS[0] in secret["Tags"]:
+                    found |= {("secret", secret.get("PrimaryRegion", region), secret["Name"])}
         return {thing for thing in found if thing[2].lstrip("/").startswith(f"{TAG}-")}
 
     def created(self):

@@ -150,6 +150,30 @@ fn an_account_that_nobody_confirms_stays_as_it_is() {
         assert_eq!(account.content().len(), 1);
     }
     // What has another tag, or none, is not removed by a confirmed run either.
+    let trust =
+        policy(&json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }));
+    for (name, tags) in [
+        ("secrets-exec-test-team", json!([{ "Key": "secrets-exec-testing-team", "Value": "remove" }])),
+        ("secrets-exec-test-keep", json!([{ "Key": "secrets-exec-test", "Value": "keep" }])),
+        ("secrets-exec-test-none", json!([])),
+    ] {
+        let secret = json!({ "Name": name, "SecretString": "v-4c7a1e-kept", "Tags": tags });
+        let role =
+            json!({ "RoleName": name, "Path": "/secrets-exec-test/", "AssumeRolePolicyDocument": trust, "Tags": tags });
+        for (service, operation, parameters) in
+            [("secretsmanager", "create_secret", secret), ("iam", "create_role", role)]
+        {
+            let call = json!({
+                "service": service,
+                "operation": operation,
+                "region": "us-east-1",
+                "parameters": parameters,
+                "credentials": account.administrator.as_json(),
+            });
+            account.moto.call(&call);
+        }
+    }
+    let before = account.content();
     assert!(account.script(&[&CONFIRMED[..], &["--clean"]].concat()).status().unwrap().success());
-    assert_eq!(account.content().len(), 1);
+    assert_eq!(account.content(), before);
 }
