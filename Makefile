@@ -124,5 +124,5 @@ $(NODE)/stamp: $(NODE_PEERS)
 
 $(DIST_VENV)/stamp: packaging/requirements.txt
 	python3 -m venv --clear $(DIST_VENV)
-	$(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check -r packaging/requirements.txt
+	$(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r packaging/requirements.txt
 	touch $@

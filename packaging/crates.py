@@ -156,7 +156,7 @@ def linked(target):
         "description": "The standard library of Rust",
     }
     if target.endswith("-musl"):
-        zig = re.search(r"^ziglang==(.*)$", (ROOT / "packaging/requirements.txt").read_text(), re.MULTILINE)[1]
+        zig = re.search(r"^ziglang==(\S+)", (ROOT / "packaging/requirements.txt").read_text(), re.MULTILINE)[1]
         native = target == platform.machine() + "-unknown-linux-musl"
         origin = f"Rust {release}" if native else f"Zig {zig}"
         yield {

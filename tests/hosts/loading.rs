@@ -193,21 +193,19 @@ fn a_reader_that_is_stopped_gets_the_whole_credential_or_none() {
         [("halted", Secret::failing(fault::denied("x")), false), ("halting", Secret::text(&long), true)]
     {
         let aws = Aws::start().secret("x", secret.held());
-        // Nothing else in this systemd executes a program of this name.
         let declaration = format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n");
         socket(systemd, name, &declaration, &asking_with_keys(&aws));
         let load = format!("LoadCredential=tok:/run/secrets-{name}.sock\n");
-        let print = format!("ExecStart=/usr/bin/{name} %d/tok\n");
-        systemd.shell(&format!("cp /usr/bin/wc /usr/bin/{name}")).launched();
+        let print = "ExecStart=/usr/bin/wc -c %d/tok\n";
         let unit = systemd.unit(name, &format!("Type=oneshot\nDynamicUser=yes\n{load}{print}")).enqueue();
         aws.await_calls(1);
-        // systemd's child, which reads the connection before it executes the program.
-        systemd.shell(&format!("pkill --signal STOP --exact '({name})'")).launched();
+        // systemd's children, one of which reads the connection before the program is executed.
+        systemd.shell(&format!("systemctl kill --signal=STOP {name}")).launched();
         aws.release();
         thread::sleep(Duration::from_secs(8));
-        systemd.shell(&format!("pkill --signal CONT --exact '({name})'")).launched();
+        systemd.shell(&format!("systemctl kill --signal=CONT {name}")).launched();
         if is_given {
-            await_that("it has the value", || unit.printed().contains(" 60000 "));
+            await_that("it has the value", || unit.printed().contains("60000 "));
         } else {
             has_failed(&unit);
         }

@@ -2,8 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
@@ -60,16 +58,16 @@ fn all_end(processes: &[PathBuf]) {
 fn credentials_that_expire_while_a_launch_waits_are_asked_for_again() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
-    let script = "[ -e asked ] && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
+    let script = "[ -e asked ] && touch again && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
     let sandbox = with_script(&aws, script).endpoint(&format!("http://{}", relay.address())).args([
         "--wait",
         "20s",
         "--timeout",
         "1s",
     ]);
+    let again = sandbox.path("again");
     let running = sandbox.spawn();
-    await_fact("the first credentials", || relay.connections() > 0);
-    thread::sleep(Duration::from_millis(2500));
+    await_fact("the second credentials", || again.exists());
     relay.leads_to(aws.address());
     running.wait().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.only_read().access_key(), KEY);
