@@ -95,7 +95,10 @@ impl Service {
         let id = call.secret_id();
         let Some(secret) = self.secrets.get_mut(&id) else { return refusal(&fault::not_found()) };
         if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
-            return refusal(&fault);
+            return match refusal(&fault) {
+                Answer::Send(response) if secret.held => Answer::Hold(response),
+                answer => answer,
+            };
         }
         let Some(version) = secret.version(call) else {
             let wanted = match (call.version_id(), call.stage()) {
