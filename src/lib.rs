@@ -42,6 +42,7 @@ use std::process::ExitCode;
 use commands::check::check;
 use commands::credential::{credential, refuse_others, take_connection};
 use commands::export::export;
+use commands::get::get;
 use commands::launch::launch;
 use commands::migrate::migrate;
 use commands::policy::policy;
@@ -93,6 +94,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
             return Ok(ExitCode::from(Status::Usage as u8));
         }
         Invocation::Print(text) => terminal::print(text).map_err(Into::into),
+        Invocation::Get { inputs, reveal } => get(*inputs, reveal, inherited),
         Invocation::Check { inputs, command, arguments } => check(*inputs, command.as_ref(), arguments, inherited),
         Invocation::Policy { inputs, arguments } => policy(*inputs, arguments, inherited),
         Invocation::Export { inputs, arguments } => export(*inputs, &arguments, inherited),

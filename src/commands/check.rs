@@ -1,5 +1,6 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
+use std::mem::ManuallyDrop;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare};
@@ -7,6 +8,7 @@ use super::read::{Examined, read};
 use super::scope::EntryScope;
 use super::wait::{ThisProcess, run};
 use crate::backend::agent::Agent;
+use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
@@ -16,9 +18,10 @@ use crate::model::environment::{Environment, unusable};
 use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::plan::Plan;
+use crate::model::problem::Problem;
 use crate::report::check::{
-    CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, description_warnings,
-    override_notes, override_object, overrides, rows, text,
+    CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
+    description_warnings, override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
@@ -71,24 +74,39 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
+    fn depth(&self) -> CheckDepth {
+        match self.arguments {
+            CheckArguments { offline: true, .. } => CheckDepth::Declaration,
+            CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
+            CheckArguments { .. } => CheckDepth::Values,
+        }
+    }
+
     /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
     fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
         let Prepared { options, retained, backend, plan } = prepared;
         let mut fetched = Fetched::default();
         let mut examined = Examined { describes: self.arguments.describe, ..Examined::default() };
-        let outcome = if self.arguments.offline {
-            self.resolve_offline(backend, &options, &plan).map_err(|failed| report.append(failed)).unwrap_or_default()
-        } else {
-            findings.source = Some(match &backend {
-                BackendConfig::Aws(_) => "aws",
-                BackendConfig::Agent(..) => "agent",
-                BackendConfig::Local { .. } => "local",
-            });
-            findings.has_cache = options.cache.is_some();
-            let surroundings = ThisProcess::new(self.inherited);
-            let read = read(backend, &options, &plan, &surroundings, &mut fetched, Some(&mut examined));
-            read.map_err(|failed| report.append(failed)).unwrap_or_default()
+        let depth = self.depth();
+        let outcome = match depth {
+            CheckDepth::Declaration => self.resolve_offline(backend, &options, &plan),
+            CheckDepth::Metadata => {
+                findings.source = Some("aws");
+                self.resolve_metadata(backend, &options, &plan, &mut fetched, &mut examined)
+            }
+            CheckDepth::Values => {
+                findings.values_read = true;
+                findings.source = Some(match &backend {
+                    BackendConfig::Aws(_) => "aws",
+                    BackendConfig::Agent(..) => "agent",
+                    BackendConfig::Local { .. } => "local",
+                });
+                findings.has_cache = options.cache.is_some();
+                let surroundings = ThisProcess::new(self.inherited);
+                read(backend, &options, &plan, &surroundings, &mut fetched, Some(&mut examined))
+            }
         };
+        let outcome = outcome.map_err(|failed| report.append(failed)).unwrap_or_default();
         let Examined { secrets, cached, caller, .. } = examined;
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
@@ -110,13 +128,16 @@ impl Check<'_> {
             cached: &cached,
             problems: &problems,
             now,
-            is_offline: self.arguments.offline,
+            depth,
         });
         if options.verbose {
             terminal::print_records(report::provenance(&outcome.resolved, &fetched));
             terminal::print_records(override_notes(&overridden));
         }
-        terminal::print_notices(description_warnings(&secrets), &options);
+        // With --metadata a failure is an error of its value.
+        if depth == CheckDepth::Values {
+            terminal::print_notices(description_warnings(&secrets), &options);
+        }
         if self.arguments.offline {
             terminal::print_notices(alias_warnings(&plan), &options);
         }
@@ -130,6 +151,36 @@ impl Check<'_> {
             let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
             report.extend(environment.check(launched, limits).err());
         }
+    }
+
+    /// Asks AWS, past an agent, whether what the plan names exists, and resolves what needs no value.
+    fn resolve_metadata(
+        &self,
+        backend: BackendConfig,
+        options: &Options,
+        plan: &Plan,
+        fetched: &mut Fetched,
+        examined: &mut Examined,
+    ) -> Result<Resolution, Report> {
+        let (BackendConfig::Aws(settings) | BackendConfig::Agent(settings, _)) = backend else {
+            let text = "check --metadata and --local exclude each other: a local file has nothing but values";
+            return Err(Problem::usage(text).into());
+        };
+        run(options, &ThisProcess::new(self.inherited), async |deadline| {
+            if let Some(refused) = unknown_template_names(plan) {
+                return Ok(refused);
+            }
+            let purpose = Purpose { is_unattended: false, asks_identity: true };
+            // The end of the process closes its connections.
+            let mut aws = ManuallyDrop::new(Aws::new(*settings, purpose, deadline));
+            let answers;
+            (answers, examined.secrets) = aws.metadata(&plan.locators()).await?;
+            examined.caller = aws.caller();
+            let (failed, found): (Fetched, Fetched) = answers.into_iter().partition(|(_, answer)| answer.is_err());
+            let outcome = resolve(plan, &failed);
+            fetched.extend(failed.into_iter().chain(found));
+            Ok(outcome)
+        })
     }
 
     /// Resolves what needs no request, and fails what the agent can never read.

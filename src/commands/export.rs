@@ -20,8 +20,16 @@ use crate::model::secret_value::SecretValue;
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::Resolution;
 
-/// A command that prints values does so on a terminal only with `--reveal`.
-pub const VALUES_ON_TERMINAL: &str = "standard output is a terminal, which would show the values";
+/// Refuses to print values on a terminal without `--reveal`.
+///
+/// # Errors
+/// The problem, with the remedy.
+pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
+    if reveal || !terminal::is_output_terminal() {
+        return Ok(());
+    }
+    Err(Problem::usage("standard output is a terminal, which would show the values").help(remedy))
+}
 
 /// Prints the variables, or writes them to a file.
 ///
@@ -29,9 +37,8 @@ pub const VALUES_ON_TERMINAL: &str = "standard output is a terminal, which would
 /// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
 pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inherited) -> Result<(), Report> {
     let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
-    let is_shown = output.is_none() && !arguments.reveal && terminal::is_output_terminal();
     let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
-    inputs.errors.extend(is_shown.then(|| Problem::usage(VALUES_ON_TERMINAL).help(remedy)));
+    inputs.errors.extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
     let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
     let mut fetched = Fetched::default();
     let Resolution { resolved, errors, .. } =

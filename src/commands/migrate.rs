@@ -1,41 +1,69 @@
-//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the secret with its values.
+//! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the secret with its values, as JSON or for `--local`.
 
-use super::export::VALUES_ON_TERMINAL;
+use super::export::refuse_terminal;
 use crate::input::cli::MigrateArguments;
-use crate::input::env_file::{self, EnvFile};
-use crate::model::env_name::EnvName;
+use crate::input::env_file::{self, Chosen, EnvFile, Setting};
 use crate::model::inherited::Inherited;
-use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
+use crate::model::secret_value::SecretValue;
 use crate::report::{Record, Report, terminal};
 
-/// Prints the declaration, or the JSON object of the secret.
+/// Prints the declaration, the JSON object of the secret, or the file for `--local`.
 ///
 /// # Errors
 /// Every line that cannot be read, or the reason why standard output cannot be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
-    if arguments.values && !arguments.reveal && terminal::is_output_terminal() {
-        let remedy = "pipe the output to a program, or add --reveal to see the values";
-        return Err(Problem::usage(VALUES_ON_TERMINAL).help(remedy).into());
-    }
-    let read = env_file::read(&arguments.file, &arguments.only);
-    let EnvFile { names, object, notices } = read.map_err(Report::from_iter)?;
+    let remedy = "pipe the output to a program, or add --reveal to see the values";
+    refuse_terminal(arguments.reveal || !(arguments.values || arguments.for_local), remedy)?;
+    let MigrateArguments { file, secret, only, except, literal, .. } = arguments;
+    let read = env_file::read(file, &Chosen { only, except, literal });
+    let EnvFile { settings, object, notices } = read.map_err(Report::from_iter)?;
     let is_quiet = arguments.quiet || inherited.get("SECRETS_EXEC_QUIET").is_some_and(|value| value == "1");
     if !is_quiet {
         terminal::print_records(notices.into_iter().map(Record::warning));
     }
-    let printed = match arguments.values {
-        true => terminal::print_whole(object.expose()),
-        false => terminal::print_whole(declaration(&arguments.secret, &names)),
+    let printed = match arguments {
+        MigrateArguments { values: true, .. } => object,
+        MigrateArguments { for_local: true, .. } => local_file(secret, &settings),
+        MigrateArguments { .. } => declaration(secret, &settings),
     };
-    Ok(printed?)
+    Ok(terminal::print_whole(printed.expose())?)
 }
 
-/// Returns a declaration with an entry for each name. A reference is in quotes unless it begins with a letter; no id has a quote or a
-/// backslash.
-fn declaration(secret: &SecretId, names: &[EnvName]) -> String {
-    let id = secret.to_string();
+/// Returns a declaration with an entry for each variable.
+fn declaration(secret: &SecretId, settings: &[Setting]) -> SecretValue {
+    let mut text = b"env:\n".to_vec();
+    for setting in settings {
+        text.extend(format!("  {}: ", setting.name).bytes());
+        match setting.is_literal {
+            true => text.extend([b"{ value: ", setting.json().expose(), b" }"].concat()),
+            false => text.extend(scalar(&format!("{secret}:{}", setting.name)).bytes()),
+        }
+        text.push(b'\n');
+    }
+    SecretValue::new(text)
+}
+
+/// Returns the file for `--local` with the values of the secret.
+fn local_file(secret: &SecretId, settings: &[Setting]) -> SecretValue {
+    let lines =
+        settings.iter().filter(|setting| !setting.is_literal).map(|setting| (setting.name.as_str(), setting.json()));
+    let lines = Vec::from_iter(lines);
+    // A buffer that grows would leave copies of values in memory.
+    let length = lines.iter().map(|(name, value)| "  : \n".len() + name.len() + value.len()).sum::<usize>();
+    let id = scalar(&secret.to_string());
+    let mut text = Vec::with_capacity(id.len() + ":\n".len() + length);
+    text.extend(format!("{id}:\n").bytes());
+    for (name, value) in lines {
+        text.extend(format!("  {name}: ").bytes());
+        text.extend_from_slice(value.expose());
+        text.push(b'\n');
+    }
+    SecretValue::new(text)
+}
+
+/// Returns an id or a reference as a scalar of YAML: in quotes unless it begins with a letter; it has neither a quote nor a backslash.
+fn scalar(id: &str) -> String {
     let quote = if id.starts_with(|c: char| c.is_ascii_alphabetic()) { "" } else { "\"" };
-    let entries = names.iter().map(|name| format!("  {name}: {quote}{id}:{name}{quote}\n"));
-    std::iter::once("env:\n".to_owned()).chain(entries).collect()
+    format!("{quote}{id}{quote}")
 }

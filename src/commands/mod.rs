@@ -3,6 +3,7 @@
 pub mod check;
 pub mod credential;
 pub mod export;
+pub mod get;
 pub mod launch;
 pub mod migrate;
 pub mod policy;

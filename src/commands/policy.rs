@@ -26,8 +26,11 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
             return Err(Problem::usage(text).into());
         }
     };
-    let PolicyArguments { account, for_role, kms_keys, describe } = arguments;
-    let policy_options = PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe };
+    let PolicyArguments { account, for_role, kms_keys, describe, metadata } = arguments;
+    // `check --metadata` asks past the agent.
+    let agent = agent.filter(|_| !metadata);
+    let policy_options =
+        PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe, metadata };
     let locators = plan.locators();
     // The profile's files may be on a file system that hangs.
     let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {

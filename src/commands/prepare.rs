@@ -69,7 +69,7 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
             ending::hold_signals();
             Ok(Default::default())
         }
-        (files, found) => run_unlimited("the declarations", || declaration::load(files, found)),
+        (files, found) => run_unlimited("the declarations", || declaration::load(files, found, scope.reads_entries())),
     };
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
         report.append(failed);

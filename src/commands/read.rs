@@ -50,7 +50,7 @@ pub fn read(
     examined: Option<&mut Examined>,
 ) -> Result<Resolution, Report> {
     let begun = Instant::now();
-    let (outcome, cache_notices) = run(options, surroundings, async |deadline| {
+    let (outcome, cache_notices, requests) = run(options, surroundings, async |deadline| {
         let mut backend = open(config, options, examined.is_some(), &deadline)?;
         let mut outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
         if outcome.is_ok()
@@ -66,15 +66,14 @@ pub fn read(
                 }
             }
         }
-        Ok((outcome, backend.take_cache_notices()))
+        Ok((outcome, backend.take_cache_notices(), deadline.progress().requests()))
     })?;
     if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
         terminal::print_records(cache_warnings(directory, &cache_notices, fetched));
     }
-    if options.trace {
-        terminal::print_records([report::resolution_time(begun.elapsed())]);
-    }
-    Ok(outcome?)
+    let mut outcome = outcome?;
+    (outcome.resolved.elapsed, outcome.resolved.requests) = (begun.elapsed(), requests);
+    Ok(outcome)
 }
 
 /// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a

@@ -1,4 +1,4 @@
-//! The part of the declarations that a command needs: all of it, what a launch delivers, or the credential that a unit asks for.
+//! The part of the declarations that a command needs: all of it, what a launch delivers, the credential that a unit asks for, or no entry.
 
 use std::collections::BTreeSet;
 
@@ -16,16 +16,23 @@ pub enum EntryScope<'a> {
     /// These and all credentials.
     Everything,
     Credential(&'a CredentialRequest),
+    /// Only the entry of the command line, with the options and aliases of the declarations.
+    Argument,
 }
 
 impl EntryScope<'_> {
+    /// False if no entry of a declaration counts, so that one that is wrong does not matter.
+    pub fn reads_entries(self) -> bool {
+        !matches!(self, Self::Argument)
+    }
+
     /// Leaves in `layers` only the part that is needed.
     ///
     /// # Errors
     /// When the credential is not declared, or several patterns match its unit.
     pub fn narrow(self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
-            Self::Launch => Ok(()),
+            Self::Launch | Self::Argument => Ok(()),
             Self::Everything => {
                 for layer in layers {
                     let units = std::mem::take(&mut layer.credentials);

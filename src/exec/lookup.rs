@@ -57,14 +57,20 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
             Err(_) => {}
         }
     }
+    let refused = refused.filter(|_| !BUILTINS.contains(&&*name));
     Err(refused.unwrap_or_else(|| {
         let searched = format!("PATH is {}", path.to_string_lossy());
         not_found(format!("{shown}: command not found in PATH"), &name).note(searched)
     }))
 }
 
+/// Commands that only a shell has.
+const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
+
 fn cannot_execute(what: &str, why: Errno) -> Problem {
-    Problem::new(Status::NotExecutable, format!("{what}: cannot be executed: {}", describe(why)))
+    let help = "make it executable: chmod +x; in a Dockerfile COPY --chmod=755";
+    let problem = Problem::new(Status::NotExecutable, format!("{what}: cannot be executed: {}", describe(why)));
+    problem.help_if((why == Errno::EACCES).then_some(help))
 }
 
 /// Adds the remedy for a command that only a shell would understand.
@@ -73,6 +79,8 @@ fn not_found(text: String, command: &str) -> Problem {
     let problem = Problem::new(Status::NotFound, text);
     if let Some(name) = assigned(command) {
         problem.help(format!("for a variable of the command write: -- env {name}=… COMMAND"))
+    } else if BUILTINS.contains(&command) {
+        problem.help(format!("{command} is a shell's own command: write -- sh -c '{command} …'"))
     } else if is_syntax {
         problem.help("no shell reads the command; for variables, pipes and the like write: -- sh -c '…'")
     } else {

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
+use super::env_file::is_env_file;
 use super::tree::{Kind, Node, Position};
 use super::yaml;
 use crate::model::entry::Origin;
@@ -15,6 +16,7 @@ use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::AWSCURRENT;
 use crate::model::secret_value::SecretValue;
+use crate::model::suggest::did_you_mean;
 use crate::system::os_error::{read_text, unreadable};
 
 /// Secrets by id, each with its values by staging label.
@@ -35,8 +37,18 @@ pub fn read(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: String| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
-    let file = File::open(path).map_err(|error| vec![unreadable(path.display(), &error)])?;
+    let file = File::open(path).map_err(|error| {
+        let mut others = ["yaml", "yml", "json"].map(|extension| path.with_extension(extension)).into_iter();
+        let other = others.find(|other| other.is_file()).map(|other| did_you_mean(&other.to_string_lossy()));
+        vec![unreadable(path.display(), &error).help_if(other)]
+    })?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
+    if is_env_file(&text) {
+        let problem = Problem::configuration(format!("{}: is a .env file, and --local reads YAML", path.display()));
+        return Err(vec![
+            problem.help("secrets-exec migrate FILE --secret ID --for-local prints the file in its place"),
+        ]);
+    }
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {
         return Err(errors.into_iter().map(|found| error(found.position, found.message)).collect());

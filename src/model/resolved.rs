@@ -1,5 +1,7 @@
 //! The result of resolving a plan: one list of values, of which the environment, the files and the rows of `check` are views.
 
+use std::time::Duration;
+
 use super::entry::{EntryId, FileTarget, Subject, Target};
 use super::env_name::EnvName;
 use super::plan::Override;
@@ -78,6 +80,10 @@ pub struct Resolved {
     pub omitted: Vec<OmittedEntry>,
     /// The entries, and the keys of objects, whose variable or path another entry sets.
     pub overridden: Vec<Override>,
+    /// The time that the resolution took; zero if nothing was to be read.
+    pub elapsed: Duration,
+    /// The attempts at requests that it took.
+    pub requests: usize,
 }
 
 /// An optional entry that is absent.

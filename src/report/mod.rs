@@ -12,8 +12,8 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, progress, resolution_time,
-    trace, unexpanded, waiting,
+    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, progress, trace, unexpanded,
+    waiting,
 };
 pub use provenance::provenance;
 pub use record::{Label, Record, Rendered};

@@ -68,11 +68,6 @@ pub fn trace(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
-/// The line of `-vv` at the end of the resolution, whether values were found or not.
-pub fn resolution_time(elapsed: Duration) -> Record {
-    trace(&format!("resolution took {} ms", elapsed.as_millis()))
-}
-
 /// The problem of a deadline that passes while a file or a computation blocks the process.
 pub fn overdue(status: &Waiting) -> Problem {
     let awaited =

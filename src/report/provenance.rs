@@ -1,4 +1,4 @@
-//! The notes of `--verbose`: the secret, version and region of each variable and file.
+//! The notes of `--verbose`: the secret, version and region of each variable and file, and what the resolution took.
 
 use super::record::{Record, age};
 use crate::model::answer::{Document, Fetched};
@@ -13,7 +13,25 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
             records.push(Record::note(text).event("omitted").with("variables", vec![subject.label.as_str()]));
         }
     }
+    records.extend((!resolved.elapsed.is_zero()).then(|| total(resolved, fetched)));
     records
+}
+
+/// Returns the note about the whole resolution.
+fn total(Resolved { values, elapsed, requests, .. }: &Resolved, fetched: &Fetched) -> Record {
+    let answers = Vec::from_iter(fetched.values().flatten());
+    let from_cache = answers.iter().filter(|answer| answer.cached.is_some()).count();
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (values, secrets, milliseconds) = (values.len(), answers.len(), elapsed.as_millis() as u64);
+    let [value, secret, request] =
+        [(values, "value"), (secrets, "secret"), (*requests, "request")].map(|(count, what)| counted(count, what));
+    Record::note(format!("{value} of {secret} in {milliseconds} ms, {request}"))
+        .event("resolution")
+        .with("values", values)
+        .with("secrets", secrets)
+        .with("milliseconds", milliseconds)
+        .with("requests", *requests)
+        .with("from_cache", from_cache)
 }
 
 fn value_note(resolved: &ResolvedValue, fetched: &Fetched) -> Record {

@@ -130,8 +130,8 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
     match found.as_slice() {
         [] => {
             let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text));
-            Err(match first_miss(json, path) {
-                Some((map, name)) => absent.help(keys_hint(map, name)),
+            Err(match miss_hint(json, path) {
+                Some(hint) => absent.help(hint),
                 None => absent,
             })
         }
@@ -152,14 +152,24 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
     }
 }
 
-/// Follows the leading names of a path to the first that does not exist, and returns the object that lacks it.
-fn first_miss<'j>(mut json: &'j Value, path: &'j JsonPath) -> Option<(&'j Map<String, Value>, &'j str)> {
+/// Follows the leading names of a path to the first that does not exist, and returns the hint about the object that lacks it, or about the
+/// text of JSON in its place.
+fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
+    let mut parent = "";
     for segment in &path.query.segments {
-        let (Segment::Selector(Selected::Name(name)), Value::Object(map)) = (segment, json) else { return None };
-        match map.get(name) {
-            Some(found) => json = found,
-            None => return Some((map, name)),
-        }
+        let Segment::Selector(Selected::Name(name)) = segment else { return None };
+        json = match json {
+            Value::Object(map) => match map.get(name) {
+                Some(found) => found,
+                None => return Some(keys_hint(map, name)),
+            },
+            Value::String(text) if text.trim_start().starts_with('{') => {
+                let template = format!("{{{{ (app.{parent} | fromjson).{name} }}}}");
+                return Some(format!("the value of {parent} is text, which a template can parse: {template}"));
+            }
+            _ => return None,
+        };
+        parent = name;
     }
     None
 }

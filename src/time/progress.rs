@@ -30,6 +30,7 @@ struct ProgressState {
     next: u64,
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
+    requests: usize,
 }
 
 /// Something that is awaited until the value is dropped.
@@ -69,6 +70,16 @@ impl Progress {
     /// Notes why an attempt failed.
     pub fn note_reason(&self, why: String) {
         self.change(|state| state.reason = Some(why));
+    }
+
+    /// Counts an attempt at a request.
+    pub fn count_request(&self) {
+        self.change(|state| state.requests += 1);
+    }
+
+    /// The attempts at requests so far.
+    pub fn requests(&self) -> usize {
+        self.change(|state| state.requests)
     }
 
     pub fn waiting(&self) -> Waiting {

@@ -61,7 +61,7 @@ class Account:
         return self.session.client(service, region or self.region, endpoint_url=self.endpoint, config=retries)
 
     def create(self, policy):
-        """Creates everything, and yields after each request; `policy` returns that of the role `limited`."""
+        """Creates everything, and yields after each request; `policy` returns that of the role `limited`, or with `--metadata` of `described`."""
         client = self.client("secretsmanager")
         for name, content in self.secrets.items():
             arn = client.create_secret(Name=f"{self.prefix}/{name}", Tags=TAGS, **content)["ARN"]
@@ -79,6 +79,7 @@ class Account:
         self.policy = policy()
         yield self.create_role("denied", [])
         yield self.create_role("bounded", self.policy["Statement"], f"arn:{self.partition}:iam::aws:policy/IAMReadOnlyAccess")
+        yield self.create_role("described", policy("--metadata")["Statement"])
         yield self.create_role("limited", self.policy["Statement"])
         yield from self.wait()
 
@@ -159,7 +160,7 @@ class Account:
         """Everything that this run creates. AWS may list a secret only some minutes later."""
         created = {("secret", self.region, f"{self.prefix}/{name}") for name in self.secrets}
         created |= {("parameter", self.region, f"/{self.prefix}/{name}") for name in self.parameters}
-        return created | {("role", None, f"{self.prefix}-{name}") for name in ("denied", "bounded", "limited")}
+        return created | {("role", None, f"{self.prefix}-{name}") for name in ("denied", "bounded", "described", "limited")}
 
     def listed(self, service, region, operation, **parameters):
         pages = self.client(service, region).get_paginator(operation).paginate(**parameters)

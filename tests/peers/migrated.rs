@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::moto::{Moto, REGION, text_of};
+use super::node::node_folder;
 use super::python::interpreter;
 use crate::support::directory::Directory;
 use crate::support::sandbox::{Sandbox, program, repository_file};
@@ -140,6 +141,41 @@ fn the_two_documented_lines_move_a_file_with_the_aws_cli() {
     for (name, value) in &files[".env"].values {
         launch.launched().has(name, value);
     }
+}
+
+#[test]
+fn the_variables_that_nodes_readers_read_otherwise_are_those_of_the_warning() {
+    let directory = Directory::new();
+    let (file, page) = (directory.path().join("file"), repository_file("docs/migrating.md"));
+    let (_, table) = page.split_once("npm's dotenv |\n|---|---|---|---|\n").unwrap();
+    let rows = table.lines().map_while(|line| line.strip_prefix("| `` ")?.split_once(" `` |"));
+    let content =
+        rows.enumerate().fold(FILE.to_owned(), |file, (row, (line, _))| format!("{file}\nROW{row}{}", &line[1..]));
+    std::fs::write(&file, &content).unwrap();
+    let Some(folder) = node_folder("dotenv", "how Node's dotenv reads a .env file") else { return };
+    let script = "\
+const text = require('fs').readFileSync(process.argv[1], 'utf8').replace(/^\\uFEFF/, '');
+console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').parse(text)]));
+";
+    let output = Command::new("node").args(["-e", script]).arg(&file).current_dir(folder).output().unwrap();
+    let readers: [Values; 2] = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(files) = python_dotenv(directory.path()) else { return };
+    let mut expected = Vec::new();
+    for (name, value) in &files["file"].values {
+        // Other readers know no names in quotes, and no tab after `export`.
+        if !["IN_QUOTES", "TABBED"].contains(&name.as_str()) && readers.iter().any(|read| read.get(name) != Some(value))
+        {
+            expected.push(name.as_str());
+        }
+    }
+    let run = Sandbox::new().file(".env", &content).args(["migrate", ".env", "--secret", "x"]).bare().run();
+    let said = run.launched().stderr();
+    let (_, named) = said.split_once("Node's --env-file or npm's dotenv reads ").unwrap();
+    let named = named.split(" otherwise").next().unwrap().split(", ");
+    let mut named = Vec::from_iter(named.map(|name| name.split(' ').next().unwrap()));
+    named.sort_unstable();
+    assert_eq!(named, expected, "{readers:?}");
+    assert!(expected.iter().filter(|name| name.starts_with("ROW")).count() == 5, "{expected:?}");
 }
 
 /// The pieces of generated files, between bars: what the grammar knows, and characters that only Python or only Rust take for a space.

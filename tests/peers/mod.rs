@@ -22,6 +22,7 @@ mod delivered;
 mod differential;
 mod endpoints;
 mod exports;
+mod metadata;
 mod migrated;
 mod policies;
 mod profiles;

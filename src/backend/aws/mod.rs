@@ -3,8 +3,9 @@
 mod clients;
 mod config;
 mod credentials;
+mod describe;
 mod failover;
-mod operators;
+mod metadata;
 mod parameter_store;
 mod policy;
 mod protocol;
@@ -88,7 +89,24 @@ impl Aws {
                 requests.insert(Locator { region: region.or(request.region), version: Version::Current, ..request });
             }
         }
-        Ok(operators::describe_all(session, requests.into_iter().collect()).await)
+        Ok(describe::describe_all(session, requests.into_iter().collect()).await)
+    }
+
+    /// Returns answers without a value for `wanted`, and the descriptions of the secrets, by requests that read no value.
+    ///
+    /// # Errors
+    /// When AWS's configuration files or the profile are invalid.
+    pub async fn metadata(&mut self, wanted: &BTreeSet<&Locator>) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
+        let session = self.session()?;
+        session.settings.check_regions(wanted)?;
+        let (requests, mut answers) = complete(session, wanted).await;
+        let (answered, secrets) = metadata::read_all(session, requests.keys().cloned().collect()).await;
+        if let Some(region) = requests.keys().find_map(|request| request.region.as_ref()) {
+            session.trace_identities(region).await;
+        }
+        answers.extend(distribute(&requests, answered));
+        add_notes(session, &mut answers);
+        Ok((answers, secrets))
     }
 
     fn session(&mut self) -> Result<&mut Session, Problem> {
@@ -108,21 +126,31 @@ impl Aws {
 }
 
 async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
-    let mut answers = Vec::new();
-    let mut requests = Requests::new();
+    let (requests, mut answers) = complete(session, wanted).await;
+    let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
+    answers.extend(distribute(&requests, answered));
+    add_notes(session, &mut answers);
+    answers
+}
+
+/// Returns the distinct requests, and the answers of the locators without a region.
+async fn complete<'a>(session: &mut Session, wanted: &BTreeSet<&'a Locator>) -> (Requests<'a>, Answers) {
+    let (mut requests, mut answers) = (Requests::new(), Vec::new());
     for locator in wanted.iter().copied() {
         match session.complete(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
             Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
         }
     }
-    let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
-    answers.extend(distribute(&requests, answered));
-    for (locator, answer) in &mut answers {
+    (requests, answers)
+}
+
+/// Adds to failures where their region and account come from, and the remedies of a developer's machine.
+fn add_notes(session: &Session, answers: &mut Answers) {
+    for (locator, answer) in answers {
         if let Err(failure) = answer {
             failure.notes.extend(session.place_note(locator, &failure.error));
             failure.remedies.clone_from(&session.settings.remedies);
         }
     }
-    answers
 }

@@ -26,6 +26,11 @@ pub enum Invocation {
         command: Option<CommandLine>,
         arguments: CheckArguments,
     },
+    Get {
+        inputs: Box<Inputs>,
+        /// True if the value may be printed on a terminal.
+        reveal: bool,
+    },
     Policy {
         inputs: Box<Inputs>,
         arguments: PolicyArguments,
@@ -41,7 +46,7 @@ pub enum Invocation {
         inputs: Box<Inputs>,
     },
     Install(InstallArguments),
-    /// Help or the version, for standard output.
+    /// Help, the version or the schema, for standard output.
     Print(String),
     /// The short help of an empty command line, for standard error.
     Usage(String),
@@ -54,11 +59,25 @@ pub struct CheckArguments {
     #[arg(long)]
     pub json: bool,
     /// Check the declaration alone: no request, credentials or region
-    #[arg(long, conflicts_with = "describe")]
+    #[arg(long, conflicts_with_all = ["describe", "metadata"])]
     pub offline: bool,
+    /// Read no value: only check that secrets (secretsmanager:DescribeSecret) and parameters (ssm:DescribeParameters) exist
+    #[arg(long)]
+    pub metadata: bool,
     /// Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)
     #[arg(long)]
     pub describe: bool,
+}
+
+/// The arguments of `get`.
+#[derive(Args, Debug)]
+pub struct GetArguments {
+    /// SECRET[:KEY[:STAGE[:VERSION-ID]]], an ARN, ssm:NAME or an alias
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Print the value even if standard output is a terminal, with a newline after it
+    #[arg(long)]
+    pub reveal: bool,
 }
 
 /// The arguments of `policy`.
@@ -76,6 +95,9 @@ pub struct PolicyArguments {
     /// Also allow secretsmanager:DescribeSecret, which check --describe requests
     #[arg(long)]
     pub describe: bool,
+    /// Print the policy of check --metadata, which reads no value
+    #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
+    pub metadata: bool,
 }
 
 /// The arguments of `export`.
@@ -102,11 +124,20 @@ pub struct MigrateArguments {
     #[arg(long, value_name = "ID", value_parser = parse_secret)]
     pub secret: SecretId,
     /// Move only the variables with a matching name (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = |text: &str| parse_pattern(text).map_err(|expected| format!("not {expected}")))]
+    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
     pub only: Vec<Pattern>,
+    /// Move no variable with a matching name (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    pub except: Vec<Pattern>,
+    /// Write these variables, which are no secrets, into the declaration, and not into the secret (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    pub literal: Vec<Pattern>,
     /// Print the secret with its values, as JSON, in place of the declaration
     #[arg(long)]
     pub values: bool,
+    /// Print the file for --local with the secret's values, in place of the declaration
+    #[arg(long, conflicts_with = "values")]
+    pub for_local: bool,
     /// Print values even if standard output is a terminal
     #[arg(long)]
     pub reveal: bool,
@@ -129,6 +160,10 @@ pub struct InstallArguments {
     /// An existing directory, in which the file secrets-exec is written or replaced
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
+}
+
+fn parse_glob(text: &str) -> Result<Pattern, String> {
+    parse_pattern(text).map_err(|expected| format!("not {expected}"))
 }
 
 /// The formats of `export`, each with its name and its help.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use glob::Pattern;
 
-use super::entries::layer;
+use super::entries::{layer, value};
 use crate::model::command_line::CommandLine;
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
 use crate::model::inherited::Inherited;
@@ -96,6 +96,16 @@ impl Inputs {
             errors,
             warnings,
         }
+    }
+
+    /// Reads the options of a command with one reference as its argument.
+    pub fn of_reference(reference: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Self {
+        let mut inputs = Self::of_declarations(matches, inherited);
+        match value(reference) {
+            Ok(entry) => inputs.layer.entries.push(entry),
+            Err(error) => inputs.errors.push(error),
+        }
+        inputs
     }
 
     /// Takes the command after `--`. One that begins with a hyphen is an error: it is an option in the wrong place.

@@ -32,7 +32,7 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
     if arguments.is_empty() {
         return Ok(Invocation::Usage(command.render_help().to_string()));
     }
-    let words = std::iter::once("secrets-exec".into()).chain(arguments.iter().cloned());
+    let words = std::iter::once("secrets-exec".into()).chain(as_options(&arguments));
     let mut matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -48,6 +48,16 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
         None => Err(command.error(ErrorKind::InvalidSubcommand, name)),
     };
     invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
+}
+
+/// Returns the words with `help` and `help COMMAND` as `--help`, and `version` as `--version`.
+fn as_options(arguments: &[OsString]) -> Vec<OsString> {
+    match arguments {
+        [help] if help == "help" => vec!["--help".into()],
+        [help, command] if help == "help" => vec![command.clone(), "--help".into()],
+        [version] if version == "version" => vec!["--version".into()],
+        words => words.to_vec(),
+    }
 }
 
 fn launch(matches: &mut ArgMatches, has_separator: bool, inherited: &Inherited) -> Result<Invocation, Vec<Problem>> {

@@ -9,8 +9,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes};
 pub const ENTRIES: &str = "What to resolve (repeatable)";
 
 /// The options that `-h` describes.
-const COMMON: &str =
-    "env env-from as-file file region profile timeout local on-rotation keep-existing clean-env verbose quiet";
+const COMMON: &str = "env env-from as-file file region timeout local on-rotation keep-existing verbose quiet";
 
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
@@ -40,12 +39,12 @@ pub fn with_declarations(command: Command) -> Command {
         .args(table)
 }
 
-/// Leaves most options that a launch has as well to `--help`.
+/// Leaves most options that a launch has as well to `--help`, and those of rotation out: only a launch stays.
 pub fn with_short_help(command: Command) -> Command {
     command.after_help("--help prints all options, and examples.").mut_args(|arg| {
-        let is_shown =
-            arg.get_help_heading().is_none() || is_common(arg.get_id().as_str()) && arg.get_id() != "on-rotation";
-        arg.hide_short_help(!is_shown)
+        let is_shown = arg.get_help_heading().is_none() || is_common(arg.get_id().as_str());
+        let is_of_rotation = arg.get_help_heading() == Some("Rotation");
+        arg.hide_short_help(!is_shown).hide(is_of_rotation)
     })
 }
 

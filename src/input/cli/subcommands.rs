@@ -3,12 +3,14 @@
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::arguments::{
-    CheckArguments, CompletionsArguments, ExportArguments, InstallArguments, Invocation, MigrateArguments,
-    PolicyArguments,
+    CheckArguments, CompletionsArguments, ExportArguments, GetArguments, InstallArguments, Invocation,
+    MigrateArguments, PolicyArguments,
 };
 use super::inputs::Inputs;
 use super::options::{help, program, with_declarations, with_inputs, with_short_help};
 use crate::model::inherited::Inherited;
+
+const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 /// The first word of the command that answers systemd on standard input.
 pub const CREDENTIAL: &str = "credential";
@@ -49,7 +51,7 @@ fn complete(command: Command) -> Command {
 }
 
 /// The commands in the order of `--help`; those for systemd and containers are last.
-pub static SUBCOMMANDS: [Subcommand; 8] = [
+pub static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "check",
         about: "Resolve everything, print a table without values",
@@ -68,6 +70,22 @@ pub static SUBCOMMANDS: [Subcommand; 8] = [
             let mut inputs = Box::new(Inputs::new(true, matches, inherited));
             let command = inputs.take_command(matches);
             Ok(Invocation::Check { inputs, command, arguments: CheckArguments::from_arg_matches(matches)? })
+        },
+    },
+    Subcommand {
+        name: "get",
+        about: "Print one value",
+        usage: "secrets-exec get [OPTIONS] REF",
+        details: "Prints the value byte for byte, without a newline of its own, for programs that read a secret from a pipe. Of declarations \
+             only `defaults` and `secrets` count. A launch is safer where the program can take a variable or a file.",
+        examples: "Examples:\n  \
+             secrets-exec get prod/registry:password | docker login --username ci --password-stdin registry\n      Log in without the \
+             password among the arguments\n  \
+             PGPASSWORD=$(secrets-exec get prod/db:password) psql\n      Set a variable of one command in a script",
+        arguments: |command| with_short_help(with_declarations(GetArguments::augment_args(command))),
+        invocation: |matches, inherited| {
+            let GetArguments { reference, reveal } = GetArguments::from_arg_matches(matches)?;
+            Ok(Invocation::Get { inputs: Box::new(Inputs::of_reference(&reference, matches, inherited)), reveal })
         },
     },
     Subcommand {
@@ -110,7 +128,10 @@ pub static SUBCOMMANDS: [Subcommand; 8] = [
         examples: "Examples:\n  \
              secrets-exec migrate .env --secret prod/app --values |\n    \
              aws secretsmanager create-secret --name prod/app --secret-string \\\n    file:///dev/stdin\n      Create the secret\n  \
-             secrets-exec migrate .env --secret prod/app > secrets-exec.yaml\n      Write the declaration",
+             secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' >secrets-exec.yaml\n      Write the \
+             declaration, with what is no secret in it\n  \
+             secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' --for-local >secrets.local.yaml\n      Write \
+             the file with which developers launch without AWS: --local secrets.local.yaml",
         arguments: MigrateArguments::augment_args,
         invocation: |matches, _| Ok(Invocation::Migrate(Box::new(MigrateArguments::from_arg_matches(matches)?))),
     },
@@ -136,6 +157,16 @@ pub static SUBCOMMANDS: [Subcommand; 8] = [
              secrets-exec man >/usr/local/share/man/man1/secrets-exec.1\n      Install the man page",
         arguments: |command| command,
         invocation: |_, _| Ok(Invocation::Man),
+    },
+    Subcommand {
+        name: "schema",
+        about: "Print the JSON Schema of declarations",
+        usage: "secrets-exec schema",
+        details: "",
+        examples: "Examples:\n  \
+             secrets-exec schema >secrets-exec.schema.json\n      Save it for an editor, which finds it by a declaration's `$schema`",
+        arguments: |command| command,
+        invocation: |_, _| Ok(Invocation::Print(SCHEMA.to_owned())),
     },
     Subcommand {
         name: CREDENTIAL,

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::model::env_name::is_name;
+use crate::input::env_file::is_env_file;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
@@ -21,8 +21,9 @@ use top_level::Declaration;
 
 /// Reads `files` and the declaration that was found in the working directory.
 ///
-/// Returns what could be read, and every error in the order of the files and lines.
-pub fn load(files: &[PathBuf], found: Option<Found>) -> (Vec<Declaration>, Vec<Problem>) {
+/// Returns what could be read, and every error in the order of the files and lines. Without `reads_entries` only the options and aliases
+/// are read.
+pub fn load(files: &[PathBuf], found: Option<Found>, reads_entries: bool) -> (Vec<Declaration>, Vec<Problem>) {
     let mut texts = Vec::new();
     for path in files {
         texts.push((path.as_path(), read_named(path)));
@@ -34,7 +35,7 @@ pub fn load(files: &[PathBuf], found: Option<Found>) -> (Vec<Declaration>, Vec<P
     for (path, text) in texts {
         match text {
             Ok(text) => {
-                let (declaration, found) = read(path, &text);
+                let (declaration, found) = read(path, &text, reads_entries);
                 declarations.push(declaration);
                 errors.extend(found);
             }
@@ -63,11 +64,4 @@ fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
         return Err(problem.help("secrets-exec migrate FILE --secret ID prints the declaration in its place"));
     }
     Ok(text)
-}
-
-/// True if the first line that is no comment is an assignment, with which no declaration begins.
-fn is_env_file(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
-    let assigned = first.and_then(|line| line.split_once('='));
-    assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
 }

@@ -60,6 +60,16 @@ pub struct Fields<'a> {
     pub has_unknown: bool,
 }
 
+/// Keys of other tools, each with ours.
+const SYNONYMS: [(&str, &str); 6] = [
+    ("environment", "env"),
+    ("variables", "env"),
+    ("vars", "env"),
+    ("secret", "from"),
+    ("key", "from"),
+    ("valueFrom", "from"),
+];
+
 impl<'a> Item<'a> {
     /// Returns the same node as a part of something else.
     pub fn named(&self, subject: impl Into<String>) -> Self {
@@ -83,8 +93,13 @@ impl<'a> Item<'a> {
 
     /// Adds the error of a node of another type than `expected`.
     fn refuse_type(&self, expected: &str) {
-        let is_list_of_variables = self.subject == "env" && matches!(self.node.kind, Kind::List(_));
-        let help = is_list_of_variables.then(|| "write NAME: REF for each variable, without a hyphen".to_owned());
+        let help = match (self.subject.as_str(), &self.node.kind) {
+            ("env", Kind::List(_)) => Some("write NAME: REF for each variable, without a hyphen".to_owned()),
+            ("env", Kind::Plain(text)) if text.contains(':') => {
+                Some("write NAME: REF, with a blank after the name's colon".to_owned())
+            }
+            (_, _) => None,
+        };
         self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help);
     }
 
@@ -125,7 +140,9 @@ impl<'a> Item<'a> {
     /// Adds the error of a key that is not `known`. A key that could be a value is not quoted.
     pub fn refuse_unknown(&self, key: &str, known: &[&str]) {
         let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
-        let nearest = suggest::nearest(key, known.iter().copied());
+        let synonym =
+            SYNONYMS.iter().find(|(other, name)| *other == key && known.contains(name)).map(|(_, name)| *name);
+        let nearest = suggest::nearest(key, known.iter().copied()).or(synonym);
         let legal = format!("expected one of {}", known.join(", "));
         let text = match nearest {
             _ if !is_quotable(key) => {
@@ -134,6 +151,12 @@ impl<'a> Item<'a> {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}; {legal}"),
         };
+        if synonym == Some("from") {
+            return self.refuse_with(
+                text,
+                Some("write the secret and its key as one reference: from: \"prod/db:password\"".to_owned()),
+            );
+        }
         let help = (is_variable && self.subject.is_empty() && nearest.is_none())
             .then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
         self.refuse_with(text, help);

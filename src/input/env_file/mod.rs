@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::input::tree::TASK_DEFINITION_HELP;
 use crate::input::yaml;
-use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
+use crate::model::env_name::{EnvName, OWN_PREFIX, is_name, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::system::os_error::unreadable;
@@ -23,15 +23,45 @@ use python_dotenv::{Statement, statements};
 /// The most bytes that AWS keeps in a secret; a file has no more either.
 const MOST_BYTES: usize = 65_536;
 
-/// The variables of a file that become a secret.
+/// The variables of a file that are to be moved.
 #[derive(Debug)]
 pub struct EnvFile {
     /// In the order of the file.
-    pub names: Vec<EnvName>,
-    /// The JSON object of these names and their values.
+    pub settings: Vec<Setting>,
+    /// The JSON object of those that become a secret.
     pub object: SecretValue,
     /// Warnings, which quote no value.
     pub notices: Vec<String>,
+}
+
+/// A variable, which becomes a key of the secret or a literal of the declaration.
+#[derive(Debug)]
+pub struct Setting {
+    pub name: EnvName,
+    pub value: SecretValue,
+    pub is_literal: bool,
+    /// `FILE:LINE`
+    place: String,
+    differs_in_node: bool,
+}
+
+impl Setting {
+    /// The value as a string of JSON, which is one of YAML as well.
+    pub fn json(&self) -> SecretValue {
+        let mut text = Vec::with_capacity(2 + 6 * self.value.len());
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut text, &String::from_utf8_lossy(self.value.expose()));
+        SecretValue::new(text)
+    }
+}
+
+/// The variables to move, by their names.
+pub struct Chosen<'a> {
+    /// All if it is empty.
+    pub only: &'a [Pattern],
+    pub except: &'a [Pattern],
+    /// Those that become literals.
+    pub literal: &'a [Pattern],
 }
 
 /// An error at a place, `FILE` or `FILE:LINE`. It quotes no value, and no name that may be a part of one.
@@ -39,11 +69,18 @@ fn error(place: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{place}: {what}"))
 }
 
-/// Reads the variables with names that match `only`; all if it is empty.
+/// True if the first line that is no comment is an assignment, with which no file of YAML begins.
+pub fn is_env_file(text: &str) -> bool {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let assigned = first.and_then(|line| line.split_once('='));
+    assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
+}
+
+/// Reads the chosen variables.
 ///
 /// # Errors
 /// An error for the file, or for each line that cannot be read.
-pub fn read(path: &Path, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+pub fn read(path: &Path, chosen: &Chosen<'_>) -> Result<EnvFile, Vec<Problem>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| vec![unreadable(path.display(), &error)])?;
@@ -52,7 +89,7 @@ pub fn read(path: &Path, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
         return Err(vec![too_large(&file)]);
     }
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(&file, text, only),
+        Ok(text) => parse(&file, text, chosen),
         Err(utf8) => {
             let line = 1 + bytes[..utf8.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
             Err(vec![error(&format!("{file}:{line}"), "is not UTF-8")])
@@ -64,17 +101,17 @@ fn too_large(file: &str) -> Problem {
     error(file, format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
 }
 
-fn parse(file: &str, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Problem>> {
+fn parse(file: &str, text: &str, chosen: &Chosen<'_>) -> Result<EnvFile, Vec<Problem>> {
     // A .env file, which does not begin so, is not parsed as YAML: the tree would leave copies of values in memory.
     if text.trim_start().starts_with('{') && yaml::parse(text).0.is_some_and(|node| node.is_task_definition()) {
         return Err(vec![error(file, "is a task definition of ECS, not a .env file").help(TASK_DEFINITION_HELP)]);
     }
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), only);
+    let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), chosen);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
-        let help = "AWS_*, SECRETS_EXEC_*, PATH, and what --only does not match are left out";
+        let help = "AWS_*, SECRETS_EXEC_*, PATH, and what --only and --except leave out are not moved";
         errors.push(error(file, "there is no variable to move").help(help));
     }
     if object.len() > MOST_BYTES {
@@ -84,8 +121,11 @@ fn parse(file: &str, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Proble
         return Err(errors);
     }
     let docker = docker_values(text);
-    let (mut differing, mut with_dollar) = (Vec::new(), Vec::new());
-    for Setting { name, value, place } in &settings {
+    let (mut differing, mut in_node, mut with_dollar) = (Vec::new(), Vec::new(), Vec::new());
+    for Setting { name, value, place, differs_in_node, .. } in &settings {
+        if *differs_in_node {
+            in_node.push(format!("{name} ({place})"));
+        }
         if docker.get(name.as_str()).map(|value| value.as_bytes()) != Some(value.expose()) {
             differing.push(format!("{name} ({place})"));
         }
@@ -98,20 +138,18 @@ fn parse(file: &str, text: &str, only: &[Pattern]) -> Result<EnvFile, Vec<Proble
     for (names, before, after) in [
         (left_out, "left out:", inherited),
         (differing, "Docker's --env-file reads", otherwise),
+        (
+            in_node,
+            "Node's --env-file or npm's dotenv reads",
+            " otherwise: they know no escape but `\\n`, take backticks for quotes, and end a value without quotes at `#`",
+        ),
         (with_dollar, "other readers of .env files expand the `$` in the value of", "; it is kept as it is"),
     ] {
         if !names.is_empty() {
             notices.push(format!("{before} {}{after}", names.join(", ")));
         }
     }
-    Ok(EnvFile { names: settings.into_iter().map(|setting| setting.name).collect(), object, notices })
-}
-
-/// A variable that becomes a key of the secret.
-struct Setting {
-    name: EnvName,
-    value: SecretValue,
-    place: String,
+    Ok(EnvFile { settings, object, notices })
 }
 
 #[derive(Default)]
@@ -123,17 +161,17 @@ struct Selection {
     errors: Vec<Problem>,
 }
 
-fn select(file: &str, statements: Vec<Statement>, only: &[Pattern]) -> Selection {
+fn select(file: &str, statements: Vec<Statement>, Chosen { only, except, literal }: &Chosen<'_>) -> Selection {
     let mut selection = Selection::default();
     let Selection { settings, notices, left_out, errors } = &mut selection;
-    for Statement { line, binding } in statements {
+    for Statement { line, binding, differs_in_node } in statements {
         let place = format!("{file}:{line}");
         match binding {
             None => {
                 let help = "correct it: expected NAME=VALUE, where nothing but a comment follows a closing quote";
                 errors.push(error(&place, "python-dotenv cannot read this").help(help));
             }
-            Some((name, _)) if !only.is_empty() && !matches_any(only, &name) => {}
+            Some((name, _)) if !only.is_empty() && !matches_any(only, &name) || matches_any(except, &name) => {}
             Some((name, None)) => {
                 // In Python, too, an earlier value is lost.
                 settings.retain(|setting| setting.name.as_str() != name);
@@ -146,13 +184,14 @@ fn select(file: &str, statements: Vec<Statement>, only: &[Pattern]) -> Selection
             Some((name, Some(value))) => match EnvName::parse(&name) {
                 None => {
                     let what = "expected a name of letters, digits and underscores, which does not begin with a digit";
-                    let help = "correct the name, or choose the others with --only";
+                    let help = "correct the name, or leave it out with --except";
                     errors.push(error(&place, what).help(help));
                 }
                 Some(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
                 Some(name) => {
                     settings.retain(|setting| setting.name != name);
-                    settings.push(Setting { name, value, place });
+                    let is_literal = matches_any(literal, name.as_str());
+                    settings.push(Setting { name, value, is_literal, place, differs_in_node });
                 }
             },
         }
@@ -172,16 +211,16 @@ fn is_first_of_pem(value: &SecretValue) -> bool {
     value.expose().starts_with(b"-----BEGIN ") && !String::from_utf8_lossy(value.expose()).contains("-----END ")
 }
 
-/// Returns the JSON object of the variables, in their order.
+/// Returns the JSON object of the variables that become a secret, in their order.
 fn object(settings: &[Setting]) -> SecretValue {
+    let settings = settings.iter().filter(|setting| !setting.is_literal);
     // A buffer that grows would leave copies of values in memory.
     let mut capacity = "{}".len();
-    for Setting { name, value, .. } in settings {
+    for Setting { name, value, .. } in settings.clone() {
         capacity += name.as_str().len() + 6 * value.len() + "\"\":\"\",".len();
     }
     let mut text = Vec::with_capacity(capacity);
-    let members =
-        settings.iter().map(|setting| (setting.name.as_str(), String::from_utf8_lossy(setting.value.expose())));
+    let members = settings.map(|setting| (setting.name.as_str(), String::from_utf8_lossy(setting.value.expose())));
     // Writing to memory does not fail.
     let _ = serde_json::Serializer::new(&mut text).collect_map(members);
     SecretValue::new(text)

@@ -12,6 +12,9 @@ pub struct Statement {
     pub line: usize,
     /// `None` for a statement that python-dotenv passes over with a warning.
     pub binding: Option<DotenvBinding>,
+    /// True if Node.js (`--env-file`) or npm's dotenv reads another value: they know no escape but `\n` (dotenv `\r`, too), take backticks for
+    /// quotes, and end a value without quotes at `#`.
+    pub differs_in_node: bool,
 }
 
 /// A name, which may be any text, and its value; `None` for a name alone.
@@ -19,18 +22,21 @@ pub type DotenvBinding = (String, Option<SecretValue>);
 
 /// Returns the statements in order. `text` has line feeds alone at the ends of its lines.
 pub fn statements(text: &str) -> Vec<Statement> {
-    let mut reader = DotenvReader { rest: text.strip_prefix('\u{feff}').unwrap_or(text), line: 1 };
+    let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = DotenvReader { rest, line: 1, differs_in_node: false };
     let mut statements = Vec::new();
     while !reader.rest.is_empty() {
         reader.skip(is_space);
         let line = reader.line;
+        reader.differs_in_node = false;
         match reader.statement() {
             Ok(Some((name, value))) => {
-                statements.push(Statement { line, binding: Some((name, value.map(SecretValue::new))) });
+                let binding = Some((name, value.map(SecretValue::new)));
+                statements.push(Statement { line, binding, differs_in_node: reader.differs_in_node });
             }
             Ok(None) => {}
             Err(Illegal) => {
-                statements.push(Statement { line, binding: None });
+                statements.push(Statement { line, binding: None, differs_in_node: false });
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
             }
@@ -47,6 +53,8 @@ struct DotenvReader<'t> {
     rest: &'t str,
     /// Counted from 1.
     line: usize,
+    /// That of the statement.
+    differs_in_node: bool,
 }
 
 impl<'t> DotenvReader<'t> {
@@ -114,7 +122,10 @@ impl<'t> DotenvReader<'t> {
                 '\\' => {
                     let escaped = chars.next()?;
                     match unescaped(escaped, quote) {
-                        Some(c) => value.push(c),
+                        Some(c) => {
+                            self.differs_in_node |= escaped != 'n';
+                            value.push(c);
+                        }
                         None => value.extend(['\\', escaped]),
                     }
                 }
@@ -132,7 +143,10 @@ impl<'t> DotenvReader<'t> {
         self.advance(rest);
         let comment = line.match_indices('#').find(|(at, _)| line[..*at].ends_with(is_space));
         let end = comment.map_or(line.len(), |(at, _)| at);
-        line[..end].trim_end_matches(is_space).to_owned()
+        let value = line[..end].trim_end_matches(is_space);
+        let is_in_backticks = value.strip_prefix('`').is_some_and(|rest| rest.contains('`'));
+        self.differs_in_node = is_in_backticks || value.contains('#');
+        value.to_owned()
     }
 
     fn comment(&mut self) {

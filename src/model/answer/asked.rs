@@ -3,7 +3,7 @@
 use super::outage::OutageKind;
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
-use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Store};
+use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Selector, Store};
 use crate::model::suggest;
 
 /// The request that failed, as far as it is known.
@@ -43,6 +43,16 @@ impl Asked<'_> {
     pub fn region_hint(&self, kind: OutageKind) -> Option<String> {
         let nearest = self.region.filter(|_| kind == OutageKind::Connection)?.nearest()?;
         Some(format!("did you mean the region {nearest}? Else check DNS, routes, the proxy and VPC endpoints"))
+    }
+
+    /// Adds, to advice about a secret that does not exist, how a key is written, if its name seems to end with one: `prod/db/password`.
+    pub fn or_key(&self, advice: String) -> String {
+        let whole = self.reference.filter(|reference| reference.selector == Selector::Whole && !self.is_env_from());
+        let id = whole.filter(|_| self.store() == Store::SecretsManager).map(|whole| whole.locator.written_id());
+        match id.as_deref().and_then(|id| id.rsplit_once('/')) {
+            Some((name, key)) if name.contains('/') => format!("{advice}; a key follows a colon: {name}:{key}"),
+            Some(_) | None => advice,
+        }
     }
 
     /// Returns the advice to check `what`, or to give the entry a default.

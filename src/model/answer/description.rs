@@ -1,5 +1,6 @@
 //! The description of a secret: what DescribeSecret tells of it beside its versions.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -46,6 +47,8 @@ pub struct Description {
     pub primary_region: Option<String>,
     /// The time at which it was marked for deletion.
     pub deleted: Option<SystemTime>,
+    /// The id of each version that has a staging label, and these labels.
+    pub versions: BTreeMap<String, Vec<String>>,
 }
 
 /// A copy of a secret in another region.

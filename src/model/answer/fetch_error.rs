@@ -98,7 +98,7 @@ impl FetchError {
         match self {
             Self::NotFound { missing: Missing::Secret, .. } => "not-found",
             Self::NotFound { missing: Missing::Version, .. } => "version-not-found",
-            Self::Denied { cause: Denial::Policy | Denial::PolicyOrMissing, .. } => "denied",
+            Self::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata, .. } => "denied",
             Self::Denied { cause: Denial::Key, .. } => "kms-denied",
             Self::Denied { cause: Denial::Credentials, .. } => "credentials-refused",
             Self::Denied { cause: Denial::Token, .. } => "token-refused",
@@ -166,6 +166,8 @@ pub enum Denial {
     Policy,
     /// The identity lacks the permission, and the message names no ARN: the secret may not exist.
     PolicyOrMissing,
+    /// The identity lacks the permission to describe the secret or parameter, which `check --metadata` needs.
+    Metadata,
     /// The KMS key of the secret is disabled, or the identity may not use it.
     Key,
     /// The credentials are invalid or expired.

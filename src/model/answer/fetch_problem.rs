@@ -94,10 +94,10 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                         .to_owned()
                 }
                 Some(nearest) => did_you_mean(nearest),
-                None if asked.is_local => "the --local file has no such id".to_owned(),
+                None if asked.is_local => asked.or_key("the --local file has no such id".to_owned()),
                 None if asked.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
                 None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
-                None => asked.or_literal(asked.check("its name, the region and the account")),
+                None => asked.or_key(asked.or_literal(asked.check("its name, the region and the account"))),
             };
             let what = match version {
                 Version::Current => "does not exist",
@@ -151,7 +151,9 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
         return remedy;
     }
     let help = match cause {
-        Denial::Policy | Denial::PolicyOrMissing => return asked.or_literal(missing_permission(cause, asked)),
+        Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
+            return asked.or_literal(missing_permission(cause, asked));
+        }
         Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
         Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
         Denial::Credentials => {
@@ -166,12 +168,14 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
 
 fn missing_permission(cause: Denial, asked: &Asked<'_>) -> String {
     let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
-    let action = match asked.store() {
-        Store::ParameterStore if is_path => "ssm:GetParametersByPath on it and on all below it",
-        Store::ParameterStore => "ssm:GetParameters on it",
-        Store::SecretsManager => "secretsmanager:GetSecretValue on it",
+    let (action, policy) = match (asked.store(), cause) {
+        (Store::ParameterStore, Denial::Metadata) => ("ssm:DescribeParameters on *", "policy --metadata"),
+        (Store::SecretsManager, Denial::Metadata) => ("secretsmanager:DescribeSecret on it", "policy --metadata"),
+        (Store::ParameterStore, _) if is_path => ("ssm:GetParametersByPath on it and on all below it", "policy"),
+        (Store::ParameterStore, _) => ("ssm:GetParameters on it", "policy"),
+        (Store::SecretsManager, _) => ("secretsmanager:GetSecretValue on it", "policy"),
     };
-    let help = format!("allow this identity to perform {action}; secrets-exec policy prints the policy");
+    let help = format!("allow this identity to perform {action}; secrets-exec {policy} prints the policy");
     if cause == Denial::PolicyOrMissing && asked.store() == Store::SecretsManager {
         return format!("{help}. AWS also answers this if the secret does not exist");
     }

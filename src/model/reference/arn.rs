@@ -26,6 +26,11 @@ impl Arn {
         &self.0
     }
 
+    /// The `*` of a policy, for actions that are allowed for every resource or for none.
+    pub fn any() -> Self {
+        Self("*".to_owned())
+    }
+
     /// True for a text that begins with `arn:`, even if it is malformed.
     pub fn is_meant(text: &str) -> bool {
         text.starts_with("arn:")

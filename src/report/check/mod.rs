@@ -5,11 +5,13 @@
 mod findings;
 mod overrides;
 mod row;
+mod secret_row;
 mod table;
 
-pub use findings::{CheckedCaller, CheckedCommand, Findings, SecretRow};
+pub use findings::{CheckedCaller, CheckedCommand, Findings};
 pub use overrides::{override_notes, override_object, overrides};
-pub use row::{CheckedValues, rows};
+pub use row::{CheckDepth, CheckedValues, rows};
+pub use secret_row::SecretRow;
 pub use table::text;
 
 use crate::model::answer::DescribedSecret;

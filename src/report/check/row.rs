@@ -5,15 +5,16 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::findings::{CacheState, Row, RowKind, SourceRow, date, seconds_since};
+use super::findings::{CacheState, Row, RowKind, SourceRow};
+use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Answer, Fetched};
 use crate::model::entry::{
     CredentialTarget, EntryId, EnvFrom, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written,
 };
 use crate::model::env_name::is_name;
-use crate::model::plan::{Binding, OverriddenBy, Override, Plan};
+use crate::model::plan::{Binding, OverriddenBy, Override, Plan, ValueSource};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, SecretRef, Selector, Store};
+use crate::model::reference::{Locator, SecretRef, Selector, Store, Version};
 use crate::model::resolved::{Oddity, OmittedEntry, Resolved, ResolvedValue};
 
 /// All that is known about the values of a plan.
@@ -27,7 +28,18 @@ pub struct CheckedValues<'a> {
     pub problems: &'a [Problem],
     /// The time from which ages are counted.
     pub now: SystemTime,
-    pub is_offline: bool,
+    pub depth: CheckDepth,
+}
+
+/// The requests of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckDepth {
+    /// Those of a launch.
+    Values,
+    /// `--metadata`: those that read no value.
+    Metadata,
+    /// `--offline`: none.
+    Declaration,
 }
 
 /// Returns the rows, those of the earliest layer first.
@@ -77,9 +89,22 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// The status of a value that was not read: with --offline only the declaration was checked.
+    /// The status of a value that was not read.
     fn unread(&self) -> &'static str {
-        if self.is_offline { "valid" } else { "unread" }
+        match self.depth {
+            CheckDepth::Values => "unread",
+            CheckDepth::Metadata => "not-read",
+            CheckDepth::Declaration => "valid",
+        }
+    }
+
+    /// The remark on a value that was not read, if its parameter's version or label is not known to exist.
+    fn unchecked(&self, source: &ValueSource) -> Option<&'static str> {
+        let is_unchecked = source.references().iter().any(|reference| {
+            let Locator { store, version, .. } = &reference.locator;
+            *store == Store::ParameterStore && *version != Version::Current
+        });
+        (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }
 
     /// Returns `None` for an entry that another one overrides, and for an optional one whose variable a later layer leaves unset, too.
@@ -99,7 +124,7 @@ impl CheckedValues<'_> {
             None => self.unread(),
         };
         let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
-        row.note = resolved.and_then(|resolved| resolved.oddity).map(Oddity::text);
+        row.note = resolved.and_then(|resolved| resolved.oddity).map(Oddity::text).or(self.unchecked(source));
         row.variable = target.variable().map(ToString::to_string);
         match target {
             Target::Env(_) => {}
@@ -134,8 +159,8 @@ impl CheckedValues<'_> {
         rows.extend(unset.filter_map(unset_row));
         let status = match self.fetched.get(&object.reference.locator) {
             _ if self.is_overridden(object.id) => "overridden",
-            Some(Ok(_)) => "empty",
-            Some(Err(_)) | None => self.unread(),
+            Some(Ok(_)) if self.depth == CheckDepth::Values => "empty",
+            Some(_) | None => self.unread(),
         };
         let whole = self.with_problems(row(format!("{}*", object.naming.prefix), None, status), &object.subject);
         if rows.is_empty() || whole.error.is_some() {
@@ -188,7 +213,12 @@ impl CheckedValues<'_> {
             age_seconds: created.map(|created| seconds_since(created, self.now)),
             regions_passed_over: passed_over.map(|passed| passed.region.to_string()).collect(),
             cached: cached.map(|(age, used)| CacheState { age_seconds: age.as_secs(), used }),
-            status: answer.map_or(self.unread(), |answer| if answer.is_ok() { "ok" } else { "failed" }),
+            status: match answer {
+                Some(Ok(_)) => "ok",
+                Some(Err(_)) => "failed",
+                None if self.depth == CheckDepth::Metadata => "not-checked",
+                None => self.unread(),
+            },
             error: failure.map(|failure| failure.error.code()),
         }
     }

@@ -47,7 +47,7 @@ fn a_value_has_every_field() {
         json!({
             "format": 1,
             "ok": true,
-            "exit_status": 0,
+            "values_read": true, "exit_status": 0,
             "source": "aws",
             "caller": {
                 "account": "123456789012",

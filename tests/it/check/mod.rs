@@ -6,6 +6,7 @@ use crate::support::sandbox::Sandbox;
 
 mod describe;
 mod json;
+mod metadata;
 mod offline;
 mod policy;
 mod table;

@@ -49,6 +49,28 @@ fn the_declaration_has_an_entry_for_each_name_and_the_values_are_one_json_object
 fn the_variables_that_match_a_glob_are_moved() {
     let (values, run) = object("DB_HOST=h\nDB_PORT=1\nLOG=x\n1bad=x\n", &["--only", "DB_*", "--only", "LOG"]);
     assert_eq!(values, json!({ "DB_HOST": "h", "DB_PORT": "1", "LOG": "x" }), "{run}");
+    let (values, run) =
+        object("DB_HOST=h\nDB_PORT=1\nLOG=x\n1bad=x\n", &["--only", "*", "--except", "1*", "--except", "DB_PORT"]);
+    assert_eq!(values, json!({ "DB_HOST": "h", "LOG": "x" }), "{run}");
+}
+
+#[test]
+fn a_literal_is_in_the_declaration_and_not_in_the_secret() {
+    let content = "DB_HOST=h-4c7a1e\nPORT='80'\nLOG_LEVEL=\"a\\\"b \u{1f600}\"\nDB_PASSWORD=p-4c7a1e\n";
+    let options = ["--literal", "PORT", "--literal", "LOG_*", "-q"];
+    let (values, _) = object(content, &options);
+    assert_eq!(values, json!({ "DB_HOST": "h-4c7a1e", "DB_PASSWORD": "p-4c7a1e" }));
+    let declaration = "env:\n  DB_HOST: prod/app:DB_HOST\n  PORT: { value: \"80\" }\n  \
+                       LOG_LEVEL: { value: \"a\\\"b \u{1f600}\" }\n  DB_PASSWORD: prod/app:DB_PASSWORD\n";
+    migrating(content, &options).run().launched_silently().printed(declaration);
+    let local = migrating(content, &options).arg("--for-local").prints_values().run();
+    local.launched_silently().printed("prod/app:\n  DB_HOST: \"h-4c7a1e\"\n  DB_PASSWORD: \"p-4c7a1e\"\n");
+    let run = Sandbox::new().declaration(declaration).local(&local.stdout()).prints_values().run();
+    run.launched()
+        .has("DB_HOST", "h-4c7a1e")
+        .has("PORT", "80")
+        .has("LOG_LEVEL", "a\"b \u{1f600}")
+        .has("DB_PASSWORD", "p-4c7a1e");
 }
 
 #[test]
@@ -58,11 +80,13 @@ fn a_launch_with_the_declaration_has_the_values() {
         let migrating = || Sandbox::new().file(".env", &content).args(["migrate", ".env", "-q", "--secret", id]).bare();
         let declaration = migrating().run().stdout();
         let object = migrating().arg("--values").prints_values().run().stdout();
+        let for_local = migrating().arg("--for-local").prints_values().run().stdout();
         let name = if id.starts_with("arn:") { "prod/app" } else { id };
-        let launch = Sandbox::new().declaration(&declaration).local(&format!("{{\"{name}\": {object}}}"));
-        let run = launch.prints_values().run();
-        run.launched().has("A", format!("{CANARY} \"q\"")).has("NO", "10000001").has("null", "20000002");
-        run.has("Y", "0x1000001").has("_a1", "");
+        for local in [format!("{{\"{name}\": {object}}}"), for_local] {
+            let run = Sandbox::new().declaration(&declaration).local(&local).prints_values().run();
+            run.launched().has("A", format!("{CANARY} \"q\"")).has("NO", "10000001").has("null", "20000002");
+            run.has("Y", "0x1000001").has("_a1", "");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod documents;
 mod environment;
 mod export;
 mod generated;
+mod get;
 mod hints;
 mod install;
 mod launch;

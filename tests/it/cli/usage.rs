@@ -18,7 +18,8 @@ fn help(words: &[&str]) -> String {
     Sandbox::new().args(words).bare().run().launched_silently().stdout()
 }
 
-const COMMANDS: [&str; 8] = ["check", "policy", "export", "migrate", "completions", "man", "credential", "install"];
+const COMMANDS: [&str; 10] =
+    ["check", "get", "policy", "export", "migrate", "completions", "man", "schema", "credential", "install"];
 
 #[test]
 fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
@@ -43,7 +44,7 @@ fn each_command_has_a_help_of_its_own() {
             assert!(help.contains(&format!("Usage: secrets-exec {command}")), "{help}");
         }
         assert!(long.contains("Example") && !short.contains("--external-id"), "{long}");
-        let shares = ["check", "policy", "export", "credential"].contains(&command);
+        let shares = ["check", "get", "policy", "export", "credential"].contains(&command);
         assert_eq!(long.contains("--external-id"), shares, "{long}");
     }
 }

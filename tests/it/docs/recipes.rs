@@ -1,7 +1,10 @@
 //! docs/recipes.md: its commands print what it says, and its script redeploys only with all values.
 
 use super::page::Page;
+use crate::support::aws::Aws;
+use crate::support::aws::secret::Secret;
 use crate::support::console::script;
+use crate::support::sandbox::CANARY;
 use crate::support::skip;
 
 #[test]
@@ -13,7 +16,9 @@ fn the_commands_of_the_recipes_print_what_the_page_says() {
 /// Runs the script of the page with a declaration, and a `kubectl` that prints its arguments.
 fn redeployment(declaration: &str) -> Option<crate::support::outcome::Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
+        let aws = Aws::start().secret("prod/db", Secret::text(CANARY));
         let sandbox = Page::read("docs/recipes.md").with_examples().file("secrets.yaml", declaration);
+        let sandbox = sandbox.env_remove("SECRETS_EXEC_LOCAL").aws(&aws);
         let sandbox = sandbox.executable("bin/kubectl", "#!/bin/sh\necho \"$@\"\n").env("SECRETS_EXEC_QUIET", "1");
         sandbox.prepared_by(&script("sh -e redeploy.sh 2>&1")).run()
     })

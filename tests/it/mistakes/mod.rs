@@ -52,6 +52,7 @@ fn catalogue() -> Aws {
                     "replicas": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
             ),
         )
+        .secret("prod/flags", Secret::text(r#"{"FEATURES": "{\"limits\": \"v-4c7a1e\"}"}"#))
         .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
         .secret("prod/empty", Secret::text(r#"{"": "v-4c7a1e"}"#))
@@ -108,11 +109,15 @@ fn in_shells(mistakes: &[Console]) -> String {
     lines
 }
 
-/// Replaces the time in `(after 1 attempt in 1.0s: …)`.
-fn without_time(output: String) -> String {
-    let Some((before, after)) = output.split_once(" attempt in ") else { return output };
-    let (_, request) = after.split_once("s: ").unwrap();
-    format!("{before} attempt in TIME: {request}")
+/// Replaces the time in `(after 1 attempt in 1.0s: …)`, and in the last line of `-v`.
+fn without_time(mut output: String) -> String {
+    for (before, after) in [(" attempt in ", ": "), ("secrets in ", ", ")] {
+        if let Some((beginning, rest)) = output.split_once(before) {
+            let (_, end) = rest.split_once(after).unwrap();
+            output = format!("{beginning}{before}TIME{after}{end}");
+        }
+    }
+    output
 }
 
 /// Runs the mistakes of a page, and returns its text with what they print now.

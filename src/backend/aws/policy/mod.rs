@@ -25,6 +25,8 @@ pub struct PolicyOptions {
     pub kms_keys: Vec<Arn>,
     /// Adds the requests of `check --describe`.
     pub describe: bool,
+    /// The requests of `check --metadata` alone.
+    pub metadata: bool,
 }
 
 /// A notice about a policy, for the person who attaches it.
@@ -81,7 +83,10 @@ pub fn policy(
     for request in requests.iter().filter(is_read) {
         match &request.region {
             Some(region) => {
-                settings.regions(region).iter().for_each(|region| statements.add_reading(request, Some(region)));
+                // Only a launch reads from the fallback regions.
+                let mut regions = settings.regions(region);
+                regions.truncate(if options.metadata { 1 } else { regions.len() });
+                regions.iter().for_each(|region| statements.add_reading(request, Some(region)));
             }
             // Any region includes the fallback regions.
             None => {
@@ -90,8 +95,11 @@ pub fn policy(
             }
         }
     }
-    if options.describe || options.is_for_agent {
+    if options.describe || options.is_for_agent || options.metadata {
         statements.add_describing();
+    }
+    if options.metadata {
+        statements.leave_reading_out();
     }
     for role in &assumed {
         statements.add(IamAction::AssumeRole, (*role).clone());
@@ -111,7 +119,7 @@ pub fn policy(
     if characters > MAX_CHARACTERS {
         notices.push(PolicyNotice::TooLong { characters });
     }
-    if options.kms_keys.is_empty() && requests.iter().any(|request| is_read(&request)) {
+    if options.kms_keys.is_empty() && !options.metadata && requests.iter().any(|request| is_read(&request)) {
         notices.push(PolicyNotice::NoKey);
     }
     if statements.is_empty() {

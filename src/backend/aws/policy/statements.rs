@@ -21,6 +21,7 @@ pub enum IamAction {
     DescribeSecret,
     GetParameters,
     GetParametersByPath,
+    DescribeParameters,
     AssumeRole,
 }
 
@@ -32,6 +33,7 @@ impl IamAction {
             Self::DescribeSecret => ("DescribeSecrets", "secretsmanager:DescribeSecret"),
             Self::GetParameters => ("ReadParameters", "ssm:GetParameters"),
             Self::GetParametersByPath => ("ReadParametersByPath", "ssm:GetParametersByPath"),
+            Self::DescribeParameters => ("DescribeParameters", "ssm:DescribeParameters"),
             Self::AssumeRole => ("AssumeRoles", "sts:AssumeRole"),
         }
     }
@@ -134,6 +136,18 @@ impl Statements {
     pub fn add_describing(&mut self) {
         if !self.secrets.is_empty() {
             self.resources.insert(IamAction::DescribeSecret, self.secrets.clone());
+        }
+    }
+
+    /// Replaces the actions that read values by the one that lists parameters, which AWS allows for all or for none.
+    pub fn leave_reading_out(&mut self) {
+        let lists = self
+            .resources
+            .keys()
+            .any(|action| matches!(action, IamAction::GetParameters | IamAction::GetParametersByPath));
+        self.resources.retain(|action, _| matches!(action, IamAction::DescribeSecret | IamAction::AssumeRole));
+        if lists {
+            self.add(IamAction::DescribeParameters, Arn::any());
         }
     }
 

@@ -1,5 +1,7 @@
 //! DescribeSecret of the fake.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Aws;
@@ -25,14 +27,14 @@ impl Aws {
 /// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
 pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
-    if !service.secrets.contains_key(&id) {
-        return refusal(&fault::not_found());
-    }
+    let Some(secret) = service.secrets.get(&id) else { return refusal(&fault::not_found()) };
     let mut body = match service.descriptions.get(&id) {
         Some(Err(fault)) => return refusal(fault),
         Some(Ok(members)) => members.clone(),
         None => json!({}),
     };
+    let versions: BTreeMap<_, _> = secret.versions.iter().map(|version| (version.id, &version.stages)).collect();
+    body["VersionIdsToStages"] = json!(versions);
     body["Name"] = json!(id.rsplit(':').next());
     body["ARN"] = match id.starts_with("arn:") {
         true => json!(id),

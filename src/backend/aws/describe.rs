@@ -1,4 +1,6 @@
-//! Operations of Secrets Manager that only commands beside a launch need: DescribeSecret.
+//! DescribeSecret, for `check --describe` and `check --metadata`.
+
+use std::collections::BTreeMap;
 
 use futures_util::stream;
 use serde::Deserialize;
@@ -63,6 +65,7 @@ struct DescribeSecretResponse {
     last_rotated_date: Option<Value>,
     next_rotation_date: Option<Value>,
     deleted_date: Option<Value>,
+    version_ids_to_stages: Option<BTreeMap<String, Vec<String>>>,
     replication_status: Option<Vec<ReplicationStatus>>,
     primary_region: Option<String>,
 }
@@ -107,6 +110,7 @@ impl From<DescribeSecretResponse> for Description {
             replicas,
             primary_region: response.primary_region,
             deleted: time(response.deleted_date),
+            versions: response.version_ids_to_stages.unwrap_or_default(),
         }
     }
 }

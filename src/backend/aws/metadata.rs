@@ -1,0 +1,157 @@
+//! The requests of `check --metadata`, which read no value: DescribeSecret, and DescribeParameters, which says whether parameters exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::describe::describe_all;
+use super::parameter_store::base_name;
+use super::protocol::{call, read_object, timestamp};
+use super::session::Session;
+use crate::backend::fan_out::in_flight;
+use crate::model::answer::{
+    Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure, Missing, Outage, Refusal,
+};
+use crate::model::reference::{Locator, Store, Version};
+use crate::model::secret_value::SecretValue;
+use crate::net::errors::host_and_port;
+use crate::time::retry::retry;
+
+/// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
+/// up has no answer.
+pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers, Vec<DescribedSecret>) {
+    let (secrets, others): (Vec<_>, Vec<_>) =
+        requests.into_iter().partition(|request| request.store == Store::SecretsManager);
+    let distinct = secrets.iter().map(|request| Locator { version: Version::Current, ..request.clone() });
+    let described = describe_all(session, BTreeSet::from_iter(distinct).into_iter().collect()).await;
+    let mut answers = Vec::new();
+    for request in secrets {
+        let is_about = |secret: &&DescribedSecret| {
+            (&secret.id, Some(&secret.region), &secret.role) == (&request.id, request.region.as_ref(), &request.role)
+        };
+        let found = described.iter().find(is_about).map(|secret| document(secret, &request.version));
+        answers.extend(found.map(|answer| (request, answer)));
+    }
+    answers.extend(parameters(session, others).await);
+    for (_, answer) in &mut answers {
+        if let Err(FetchFailure { error: FetchError::Denied { cause, .. }, .. }) = answer
+            && matches!(cause, Denial::Policy | Denial::PolicyOrMissing)
+        {
+            *cause = Denial::Metadata;
+        }
+    }
+    (answers, described)
+}
+
+/// Returns the answer for a version of a described secret.
+fn document(DescribedSecret { region, description, .. }: &DescribedSecret, version: &Version) -> Answer {
+    let fail = |error| FetchFailure::new(Some(region.clone()), error);
+    let Description { deleted, versions, .. } = description.as_ref().map_err(|error| fail(error.clone()))?;
+    if deleted.is_some() {
+        return Err(fail(FetchError::Refused(Refusal::MarkedForDeletion)));
+    }
+    let found = versions.iter().find(|(id, stages)| version.is_answered_by(Some(id), stages));
+    let (id, stages) = found.ok_or_else(|| fail(FetchError::NotFound { missing: Missing::Version, nearest: None }))?;
+    let (version_id, stages, region) = (Some(id.clone()), stages.clone(), Some(region.clone()));
+    Ok(Document { version_id, stages, region, ..Document::new(SecretValue::default()) })
+}
+
+/// The most names in a filter, and the most parameters on a page.
+const MOST: usize = 50;
+
+/// A response of DescribeParameters.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetadataPage {
+    parameters: Vec<ParameterMetadata>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ParameterMetadata {
+    name: String,
+    version: Option<i64>,
+    last_modified_date: Option<Value>,
+}
+
+/// Answers complete locators, parameters by fifty and each path by itself. DescribeParameters knows neither AWS's own parameters nor those of
+/// other accounts, so what begins with `/aws/` or is an ARN has no answer.
+async fn parameters(session: &mut Session, mut requests: Vec<Locator>) -> Answers {
+    requests.retain(|request| request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/"));
+    let found = session.find_credentials(&requests).await;
+    let mut batches: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
+    for request in requests {
+        let path = request.is_path().then(|| request.id.clone());
+        batches.entry((request.region.clone(), request.role.clone(), path)).or_default().push(request);
+    }
+    let batches =
+        batches.into_values().flat_map(|batch| batch.chunks(MOST).map(<[Locator]>::to_vec).collect::<Vec<_>>());
+    let (session, found) = (&*session, &found);
+    let describing = batches.map(async |batch| {
+        let described = match found {
+            Ok(()) => describe_parameters(session, &batch).await,
+            Err(error) => Err(error.clone()),
+        };
+        answers(batch, &described)
+    });
+    in_flight(stream::iter(describing)).await.into_iter().flatten().collect()
+}
+
+/// Returns the answers for a batch of which these parameters exist. One that a path is asked for is below it.
+fn answers(batch: Vec<Locator>, described: &Result<Vec<ParameterMetadata>, FetchError>) -> Answers {
+    let mut answers = Vec::new();
+    for request in batch {
+        let fail = |error| FetchFailure::new(request.region.clone(), error);
+        let answer = described.as_ref().map_err(|error| fail(error.clone())).and_then(|described| {
+            let is_requested = |parameter: &&ParameterMetadata| {
+                request.is_path() || base_name(&parameter.name) == base_name(request.id.name())
+            };
+            let found = described.iter().find(is_requested);
+            let found = found.ok_or_else(|| fail(FetchError::NotFound { missing: Missing::Secret, nearest: None }))?;
+            let empty = Document { region: request.region.clone(), ..Document::new(SecretValue::default()) };
+            // Neither a path nor another version is described.
+            if request.is_path() || request.version != Version::Current {
+                return Ok(empty);
+            }
+            let version_id = found.version.map(|version| version.to_string());
+            Ok(Document { version_id, created: found.last_modified_date.as_ref().and_then(timestamp), ..empty })
+        });
+        answers.push((request, answer));
+    }
+    answers
+}
+
+/// Describes the parameters of a batch that exist; of a path those on the first page with any.
+async fn describe_parameters(session: &Session, batch: &[Locator]) -> Result<Vec<ParameterMetadata>, FetchError> {
+    let Some(Locator { store, region: Some(region), role, id, .. }) = batch.first() else { return Ok(Vec::new()) };
+    let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();
+    let credentials = session.credentials(role.as_ref()).await?;
+    let client = &session.clients.client((*store).into(), region, Some(credentials)).await?;
+    let names: Vec<_> = batch.iter().map(|request| request.id.name()).collect();
+    let filter = match batch.iter().any(Locator::is_path) {
+        true => json!({ "Key": "Path", "Option": "Recursive", "Values": [id.name().trim_end_matches('/')] }),
+        false => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
+    };
+    let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
+    let budget = session
+        .budget
+        .for_request(|| format!("DescribeParameters of {} at {}", names.join(", "), host_and_port(&client.endpoint)));
+    let mut found = Vec::new();
+    loop {
+        let page = retry(&budget, async || {
+            let body = call(client, "AmazonSSM.DescribeParameters", &input).await?;
+            read_object::<MetadataPage>(&body)
+                .ok_or_else(|| Outage::malformed("a description that cannot be read").into())
+        });
+        let MetadataPage { parameters, next_token } = page.await?;
+        found.extend(parameters);
+        // A page may be empty although others follow.
+        match next_token.filter(|token| !token.is_empty() && found.len() < batch.len()) {
+            Some(token) => input["NextToken"] = token.into(),
+            None => return Ok(found),
+        }
+    }
+}

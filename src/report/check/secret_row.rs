@@ -1,0 +1,96 @@
+//! The rows of the secrets that were described.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::model::answer::{DescribedSecret, Description, Replica};
+use crate::report::record::age;
+
+/// A secret that was to be described.
+#[derive(Debug, Serialize)]
+pub struct SecretRow {
+    #[serde(flatten)]
+    fields: Value,
+    #[serde(skip)]
+    pub cells: Vec<String>,
+}
+
+impl SecretRow {
+    pub fn new(secret: &DescribedSecret, now: SystemTime) -> Self {
+        let DescribedSecret { id, region, role, description } = secret;
+        let (status, error) = match description {
+            Ok(_) => ("ok", None),
+            Err(_) if secret.is_denied() => ("not-permitted", None),
+            Err(error) => ("unknown", Some(error.code())),
+        };
+        let role = role.as_ref().map(|role| role.arn.to_string());
+        let (id, region) = (id.to_string(), region.to_string());
+        let mut fields = json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
+        let mut cells = vec![id, region];
+        match description {
+            Ok(description) => {
+                describe(&mut fields, description, now);
+                cells.extend(description_cells(description, now));
+            }
+            Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
+        }
+        Self { fields, cells }
+    }
+}
+
+fn describe(fields: &mut Value, description: &Description, now: SystemTime) {
+    let Description { rotation, kms_key, replicas, primary_region, deleted, .. } = description;
+    fields["rotation"] = json!({
+        "enabled": rotation.is_enabled,
+        "every_days": rotation.every_days(),
+        "schedule": rotation.schedule,
+        "last": rotation.last.map(date),
+        "next": rotation.next.map(date),
+        "overdue": rotation.is_overdue(now),
+    });
+    fields["kms_key"] = json!(kms_key);
+    fields["replicas"] = json!(replicas);
+    fields["primary_region"] = json!(primary_region);
+    fields["deleted"] = json!(deleted.map(date));
+}
+
+fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
+    let Description { rotation, kms_key, replicas, primary_region, deleted, .. } = description;
+    let last = match (rotation.last, rotation.is_enabled) {
+        (Some(last), _) => age(seconds_since(last, now)),
+        (None, true) => "never".to_owned(),
+        (None, false) => String::new(),
+    };
+    let mut copies: Vec<String> = primary_region.iter().map(|primary| format!("of {primary}")).collect();
+    for Replica { region, status, .. } in replicas {
+        copies.push(match status.as_deref() {
+            Some("InSync") | None => region.clone(),
+            Some(status) => format!("{region} ({status})"),
+        });
+    }
+    let every = match (rotation.every_days(), &rotation.schedule) {
+        (Some(1), _) => "every day".to_owned(),
+        (Some(days), _) => format!("every {days} days"),
+        (None, Some(schedule)) => schedule.clone(),
+        (None, None) => "on".to_owned(),
+    };
+    let rotation = match rotation {
+        _ if deleted.is_some() => "marked-for-deletion".to_owned(),
+        rotation if !rotation.is_enabled => "off".to_owned(),
+        rotation if rotation.is_overdue(now) => format!("overdue, {every}"),
+        _ => every,
+    };
+    [rotation, last, kms_key.as_deref().unwrap_or("aws/secretsmanager").to_owned(), copies.join(", ")]
+}
+
+/// The whole seconds since `then`; 0 for a time in the future.
+pub fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
+    now.duration_since(then).map_or(0, |elapsed| elapsed.as_secs())
+}
+
+/// `2018-04-11T20:05:45Z`
+pub fn date(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string()
+}

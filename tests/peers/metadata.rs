@@ -1,0 +1,106 @@
+//! `check --metadata`, which reads no value, of secrets and parameters that boto3 has created, and the policy for it.
+
+use serde_json::json;
+
+use super::checked::{check_signatures, iam, user};
+use super::moto::Moto;
+use crate::support::outcome::Status;
+use crate::support::sandbox::CANARY;
+
+const DECLARATION: &str = r#"
+secrets: { db: m/db }
+env:
+  KEY: db:k
+  PREVIOUS: db::AWSPREVIOUS
+  ABSENT_STAGE: db::green
+  DELETED: m/deleted
+  ABSENT: m/absent
+  DEFAULT: { from: m/absent, default: d }
+  OPTIONAL: { from: m/absent, optional: true }
+  TEMPLATE: { template: "{{ db.k }}" }
+  LITERAL: { value: x }
+  PARAMETER: ssm:/m/p
+  VERSION: ssm:/m/p:::7
+  FOREIGN: arn:aws:ssm:us-east-1:210987654321:parameter/m/p
+  NO_PARAMETER: ssm:/m/absent
+env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, prefix: DB_ }]
+"#;
+
+fn parameter(moto: &Moto, name: &str) {
+    let parameters = json!({ "Name": name, "Type": "SecureString", "Value": CANARY });
+    moto.call(&json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }));
+}
+
+/// A moto with what [`DECLARATION`] names, less what it calls absent.
+fn moto() -> Option<Moto> {
+    let moto = Moto::start()?;
+    moto.secret("m/db", &json!({ "k": CANARY }).to_string());
+    moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
+    moto.secret("m/deleted", CANARY);
+    moto.secretsmanager("delete_secret", &json!({ "SecretId": "m/deleted", "RecoveryWindowInDays": 7 }));
+    parameter(&moto, "/m/p");
+    parameter(&moto, "/m/path/a");
+    Some(moto)
+}
+
+#[test]
+fn what_exists_is_known_and_no_value_is_read() {
+    let Some(moto) = moto() else { return };
+    let sandbox = moto.sandbox().declaration(DECLARATION).args(["check", "--metadata"]).bare();
+    let run = sandbox.arg("--json").run();
+    run.ended(Status::Exit(78));
+    let document = run.document();
+    assert_eq!(document["values_read"], json!(false), "{run}");
+    for (label, status, source) in [
+        ("KEY", "not-read", "ok"),
+        ("PREVIOUS", "not-read", "ok"),
+        ("ABSENT_STAGE", "failed version-not-found", "failed"),
+        ("DELETED", "failed marked-for-deletion", "failed"),
+        ("ABSENT", "failed not-found", "failed"),
+        ("DEFAULT", "default", "failed"),
+        ("OPTIONAL", "unset", "failed"),
+        ("TEMPLATE", "not-read", "ok"),
+        ("LITERAL", "ok", ""),
+        ("PARAMETER", "not-read", "ok"),
+        ("VERSION", "not-read version not checked", "ok"),
+        ("FOREIGN", "not-read", "not-checked"),
+        ("NO_PARAMETER", "failed not-found", "failed"),
+        ("*", "not-read", "ok"),
+        ("NONE_*", "failed not-found", "failed"),
+        ("DB_*", "not-read", "ok"),
+    ] {
+        let row = document["values"].as_array().unwrap().iter().find(|row| row["label"] == label);
+        let row = row.unwrap_or_else(|| panic!("no {label}: {run}"));
+        let words = ["status", "error", "note"].map(|field| row[field].as_str().unwrap_or_default());
+        let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let seen = (words.as_str(), row["sources"][0]["status"].as_str().unwrap_or_default());
+        assert_eq!(seen, (status, source), "{label}: {run}");
+    }
+    let version = moto.secretsmanager("describe_secret", &json!({ "SecretId": "m/db" }))["VersionIdsToStages"].take();
+    let current = version.as_object().unwrap().iter().find(|(_, stages)| stages[0] == "AWSCURRENT").unwrap().0;
+    assert_eq!(document["values"][0]["sources"][0]["version"], json!(current), "{run}");
+    assert_eq!(document["secrets"].as_array().unwrap().len(), 3, "{run}");
+}
+
+#[test]
+fn the_policy_of_a_check_suffices_for_it_and_reads_no_value() {
+    let Some(moto) = moto() else { return };
+    let sandbox = |command: &[&str]| {
+        let sandbox = moto.sandbox().args(command).resolve("A=m/db:k").resolve("B=ssm:/m/p");
+        sandbox.args(["--env-from", "P_=ssm:/m/path/"])
+    };
+    let policy = sandbox(&["policy", "--metadata", "--account", "123456789012"]).bare().run();
+    let policy = policy.launched_silently().document();
+    let actions: Vec<_> =
+        policy["Statement"].as_array().unwrap().iter().map(|each| each["Action"][0].clone()).collect();
+    assert_eq!(actions, ["secretsmanager:DescribeSecret", "ssm:DescribeParameters"]);
+    let keys = user(&moto, "pipeline");
+    // moto compares actions, and resources only if they are written out.
+    let statement = json!([{ "Effect": "Allow", "Action": actions, "Resource": "*" }]);
+    let document = json!({ "Version": "2012-10-17", "Statement": statement }).to_string();
+    iam(&moto, "put_user_policy", &json!({ "UserName": "pipeline", "PolicyName": "a", "PolicyDocument": document }));
+    check_signatures(&moto);
+    keys.give(sandbox(&["check", "--metadata"])).bare().run().ended(Status::Exit(0));
+    let launch = keys.give(sandbox(&[])).run();
+    launch.refused(75).says(["A (", "B (", "env-from (", "HTTP status 403"]);
+}
