@@ -3,7 +3,7 @@
 use crate::support::aws::served;
 use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::terminal;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, repository_file};
 
 /// Asserts that these arguments alone are refused before any request.
 fn refuses(words: &[&str]) -> Outcome {
@@ -50,8 +50,26 @@ fn each_command_has_a_help_of_its_own() {
 }
 
 #[test]
+fn help_version_and_schema_are_commands_too() {
+    assert_eq!(help(&["help"]), help(&["--help"]));
+    assert_eq!(help(&["help", "check"]), help(&["check", "--help"]));
+    assert_eq!(help(&["schema"]), repository_file("secrets-exec.schema.json"));
+}
+
+#[test]
+fn only_a_launch_lists_the_options_of_rotation() {
+    for command in ["check", "get", "policy", "export", "credential"] {
+        let help = [help(&[command, "-h"]), help(&[command, "--help"])].concat();
+        for option in ["--on-rotation", "--poll-interval", "--splay", "--grace", "Rotation:"] {
+            assert!(!help.contains(option), "{option}: {help}");
+        }
+    }
+    assert!(help(&["--help"]).contains("--poll-interval"));
+}
+
+#[test]
 fn the_version_is_printed_on_standard_output() {
-    for option in ["--version", "-V"] {
+    for option in ["--version", "-V", "version"] {
         assert_eq!(help(&[option]), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
     }
 }

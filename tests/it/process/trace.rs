@@ -1,8 +1,11 @@
 //! `-vv`: the source of the credentials, the identity, endpoints, attempts and times.
 
+use serde_json::Value;
+
 use crate::support::aws::agent::TOKEN;
 use crate::support::aws::fault;
 use crate::support::aws::{Version, served};
+use crate::support::cache::CacheDirectory;
 use crate::support::sandbox::{CANARY, Sandbox, hanging, sandbox};
 
 #[test]
@@ -42,6 +45,29 @@ fn roles_parameters_and_the_agent_are_traced() {
     let agent = Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
     let run = agent.arg("-vv").resolve("A=x:k").run();
     run.launched().says(["secret x in us-east-1 of the agent at ", "attempt 1, "]);
+}
+
+#[test]
+fn verbose_ends_with_what_the_resolution_took() {
+    let aws = served().fails_first("GetSecretValue", 1, fault::status(503)).parameter("/p", &[Version::text(CANARY)]);
+    let sandbox = || sandbox(&aws).resolve("B=ssm:/p").resolve("C=x:k").arg("-v");
+    let run = sandbox().run();
+    let stderr = run.launched().stderr();
+    let last = stderr.lines().last().unwrap();
+    let time = last
+        .strip_prefix("secrets-exec: note: 3 values of 2 secrets in ")
+        .and_then(|line| line.strip_suffix(" ms, 3 requests"));
+    assert!(time.is_some_and(|time| time.parse::<u64>().is_ok()), "{run}");
+    let cache = CacheDirectory::new();
+    let cached = sandbox().args(["--log-format", "json", "--cache-ttl", "1h"]).arg("--cache").arg(cache.path());
+    for (requests, from_cache) in [(2, 0), (0, 2)] {
+        let event = cached.run().launched().events().pop().unwrap();
+        let seen = ["values", "secrets", "requests", "from_cache"].map(|name| event[name].clone());
+        assert_eq!(
+            (event["event"].as_str(), seen),
+            (Some("resolution"), [3, 2, requests, from_cache].map(Value::from))
+        );
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use nix::unistd::Pid;
 
-use crate::support::sandbox::CANARY;
+use crate::support::sandbox::{CANARY, repository_file};
 use crate::support::watch;
 
 /// The beginning of each line of the program.
@@ -163,13 +163,24 @@ impl Outcome {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
-    /// The lines of `--log-format json`.
+    /// The lines of `--log-format json`, of which none has a member that docs/logs.md does not give its event.
     pub fn events(&self) -> Vec<serde_json::Value> {
-        let stderr = self.stderr();
-        stderr
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}")))
-            .collect()
+        let page = repository_file("docs/logs.md");
+        let event = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
+            let row = format!("\n| `{}` | ", event["event"].as_str().unwrap());
+            let (_, row) = page.split_once(&row).unwrap_or_else(|| panic!("no row {row}"));
+            let (_, documented) = row.lines().next().unwrap().split_once(" | ").unwrap();
+            for member in event.as_object().unwrap().keys() {
+                let is_general = ["time", "logger", "level", "event", "message"].contains(&member.as_str());
+                assert!(
+                    is_general || documented.contains(&format!("`{member}`")),
+                    "{member} is not documented: {self}"
+                );
+            }
+            event
+        };
+        self.stderr().lines().map(event).collect()
     }
 
     pub fn stdout(&self) -> String {
