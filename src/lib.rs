@@ -46,7 +46,7 @@ use commands::get::get;
 use commands::launch::launch;
 use commands::migrate::migrate;
 use commands::policy::policy;
-use commands::{end_by_panics, install, settle};
+use commands::{install, install_panic_hook, settle};
 use input::cli::{self, Invocation, completion_script, man_page};
 use model::inherited::Inherited;
 use model::options::LogFormat;
@@ -68,7 +68,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 }
 
 fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
-    end_by_panics();
+    install_panic_hook();
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
     // An error in the arguments, among them --log-format, has the format of the variable alone.

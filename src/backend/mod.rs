@@ -5,6 +5,7 @@ pub mod aws;
 pub mod cached;
 mod fan_out;
 pub mod local_file;
+mod retry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Examined, read};
 use super::scope::EntryScope;
-use super::wait::{ThisProcess, run};
+use super::worker::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
@@ -62,7 +62,7 @@ pub fn check(
         text(&findings)
     };
     report.extend(terminal::print(&printed).err());
-    report.check()
+    report.into_result()
 }
 
 struct Check<'a> {

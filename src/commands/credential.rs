@@ -6,7 +6,7 @@ use std::path::Path;
 use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
-use super::wait::ThisProcess;
+use super::worker::ThisProcess;
 use crate::exec;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::answer::Fetched;
@@ -65,7 +65,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);
     let unusable = unusable(&resolved, exec::limits());
-    Report::of_values(errors, unusable, consequence).check()?;
+    Report::of_values(errors, unusable, consequence).into_result()?;
     if options.verbose {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }

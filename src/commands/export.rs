@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
-use super::wait::ThisProcess;
-use crate::deliver::export::{export as export_variables, shell_warning, variables};
+use super::worker::ThisProcess;
 use crate::deliver::{Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, Inputs};
@@ -17,6 +16,7 @@ use crate::model::options::ExportFormat;
 use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
+use crate::report::export::{export as export_variables, shell_warning, variables};
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::Resolution;
 

@@ -4,7 +4,7 @@ use super::export::refuse_terminal;
 use super::prepare::{Prepared, prepare};
 use super::read::read;
 use super::scope::EntryScope;
-use super::wait::ThisProcess;
+use super::worker::ThisProcess;
 use crate::input::cli::Inputs;
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
@@ -21,7 +21,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let mut fetched = Fetched::default();
     let Resolution { resolved, errors, .. } =
         read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
-    Report::of_values(errors, Vec::new(), "nothing was printed").check()?;
+    Report::of_values(errors, Vec::new(), "nothing was printed").into_result()?;
     if options.verbose {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
+use super::launch_steps::Launch;
 use super::prepare::prepare;
 #[cfg(target_os = "linux")]
 use super::rotation::supervise;
 use super::scope::EntryScope;
-use super::start::Launch;
-use super::wait::{Surroundings, ThisProcess};
+use super::worker::{Surroundings, ThisProcess};
 use crate::input::cli::Inputs;
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;

@@ -5,6 +5,7 @@ pub mod credential;
 pub mod export;
 pub mod get;
 pub mod launch;
+mod launch_steps;
 pub mod migrate;
 pub mod policy;
 mod prepare;
@@ -12,8 +13,7 @@ mod read;
 #[cfg(target_os = "linux")]
 mod rotation;
 mod scope;
-mod start;
-mod wait;
+mod worker;
 
 use std::panic;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn install(directory: &Path) -> Result<(), Report> {
 
 /// Lets a panic on any thread end the process with status 70, before it could unwind or dump core. The line has the place and no payload,
 /// which may hold a value.
-pub fn end_by_panics() {
+pub fn install_panic_hook() {
     static IS_FIRST: AtomicBool = AtomicBool::new(true);
     panic::set_hook(Box::new(|panic| {
         if !IS_FIRST.swap(false, Ordering::SeqCst) {

@@ -2,7 +2,7 @@
 
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
-use super::wait::{ThisProcess, run};
+use super::worker::{ThisProcess, run};
 use crate::backend::agent::Agent;
 use crate::backend::aws::{self, PolicyOptions, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -43,7 +43,7 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
         let agent = Agent::new(agent, settings.clone(), deadline);
         Ok((None, agent.unsupported(&locators).into_iter().collect()))
     })?;
-    Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").check()?;
+    Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").into_result()?;
     let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
     terminal::print_notices(notices.iter().map(report::policy_notice), &options);

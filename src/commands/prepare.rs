@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::scope::EntryScope;
-use super::wait::run_unlimited;
+use super::worker::run_unlimited;
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, remove_empty_variables};
 use crate::exec::{self, Program};
@@ -103,7 +103,7 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
     if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
         let problem = nothing_to_resolve(&read, find_file);
         let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
-        report.extend([problem.help_if(has_misplaced_option.then_some(help))]);
+        report.extend([problem.replace_help(has_misplaced_option.then_some(help))]);
     }
     (options, layers)
 }
@@ -119,7 +119,7 @@ fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
     let parent = in_parent().filter(|_| find_file && read.is_empty());
     Problem::usage(text)
         .help("name a secret with --env NAME=REF, or a declaration with -f FILE; --help prints all options")
-        .help_if(parent.map(|file| format!("to read the declaration of a parent directory: -f {file}")))
+        .replace_help(parent.map(|file| format!("to read the declaration of a parent directory: -f {file}")))
 }
 
 impl Prepared {

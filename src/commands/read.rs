@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use super::prepare::BackendConfig;
-use super::wait::{Surroundings, run};
+use super::worker::{Surroundings, run};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};

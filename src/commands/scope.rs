@@ -90,7 +90,9 @@ fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Prob
         [] => {
             let why = "no declaration lists the unit under `credentials:`";
             let nearest = suggest::nearest(&request.unit, units.into_iter()).map(did_you_mean);
-            Err(refused(request, why).help("name the declaration with -f FILE, and the unit in it").help_if(nearest))
+            Err(refused(request, why)
+                .help("name the declaration with -f FILE, and the unit in it")
+                .replace_help(nearest))
         }
         patterns => {
             let why = format!("the patterns {} under `credentials:` match the unit", patterns.join(" and "));

@@ -32,9 +32,9 @@ impl Access {
     pub fn wanted(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let user = owner.and_then(|owner| owner.user.as_ref());
-        let user = user.map(|user| number(user, "user", "/etc/passwd", "uid")).transpose()?;
+        let user = user.map(|user| id_number(user, "user", "/etc/passwd", "uid")).transpose()?;
         let group = owner.and_then(|owner| owner.group.as_ref());
-        let group = group.map(|group| number(group, "group", "/etc/group", "gid")).transpose()?;
+        let group = group.map(|group| id_number(group, "group", "/etc/group", "gid")).transpose()?;
         Ok(Self {
             user: user.map(Uid::from_raw),
             group: group.map(Gid::from_raw),
@@ -73,7 +73,7 @@ impl Access {
     }
 }
 
-fn number(account: &Account, kind: &str, file: &str, id: &str) -> Result<u32, Problem> {
+fn id_number(account: &Account, kind: &str, file: &str, id: &str) -> Result<u32, Problem> {
     let name = match account {
         Account::Number(number) => return Ok(*number),
         Account::Name(name) => name,
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_missing_list_of_accounts_is_reported() {
-        let absent = number(&Account::Name("app".into()), "user", "/nonexistent/passwd", "uid").unwrap_err();
+        let absent = id_number(&Account::Name("app".into()), "user", "/nonexistent/passwd", "uid").unwrap_err();
         assert_eq!(absent.text, "/nonexistent/passwd cannot be read: no such file or directory");
     }
 }

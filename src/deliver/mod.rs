@@ -3,7 +3,6 @@
 mod access;
 mod directory;
 mod disk;
-pub mod export;
 #[cfg(target_os = "linux")]
 mod memory;
 mod staging;

@@ -70,7 +70,7 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 fn cannot_execute(what: &str, why: Errno) -> Problem {
     let help = "make it executable: chmod +x; in a Dockerfile COPY --chmod=755";
     let problem = Problem::new(Status::NotExecutable, format!("{what}: cannot be executed: {}", describe(why)));
-    problem.help_if((why == Errno::EACCES).then_some(help))
+    problem.replace_help((why == Errno::EACCES).then_some(help))
 }
 
 /// Adds the remedy for a command that only a shell would understand.

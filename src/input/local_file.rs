@@ -40,7 +40,7 @@ pub fn read(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let file = File::open(path).map_err(|error| {
         let mut others = ["yaml", "yml", "json"].map(|extension| path.with_extension(extension)).into_iter();
         let other = others.find(|other| other.is_file()).map(|other| did_you_mean(&other.to_string_lossy()));
-        vec![unreadable(path.display(), &error).help_if(other)]
+        vec![unreadable(path.display(), &error).replace_help(other)]
     })?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     if is_env_file(&text) {

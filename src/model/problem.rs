@@ -118,7 +118,7 @@ impl Problem {
 
     /// Adds the remedy if there is one.
     #[must_use]
-    pub fn help_if(self, help: Option<impl Into<String>>) -> Self {
+    pub fn replace_help(self, help: Option<impl Into<String>>) -> Self {
         Self { help: help.map(Into::into).or(self.help), ..self }
     }
 

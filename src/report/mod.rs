@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod check;
+pub mod export;
 mod notices;
 mod provenance;
 mod record;
@@ -72,7 +73,7 @@ impl Report {
 
     /// # Errors
     /// The report itself, unless it is empty.
-    pub fn check(self) -> Result<(), Self> {
+    pub fn into_result(self) -> Result<(), Self> {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 

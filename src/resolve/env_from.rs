@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{ONE_VARIABLE, kind, print};
+use super::extract::{ONE_VARIABLE, kind, text_of};
 use crate::model::answer::Document;
 use crate::model::entry::{EnvFrom, NamingError, Origin, Subject};
 use crate::model::env_name::EnvName;
@@ -36,7 +36,7 @@ pub fn keys<'j>(json: &'j Value, entry: &EnvFrom<SecretRef>) -> Result<Members<'
     };
     let mut members = Members::new();
     for (key, value) in map {
-        members.push((key, if entry.naming.selects(key) { print(value) } else { None }));
+        members.push((key, if entry.naming.selects(key) { text_of(value) } else { None }));
     }
     Ok(members)
 }
@@ -138,7 +138,7 @@ fn missing_key(key: &str, list: &str, members: &Members<'_>, entry: &EnvFrom<Sec
     let nearest = suggest::nearest(key, members.iter().map(|(name, _)| *name).filter(|name| is_quotable(name)));
     Problem::configuration(format!("{has_no} {key:?}, which `{list}` names"))
         .code("key-not-found")
-        .help_if(nearest.map(did_you_mean))
+        .replace_help(nearest.map(did_you_mean))
 }
 
 /// Returns the error of a key that gives no legal name, or an unsafe one.

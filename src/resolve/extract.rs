@@ -175,7 +175,7 @@ fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 }
 
 /// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON; `None` for null.
-pub fn print(value: &Value) -> Option<SecretValue> {
+pub fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(SecretValue::new(text.as_str())),

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::attempt::ParsedAnswers;
 use super::env_from::{self, KeyVariable};
 use super::extract::{NoValue, find};
+use super::value::ParsedAnswers;
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Claim, EnvFrom, OnMissing, Subject, Target};
 use crate::model::env_name::EnvName;

@@ -3,13 +3,13 @@
 //! One pass, from the latest layer to the earliest: a target that a later layer has set is passed over, so neither its value nor its
 //! failure counts. Nothing is requested here.
 
-mod attempt;
 mod encoding;
 mod env_from;
 mod extract;
 mod json;
 mod layer_walk;
 mod template;
+mod value;
 
 pub use layer_walk::Resolution;
 

@@ -16,6 +16,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::aws::{Settings, apply_settings, classify_connector_error, malformed_response};
 use super::fan_out::{Requests, distribute, in_flight};
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Outage, OutageKind, Refusal};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
@@ -24,7 +25,6 @@ use crate::net::errors::host_and_port;
 use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
@@ -141,7 +141,7 @@ impl Agent {
         let (head, body) = self.http.send(http_request).await.map_err(|error| classify_connector_error(&error))?;
         let status = head.status.as_u16();
         match body {
-            Ok(body) => response::read(status, &body, request),
+            Ok(body) => response::parse(status, &body, request),
             Err(_) => Err(malformed_response(status, None).into()),
         }
     }

@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use crate::backend::aws::{ServiceError, code_and_message, read_secret};
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Denial, Document, FetchError, Outage, OutageKind, Reason, Refusal};
 use crate::model::reference::Locator;
-use crate::time::retry::AttemptFailure;
 
 /// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
 ///
 /// # Errors
 /// The meaning of AWS's error code, or else of the status.
-pub fn read(status: u16, body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
+pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
     if status == 200 {
         return read_document(body, request);
     }

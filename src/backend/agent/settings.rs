@@ -41,14 +41,14 @@ impl AgentSettings {
     pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
         let file = self.token.as_deref().and_then(|token| token.strip_prefix("file://"));
         let (name, found) = match (&self.token, file) {
-            (Some(_), Some(file)) => ("AWS_TOKEN", read(file)),
+            (Some(_), Some(file)) => ("AWS_TOKEN", read_token(file)),
             (Some(token), None) => ("AWS_TOKEN", Ok(token.clone())),
             // The token of this host's agent is sent to no other host.
             (None, _) if !self.url.is_loopback() => {
                 let why = "is sent to loopback addresses only, and --agent names another";
                 (AGENT_TOKEN_FILE, Err(why.to_owned()))
             }
-            (None, _) => (AGENT_TOKEN_FILE, read(AGENT_TOKEN_FILE)),
+            (None, _) => (AGENT_TOKEN_FILE, read_token(AGENT_TOKEN_FILE)),
         };
         let token_file = if name == AGENT_TOKEN_FILE { Some(name) } else { file };
         found.and_then(header).and_then(|token| self.check_listener(token_file).map(|()| token)).map_err(|why| {
@@ -75,7 +75,7 @@ impl AgentSettings {
     }
 }
 
-fn read(path: &str) -> Result<String, String> {
+fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| os_error::text_of_file(path.as_ref(), &error))
 }
 

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
+use crate::backend::retry::retry;
 use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
 use crate::model::reference::{Arn, Locator, Region};
 use crate::net::errors::host_and_port;
-use crate::time::retry::retry;
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter.
 pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {

@@ -5,10 +5,10 @@ use http::Response;
 use super::parameter_store::{read_page, read_parameters};
 use super::protocol::read_body;
 use super::secrets_manager::read_secret;
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Document, FetchError, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
-use crate::time::retry::AttemptFailure;
 
 /// An HTTP response.
 pub struct RecordedResponse<'a> {

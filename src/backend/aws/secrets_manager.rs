@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::protocol::{Client, call, read_object, timestamp};
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Reads one version of a secret in the client's region.
 ///

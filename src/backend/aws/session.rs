@@ -14,11 +14,11 @@ use super::parameter_store::MAX_BATCH;
 use super::protocol::{Api, ProviderName};
 use super::sts::{self, CallerIdentity};
 use crate::backend::fan_out::MAX_IN_FLIGHT;
+use crate::backend::retry::RetryBudget;
 use crate::model::answer::{self, Denial, FetchError, Outage};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::deadline::Deadline;
-use crate::time::retry::RetryBudget;
 
 /// A session with AWS. Region, credentials and roles are found when first needed, and kept.
 pub struct Session {

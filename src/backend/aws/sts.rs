@@ -16,10 +16,10 @@ use tokio::time::timeout;
 
 use super::config::{ProfileRole, WebIdentity};
 use super::protocol::{Client, SdkFailure, classify, defect, with_provider};
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Credentials, and the ARN by which AWS knows them, once it is asked for.
 pub struct CallerIdentity {

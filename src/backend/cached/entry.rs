@@ -91,10 +91,10 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     if expected.strip_suffix(b"\n") != Some(checksum(rest).as_bytes()) {
         return Err(DAMAGED);
     }
-    read(name, rest).ok_or(DAMAGED)
+    parse(name, rest).ok_or(DAMAGED)
 }
 
-fn read(name: &str, bytes: &[u8]) -> Option<CacheEntry> {
+fn parse(name: &str, bytes: &[u8]) -> Option<CacheEntry> {
     let (header, mut values) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
     let header: Header = serde_json::from_slice(header).ok()?;
     values = values.strip_prefix(b"\n")?;

@@ -114,7 +114,7 @@ impl Cached {
     fn read_all<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<&'a Locator, CacheEntry> {
         let mut entries = BTreeMap::new();
         for locator in wanted {
-            match read(&self.directory, &self.name(locator)) {
+            match read_entry(&self.directory, &self.name(locator)) {
                 Ok(Some(entry)) => {
                     let fallback_regions = &self.aws.settings().fallback_regions;
                     let region = entry.document.region.as_ref();
@@ -160,7 +160,7 @@ impl Cached {
     }
 }
 
-fn read(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
+fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
     let Some(bytes) = directory.read(name)? else { return Ok(None) };
     let entry = decode(name, &bytes)?;
     // Memory dies with the boot, but a time namespace has its own boot time.

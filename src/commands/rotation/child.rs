@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Fingerprint, HashKey};
-use crate::commands::start::{Launch, LaunchValues, Staged};
-use crate::commands::wait::Surroundings;
+use crate::commands::launch_steps::{Launch, LaunchValues, Staged};
+use crate::commands::worker::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};

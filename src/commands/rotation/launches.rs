@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::child::{self, Baseline, Message, Ready};
 use super::notices::Notices;
-use crate::commands::start::Launch;
+use crate::commands::launch_steps::Launch;
 use crate::deliver::WrittenFiles;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::Problem;

@@ -12,7 +12,7 @@ use super::launches::Launches;
 use super::manager::Manager;
 use super::notices::Notices;
 use super::timer::Timer;
-use crate::commands::start::Launch;
+use crate::commands::launch_steps::Launch;
 use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};

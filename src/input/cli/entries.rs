@@ -85,5 +85,6 @@ fn env_from(text: &str) -> Result<EnvFrom, Problem> {
 }
 
 fn parse_reference(place: String, text: &str) -> Result<Reference, Problem> {
-    Reference::parse(text).map_err(|error| Problem::usage(format!("{place}: {}", error.hidden())).help_if(error.help))
+    Reference::parse(text)
+        .map_err(|error| Problem::usage(format!("{place}: {}", error.hidden())).replace_help(error.help))
 }

@@ -42,7 +42,7 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
 }
 
 /// Reads `files:`. Two entries, with those of `env:` before them, must not set one variable or path.
-pub fn files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
+pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let mut claimed: Vec<_> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
     for item in item.list("a list of mappings").unwrap_or_default() {
         let Some(entry) = file(&item) else { continue };

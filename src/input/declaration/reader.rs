@@ -23,7 +23,7 @@ impl SourceFile {
     pub fn refuse(&self, position: Position, subject: &str, text: impl Display, help: Option<String>) {
         let subject = if subject.is_empty() { String::new() } else { format!("{subject}: ") };
         let text = format!("{}: {subject}{text}", self.place(position));
-        self.errors.borrow_mut().push((position, Problem::configuration(text).help_if(help)));
+        self.errors.borrow_mut().push((position, Problem::configuration(text).replace_help(help)));
     }
 
     /// `FILE:LINE:COLUMN`

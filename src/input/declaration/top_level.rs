@@ -57,7 +57,7 @@ fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declara
     let variables = fields.take("env").map(|item| entries::variables(&item)).unwrap_or_default();
     let env_from = fields.take("env-from").map(|item| entries::env_from(&item)).unwrap_or_default();
     let entries = match fields.take("files") {
-        Some(item) => entries::files(&item, variables),
+        Some(item) => entries::with_files(&item, variables),
         None => variables,
     };
     let credentials = fields.take("credentials").map(|item| entries::credentials(&item)).unwrap_or_default();

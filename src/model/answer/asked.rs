@@ -56,7 +56,7 @@ impl Asked<'_> {
     }
 
     /// Returns the advice to check `what`, or to give the entry a default.
-    pub fn check(&self, what: &str) -> String {
+    pub fn or_default(&self, what: &str) -> String {
         match self.subject.and_then(Subject::default_hint) {
             Some(default) => format!("check {what}, or {default}"),
             None => format!("check {what}"),

@@ -47,7 +47,7 @@ impl FetchError {
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
                 problem.help(permission(*cause, &message.text, asked))
             }
-            Self::Unavailable(outage) => unavailable(outage).help_if(asked.region_hint(outage.kind)),
+            Self::Unavailable(outage) => unavailable(outage).replace_help(asked.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
@@ -56,7 +56,7 @@ impl FetchError {
             }
         };
         let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
-        let problem = problem.help_if(asked.stage_hint().filter(|_| is_about_stage));
+        let problem = problem.replace_help(asked.stage_hint().filter(|_| is_about_stage));
         let about = match self {
             Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => asked.about(false),
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
@@ -97,7 +97,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                 None if asked.is_local => asked.or_key("the --local file has no such id".to_owned()),
                 None if asked.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
                 None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
-                None => asked.or_key(asked.or_literal(asked.check("its name, the region and the account"))),
+                None => asked.or_key(asked.or_literal(asked.or_default("its name, the region and the account"))),
             };
             let what = match version {
                 Version::Current => "does not exist",
@@ -106,7 +106,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
             Problem::configuration(what).help(help)
         }
         Missing::Version => {
-            let check = asked.check("its name, labels and versions");
+            let check = asked.or_default("its name, labels and versions");
             let (what, help) = match (asked.store(), version) {
                 _ if asked.is_local => ("has no such version", "add it under `$stages` in the --local file".to_owned()),
                 (Store::ParameterStore, _) => ("does not exist, or has no such label or version", check),
@@ -152,7 +152,7 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
     }
     let help = match cause {
         Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
-            return asked.or_literal(missing_permission(cause, asked));
+            return asked.or_literal(permission_help(cause, asked));
         }
         Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
         Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
@@ -166,7 +166,7 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
     help.to_owned()
 }
 
-fn missing_permission(cause: Denial, asked: &Asked<'_>) -> String {
+fn permission_help(cause: Denial, asked: &Asked<'_>) -> String {
     let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
     let (action, policy) = match (asked.store(), cause) {
         (Store::ParameterStore, Denial::Metadata) => ("ssm:DescribeParameters on *", "policy --metadata"),
@@ -208,7 +208,7 @@ fn refused(refusal: &Refusal) -> Problem {
             .help("restore it (aws secretsmanager restore-secret), or name another"),
         Refusal::NoValue => Problem::configuration("AWS returned no value").help("store a value in it"),
         Refusal::Certificate { why, help } => {
-            Problem::configuration(format!("the server's certificate is not trusted: {why}")).help_if(*help)
+            Problem::configuration(format!("the server's certificate is not trusted: {why}")).replace_help(*help)
         }
         Refusal::TrustStore(why) => Problem::configuration(format!("root certificates cannot be read: {why}")),
         Refusal::Proxy { proxy, has_password } => {
@@ -244,5 +244,6 @@ fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, help
         None if *temporary => format!("{missing}: a source did not answer"),
         None => missing.to_owned(),
     };
-    Problem { notes, ..Problem::configuration(text).help_if(has_tried_all.then_some(sources)).help_if(help.clone()) }
+    let help = help.clone().or(has_tried_all.then(|| sources.to_owned()));
+    Problem { notes, help, ..Problem::configuration(text) }
 }

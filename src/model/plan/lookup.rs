@@ -99,7 +99,7 @@ impl Lookup<'_> {
             Origin::Argument(_) => (Problem::usage(error.hidden()), Subject { written: None, ..subject.clone() }),
             Origin::File { .. } | Origin::Inherited => (Problem::configuration(&error.text), subject.clone()),
         };
-        self.errors.push(problem.help_if(error.help).of(subject, Lacks::Nothing));
+        self.errors.push(problem.replace_help(error.help).of(subject, Lacks::Nothing));
     }
 
     /// Looks up a name in a template, which must be an alias.

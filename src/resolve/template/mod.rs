@@ -158,7 +158,7 @@ fn absent(Miss { alias, path }: Miss, template: &Template, inputs: &BTreeMap<Str
     let whose = alias.as_deref().unwrap_or("result of `fromjson`");
     let why = if whose == template::ENV { "is not set" } else { "does not exist or is null" };
     let absent = NoValue::absent("key-not-found", format!("the template's {whose}.{} {why}", keys.join(".")));
-    let problem = absent.problem.help_if(existing_keys(whose, &path, template, inputs));
+    let problem = absent.problem.replace_help(existing_keys(whose, &path, template, inputs));
     (alias, NoValue { problem, ..absent })
 }
 

@@ -7,13 +7,13 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::imds::instance;
 use super::profile::profile_credentials;
-use super::provider::{ErrorKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, SearchContext};
 use super::sources::{container, environment, web_identity};
 use crate::backend::aws::config::{Settings, WebIdentity};
 use crate::backend::aws::protocol::{ProviderName, defect};
+use crate::backend::retry::RetryBudget;
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::reference::Region;
-use crate::time::retry::RetryBudget;
 
 /// Returns the credentials of the first provider that has some.
 ///
@@ -27,16 +27,17 @@ pub async fn find_credentials(
     regions: &[Region],
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
-    let mut last = SearchFailure { tried: Vec::new(), kind: ErrorKind::OutOfTime };
+    let mut last = SearchFailure { tried: Vec::new(), kind: FailureKind::OutOfTime };
     for (index, region) in regions.iter().enumerate() {
         let context = SearchContext { region, ..context.clone() };
         let failure = match search_until_found(&context, &budget.share(regions.len() - index)).await {
             Ok(credentials) => return Ok(credentials),
             Err(failure) => failure,
         };
-        let is_repeated = matches!(failure.kind, ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime);
+        let is_repeated =
+            matches!(failure.kind, FailureKind::Outage(..) | FailureKind::Unavailable | FailureKind::OutOfTime);
         // The earlier error is more specific.
-        if failure.kind != ErrorKind::OutOfTime || last.tried.is_empty() {
+        if failure.kind != FailureKind::OutOfTime || last.tried.is_empty() {
             last = failure;
         }
         if !is_repeated {
@@ -44,12 +45,14 @@ pub async fn find_credentials(
         }
     }
     let SearchFailure { tried, kind } = last;
-    let is_final = kind == ErrorKind::Misconfigured;
+    let is_final = kind == FailureKind::Misconfigured;
     let (temporary, help) = match kind {
-        ErrorKind::Refused(refusal) => return Err(FetchError::Refused(refusal)),
-        ErrorKind::NotConfigured | ErrorKind::Defect | ErrorKind::Misconfigured => (false, None),
-        ErrorKind::Remediable(help) => (false, Some(help)),
-        ErrorKind::Unanswered | ErrorKind::Outage(..) | ErrorKind::Unavailable | ErrorKind::OutOfTime => (true, None),
+        FailureKind::Refused(refusal) => return Err(FetchError::Refused(refusal)),
+        FailureKind::NotConfigured | FailureKind::Defect | FailureKind::Misconfigured => (false, None),
+        FailureKind::Remediable(help) => (false, Some(help)),
+        FailureKind::Unanswered | FailureKind::Outage(..) | FailureKind::Unavailable | FailureKind::OutOfTime => {
+            (true, None)
+        }
     };
     let (what, has_tried_all) = (Wanted::Credentials, tried.len() == providers(context.settings).len());
     Err(FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final, help }))
@@ -60,7 +63,7 @@ struct SearchFailure {
     /// The providers that were asked, and why each has no credentials.
     tried: Vec<(&'static str, String)>,
     /// The kind of the last provider that was configured.
-    kind: ErrorKind,
+    kind: FailureKind,
 }
 
 /// Repeats the search after an outage, within the budget.
@@ -76,8 +79,8 @@ async fn search_until_found(context: &SearchContext<'_>, budget: &RetryBudget) -
             budget.progress().note_reason(format!("{provider}: {why}"));
         }
         let (kind, retry_after) = match failure.kind {
-            ErrorKind::Outage(kind, retry_after) => (kind, retry_after),
-            ErrorKind::OutOfTime => return Err(last.unwrap_or(failure)),
+            FailureKind::Outage(kind, retry_after) => (kind, retry_after),
+            FailureKind::OutOfTime => return Err(last.unwrap_or(failure)),
             _ => return Err(failure),
         };
         attempts += 1;
@@ -107,14 +110,14 @@ fn providers(settings: &Settings) -> &'static [(&'static str, Provider)] {
 
 /// Asks the providers in turn.
 async fn search(context: &SearchContext<'_>, budget: &RetryBudget) -> Result<Credentials, SearchFailure> {
-    let mut failure = SearchFailure { tried: Vec::new(), kind: ErrorKind::NotConfigured };
+    let mut failure = SearchFailure { tried: Vec::new(), kind: FailureKind::NotConfigured };
     for (provider, ask) in providers(context.settings).iter().copied() {
         let mut found = match budget.within(ask(context)).await {
             Some(found) => found,
-            None => Err(ProviderError::new(ErrorKind::OutOfTime, "no answer in time")),
+            None => Err(ProviderError::new(FailureKind::OutOfTime, "no answer in time")),
         };
         if let Some(why) = found.as_ref().ok().and_then(defect) {
-            found = Err(ProviderError::new(ErrorKind::Defect, why));
+            found = Err(ProviderError::new(FailureKind::Defect, why));
         }
         let ProviderError { kind, why } = match found {
             Ok(mut credentials) => {
@@ -126,8 +129,8 @@ async fn search(context: &SearchContext<'_>, budget: &RetryBudget) -> Result<Cre
         };
         failure.tried.push((provider, why));
         match kind {
-            ErrorKind::NotConfigured => {}
-            ErrorKind::Unanswered => failure.kind = kind,
+            FailureKind::NotConfigured => {}
+            FailureKind::Unanswered => failure.kind = kind,
             _ => return Err(SearchFailure { kind, ..failure }),
         }
     }
@@ -138,11 +141,11 @@ async fn web_identity_of_variables(context: &SearchContext<'_>) -> Result<Creden
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
-        return Err(ProviderError::new(ErrorKind::NotConfigured, why));
+        return Err(ProviderError::new(FailureKind::NotConfigured, why));
     };
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
-        return Err(ProviderError::new(ErrorKind::Misconfigured, why));
+        return Err(ProviderError::new(FailureKind::Misconfigured, why));
     };
     let session_name = settings.web_identity_session.clone();
     web_identity(&WebIdentity { role: role.to_string(), file, session_name }, context).await

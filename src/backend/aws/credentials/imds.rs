@@ -15,19 +15,19 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use super::provider::{ErrorKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, SearchContext};
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::MetadataSettings;
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{find_source, is_timeout};
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
     let settings = context.settings.metadata;
-    let without = |why: &str| ProviderError::new(ErrorKind::NotConfigured, why);
+    let without = |why: &str| ProviderError::new(FailureKind::NotConfigured, why);
     // The SDK checks AWS_EC2_METADATA_DISABLED only after its request for a token.
     if settings.is_disabled {
         return Err(without("AWS_EC2_METADATA_DISABLED is true"));
@@ -39,15 +39,15 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
         }
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status(&error).is_none() => {
             let is_unanswered = is_timeout(&error) || is_unreachable(&error);
-            let kind = if is_unanswered { ErrorKind::Unanswered } else { ErrorKind::NotConfigured };
+            let kind = if is_unanswered { FailureKind::Unanswered } else { FailureKind::NotConfigured };
             ProviderError::new(kind, error_text(&error))
         }
-        _ => ProviderError { kind: ErrorKind::of_sdk_error(&error, status(&error)), why: error_text(&error) },
+        _ => ProviderError { kind: FailureKind::of_response(&error, status(&error)), why: error_text(&error) },
     })?;
     let role = roles.as_ref().trim().to_owned();
     if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
         let why = "the response is not one of the instance metadata service";
-        return Err(ProviderError::new(ErrorKind::FAILED, why));
+        return Err(ProviderError::new(FailureKind::FAILED, why));
     }
     let provider = ImdsCredentialsProvider::builder().configure(&context.clients.link_local()).imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;

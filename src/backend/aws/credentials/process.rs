@@ -12,7 +12,7 @@ use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 
 use super::program::CredentialProcess;
-use super::provider::{ErrorKind, ProviderError};
+use super::provider::{FailureKind, ProviderError};
 use super::sso::shell_word;
 use crate::model::quoting::one_line;
 use crate::system::os_error;
@@ -31,8 +31,8 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
     let profile = shell_word(profile);
     let name = format!("`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)");
     printed_credentials(cli, &name).await.map_err(|error| match error.kind {
-        ErrorKind::Defect => {
-            ProviderError { kind: ErrorKind::Remediable(format!("aws login --profile {profile}")), ..error }
+        FailureKind::Defect => {
+            ProviderError { kind: FailureKind::Remediable(format!("aws login --profile {profile}")), ..error }
         }
         _ => error,
     })
@@ -40,11 +40,11 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
 
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        ProviderError::new(ErrorKind::Defect, format!("{name} cannot be started: {}", os_error::text(&error)))
+        ProviderError::new(FailureKind::Defect, format!("{name} cannot be started: {}", os_error::text(&error)))
     })?;
-    let failed = |why| ProviderError::new(ErrorKind::Defect, format!("{name} {why}"));
+    let failed = |why| ProviderError::new(FailureKind::Defect, format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
-    read(&output).map_err(failed)
+    parse(&output).map_err(failed)
 }
 
 /// The program's output. All fields are optional, so that an error can name a missing one.
@@ -58,7 +58,7 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-fn read(output: &[u8]) -> Result<Credentials, String> {
+fn parse(output: &[u8]) -> Result<Credentials, String> {
     // serde's error is dropped: it quotes the output.
     let output: ProcessOutput =
         serde_json::from_slice(output).map_err(|_| "printed no JSON as AWS defines it".to_owned())?;

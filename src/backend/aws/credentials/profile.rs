@@ -4,14 +4,14 @@ use aws_credential_types::Credentials;
 
 use super::imds::instance;
 use super::process::{login_credentials, process_credentials};
-use super::provider::{ErrorKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, SearchContext};
 use super::sources::{container, environment, web_identity};
 use super::sso::sso_credentials;
 use crate::backend::aws::config::{ProfileRole, RoleSource};
 use crate::backend::aws::protocol::{Api, ProviderName, defect};
 use crate::backend::aws::sts::assume_once;
+use crate::backend::retry::AttemptFailure;
 use crate::model::quoting::one_line;
-use crate::time::retry::AttemptFailure;
 
 /// Asks for the profile's credentials.
 pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
@@ -19,7 +19,7 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
     let Some(chain) = context.chain else {
         let (name, files) = (settings.profile().1, settings.config_files.described());
         let why = format!("no profile {name:?} with credentials {files}");
-        return Err(ProviderError::new(ErrorKind::NotConfigured, why));
+        return Err(ProviderError::new(FailureKind::NotConfigured, why));
     };
     let found = match &chain.source {
         RoleSource::Keys(credentials) => Ok(credentials.clone()),
@@ -32,14 +32,14 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let mut credentials = found.map_err(|error| match error.kind {
-        ErrorKind::NotConfigured => ProviderError { kind: ErrorKind::Defect, ..error },
-        ErrorKind::Unanswered => ProviderError { kind: ErrorKind::FAILED, ..error },
+        FailureKind::NotConfigured => ProviderError { kind: FailureKind::Defect, ..error },
+        FailureKind::Unanswered => ProviderError { kind: FailureKind::FAILED, ..error },
         _ => error,
     })?;
     credentials.set_property(ProviderName("profile"));
     for role in &chain.roles {
         if let Some(why) = defect(&credentials) {
-            return Err(ProviderError::new(ErrorKind::Misconfigured, why));
+            return Err(ProviderError::new(FailureKind::Misconfigured, why));
         }
         let assumed = assume(role, credentials, context).await;
         credentials = assumed.map_err(|failure| {

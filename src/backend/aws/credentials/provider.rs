@@ -5,16 +5,16 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError as SdkError;
+use aws_credential_types::provider::error::CredentialsError as SdkCredentialsError;
 
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{FetchError, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::system::os_error;
-use crate::time::retry::AttemptFailure;
 
 /// The clients and settings of a search.
 #[derive(Clone)]
@@ -31,13 +31,13 @@ pub struct SearchContext<'a> {
 /// The failure of a credential provider.
 #[derive(Debug)]
 pub struct ProviderError {
-    pub kind: ErrorKind,
+    pub kind: FailureKind,
     pub why: String,
 }
 
 /// The kind of a failure, which decides how the search for credentials continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
+pub enum FailureKind {
     /// Not configured: continue with the next provider.
     NotConfigured,
     /// Perhaps configured, but without an answer: continue with the next provider. A later search may succeed.
@@ -59,13 +59,13 @@ pub enum ErrorKind {
 }
 
 impl ProviderError {
-    pub fn new(kind: ErrorKind, why: impl Into<String>) -> Self {
+    pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into() }
     }
 
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::new(ErrorKind::Defect, format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
+        Self::new(FailureKind::Defect, format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
     }
 
     /// The failure of a request. The text begins with `subject`.
@@ -82,24 +82,24 @@ impl ProviderError {
             ) => message.to_string(),
             AttemptFailure::Permanent(_) => "refused".to_owned(),
         };
-        Self::new(ErrorKind::of(retry), format!("{subject}: {why}"))
+        Self::new(FailureKind::of(retry), format!("{subject}: {why}"))
     }
 
     /// The failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
-    pub fn of_sdk(error: &SdkError, status: Option<u16>) -> Self {
+    pub fn of_sdk(error: &SdkCredentialsError, status: Option<u16>) -> Self {
         // The outermost error only says that the provider failed.
         let why = error.source().map_or_else(|| error.to_string(), error_text);
         let kind = match error {
-            SdkError::CredentialsNotLoaded(_) => ErrorKind::NotConfigured,
-            SdkError::ProviderTimedOut(_) => ErrorKind::FAILED,
-            SdkError::InvalidConfiguration(_) => ErrorKind::Misconfigured,
-            error => ErrorKind::of_sdk_error(error, status),
+            SdkCredentialsError::CredentialsNotLoaded(_) => FailureKind::NotConfigured,
+            SdkCredentialsError::ProviderTimedOut(_) => FailureKind::FAILED,
+            SdkCredentialsError::InvalidConfiguration(_) => FailureKind::Misconfigured,
+            error => FailureKind::of_response(error, status),
         };
         Self { kind, why }
     }
 }
 
-impl ErrorKind {
+impl FailureKind {
     /// The failure of a service or of the machine, without a Retry-After.
     pub const FAILED: Self = Self::Outage(OutageKind::Service, None);
 
@@ -115,7 +115,7 @@ impl ErrorKind {
     }
 
     /// Returns the kind of an error of the SDK, in which `status` is that of an HTTP response.
-    pub fn of_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> Self {
+    pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>) -> Self {
         match classify_sdk_error(error, status) {
             // A response that is none of the metadata service's may be that of what is before it.
             AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(_))) => Self::FAILED,

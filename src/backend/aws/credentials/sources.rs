@@ -6,22 +6,22 @@ use aws_config::ecs::EcsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::provider::{ErrorKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, SearchContext};
 use crate::backend::aws::config::{VariableKeys, WebIdentity};
 use crate::backend::aws::protocol::{Api, error_text};
 use crate::backend::aws::sts;
+use crate::backend::retry::AttemptFailure;
 use crate::model::inherited::Inherited;
 use crate::model::quoting::one_line;
-use crate::time::retry::AttemptFailure;
 
 /// Returns the credentials of AWS_ACCESS_KEY_ID and its companions. The SDK's own provider does not read AWS_SECURITY_TOKEN, and accepts
 /// SECRET_ACCESS_KEY, which AWS does not document.
 pub fn environment(keys: &VariableKeys) -> Result<Credentials, ProviderError> {
     match keys {
-        VariableKeys::Unset => Err(ProviderError::new(ErrorKind::NotConfigured, "AWS_ACCESS_KEY_ID is not set")),
+        VariableKeys::Unset => Err(ProviderError::new(FailureKind::NotConfigured, "AWS_ACCESS_KEY_ID is not set")),
         VariableKeys::WithoutSecret => {
             let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not";
-            Err(ProviderError::new(ErrorKind::Misconfigured, why))
+            Err(ProviderError::new(FailureKind::Misconfigured, why))
         }
         VariableKeys::Complete(credentials) => Ok(credentials.clone()),
     }
@@ -50,13 +50,13 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
         if let Some(status) = status {
             error.why = format!("its endpoint answered with HTTP status {status}");
         }
-        if error.kind == ErrorKind::Defect {
+        if error.kind == FailureKind::Defect {
             let help =
                 "ECS: give the task definition a task role; EKS: create a pod identity association for the service account";
-            error.kind = ErrorKind::Remediable(help.to_owned());
+            error.kind = FailureKind::Remediable(help.to_owned());
         }
         let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
-        if error.kind == ErrorKind::NotConfigured { ProviderError::new(error.kind, unset) } else { error }
+        if error.kind == FailureKind::NotConfigured { ProviderError::new(error.kind, unset) } else { error }
     })
 }
 

@@ -11,10 +11,10 @@ use aws_sdk_sso::operation::get_role_credentials::{
 };
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::provider::{ErrorKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, SearchContext};
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::{Api, SdkFailure, classify, error_text};
-use crate::time::retry::AttemptFailure;
+use crate::backend::retry::AttemptFailure;
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
 pub async fn sso_credentials(
@@ -22,7 +22,7 @@ pub async fn sso_credentials(
     profile: &str,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, ProviderError> {
-    let log_in = ErrorKind::Remediable(format!("aws sso login --profile {}", shell_word(profile)));
+    let log_in = FailureKind::Remediable(format!("aws sso login --profile {}", shell_word(profile)));
     let config = context.clients.sdk_config(Api::SsoOidc);
     let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
     let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
@@ -51,7 +51,7 @@ pub async fn sso_credentials(
         let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
         Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
     });
-    found.ok_or_else(|| ProviderError::new(ErrorKind::FAILED, "the SSO portal: a response without credentials"))
+    found.ok_or_else(|| ProviderError::new(FailureKind::FAILED, "the SSO portal: a response without credentials"))
 }
 
 type Failure = SdkFailure<GetRoleCredentialsError>;

@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::protocol::{Client, call};
+use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Document, FetchError, Refusal};
 use crate::model::reference::Locator;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{RetryBudget, retry};
 use path::get_below;
 use response::requested_name;
 

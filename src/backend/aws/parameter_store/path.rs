@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::response::{Parameter, base_name};
 use crate::backend::aws::protocol::{Client, call, read_object};
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Locator, Region, SecretId};
 use crate::model::secret_value::SecretValue;
 use crate::net::errors::host_and_port;
-use crate::time::retry::{AttemptFailure, RetryBudget, retry};
 
 /// The limit of GetParametersByPath.
 const MAX_PAGE: u64 = 10;

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::backend::aws::protocol::{read_object, timestamp};
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::time::retry::AttemptFailure;
 
 /// A response of GetParameters.
 #[derive(Deserialize)]

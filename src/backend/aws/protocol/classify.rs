@@ -8,10 +8,10 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::error_codes::{ServiceError, classify_status, malformed_response};
 use super::error_text::error_text;
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Outage, OutageKind, Refusal};
 use crate::net::certificate::certificate_error;
 use crate::net::errors::{HandshakeError, TrustError, find_source, is_timeout, proxy_error};
-use crate::time::retry::AttemptFailure;
 
 /// Classifies the failure of a request. Of a response's body only the code and the message of AWS's own errors are kept.
 pub fn classify<E>(error: &SdkError<E, HttpResponse>) -> AttemptFailure

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal};
 use crate::model::quoting::one_line;
-use crate::time::retry::AttemptFailure;
 
 /// An error of one of AWS's services, as it was received.
 #[derive(Clone, Copy, Debug)]

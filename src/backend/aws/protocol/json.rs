@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 use super::classify::classify;
 use super::client::{Client, SdkFailure};
 use super::error_codes::{ServiceError, malformed_response};
+use crate::backend::retry::AttemptFailure;
 use crate::net::errors::BoxError;
-use crate::time::retry::AttemptFailure;
 
 /// The first second of the year 10000, which no text in RFC 3339 can express.
 const END: f64 = 253_402_300_800.0;

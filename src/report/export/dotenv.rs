@@ -61,9 +61,12 @@ fn has_escape(value: &str, escaped: &str) -> bool {
 /// True for a line without blanks at its ends, quotes at its start, comments, and characters that either reader may take for white
 /// space: JavaScript's has U+FEFF, Python's some control characters.
 fn is_bare(value: &str) -> bool {
-    !value.is_empty() && !value.contains(is_odd) && !value.starts_with([' ', '\'', '"', '`']) && !value.ends_with(' ')
+    !value.is_empty()
+        && !value.contains(needs_quotes)
+        && !value.starts_with([' ', '\'', '"', '`'])
+        && !value.ends_with(' ')
 }
 
-fn is_odd(c: char) -> bool {
+fn needs_quotes(c: char) -> bool {
     c == '#' || c == '\u{feff}' || c.is_control() || (c != ' ' && c.is_whitespace())
 }

@@ -241,7 +241,7 @@ mod tests {
     const CANARY: &str = "cAnArY-7f3a9c51";
 
     fn end_by_a_panic(thread: &str) {
-        crate::end_by_panics();
+        crate::install_panic_hook();
         if thread == "main" {
             panic!("{CANARY}");
         }
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_panic_on_any_thread_ends_the_process_and_shows_its_place_alone() {
-        let test = "commands::wait::tests::a_panic_on_any_thread_ends_the_process_and_shows_its_place_alone";
+        let test = "commands::worker::tests::a_panic_on_any_thread_ends_the_process_and_shows_its_place_alone";
         if let Ok(thread) = std::env::var("SECRETS_EXEC_TEST_THREAD") {
             return end_by_a_panic(&thread);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::encoding;
-use super::extract::{NoValue, ParsedDocument, find, print};
+use super::extract::{NoValue, ParsedDocument, find, text_of};
 use super::json::Json;
 use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
@@ -52,7 +52,7 @@ impl<'a> ParsedAnswers<'a> {
         let document = self.document(reference, subject)?;
         self.selected(reference, document).map_err(|why| {
             let NoValue { is_absent, problem } = with_entry(why, Some((reference, document)), subject);
-            vec![NoValue { is_absent, problem: problem.help_if(version_hint(reference)) }]
+            vec![NoValue { is_absent, problem: problem.replace_help(version_hint(reference)) }]
         })
     }
 
@@ -62,7 +62,7 @@ impl<'a> ParsedAnswers<'a> {
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
-        let value = print(find(self.parse(&reference.locator, document), selector)?);
+        let value = text_of(find(self.parse(&reference.locator, document), selector)?);
         value.ok_or_else(|| {
             NoValue::absent("null", format!("{:?} is null, which counts as absent", selector.to_string()))
         })
@@ -146,7 +146,7 @@ fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Sub
     let NoValue { is_absent, problem } = why;
     let default = subject.default_hint().filter(|_| is_absent && problem.help.is_none());
     let about = read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
-    let problem = Problem { about, ..problem }.help_if(default);
+    let problem = Problem { about, ..problem }.replace_help(default);
     NoValue { is_absent, problem: problem.of(subject.clone(), Lacks::Value) }
 }
 

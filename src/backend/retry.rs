@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use super::deadline::Deadline;
-use super::progress::Progress;
 use crate::model::answer::{Asked, FetchError, Outage, OutageKind, Refusal};
+use crate::time::deadline::Deadline;
+use crate::time::progress::Progress;
 
 /// The failure of an attempt, by its meaning for further attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use super::prepare::BackendConfig;
 use super::prepare::Prepared;
 use super::read::read;
-use super::wait::Surroundings;
+use super::worker::Surroundings;
 #[cfg(target_os = "linux")]
 use crate::backend::cached::CacheDirectory;
 use crate::deliver::{Delivery, Files};
