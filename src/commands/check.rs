@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::time::SystemTime;
 
 use super::prepare::{BackendConfig, Prepared, prepare};
-use super::read::{Examined, read};
+use super::read::{Inspection, read_plan};
 use super::scope::EntryScope;
 use super::worker::{ThisProcess, run};
 use crate::backend::agent::Agent;
@@ -16,12 +16,10 @@ use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::environment::{Environment, unusable};
 use crate::model::inherited::Inherited;
-use crate::model::options::Options;
-use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::report::check::{
-    CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
-    description_warnings, override_notes, override_object, overrides, rows, text,
+    CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, override_notes,
+    override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
@@ -49,7 +47,7 @@ pub fn check(
         program = found.map_err(|error| report.append(error.into())).ok();
     }
     match prepared {
-        Ok(prepared) => Check { command, program, arguments, inherited }.run(prepared, &mut findings, &mut report),
+        Ok(prepared) => Check { command, program, arguments, inherited }.run(&prepared, &mut findings, &mut report),
         Err(wrong) => report.append(wrong),
     }
     let printed = if arguments.json {
@@ -74,40 +72,34 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn depth(&self) -> CheckDepth {
-        match self.arguments {
+    /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
+    fn run(&self, prepared: &Prepared, findings: &mut Findings, report: &mut Report) {
+        let Prepared { options, retained, backend, plan } = prepared;
+        let mut inspection = Inspection { describes: self.arguments.describe, ..Inspection::default() };
+        let depth = match self.arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Declaration,
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
             CheckArguments { .. } => CheckDepth::Values,
-        }
-    }
-
-    /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
-    fn run(&self, prepared: Prepared, findings: &mut Findings, report: &mut Report) {
-        let Prepared { options, retained, backend, plan } = prepared;
-        let mut fetched = Fetched::default();
-        let mut examined = Examined { describes: self.arguments.describe, ..Examined::default() };
-        let depth = self.depth();
-        let outcome = match depth {
-            CheckDepth::Declaration => self.resolve_offline(backend, &options, &plan),
+        };
+        let read = match depth {
+            CheckDepth::Declaration => self.resolve_offline(prepared),
             CheckDepth::Metadata => {
                 findings.source = Some("aws");
-                self.resolve_metadata(backend, &options, &plan, &mut fetched, &mut examined)
+                self.resolve_metadata(prepared, &mut inspection)
             }
             CheckDepth::Values => {
                 findings.values_read = true;
-                findings.source = Some(match &backend {
+                findings.source = Some(match backend {
                     BackendConfig::Aws(_) => "aws",
                     BackendConfig::Agent(..) => "agent",
                     BackendConfig::Local { .. } => "local",
                 });
                 findings.has_cache = options.cache.is_some();
-                let surroundings = ThisProcess::new(self.inherited);
-                read(backend, &options, &plan, &surroundings, &mut fetched, Some(&mut examined))
+                read_plan(prepared, &ThisProcess::new(self.inherited), Some(&mut inspection))
             }
         };
-        let outcome = outcome.map_err(|failed| report.append(failed)).unwrap_or_default();
-        let Examined { secrets, cached, caller, .. } = examined;
+        let (outcome, fetched) = read.map_err(|failed| report.append(failed)).unwrap_or_default();
+        let Inspection { secrets, cached, caller, .. } = inspection;
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
         findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();
@@ -115,14 +107,14 @@ impl Check<'_> {
         let mut undeliverable = unusable(&outcome.resolved, limits);
         if !self.arguments.offline {
             let files = Files::find(outcome.resolved.files());
-            terminal::print_notices(report::disk_notices(files.persistent_files()), &options);
+            terminal::print_notices(report::disk_notices(files.persistent_files()), options);
             undeliverable.extend(files.undeliverable());
         }
-        let overridden = overrides(&plan, &outcome.resolved);
+        let overridden = overrides(plan, &outcome.resolved);
         findings.overridden = overridden.iter().map(|entry| override_object(entry)).collect();
-        let problems = [outcome.errors.clone(), undeliverable.clone()].concat();
+        let problems = [outcome.errors, undeliverable].concat();
         findings.values = rows(&CheckedValues {
-            plan: &plan,
+            plan,
             resolved: &outcome.resolved,
             fetched: &fetched,
             cached: &cached,
@@ -134,20 +126,15 @@ impl Check<'_> {
             terminal::print_records(report::provenance(&outcome.resolved, &fetched));
             terminal::print_records(override_notes(&overridden));
         }
-        // With --metadata a failure is an error of its value.
-        if depth == CheckDepth::Values {
-            terminal::print_notices(description_warnings(&secrets), &options);
-        }
         if self.arguments.offline {
-            terminal::print_notices(alias_warnings(&plan), &options);
+            terminal::print_notices(alias_warnings(plan), options);
         }
         let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
-        let Resolution { resolved, errors, .. } = outcome;
-        report.append(Report::of_values(errors, undeliverable, format!("{program} would not be started")));
+        report.append(Report::of_values(problems, format!("{program} would not be started")));
         if report.is_empty() {
             // A file's variable has a short path.
-            let values = resolved.variables().map(|variable| (variable.name, variable.value));
-            let environment = Environment::new(retained, values);
+            let values = outcome.resolved.variables().map(|variable| (variable.name, variable.value));
+            let environment = Environment::new(retained.clone(), values);
             let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
             report.extend(environment.check(launched, limits).err());
         }
@@ -156,44 +143,44 @@ impl Check<'_> {
     /// Asks AWS, past an agent, whether what the plan names exists, and resolves what needs no value.
     fn resolve_metadata(
         &self,
-        backend: BackendConfig,
-        options: &Options,
-        plan: &Plan,
-        fetched: &mut Fetched,
-        examined: &mut Examined,
-    ) -> Result<Resolution, Report> {
+        Prepared { options, backend, plan, .. }: &Prepared,
+        inspection: &mut Inspection,
+    ) -> Result<(Resolution, Fetched), Report> {
         let (BackendConfig::Aws(settings) | BackendConfig::Agent(settings, _)) = backend else {
             let text = "check --metadata and --local exclude each other: a local file has nothing but values";
             return Err(Problem::usage(text).into());
         };
         run(options, &ThisProcess::new(self.inherited), async |deadline| {
             if let Some(refused) = unknown_template_names(plan) {
-                return Ok(refused);
+                return Ok((refused, Fetched::default()));
             }
             let purpose = Purpose { is_unattended: false, asks_identity: true };
             // The end of the process closes its connections.
-            let mut aws = ManuallyDrop::new(Aws::new(*settings, purpose, deadline));
+            let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline));
             let answers;
-            (answers, examined.secrets) = aws.metadata(&plan.locators()).await?;
-            examined.caller = aws.caller();
-            let (failed, found): (Fetched, Fetched) = answers.into_iter().partition(|(_, answer)| answer.is_err());
-            let outcome = resolve(plan, &failed);
-            fetched.extend(failed.into_iter().chain(found));
-            Ok(outcome)
+            (answers, inspection.secrets) = aws.metadata(&plan.locators()).await?;
+            inspection.caller = aws.caller();
+            let (mut fetched, found): (Fetched, Fetched) = answers.into_iter().partition(|(_, answer)| answer.is_err());
+            let outcome = resolve(plan, &fetched);
+            fetched.extend(found);
+            Ok((outcome, fetched))
         })
     }
 
     /// Resolves what needs no request, and fails what the agent can never read.
-    fn resolve_offline(&self, backend: BackendConfig, options: &Options, plan: &Plan) -> Result<Resolution, Report> {
+    fn resolve_offline(
+        &self,
+        Prepared { options, backend, plan, .. }: &Prepared,
+    ) -> Result<(Resolution, Fetched), Report> {
         run(options, &ThisProcess::new(self.inherited), async |deadline| {
             let _awaited = deadline.progress().awaits("the templates".to_owned());
             let mut outcome = unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
             if let BackendConfig::Agent(settings, agent_settings) = backend {
-                let agent = Agent::new(agent_settings, *settings, deadline.clone());
+                let agent = Agent::new(agent_settings.clone(), (**settings).clone(), deadline.clone());
                 let answers = agent.unsupported(&plan.locators()).into_iter().collect();
                 outcome.errors.extend(failed_references(plan, &answers));
             }
-            Ok(outcome)
+            Ok((outcome, Fetched::default()))
         })
     }
 }

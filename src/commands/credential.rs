@@ -3,18 +3,13 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::prepare::{Prepared, prepare};
-use super::read::read;
+use super::prepare::prepare;
+use super::read::read_values;
 use super::scope::EntryScope;
-use super::worker::ThisProcess;
-use crate::exec;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
-use crate::model::answer::Fetched;
-use crate::model::environment::unusable;
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Lacks, Problem, Status};
-use crate::report::{self, Report, terminal};
-use crate::resolve::Resolution;
+use crate::report::Report;
 use crate::system::connection::no_connection;
 use crate::system::ending;
 
@@ -59,16 +54,10 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
             return Err(usage.chain([problem]).collect());
         }
     };
-    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Credential(&request), inherited)?;
-    let mut fetched = Fetched::default();
-    let Resolution { resolved, errors, .. } =
-        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
+    let prepared = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let consequence = format!("{} did not get its credential {}", request.unit, request.name);
-    let unusable = unusable(&resolved, exec::limits());
-    Report::of_values(errors, unusable, consequence).into_result()?;
-    if options.verbose {
-        terminal::print_records(report::provenance(&resolved, &fetched));
-    }
+    let (resolved, report) = read_values(&prepared, inherited, &consequence)?;
+    report.into_result()?;
     // The plan has one entry, and it is resolved.
     let Some(credential) = resolved.values.first() else { return Err(Report::default()) };
     let sent = connection.answer(credential.value.expose());

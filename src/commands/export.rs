@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::prepare::{Prepared, prepare};
-use super::read::read;
+use super::prepare::prepare;
+use super::read::read_values;
 use super::scope::EntryScope;
-use super::worker::ThisProcess;
 use crate::deliver::{Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, Inputs};
-use crate::model::answer::Fetched;
 use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::options::ExportFormat;
@@ -17,8 +15,7 @@ use crate::model::problem::Problem;
 use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
 use crate::report::export::{export as export_variables, shell_warning, variables};
-use crate::report::{self, Record, Report, terminal};
-use crate::resolve::Resolution;
+use crate::report::{Record, Report, terminal};
 
 /// Refuses to print values on a terminal without `--reveal`.
 ///
@@ -39,23 +36,16 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
     let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
     let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
     inputs.errors.extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
-    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Launch, inherited)?;
-    let mut fetched = Fetched::default();
-    let Resolution { resolved, errors, .. } =
-        read(backend, &options, &plan, &ThisProcess::new(inherited), &mut fetched, None)?;
-    let mut report = Report::of_values(errors, Vec::new(), "nothing was exported");
-    let (variables, errors) = variables(&resolved, exec::limits());
-    report.extend(errors);
+    let prepared = prepare(inputs, EntryScope::Launch, inherited)?;
+    let (resolved, mut report) = read_values(&prepared, inherited, "nothing was exported")?;
+    let variables = variables(&resolved, exec::limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let Some(text) = exported.filter(|_| report.is_empty()) else { return Err(report) };
-    if options.verbose {
-        terminal::print_records(report::provenance(&resolved, &fetched));
-    }
     if arguments.format == ExportFormat::Shell {
         let warnings = variables.iter().copied().filter_map(shell_warning);
-        terminal::print_notices(warnings.map(Record::warning), &options);
+        terminal::print_notices(warnings.map(Record::warning), &prepared.options);
     }
-    terminal::print_notices(resolved.files().map(unwritten), &options);
+    terminal::print_notices(resolved.files().map(unwritten), &prepared.options);
     match output {
         Some(path) => write(path.clone(), text),
         None => Ok(terminal::print_whole(text.expose())?),

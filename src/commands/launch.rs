@@ -27,9 +27,10 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     let options = &launch.prepared.options;
     let here = ThisProcess::new(inherited);
     let values = launch.resolve(&here)?;
-    let placed = launch.stage(values)?.place()?.unless_interrupted();
+    let (delivery, environment) = launch.stage(values)?;
+    let placed = delivery.place()?.unless_interrupted();
     if options.notify_ready {
         here.notify("READY=1");
     }
-    match launch.execute(placed)? {}
+    match launch.execute(&placed, &environment)? {}
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 #[cfg(target_os = "linux")]
 use super::prepare::BackendConfig;
 use super::prepare::Prepared;
-use super::read::read;
+use super::read::read_plan;
 use super::worker::Surroundings;
 #[cfg(target_os = "linux")]
 use crate::backend::cached::CacheDirectory;
@@ -16,6 +16,7 @@ use crate::model::command_line::CommandLine;
 use crate::model::environment::{Environment, unusable};
 use crate::model::resolved::Resolved;
 use crate::report::{self, Report, terminal};
+use crate::resolve::Resolution;
 
 /// A command whose values are not resolved yet.
 pub struct Launch<'a> {
@@ -28,12 +29,6 @@ pub struct Launch<'a> {
 pub struct LaunchValues {
     pub resolved: Resolved,
     pub fetched: Fetched,
-}
-
-/// Complete files, and the environment. Dropping the value removes files that are temporary or new.
-pub struct Staged {
-    pub delivery: Delivery,
-    environment: Environment,
 }
 
 impl<'a> Launch<'a> {
@@ -67,24 +62,21 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
     pub fn resolve(&self, surroundings: &impl Surroundings) -> Result<LaunchValues, Report> {
-        let Prepared { options, backend, plan, .. } = &self.prepared;
-        let mut fetched = Fetched::default();
-        let outcome = read(backend.clone(), options, plan, surroundings, &mut fetched, None)?;
-        let unusable = unusable(&outcome.resolved, exec::limits());
+        let (Resolution { resolved, errors, .. }, fetched) = read_plan(&self.prepared, surroundings, None)?;
         let consequence = format!("{} was not started", self.command.program().to_string_lossy());
-        let mut report = Report::of_values(outcome.errors, unusable, consequence);
+        let mut report = Report::of_values(errors.into_iter().chain(unusable(&resolved, exec::limits())), consequence);
         if !report.is_empty() {
-            report.extend(Files::find(outcome.resolved.files()).undeliverable());
+            report.extend(Files::find(resolved.files()).undeliverable());
             return Err(report);
         }
-        Ok(LaunchValues { resolved: outcome.resolved, fetched })
+        Ok(LaunchValues { resolved, fetched })
     }
 
-    /// Writes the files under temporary names, and makes the environment.
+    /// Writes the files under temporary names, and makes the environment. Dropping the files removes those that are temporary or new.
     ///
     /// # Errors
     /// Every file that cannot be written, or the length of an environment that the kernel would not accept.
-    pub fn stage(&self, LaunchValues { resolved, fetched }: LaunchValues) -> Result<Staged, Report> {
+    pub fn stage(&self, LaunchValues { resolved, fetched }: LaunchValues) -> Result<(Delivery, Environment), Report> {
         let Prepared { options, retained, .. } = &self.prepared;
         if options.verbose {
             terminal::print_records(report::provenance(&resolved, &fetched));
@@ -95,32 +87,15 @@ impl<'a> Launch<'a> {
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = resolved.variables().map(|variable| (variable.name, variable.value));
         let environment = Environment::new(retained.clone(), values.chain(delivery.variables()));
-        let limits = exec::limits();
-        environment.check(Some((self.command, self.program.as_path())), limits)?;
-        Ok(Staged { delivery, environment })
+        environment.check(Some((self.command, self.program.as_path())), exec::limits())?;
+        Ok((delivery, environment))
     }
 
     /// Executes the command in place of this process.
     ///
     /// # Errors
     /// When execve fails.
-    pub fn execute(&self, Staged { delivery, environment }: Staged) -> Result<Infallible, Report> {
-        Ok(exec::exec(&self.program, self.command, &environment, delivery.descriptors())?)
-    }
-}
-
-impl Staged {
-    /// Puts the files in place.
-    ///
-    /// # Errors
-    /// When one cannot be renamed.
-    pub fn place(self) -> Result<Self, Report> {
-        Ok(Self { delivery: self.delivery.place()?, ..self })
-    }
-
-    /// Ends this process if a held signal has come; no new file is left then.
-    #[must_use]
-    pub fn unless_interrupted(self) -> Self {
-        Self { delivery: self.delivery.unless_interrupted(), ..self }
+    pub fn execute(&self, delivery: &Delivery, environment: &Environment) -> Result<Infallible, Report> {
+        Ok(exec::exec(&self.program, self.command, environment, delivery.descriptors())?)
     }
 }

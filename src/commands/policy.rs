@@ -43,7 +43,7 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
         let agent = Agent::new(agent, settings.clone(), deadline);
         Ok((None, agent.unsupported(&locators).into_iter().collect()))
     })?;
-    Report::of_values(failed_references(&plan, &refused), Vec::new(), "no policy was printed").into_result()?;
+    Report::of_values(failed_references(&plan, &refused), "no policy was printed").into_result()?;
     let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
     terminal::print_notices(notices.iter().map(report::policy_notice), &options);

@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
-use super::prepare::BackendConfig;
-use super::worker::{Surroundings, run};
+use super::prepare::{BackendConfig, Prepared};
+use super::worker::{Surroundings, ThisProcess, run};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
+use crate::exec;
 use crate::input::local_file;
 use crate::model::answer::{Caller, DescribedSecret, FetchFailure, Fetched};
+use crate::model::environment::unusable;
+use crate::model::inherited::Inherited;
 use crate::model::options::{CacheOptions, Options};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
+use crate::model::resolved::Resolved;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, resolve, unknown_template_names};
@@ -26,9 +30,9 @@ use crate::time::deadline::Deadline;
 /// The longest pause between two tries of `--wait`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The state of secrets that `check` reports.
+/// The facts beside the values for which `check` asks.
 #[derive(Debug, Default)]
-pub struct Examined {
+pub struct Inspection {
     /// True if descriptions are asked for.
     pub describes: bool,
     pub secrets: Vec<DescribedSecret>,
@@ -37,43 +41,54 @@ pub struct Examined {
     pub caller: Option<Caller>,
 }
 
-/// Resolves `plan` within the deadline of `options`, and adds every answer to `fetched`; for `check`, it then examines the secrets.
+/// Resolves every value for a command that hands it on itself, and prints where each comes from with `--verbose`. The report has each value
+/// that cannot be read, or that no environment or credential can hold, and the consequence.
+///
+/// # Errors
+/// When nothing can be fetched at all.
+pub fn read_values(
+    prepared: &Prepared,
+    inherited: &Inherited,
+    consequence: &str,
+) -> Result<(Resolved, Report), Report> {
+    let (Resolution { resolved, errors, .. }, fetched) = read_plan(prepared, &ThisProcess::new(inherited), None)?;
+    let report = Report::of_values(errors.into_iter().chain(unusable(&resolved, exec::limits())), consequence);
+    if prepared.options.verbose && report.is_empty() {
+        terminal::print_records(report::provenance(&resolved, &fetched));
+    }
+    Ok((resolved, report))
+}
+
+/// Resolves the plan within the deadline of the options, and then asks for what an `inspection` lacks. Returns every answer beside the
+/// outcome.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
-pub fn read(
-    config: BackendConfig,
-    options: &Options,
-    plan: &Plan,
+pub fn read_plan(
+    Prepared { options, backend, plan, .. }: &Prepared,
     surroundings: &impl Surroundings,
-    fetched: &mut Fetched,
-    examined: Option<&mut Examined>,
-) -> Result<Resolution, Report> {
+    inspection: Option<&mut Inspection>,
+) -> Result<(Resolution, Fetched), Report> {
     let begun = Instant::now();
-    let (outcome, cache_notices, requests) = run(options, surroundings, async |deadline| {
-        let mut backend = open(config, options, examined.is_some(), &deadline)?;
-        let mut outcome = fetch_and_resolve(&mut backend, plan, fetched, options.wait, &deadline).await;
-        if outcome.is_ok()
-            && let Some(examined) = examined
-        {
-            (examined.cached, examined.caller) = (backend.cached_ages(fetched), backend.caller());
-            if examined.describes {
+    let (outcome, fetched, cache_notices) = run(options, surroundings, async |deadline| {
+        let mut backend = open(backend.clone(), options, inspection.is_some(), &deadline)?;
+        let (mut outcome, fetched) = fetch_and_resolve(&mut backend, plan, options.wait, &deadline).await?;
+        outcome.resolved.requests = deadline.progress().requests();
+        outcome.resolved.elapsed = begun.elapsed();
+        if let Some(inspection) = inspection {
+            (inspection.cached, inspection.caller) = (backend.cached_ages(&fetched), backend.caller());
+            if inspection.describes {
                 // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
                 deadline.restart();
-                match backend.describe(fetched).await {
-                    Ok(secrets) => examined.secrets = secrets,
-                    Err(problem) => outcome = Err(problem),
-                }
+                inspection.secrets = backend.describe(&fetched).await?;
             }
         }
-        Ok((outcome, backend.take_cache_notices(), deadline.progress().requests()))
+        Ok((outcome, fetched, backend.take_cache_notices()))
     })?;
     if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
-        terminal::print_records(cache_warnings(directory, &cache_notices, fetched));
+        terminal::print_records(cache_warnings(directory, &cache_notices, &fetched));
     }
-    let mut outcome = outcome?;
-    (outcome.resolved.elapsed, outcome.resolved.requests) = (begun.elapsed(), requests);
-    Ok(outcome)
+    Ok((outcome, fetched))
 }
 
 /// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a
@@ -84,24 +99,20 @@ pub fn read(
 async fn fetch_and_resolve(
     backend: &mut Backend,
     plan: &Plan,
-    fetched: &mut Fetched,
     wait: Option<Duration>,
     deadline: &Deadline,
-) -> Result<Resolution, Problem> {
+) -> Result<(Resolution, Fetched), Problem> {
     if let Some(refused) = unknown_template_names(plan) {
-        return Ok(refused);
+        return Ok((refused, Fetched::default()));
     }
-    fetched.extend(backend.unsupported(plan)?);
-    if !fetched.is_empty() {
-        let outcome = resolve(plan, fetched);
-        if outcome.lacking.iter().any(|locator| matches!(fetched.get(locator), Some(Err(_)))) {
-            return Ok(outcome);
-        }
-    }
+    let mut fetched = Fetched::from_iter(backend.unsupported(plan)?);
     let wanted: BTreeSet<_> = plan.locators().into_iter().filter(|locator| !fetched.contains_key(locator)).collect();
-    if wanted.is_empty() {
-        // Neither credentials nor a profile are needed for literals.
-        return Ok(resolve(plan, fetched));
+    if wanted.is_empty() || !fetched.is_empty() {
+        // Neither credentials nor a profile are needed for literals, and no request if the agent can never read one of the values.
+        let outcome = resolve(plan, &fetched);
+        if wanted.is_empty() || outcome.lacking.iter().any(|locator| fetched.contains_key(locator)) {
+            return Ok((outcome, fetched));
+        }
     }
     let begun = Instant::now();
     loop {
@@ -116,17 +127,17 @@ async fn fetch_and_resolve(
         }
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
         assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
-        let outcome = resolve(plan, fetched);
+        let outcome = resolve(plan, &fetched);
         let failures: Vec<&FetchFailure> =
             outcome.lacking.iter().filter_map(|locator| fetched.get(locator)?.as_ref().err()).collect();
         // A failure that would come again is reported at once.
         let is_waited_for = !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
-        let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok(outcome) };
+        let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok((outcome, fetched)) };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
             for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
                 failure.waited = Some(Duration::from_secs(begun.elapsed().as_secs()));
             }
-            return Ok(resolve(plan, fetched));
+            return Ok((resolve(plan, &fetched), fetched));
         };
         let _awaited = deadline.progress().awaits("the next try (--wait)".to_owned());
         for failure in failures {

@@ -19,7 +19,23 @@ pub struct ResolvedValue {
     pub read_from: Vec<ReadFrom>,
     /// True if the value is that of `default`.
     pub is_default: bool,
-    pub oddity: Option<Oddity>,
+}
+
+impl ResolvedValue {
+    /// True for an empty value that was read, which is legal and often a slip.
+    pub fn is_read_empty(&self) -> bool {
+        !self.read_from.is_empty() && self.value.len() == 0
+    }
+
+    /// The remark on a value that was read and is often a slip.
+    pub fn remark(&self) -> Option<&'static str> {
+        match self.value.expose() {
+            [] if self.is_read_empty() => Some("empty"),
+            // As `aws secretsmanager put-secret-value --secret-string file://…` leaves one.
+            [.., b'\n'] if !self.read_from.is_empty() => Some("ends with a newline"),
+            _ => None,
+        }
+    }
 }
 
 /// A variable and the bytes that it is set to.
@@ -45,31 +61,6 @@ pub struct ReadFrom {
     pub locator: Locator,
     /// Of a path, the rest of the parameter's name.
     pub parameter_name: Option<String>,
-}
-
-/// A property of a value that was read, which is legal and often a slip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Oddity {
-    Empty,
-    /// As `aws secretsmanager put-secret-value --secret-string file://…` leaves one.
-    EndsWithNewline,
-}
-
-impl Oddity {
-    pub fn of(value: &SecretValue) -> Option<Self> {
-        match value.expose() {
-            [] => Some(Self::Empty),
-            [.., b'\n'] => Some(Self::EndsWithNewline),
-            _ => None,
-        }
-    }
-
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::EndsWithNewline => "ends with a newline",
-        }
-    }
 }
 
 /// The values of a plan, each variable, each path and each credential once.

@@ -50,10 +50,9 @@ impl Extend<Problem> for Report {
 }
 
 impl Report {
-    /// Creates the report of values that could not be read or that no environment can hold, with what follows from it and from
-    /// every other value in the report.
-    pub fn of_values(errors: Vec<Problem>, unusable: Vec<Problem>, consequence: impl Into<String>) -> Self {
-        Self { problems: [errors, unusable].concat(), consequence: Some(consequence.into()) }
+    /// Creates the report of values that could not be read or delivered, with what follows from them and from every other value in it.
+    pub fn of_values(errors: impl IntoIterator<Item = Problem>, consequence: impl Into<String>) -> Self {
+        Self { consequence: Some(consequence.into()), ..Self::from_iter(errors) }
     }
 
     /// Returns the value of `result`, or adds its errors.

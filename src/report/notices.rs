@@ -10,7 +10,7 @@ use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
-use crate::model::resolved::{Oddity, Resolved};
+use crate::model::resolved::Resolved;
 use crate::time::progress::Waiting;
 
 /// The notice of `--local`.
@@ -88,7 +88,7 @@ pub fn disk_notices<'a>(files: impl Iterator<Item = (&'a Path, &'a Origin)>) -> 
 
 /// The warning about values that were read and are empty, if there are some.
 pub fn empty_values(resolved: &Resolved) -> Option<Record> {
-    let empty = resolved.values.iter().filter(|value| value.oddity == Some(Oddity::Empty));
+    let empty = resolved.values.iter().filter(|value| value.is_read_empty());
     let subjects: Vec<String> = empty.map(|value| value.subject.to_string()).collect();
     (!subjects.is_empty()).then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
 }

@@ -35,7 +35,7 @@ fn total(Resolved { values, elapsed, requests, .. }: &Resolved, fetched: &Fetche
 }
 
 fn value_note(resolved: &ResolvedValue, fetched: &Fetched) -> Record {
-    let ResolvedValue { subject, read_from, is_default, oddity, .. } = resolved;
+    let ResolvedValue { subject, read_from, is_default, .. } = resolved;
     let mut sources = Vec::new();
     for from in read_from {
         if let Some(Ok(answer)) = fetched.get(&from.locator) {
@@ -48,25 +48,19 @@ fn value_note(resolved: &ResolvedValue, fetched: &Fetched) -> Record {
         ([], Some(_)) => "names no secret".to_owned(),
         ([_, ..], _) => sources.join("; "),
     };
-    let oddity = oddity.map(|oddity| format!("; {}", oddity.text())).unwrap_or_default();
-    let record = Record::note(format!("{subject}: {text}{oddity}")).event("resolved");
+    let remark = resolved.remark().map(|remark| format!("; {remark}")).unwrap_or_default();
+    let record = Record::note(format!("{subject}: {text}{remark}")).event("resolved");
     let record = record.with("variables", vec![subject.label.as_str()]);
     let [only] = read_from.as_slice() else { return record };
     let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
     let answer = fetched.get(&only.locator).and_then(|answer| answer.as_ref().ok());
-    let version = answer.and_then(|answer| version_of(only, answer).version_id.clone());
-    record.with("secret", secret).with_some("version", version)
-}
-
-/// Returns the document that has the version: that of the parameter, if the answer is that of a path.
-fn version_of<'f>(from: &ReadFrom, answer: &'f Document) -> &'f Document {
-    let name = from.parameter_name.as_ref();
-    answer.parameters.iter().find(|(other, _)| Some(other) == name).map_or(answer, |(_, parameter)| parameter)
+    let read = answer.and_then(|answer| answer.part(only.parameter_name.as_deref()));
+    record.with("secret", secret).with_some("version", read.and_then(|read| read.version_id.clone()))
 }
 
 /// Describes a secret or parameter, its version, and where it was read.
 fn source(from: &ReadFrom, answer: &Document) -> String {
-    let document = version_of(from, answer);
+    let document = answer.part(from.parameter_name.as_deref()).unwrap_or(answer);
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(|| "local file".to_owned(), |region| format!("region {region}"));
     let name = from.locator.name_of(from.parameter_name.as_deref());

@@ -11,7 +11,7 @@ use crate::model::env_name::EnvName;
 use crate::model::plan::{Binding, OverriddenBy, Override, Plan, PlannedLayer};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef};
-use crate::model::resolved::{Oddity, OmittedEntry, ReadFrom, Resolved, ResolvedValue};
+use crate::model::resolved::{OmittedEntry, ReadFrom, Resolved, ResolvedValue};
 use crate::model::secret_value::SecretValue;
 
 /// The result of a resolution.
@@ -104,7 +104,6 @@ impl<'a> LayerWalk<'a> {
                 read_from.push(ReadFrom { locator: locator.clone(), parameter_name: None });
             }
         }
-        let oddity = Oddity::of(&value).filter(|_| !read_from.is_empty());
         self.outcome.resolved.values.push(ResolvedValue {
             entry: binding.id,
             target: binding.target.clone(),
@@ -112,7 +111,6 @@ impl<'a> LayerWalk<'a> {
             value,
             read_from,
             is_default,
-            oddity,
         });
     }
 
@@ -136,8 +134,8 @@ impl<'a> LayerWalk<'a> {
             self.claimed.insert(Claim::Variable(name.clone()), subject.clone());
             let parameter_name = locator.is_path().then_some(key);
             let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
-            let (entry, target, is_default, oddity) = (entry.id, Target::Env(name), false, Oddity::of(&value));
-            let resolved = ResolvedValue { entry, target, subject, value, read_from, is_default, oddity };
+            let (entry, target) = (entry.id, Target::Env(name));
+            let resolved = ResolvedValue { entry, target, subject, value, read_from, is_default: false };
             self.outcome.resolved.values.push(resolved);
         }
     }

@@ -15,7 +15,7 @@ mod state;
 mod stopping;
 
 pub use event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-pub use state::{Next, Stopping, SupervisorState};
+pub use state::{Stopping, SupervisorState};
 
 use crate::model::options::RotationOptions;
 use state::RunningState;

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::hash::RandomState;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Fingerprint, HashKey};
-use crate::commands::launch_steps::{Launch, LaunchValues, Staged};
+use super::fingerprint::Fingerprint;
+use crate::commands::launch_steps::{Launch, LaunchValues};
 use crate::commands::worker::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
+use crate::model::environment::Environment;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::resolved::Resolved;
 use crate::report::{Record, Report, rotation, terminal};
@@ -35,8 +37,6 @@ pub enum Message {
 
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
-    /// The key of the hashes, which the first launch draws.
-    pub key: HashKey,
     pub fingerprint: Fingerprint,
     /// The values that differ from the command's; `None` for the first launch, and without a difference.
     pub changed: Option<ChangedValues>,
@@ -57,8 +57,8 @@ pub struct ChangedValues {
 /// The earlier values, with which a launch compares its own. Each fork has a copy.
 #[derive(Default)]
 pub struct Baseline {
-    /// `None` before the first launch has drawn it.
-    pub key: Option<HashKey>,
+    /// The random key of the hashes, which the process that stays draws.
+    pub key: RandomState,
     /// The values of the command.
     pub current: Option<Fingerprint>,
     /// The values of the launch that waits, or last waited, at the gate.
@@ -101,12 +101,12 @@ impl GatedLaunch<'_> {
     /// the exit status.
     fn resolve(&self, launch: &mut Launch<'_>) -> Result<u8, Report> {
         let values = launch.resolve(self)?;
-        let key = self.baseline.key.clone().map_or_else(HashKey::random, Ok)?;
-        let fingerprint = key.fingerprint(self.rotation.on_rotation, &values.resolved, &values.fetched);
+        let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
+        let fingerprint = Fingerprint::new(key, mode, &values.resolved, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
         let is_poll = self.baseline.current.is_some();
         let is_unchanged = is_poll && changed.is_none();
-        let ready = Message::Ready(Ready { key, fingerprint, changed, lines });
+        let ready = Message::Ready(Ready { fingerprint, changed, lines });
         match self.rotation.on_rotation {
             _ if is_unchanged => {
                 self.gate.send(&ready);
@@ -119,21 +119,26 @@ impl GatedLaunch<'_> {
 
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
     fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> Result<u8, Report> {
-        let staged = launch.stage(values)?;
+        let (delivery, environment) = launch.stage(values)?;
         // Its file may have vanished since the last start.
         launch.program = launch.prepared.find(launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
-        let Err(report) = self.execute(launch, staged);
+        let Err(report) = self.execute(launch, delivery, &environment);
         self.gate.send(&Message::Failed);
         Ok(terminal::print_rendered(|| report.render()))
     }
 
-    fn execute(&self, launch: &mut Launch<'_>, staged: Staged) -> Result<Infallible, Report> {
-        let placed = staged.place()?;
-        self.gate.send(&Message::Placed(placed.delivery.placed_files()));
-        launch.execute(placed)
+    fn execute(
+        &self,
+        launch: &Launch<'_>,
+        delivery: Delivery,
+        environment: &Environment,
+    ) -> Result<Infallible, Report> {
+        let placed = delivery.place()?;
+        self.gate.send(&Message::Placed(placed.placed_files()));
+        launch.execute(&placed, environment)
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.

@@ -1,27 +1,19 @@
 //! Fingerprints of values: the versions that were read, and a keyed hash of each value instead of the value.
+//!
+//! The process that stays keeps hashes, so that no core file or swapped page of it holds a value. Their random key is in the same memory:
+//! whoever reads both can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 
-use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use serde::{Deserialize, Serialize};
 
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{FilePlace, FileTarget, Target};
 use crate::model::options::OnRotation;
-use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::model::resolved::{Resolved, ResolvedValue};
-use crate::model::secret_value::SecretValue;
 use crate::report::rotation::Change;
-
-/// The random key of the hashes. Without it, a hash in a core file or in swapped memory would give away a short value to a search.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct HashKey([u8; LENGTH]);
-
-/// The length of SHA-256.
-const LENGTH: usize = 32;
-
-pub type Hash = [u8; LENGTH];
 
 /// The values of one resolution.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +28,7 @@ pub struct Fingerprint {
 struct Value {
     /// As messages name it.
     label: String,
-    hash: Hash,
+    hash: u64,
     /// The keys of `secrets` from which it was read.
     read_from: Vec<String>,
 }
@@ -50,70 +42,46 @@ struct Secret {
     id: String,
     version_id: Option<String>,
     /// The hash of the document. A version id says less: some stores give every value the same one.
-    content: Hash,
+    content: u64,
 }
 
-impl HashKey {
-    /// # Errors
-    /// When the kernel gives no random bytes.
-    pub fn random() -> Result<Self, Problem> {
-        let mut bytes = [0; LENGTH];
-        let filled = aws_lc_rs::rand::fill(&mut bytes);
-        filled.map_err(|_| Problem::nothing_resolved("the kernel gives no random bytes"))?;
-        Ok(Self(bytes))
-    }
-
+impl Fingerprint {
     /// Returns the fingerprint of the values that can change in the command. With `signal=NAME` these are files with a path: a running
     /// program does not see another variable or another file in memory.
-    pub fn fingerprint(&self, on_rotation: OnRotation, resolved: &Resolved, fetched: &Fetched) -> Fingerprint {
+    pub fn new(key: &RandomState, on_rotation: OnRotation, resolved: &Resolved, fetched: &Fetched) -> Self {
         let mut values = BTreeMap::new();
         for ResolvedValue { target, subject, value, read_from, .. } in &resolved.values {
             let has_path = matches!(target, Target::File(FileTarget { place: FilePlace::Path(_), .. }));
             if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
-                let read_from =
-                    read_from.iter().map(|source| key(&source.locator, source.parameter_name.as_deref())).collect();
-                let value = Value { label: subject.label.clone(), hash: self.hash(value), read_from };
+                let read_from = read_from
+                    .iter()
+                    .map(|source| secret_key(&source.locator, source.parameter_name.as_deref()))
+                    .collect();
+                let value = Value { label: subject.label.clone(), hash: key.hash_one(value.expose()), read_from };
                 values.insert(format!("{:?}", target.claims()), value);
             }
         }
-        Fingerprint { values, secrets: self.secrets(fetched) }
-    }
-
-    fn secrets(&self, fetched: &Fetched) -> BTreeMap<String, Secret> {
         let mut secrets = BTreeMap::new();
         for (locator, answer) in fetched {
             let Ok(document) = answer else { continue };
-            if !locator.is_path() {
-                secrets.insert(key(locator, None), self.secret(locator, None, document));
-            }
-            for (name, parameter) in document.parameters.iter().filter(|_| locator.is_path()) {
-                secrets.insert(key(locator, Some(name)), self.secret(locator, Some(name), parameter));
+            let mut add = |parameter_name: Option<&str>, document: &Document| {
+                let secret = Secret {
+                    name: locator.name_of(parameter_name),
+                    id: locator.written_id() + parameter_name.unwrap_or_default(),
+                    version_id: document.version_id.clone(),
+                    content: key.hash_one(document.body.expose()),
+                };
+                secrets.insert(secret_key(locator, parameter_name), secret);
+            };
+            if locator.is_path() {
+                document.parameters.iter().for_each(|(name, parameter)| add(Some(name), parameter));
+            } else {
+                add(None, document);
             }
         }
-        secrets
+        Self { values, secrets }
     }
 
-    fn secret(&self, locator: &Locator, parameter_name: Option<&str>, document: &Document) -> Secret {
-        Secret {
-            name: locator.name_of(parameter_name),
-            id: locator.written_id() + parameter_name.unwrap_or_default(),
-            version_id: document.version_id.clone(),
-            content: self.hash(&document.body),
-        }
-    }
-
-    fn hash(&self, value: &SecretValue) -> Hash {
-        let tag = sign(&Key::new(HMAC_SHA256, &self.0), value.expose());
-        // Always of this length.
-        tag.as_ref().try_into().unwrap_or_default()
-    }
-}
-
-fn key(locator: &Locator, parameter_name: Option<&str>) -> String {
-    format!("{locator:?} {}", parameter_name.unwrap_or_default())
-}
-
-impl Fingerprint {
     /// Returns the secrets that changed since these values, each with the labels of the values that differ.
     ///
     /// A secret has changed if it has another content and another value was read from it: a new version may have the same values.
@@ -148,4 +116,8 @@ impl Fingerprint {
         }
         changes
     }
+}
+
+fn secret_key(locator: &Locator, parameter_name: Option<&str>) -> String {
+    format!("{locator:?} {}", parameter_name.unwrap_or_default())
 }

@@ -117,7 +117,7 @@ impl<'a> Launches<'a> {
         let mut event = None;
         for message in process.receive() {
             match message {
-                Message::Notify(assignments) => notices.manager.send(&assignments),
+                Message::Notify(assignments) => notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.reach_gate(ready, notices),
                 Message::Placed(files) => {
                     self.phase = LaunchPhase::Executed;
@@ -138,7 +138,6 @@ impl<'a> Launches<'a> {
     fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
         self.process.iter_mut().for_each(|process| process.kill_at = None);
-        self.baseline.key = Some(ready.key);
         self.baseline.next = Some(ready.fingerprint);
         notices.failing = None;
         notices.write(&ready.lines);

@@ -34,7 +34,6 @@
 mod child;
 mod fingerprint;
 mod launches;
-mod manager;
 mod notices;
 mod parent;
 mod timer;

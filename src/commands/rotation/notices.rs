@@ -5,13 +5,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::ChangedValues;
-use super::manager::Manager;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::process::{Pid, Writer};
 use crate::supervise::{ExitStatus, Notice};
+use crate::system::notify::Notifier;
 
 /// The time between two warnings about polls that fail.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
@@ -31,7 +31,8 @@ pub struct Notices<'a> {
     pub pid: Pid,
     /// The values that changed last.
     pub changed: ChangedValues,
-    pub manager: Manager,
+    /// The service manager. A restart is no reload to it (`RELOADING=1`): the unit would stay in that state until `READY=1` is sent.
+    pub service_manager: Notifier,
     /// `None` if the last poll did not fail.
     pub failing: Option<FailingPolls>,
     pub writer: Writer,
@@ -40,7 +41,9 @@ pub struct Notices<'a> {
 impl Notices<'_> {
     /// Tells the service manager as well.
     pub fn started(&mut self) {
-        self.manager.started();
+        if self.options.notify_ready {
+            self.service_manager.send("READY=1");
+        }
         let text = format!("{} started with the process id {}", self.command, self.pid);
         self.print([Record::note(text).event("started").with("pid", self.pid.as_raw()).detail()]);
     }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use super::child::ChangedValues;
 use super::launches::Launches;
-use super::manager::Manager;
 use super::notices::Notices;
 use super::timer::Timer;
 use crate::commands::launch_steps::Launch;
@@ -20,7 +19,8 @@ use crate::report::{Report, terminal};
 use crate::supervise::process::{
     Job, LaunchProcess, Pid, Signals, StateChange, Writer, adopt_orphans, next_state_change,
 };
-use crate::supervise::{Action, Delay, Event, Next, Outcome, Stopping, SupervisorState, begin, step};
+use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
+use crate::system::notify::Notifier;
 use crate::system::os_error::describe;
 use crate::system::wait_for;
 
@@ -42,7 +42,7 @@ pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inh
         command: launch.command.program().to_string_lossy().into_owned(),
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
-        manager: Manager::new(inherited, options.notify_ready),
+        service_manager: Notifier::new(inherited),
         failing: None,
         options,
         writer: Writer::new(terminal::print_text),
@@ -89,7 +89,6 @@ impl Parent<'_> {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
-                self.notices.manager.set_status(status(&state));
             }
             if let Some(outcome) = self.outcome {
                 return self.end(outcome);
@@ -153,7 +152,6 @@ impl Parent<'_> {
     /// Waits for the next events.
     fn wait(&mut self, state: &SupervisorState) {
         self.sleep(state);
-        self.notices.manager.feed();
         while let Some(signal) = self.signals.next() {
             self.events.push_back(Event::Signal(signal));
         }
@@ -169,7 +167,7 @@ impl Parent<'_> {
         let check = has_remains(state).then_some(GROUP_CHECK);
         let launch = self.launches.process();
         let launch_left = launch.and_then(LaunchProcess::time_left);
-        let times = [self.timer.left(), self.notices.manager.left(), launch_left, check];
+        let times = [self.timer.left(), launch_left, check];
         let descriptors = [self.signals.as_fd()].into_iter().chain(launch.and_then(LaunchProcess::descriptor));
         wait_for(descriptors, None, times.into_iter().flatten().min());
     }
@@ -194,18 +192,6 @@ impl Parent<'_> {
             changes.clear();
         }
         self.events.extend(changes.into_iter().chain(end).map(|change| self.job.event(change)));
-    }
-}
-
-/// The status for the service manager while the command is being stopped, or is gone.
-fn status(state: &SupervisorState) -> Option<&'static str> {
-    match state {
-        SupervisorState::Running(_) | SupervisorState::Exited => None,
-        SupervisorState::Stopping(stopping) => Some(match stopping.next {
-            Next::Start => "restarting the command, because a secret has changed",
-            Next::ExitRotated => "stopping the command, because a secret has changed",
-            Next::ExitCancelled | Next::ExitEnded => "waiting for the end of the command's process group",
-        }),
     }
 }
 

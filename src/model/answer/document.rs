@@ -43,6 +43,14 @@ impl Document {
         }
     }
 
+    /// Returns the parameter with this rest of its name, or else the document itself, unless it is a path, which has no version.
+    pub fn part(&self, parameter_name: Option<&str>) -> Option<&Self> {
+        match parameter_name {
+            Some(name) => self.parameters.iter().find(|(other, _)| other == name).map(|(_, parameter)| parameter),
+            None => Some(self).filter(|document| document.parameters.is_empty()),
+        }
+    }
+
     /// Returns a document without version, labels, time and region.
     pub fn new(body: SecretValue) -> Self {
         Self { body, ..Self::default() }

@@ -36,7 +36,7 @@ impl Version {
     pub fn check(&self, store: Store) -> Result<(), &'static str> {
         let (stage, id) = (self.stage(), self.id());
         match store {
-            Store::SecretsManager if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
+            _ if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
                 Err("has a staging label of more than 256 characters")
             }
             Store::SecretsManager if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) => {
@@ -47,9 +47,11 @@ impl Version {
                 (Some(_), Some(_)) => {
                     Err("has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION")
                 }
-                (Some(label), None) => check_label(label),
+                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
+                    "has a label that begins with a digit, which no parameter has; a version is ssm:NAME:KEY::VERSION",
+                ),
                 (None, Some(number)) => check_number(number),
-                (None, None) => Ok(()),
+                (_, None) => Ok(()),
             },
         }
     }
@@ -93,19 +95,6 @@ impl Version {
         let (Self::Id(id) | Self::Both { id, .. }) = self else { return None };
         Some(id)
     }
-}
-
-/// The rules of a parameter's label: AWS's page about LabelParameterVersion.
-fn check_label(label: &str) -> Result<(), &'static str> {
-    let is_plain = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    let beginning = label.get(..3).unwrap_or_default().to_ascii_lowercase();
-    let is_reserved = beginning == "aws" || beginning == "ssm" || label.starts_with(|c: char| c.is_ascii_digit());
-    if is_plain && !is_reserved && label.len() <= 100 {
-        return Ok(());
-    }
-    Err(
-        "has a label that no parameter has: at most 100 of A-Z a-z 0-9 . _ -, and neither a digit nor aws or ssm at its beginning",
-    )
 }
 
 /// AWS counts versions in a signed integer of 64 bits.

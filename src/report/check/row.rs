@@ -15,7 +15,7 @@ use crate::model::env_name::is_name;
 use crate::model::plan::{Binding, OverriddenBy, Override, Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store, Version};
-use crate::model::resolved::{Oddity, OmittedEntry, Resolved, ResolvedValue};
+use crate::model::resolved::{OmittedEntry, Resolved, ResolvedValue};
 
 /// All that is known about the values of a plan.
 pub struct CheckedValues<'a> {
@@ -124,7 +124,7 @@ impl CheckedValues<'_> {
             None => self.unread(),
         };
         let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
-        row.note = resolved.and_then(|resolved| resolved.oddity).map(Oddity::text).or(self.unchecked(source));
+        row.note = resolved.and_then(ResolvedValue::remark).or(self.unchecked(source));
         row.variable = target.variable().map(ToString::to_string);
         match target {
             Target::Env(_) => {}
@@ -149,10 +149,10 @@ impl CheckedValues<'_> {
         };
         let resolved = self.resolved.values.iter().filter(|resolved| resolved.entry == object.id);
         let mut rows: Vec<Row> = resolved
-            .map(|ResolvedValue { subject, read_from, oddity, .. }| {
-                let parameter_name = read_from.iter().find_map(|read_from| read_from.parameter_name.as_deref());
-                let note = oddity.map(Oddity::text);
-                self.with_problems(Row { note, ..row(subject.label.clone(), parameter_name, "ok") }, subject)
+            .map(|value| {
+                let parameter_name = value.read_from.iter().find_map(|read_from| read_from.parameter_name.as_deref());
+                let row = row(value.subject.label.clone(), parameter_name, "ok");
+                self.with_problems(Row { note: value.remark(), ..row }, &value.subject)
             })
             .collect();
         let unset = self.resolved.overridden.iter().filter(|other| other.entry == object.id);
@@ -188,11 +188,7 @@ impl CheckedValues<'_> {
         let answer: Option<&Answer> = self.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
         let failure = answer.and_then(|answer| answer.as_ref().err());
-        // A path itself has no version, each parameter below it has one.
-        let read = document.and_then(|document| match parameter_name {
-            Some(name) => document.parameters.iter().find(|(other, _)| other == name).map(|(_, parameter)| parameter),
-            None => Some(document).filter(|document| document.parameters.is_empty()),
-        });
+        let read = document.and_then(|document| document.part(parameter_name));
         let region = document.map_or(failure.and_then(|failure| failure.region.as_ref()), |read| read.region.as_ref());
         let created = read.and_then(|read| read.created);
         let used = document.and_then(|document| document.cached.as_ref());

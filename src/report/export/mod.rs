@@ -22,22 +22,16 @@ use variable::{unfit, utf8};
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
 /// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
-/// process that made them; and an error for each that a launch could not set.
-pub fn variables(resolved: &Resolved, limits: Limits) -> (Vec<Variable<'_>>, Vec<Problem>) {
-    let mut variables = Vec::new();
-    let mut errors = Vec::new();
-    for variable in resolved.variables() {
-        match check_variable(variable, limits) {
-            None => variables.push(variable),
-            Some(problem) => errors.push(problem),
-        }
-    }
+/// process that made them, and for values that no variable can hold.
+pub fn variables(resolved: &Resolved, limits: Limits) -> Vec<Variable<'_>> {
+    let mut variables = Vec::from_iter(resolved.variables());
+    variables.retain(|variable| check_variable(*variable, limits).is_none());
     for FileValue { target, subject, .. } in resolved.files() {
         if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
             variables.push(Variable { name, value: path.as_os_str().as_bytes(), subject });
         }
     }
-    (variables, errors)
+    variables
 }
 
 /// Writes variables in a format.

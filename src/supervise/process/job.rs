@@ -9,7 +9,6 @@ use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::signal::killpg;
 use nix::sys::stat::Mode;
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
 
 use super::reaper::{StateChange, is_empty, send};
@@ -72,12 +71,13 @@ impl Job {
         self.is_reaped = true;
         if let Some(terminal) = self.terminal.take() {
             let was_foreground = terminal.take_from(self.group);
-            if let ExitStatus::Killed(signal) = status {
-                terminal.restore_modes();
-                if was_foreground && is_interrupt(signal) && !self.is_interrupted {
-                    // This process, which gets it as well, does not hand it on.
-                    send(0, signal);
-                }
+            if let ExitStatus::Killed(signal) = status
+                && was_foreground
+                && is_interrupt(signal)
+                && !self.is_interrupted
+            {
+                // This process, which gets it as well, does not hand it on.
+                send(0, signal);
             }
         }
         Event::Ended { status, is_group_empty: self.forget_empty_group() }
@@ -135,11 +135,7 @@ fn is_interrupt(signal: SignalNumber) -> bool {
 }
 
 /// A terminal of which this process's group was the foreground job.
-struct Terminal {
-    descriptor: OwnedFd,
-    /// The modes before the command had it.
-    modes: Option<Termios>,
-}
+struct Terminal(OwnedFd);
 
 impl Terminal {
     /// Returns the terminal on standard output, if this process's group is its foreground job.
@@ -147,13 +143,13 @@ impl Terminal {
     fn on_standard_output() -> Option<Self> {
         // SAFETY: it is open: Rust's runtime opens /dev/null in its place before `main` if it is not, and nothing closes it.
         let output = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };
-        if is_foreground(output) { output.try_clone_to_owned().ok().map(Self::new) } else { None }
+        if is_foreground(output) { output.try_clone_to_owned().ok().map(Self) } else { None }
     }
 
     /// Returns the controlling terminal, if this process's group is its foreground job.
     fn controlling() -> Option<Self> {
         let terminal = open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-        is_foreground(&terminal).then(|| Self::new(terminal))
+        is_foreground(&terminal).then_some(Self(terminal))
     }
 
     /// True if this process has a controlling terminal, and so may be a job of a shell.
@@ -161,28 +157,16 @@ impl Terminal {
         open("/dev/tty", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
     }
 
-    fn new(descriptor: OwnedFd) -> Self {
-        let modes = tcgetattr(&descriptor).ok();
-        Self { descriptor, modes }
-    }
-
     /// Makes `group` the foreground job, if this process's group is it. Returns false if it is not.
     fn give_to(&self, group: Pid) -> bool {
-        is_foreground(&self.descriptor) && tcsetpgrp(&self.descriptor, group).is_ok()
+        is_foreground(&self.0) && tcsetpgrp(&self.0, group).is_ok()
     }
 
     /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job
     /// of a shell that has stopped this process meanwhile. Returns false then.
     fn take_from(&self, group: Option<Pid>) -> bool {
-        let Ok(foreground) = tcgetpgrp(&self.descriptor) else { return false };
+        let Ok(foreground) = tcgetpgrp(&self.0) else { return false };
         let is_free = Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
-        is_free && tcsetpgrp(&self.descriptor, getpgrp()).is_ok()
-    }
-
-    /// Restores the modes, when the command was killed and could not do so itself.
-    fn restore_modes(&self) {
-        if let Some(modes) = self.modes.as_ref().filter(|_| is_foreground(&self.descriptor)) {
-            let _ = tcsetattr(&self.descriptor, SetArg::TCSANOW, modes);
-        }
+        is_free && tcsetpgrp(&self.0, getpgrp()).is_ok()
     }
 }

@@ -1,14 +1,12 @@
 //! The stop of a command whose secret has changed: the stop signal, the grace period, SIGKILL, and signals that come meanwhile.
 
 use std::fs;
-use std::time::Duration;
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::aws::Aws;
-use crate::support::manager::Manager;
 use crate::support::outcome::Status;
 use crate::support::record;
 use crate::support::rotating::{Rotating, first_version, rotating, secret};
@@ -149,37 +147,4 @@ fn secrets_exec_stops_with_the_command_and_is_continued_with_it() {
     run.running.signal(Signal::SIGCONT);
     run.awaits(2);
     run.recorded(&["ready", "18", "64"]);
-}
-
-#[test]
-fn the_watchdog_of_the_service_manager_is_fed_while_the_command_is_stopped() {
-    for (mode, is_cancelled) in [("restart", false), ("restart", true), ("exit", true)] {
-        let aws = first_version();
-        let (manager, sandbox) = Manager::of(stubborn(&aws, mode));
-        let next = || manager.next();
-        let is_of_a_wait = |status: &str| status == "STATUS=" || status.starts_with("STATUS=waiting up to ");
-        let feeds = |times| (0..times).for_each(|_| assert_eq!(next(), "WATCHDOG=1"));
-        // Each 50 ms: a socket that is not read in time loses messages.
-        let run = stopping(&aws, sandbox.env("WATCHDOG_USEC", "100000"));
-        // A launch of more than two seconds has sent what it waits for before.
-        let status = std::iter::repeat_with(next).find(|status| !is_of_a_wait(status)).unwrap();
-        assert!(status.starts_with("STATUS=") && status.ends_with(" because a secret has changed"), "{status}");
-        feeds(3);
-        if is_cancelled {
-            run.running.signal(Signal::SIGTERM);
-            while next() == "WATCHDOG=1" {}
-            // After the status of the cancelled rotation.
-            feeds(3);
-            run.recorded(&["ready", "15", "64"]);
-            continue;
-        }
-        run.running.send(record::END);
-        run.awaits(4);
-        while next() != "STATUS=" {}
-        feeds(1);
-        // Many intervals of the watchdog, which the command feeds from now on.
-        std::thread::sleep(Duration::from_millis(500));
-        run.recorded(&["ready", "15", "64", "ready", "64"]);
-        assert_eq!(manager.received(), [""; 0], "fed while the command runs");
-    }
 }

@@ -1,7 +1,6 @@
 //! Job control: the command as the terminal's foreground job, Ctrl-C and Ctrl-Z.
 
 use crate::support::aws::{Aws, served};
-use crate::support::outcome::Status;
 use crate::support::rotating;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::terminal::{at_a_terminal, leading_a_session};
@@ -46,21 +45,12 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
         (SLEEPS, &in_a_script, CTRL_C, "ready\n[signal 2]\n", "Ctrl-C ends the script around us as well"),
         (READS, &[], CTRL_Z, "ready\n[stopped]got hello\n[status 0]\n", "Ctrl-Z stops us with it"),
         (READS, IN_A_PIPELINE, CTRL_Z, "ready\n[stopped]got hello\n[status 0]\n", "a pipeline stops as a whole"),
-        // The shell of the terminal fails if it has an echo at the end.
-        ("stty echo; kill -KILL $$", &[], ("", ""), "[status 137]\n", "the modes are restored after it was killed"),
     ] {
         let Some(sandbox) = at_a_terminal(restarting(&aws).script(script).case(what), wrapper, shown, typed) else {
             return;
         };
         sandbox.run().launched().printed(output);
     }
-}
-
-#[test]
-fn a_command_that_ends_by_itself_keeps_the_modes_that_it_set() {
-    let aws = served();
-    let Some(sandbox) = at_a_terminal(restarting(&aws).script("stty echo"), &[], "", "") else { return };
-    sandbox.run().ended(Status::Exit(1));
 }
 
 #[test]
