@@ -32,32 +32,33 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 
 /// Returns a declaration with an entry for each variable.
 fn declaration(secret: &SecretId, settings: &[Setting]) -> SecretValue {
-    let mut text = b"env:\n".to_vec();
-    for setting in settings {
-        text.extend(format!("  {}: ", setting.name).bytes());
-        match setting.is_literal {
-            true => text.extend([b"{ value: ", setting.json().expose(), b" }"].concat()),
-            false => text.extend(scalar(&format!("{secret}:{}", setting.name)).bytes()),
-        }
-        text.push(b'\n');
-    }
-    SecretValue::new(text)
+    let entry = |setting: &Setting| match setting.is_literal {
+        true => SecretValue::new([b"{ value: ", setting.json().expose(), b" }"].concat()),
+        false => SecretValue::new(scalar(&format!("{secret}:{}", setting.name))),
+    };
+    mapping("env", settings.iter(), entry)
 }
 
 /// Returns the file for `--local` with the values of the secret.
 fn local_file(secret: &SecretId, settings: &[Setting]) -> SecretValue {
-    let lines =
-        settings.iter().filter(|setting| !setting.is_literal).map(|setting| (setting.name.as_str(), setting.json()));
-    let lines = Vec::from_iter(lines);
+    mapping(&scalar(&secret.to_string()), settings.iter().filter(|setting| !setting.is_literal), Setting::json)
+}
+
+/// Returns a mapping of YAML with one key, under which each name has its value.
+fn mapping<'s>(
+    key: &str,
+    settings: impl Iterator<Item = &'s Setting>,
+    value: impl Fn(&Setting) -> SecretValue,
+) -> SecretValue {
+    let lines = Vec::from_iter(settings.map(|setting| (format!("  {}: ", setting.name), value(setting))));
     // A buffer that grows would leave copies of values in memory.
-    let length = lines.iter().map(|(name, value)| "  : \n".len() + name.len() + value.len()).sum::<usize>();
-    let id = scalar(&secret.to_string());
-    let mut text = Vec::with_capacity(id.len() + ":\n".len() + length);
-    text.extend(format!("{id}:\n").bytes());
-    for (name, value) in lines {
-        text.extend(format!("  {name}: ").bytes());
-        text.extend_from_slice(value.expose());
-        text.push(b'\n');
+    let length = lines.iter().map(|(name, value)| name.len() + value.len() + 1).sum::<usize>();
+    let mut text = Vec::with_capacity(key.len() + 2 + length);
+    text.extend_from_slice(format!("{key}:\n").as_bytes());
+    for (name, value) in &lines {
+        for part in [name.as_bytes(), value.expose(), b"\n"] {
+            text.extend_from_slice(part);
+        }
     }
     SecretValue::new(text)
 }

@@ -52,8 +52,7 @@ impl EntryScope<'_> {
 fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Problem> {
     let unit = unit_of(layers, request)?;
     let mut names = BTreeSet::new();
-    let mut is_found = false;
-    for layer in layers {
+    for layer in &mut *layers {
         layer.entries.clear();
         layer.env_from.clear();
         let units = std::mem::take(&mut layer.credentials).into_iter().filter(|credentials| credentials.unit == unit);
@@ -65,11 +64,10 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
                 target.unit.clone_from(&request.unit);
                 entry.subject.label = entry.target.to_string();
                 layer.entries.push(entry);
-                is_found = true;
             }
         }
     }
-    if is_found {
+    if layers.iter().any(|layer| !layer.is_empty()) {
         return Ok(());
     }
     let names = if names.is_empty() { "none".to_owned() } else { Vec::from_iter(names).join(", ") };

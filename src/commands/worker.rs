@@ -161,11 +161,10 @@ impl<'a> Watch<'a> {
         if left.is_zero() {
             return;
         }
-        let waiting = self.deadline.progress().waiting();
+        let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
         if !self.options.quiet && !ending::asks_on_terminal() {
-            terminal::show_progress(&report::progress(&waiting, left));
+            terminal::show_progress(&text);
         }
-        let text = escaped(&report::waiting(&waiting, left));
         surroundings.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={}", left.as_micros()));
     }
 }

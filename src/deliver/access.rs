@@ -5,7 +5,7 @@ use std::io::Write;
 
 use nix::libc::mode_t;
 use nix::sys::stat::{Mode, fchmod};
-use nix::unistd::{Gid, Uid, fchown};
+use nix::unistd::{Gid, Group, Uid, User, fchown};
 
 use nix::errno::Errno;
 
@@ -31,13 +31,9 @@ impl Access {
     /// When the name of the user or of the group has no number.
     pub fn wanted(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
-        let user = owner.and_then(|owner| owner.user.as_ref());
-        let user = user.map(|user| id_number(user, "user", "/etc/passwd", "uid")).transpose()?;
-        let group = owner.and_then(|owner| owner.group.as_ref());
-        let group = group.map(|group| id_number(group, "group", "/etc/group", "gid")).transpose()?;
         Ok(Self {
-            user: user.map(Uid::from_raw),
-            group: group.map(Gid::from_raw),
+            user: owner.and_then(|owner| owner.user.as_ref()).map(user_id).transpose()?,
+            group: owner.and_then(|owner| owner.group.as_ref()).map(group_id).transpose()?,
             mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
         })
     }
@@ -73,50 +69,27 @@ impl Access {
     }
 }
 
-fn id_number(account: &Account, kind: &str, file: &str, id: &str) -> Result<u32, Problem> {
-    let name = match account {
-        Account::Number(number) => return Ok(*number),
-        Account::Name(name) => name,
-    };
-    let help = format!("give the {id} instead");
-    let text =
-        std::fs::read(file).map_err(|error| failed(&format!("{file} cannot be read"), errno(&error)).help(&help))?;
-    id_of(&text, name).ok_or_else(|| Problem::configuration(format!("{kind} {name:?} is not in {file}")).help(help))
+/// Looks a name up in /etc/passwd, as the static binary's getpwnam(3) does: it loads no NSS module.
+fn user_id(account: &Account) -> Result<Uid, Problem> {
+    match account {
+        Account::Number(number) => Ok(Uid::from_raw(*number)),
+        Account::Name(name) => match User::from_name(name) {
+            Ok(Some(user)) => Ok(user.uid),
+            Ok(None) | Err(_) => Err(unknown_account(name, "user", "/etc/passwd").help("give the uid instead")),
+        },
+    }
 }
 
-/// Returns the id of a name in the text of /etc/passwd or /etc/group. Both have lines of `NAME:PASSWORD:ID:…`.
-///
-/// getpwnam(3) would load NSS modules, which a static binary cannot.
-fn id_of(text: &[u8], name: &str) -> Option<u32> {
-    text.split(|byte| *byte == b'\n').find_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':');
-        let found = fields.next()? == name.as_bytes();
-        let number = std::str::from_utf8(fields.nth(1)?).ok()?.parse().ok()?;
-        // chown(2) takes the highest id for "unchanged".
-        (found && number != u32::MAX).then_some(number)
-    })
+fn group_id(account: &Account) -> Result<Gid, Problem> {
+    match account {
+        Account::Number(number) => Ok(Gid::from_raw(*number)),
+        Account::Name(name) => match Group::from_name(name) {
+            Ok(Some(group)) => Ok(group.gid),
+            Ok(None) | Err(_) => Err(unknown_account(name, "group", "/etc/group").help("give the gid instead")),
+        },
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_has_the_number_of_its_first_line_that_is_well_formed() {
-        let passwd =
-            b"root:x:0:0:root:/root:/bin/sh\n# app:x:1:1\n\nbroken\nodd:x:one:1::\nhigh:x:4294967295:1::\n+nis::::::\n\
-            app:x:1000:2000:caf\xe9:/:/bin/sh\napp:x:7:7::";
-        assert_eq!(id_of(passwd, "root"), Some(0));
-        assert_eq!(id_of(passwd, "app"), Some(1000));
-        assert_eq!(id_of(b"app:x:5", "app"), Some(5));
-        for name in ["", "ap", "broken", "odd", "high", "+nis", "nobody", "#", "x"] {
-            assert_eq!(id_of(passwd, name), None, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_missing_list_of_accounts_is_reported() {
-        let absent = id_number(&Account::Name("app".into()), "user", "/nonexistent/passwd", "uid").unwrap_err();
-        assert_eq!(absent.text, "/nonexistent/passwd cannot be read: no such file or directory");
-    }
+fn unknown_account(name: &str, kind: &str, file: &str) -> Problem {
+    Problem::configuration(format!("{kind} {name:?} is not in {file}"))
 }

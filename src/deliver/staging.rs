@@ -1,5 +1,7 @@
 //! The steps of a delivery: every file complete under a temporary name, then each under its own.
 
+#![cfg_attr(not(target_os = "linux"), allow(irrefutable_let_patterns, reason = "only Linux has files in memory"))]
+
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -8,9 +10,8 @@ use std::path::Path;
 use super::access::Access;
 use super::directory::DirectoryEntry;
 use super::disk::DiskFile;
-use super::memory::MemoryFile;
 #[cfg(target_os = "linux")]
-use super::written::PlacedFile;
+use super::{memory::MemoryFile, written::PlacedFile};
 use crate::model::entry::{FilePlace, Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::problem::{Lacks, Problem};
@@ -45,6 +46,7 @@ struct DeliveredFile {
 
 #[derive(Debug)]
 enum StagedFile {
+    #[cfg(target_os = "linux")]
     Memory(MemoryFile),
     Disk(DiskFile),
 }
@@ -137,6 +139,7 @@ impl Delivery {
     /// The files in memory, which the command inherits despite FD_CLOEXEC.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.0.iter().filter_map(|delivered| match &delivered.file {
+            #[cfg(target_os = "linux")]
             StagedFile::Memory(file) => Some(file.descriptor()),
             StagedFile::Disk(_) => None,
         })
@@ -182,13 +185,17 @@ impl StagedFile {
     fn stage(file: FileValue<'_>, destination: Result<Option<DirectoryEntry>, Problem>) -> Result<Self, Problem> {
         let access = Access::wanted(file.target)?;
         match destination? {
+            #[cfg(target_os = "linux")]
             None => MemoryFile::create(&access, file.value).map(Self::Memory),
+            #[cfg(not(target_os = "linux"))]
+            None => Err(Problem::configuration("files in memory need Linux; give the entry a `path`")),
             Some(entry) => DiskFile::stage(entry, |opened| access.fill(opened, file.value)).map(Self::Disk),
         }
     }
 
     fn path(&self) -> &Path {
         match self {
+            #[cfg(target_os = "linux")]
             Self::Memory(file) => file.path(),
             Self::Disk(file) => file.entry().path(),
         }

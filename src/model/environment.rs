@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
@@ -122,13 +121,6 @@ impl Environment {
 /// Returns the bytes that a string takes, with its NUL and the pointer to it.
 fn size_in_kernel(string: &[u8]) -> usize {
     string.len() + 1 + size_of::<usize>()
-}
-
-/// Lists the names only, since values are secrets.
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|string| name_of(string))).finish()
-    }
 }
 
 fn name_of(string: &CString) -> String {

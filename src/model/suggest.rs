@@ -1,8 +1,5 @@
 //! Finds the existing name that is most similar to a misspelled one, for "did you mean".
 
-/// The maximum length of a misspelled name that is compared, in characters.
-const LONGEST: usize = 256;
-
 /// Returns the candidate with the smallest distance (optimal string alignment) to `wanted`, without regard to case: `password` finds
 /// `PASSWORD`.
 ///
@@ -10,9 +7,6 @@ const LONGEST: usize = 256;
 pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let length = wanted.chars().count();
-    if length > LONGEST {
-        return None;
-    }
     let mut near = Vec::new();
     for candidate in candidates {
         let lower = candidate.to_lowercase();
@@ -44,7 +38,6 @@ mod tests {
         assert_eq!(nearest("", [""].into_iter()), None);
         assert_eq!(nearest("a", ["A"].into_iter()), Some("A"));
         assert_eq!(nearest("password2", ["p", "password", "password_of_somebody_else"].into_iter()), Some("password"));
-        assert_eq!(nearest(&"x".repeat(60_000), [&*"y".repeat(60_000)].into_iter()), None);
         // Of equally close names the first in the alphabet.
         assert_eq!(nearest("host3", ["host2", "host1"].into_iter()), Some("host1"));
     }

@@ -11,24 +11,21 @@ use crate::report::record::{Record, age};
 /// Returns the warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot
 /// be used.
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
-    let mut covering: Vec<(Problem, Vec<String>)> = Vec::new();
+    let mut covering: BTreeMap<String, (Problem, Vec<String>)> = BTreeMap::new();
     for (locator, answer) in fetched {
         let Ok(document) = answer else { continue };
         let Some(CachedAnswer { age: since, covers: Some(failure) }) = &document.cached else { continue };
         let version = document.version_id.as_ref().map(|id| format!(" version {id},")).unwrap_or_default();
         let answer = format!("{},{version} {} old", locator.name(), age(since.as_secs()));
         let why = failure.error.problem(&Asked::default());
-        match covering.iter_mut().find(|(other, _)| other.text == why.text) {
-            Some((_, answers)) => answers.push(answer),
-            None => covering.push((why, vec![answer])),
-        }
+        covering.entry(why.text.clone()).or_insert((why, Vec::new())).1.push(answer);
     }
     let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for CacheNotice { locator, what } in notices {
         unusable.entry(what).or_default().push(locator.name());
     }
     let mut records = Vec::new();
-    for (why, answers) in covering {
+    for (why, answers) in covering.into_values() {
         let why = why.message(false);
         records.push(Record::warning(format!("{why}; answers of the cache are used: {}", answers.join("; "))));
     }

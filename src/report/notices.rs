@@ -18,19 +18,9 @@ pub fn local_notice(path: &Path) -> Record {
     Record::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
 }
 
-/// The text for a service manager about a long wait, which may last for `left`.
+/// The text for the terminal and the service manager about a long wait, which may last for `left`.
 pub fn waiting(status: &Waiting, left: Duration) -> String {
     format!("waiting up to {} for {}", whole_seconds(left), awaited(status))
-}
-
-/// The progress line of a long wait.
-pub fn progress(status: &Waiting, left: Duration) -> String {
-    let awaited = match status.awaited.len() + status.others {
-        0 => "values".to_owned(),
-        1 => "1 answer".to_owned(),
-        count => format!("{count} answers"),
-    };
-    format!("waiting up to {} for {awaited}", whole_seconds(left))
 }
 
 fn whole_seconds(time: Duration) -> humantime::FormattedDuration {

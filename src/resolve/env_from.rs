@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::extract::{ONE_VARIABLE, kind, text_of};
 use crate::model::answer::Document;
-use crate::model::entry::{EnvFrom, NamingError, Origin, Subject};
+use crate::model::entry::{EnvFrom, NamingError, Origin};
 use crate::model::env_name::EnvName;
 use crate::model::problem::{About, Lacks, Problem};
 use crate::model::quoting::is_quotable;
@@ -85,7 +85,7 @@ pub fn variables(
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
             let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
-            errors.push(clash(&name, other, key, &entry.subject));
+            errors.push(clash(&name, other, key));
             continue;
         }
         variables.push(KeyVariable { key: key.to_owned(), label: label(name.as_str()), name, value });
@@ -157,13 +157,8 @@ pub fn with_entry(problem: Problem, entry: &EnvFrom<SecretRef>, region: Option<&
 }
 
 /// Returns the error of two keys of one object that both give `name`.
-fn clash(name: &str, first: &str, second: &str, subject: &Subject) -> Problem {
+fn clash(name: &str, first: &str, second: &str) -> Problem {
     let (first, second) = (key_or_placeholder(first), key_or_placeholder(second));
-    let help = match subject.origin {
-        Origin::Argument(_) => {
-            "declare it in a file, under `env-from`: `rename` one of them, or leave it out with `except`"
-        }
-        Origin::Inherited | Origin::File { .. } => "`rename` one of them, or leave it out with `except`",
-    };
+    let help = "in a declaration, under `env-from`, `rename` one of them or leave it out with `except`";
     Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
 }

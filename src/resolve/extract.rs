@@ -82,7 +82,7 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
     map.get(key).ok_or_else(|| {
         let path = format!("$.{}", key.trim_start_matches('.'));
         let is_path =
-            key.contains(['.', '[']) && JsonPath::parse(&path).is_ok_and(|path| find_node(json, &path).is_ok());
+            key.contains(['.', '[']) && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
         let help = match is_path {
             true => format!("a KEY is one top-level key; for a nested value write {path}"),
             false => keys_hint(map, key),

@@ -32,7 +32,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
 /// Returns an error for each template with a filter, test or function that does not exist, as far as a rendering without values shows;
 /// `None` without any.
 pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
-    let errors: Vec<_> = plan.layers.iter().flat_map(|layer| &layer.bindings).filter_map(find_unknown_name).collect();
+    let errors: Vec<_> = plan.bindings().filter_map(find_unknown_name).collect();
     (!errors.is_empty()).then(|| Resolution { errors, ..Resolution::default() })
 }
 

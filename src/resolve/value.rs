@@ -45,7 +45,15 @@ impl<'a> ParsedAnswers<'a> {
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
             ValueSource::Template { template, inputs } => self.template(template, inputs, subject)?,
         };
-        encoding::apply(binding.transform, value).ok_or_else(|| vec![not_base64(binding)])
+        encoding::apply(binding.transform, value).ok_or_else(|| {
+            let why = NoValue::failed("not-base64", "the value is not base64, which `decode` expects".to_owned());
+            let why = why.help("leave `decode` out, or correct the value");
+            let read = match &binding.source {
+                ValueSource::Secret(reference) => self.document(reference, subject).ok().map(|read| (reference, read)),
+                ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
+            };
+            vec![with_entry(why, read, subject)]
+        })
     }
 
     fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
@@ -124,9 +132,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Returns the document of an alias as a template reads it.
     fn input(&mut self, alias: &str, reference: &'a SecretRef, subject: &Subject) -> Result<Input, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
-        let json = self.parse(&reference.locator, document).as_ref().ok();
-        let object = json.filter(|json| json.value().is_object()).cloned();
-        Input::new(object, document).ok_or_else(|| {
+        Input::new(self.parse(&reference.locator, document), document).ok_or_else(|| {
             let why = NoValue::failed("not-text", format!("the template's {alias} is binary, not text"));
             vec![with_entry(why, Some((reference, document)), subject)]
         })
@@ -156,14 +162,4 @@ fn version_hint(SecretRef { locator, selector }: &SecretRef) -> Option<String> {
     let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
     let is_parameter = locator.store == Store::ParameterStore;
     (is_number && is_parameter).then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
-}
-
-fn not_base64(Binding { source, subject, .. }: &Binding) -> NoValue {
-    let why = NoValue::failed("not-base64", "the value is not base64, which `decode` expects".to_owned());
-    let about = match source {
-        ValueSource::Secret(reference) => Some(About::new(reference, None, false)),
-        ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
-    };
-    let problem = Problem { about, ..why.problem }.help("leave `decode` out, or correct the value");
-    NoValue { problem: problem.of(subject.clone(), Lacks::Value), ..why }
 }

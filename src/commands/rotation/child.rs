@@ -1,7 +1,6 @@
 //! The forked launch, which resolves the values, compares them with the command's, and waits at the gate.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::hash::RandomState;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
@@ -13,7 +12,6 @@ use crate::commands::launch_steps::{Launch, LaunchValues};
 use crate::commands::worker::Surroundings;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
-use crate::model::environment::Environment;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::resolved::Resolved;
 use crate::report::{Record, Report, rotation, terminal};
@@ -125,20 +123,13 @@ impl GatedLaunch<'_> {
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
-        let Err(report) = self.execute(launch, delivery, &environment);
+        let executed = delivery.place().map_err(Report::from).and_then(|placed| {
+            self.gate.send(&Message::Placed(placed.placed_files()));
+            launch.execute(&placed, &environment)
+        });
+        let Err(report) = executed;
         self.gate.send(&Message::Failed);
         Ok(terminal::print_rendered(|| report.render()))
-    }
-
-    fn execute(
-        &self,
-        launch: &Launch<'_>,
-        delivery: Delivery,
-        environment: &Environment,
-    ) -> Result<Infallible, Report> {
-        let placed = delivery.place()?;
-        self.gate.send(&Message::Placed(placed.placed_files()));
-        launch.execute(&placed, environment)
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.

@@ -142,13 +142,18 @@ fn options_of_arguments(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> 
                 matches.remove_many(option.name).into_iter().flatten().collect()
             }
         };
-        for value in values {
-            if let Err(expected) = (option.set)(&mut options, &value) {
-                errors.push(wrong(&format!("--{}", option.name), &value, expected));
-            }
-        }
+        set(&mut options, option, &values, &format!("--{}", option.name), errors);
     }
     options
+}
+
+/// Sets an option, and adds an error for each value that it does not take.
+fn set(options: &mut TypedOptions, option: &OptionSpec, values: &[OsString], name: &str, errors: &mut Vec<Problem>) {
+    for value in values {
+        if let Err(expected) = (option.set)(options, value) {
+            errors.push(wrong(name, value, expected));
+        }
+    }
 }
 
 /// Reads the options of the table from `SECRETS_EXEC_*`; an empty variable counts as unset. A name that is one slip away from an option's
@@ -166,11 +171,7 @@ fn options_of_variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnin
             (Takes::Texts(_), Some(text)) => text.split(',').map(|part| part.trim().into()).collect(),
             (_, _) => vec![value.to_owned()],
         };
-        for value in values {
-            if let Err(expected) = (option.set)(&mut options, &value) {
-                errors.push(wrong(name, &value, expected));
-            }
-        }
+        set(&mut options, option, &values, name, errors);
     }
     options
 }

@@ -27,15 +27,16 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     let id = fields.take_required("id", "the secret's name or ARN").and_then(|written| id(&written));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let written = stage.clone().or_else(|| version_id.clone());
-    let version = Version::new(stage.and_then(label), version_id.and_then(label));
+    let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
     let region = fields.parsed("region", Region::EXPECTED, Region::parse);
     let role = role(&mut fields);
     let id = id?;
-    let defect = written.and_then(|written| Some((written, defect(&id, &version)?)));
-    if let Some((written, defect)) = defect {
+    if let Some(written) = written
+        && let Some(defect) = defect(&id, &version)
+    {
         written.named(&item.subject).refuse(defect);
         // Told once, not for each entry that uses the alias.
-        return Some(Alias { id, version: Version::Current, region, role });
+        version = Version::Current;
     }
     Some(Alias { id, version, region, role })
 }

@@ -24,15 +24,10 @@ use top_level::Declaration;
 /// Returns what could be read, and every error in the order of the files and lines. Without `reads_entries` only the options and aliases
 /// are read.
 pub fn load(files: &[PathBuf], found: Option<Found>, reads_entries: bool) -> (Vec<Declaration>, Vec<Problem>) {
-    let mut texts = Vec::new();
-    for path in files {
-        texts.push((path.as_path(), read_named(path)));
-    }
-    if let Some((path, file)) = found {
-        texts.push((path, text(path, file)));
-    }
+    let named = files.iter().map(|path| (path.as_path(), read_named(path)));
+    let found = found.map(|(path, file)| (path, text(path, file)));
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
-    for (path, text) in texts {
+    for (path, text) in named.chain(found) {
         match text {
             Ok(text) => {
                 let (declaration, found) = read(path, &text, reads_entries);

@@ -139,7 +139,6 @@ impl<'a> Item<'a> {
 
     /// Adds the error of a key that is not `known`. A key that could be a value is not quoted.
     pub fn refuse_unknown(&self, key: &str, known: &[&str]) {
-        let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
         let synonym =
             SYNONYMS.iter().find(|(other, name)| *other == key && known.contains(name)).map(|(_, name)| *name);
         let nearest = suggest::nearest(key, known.iter().copied()).or(synonym);
@@ -151,14 +150,16 @@ impl<'a> Item<'a> {
             Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
             None => format!("unknown key {key:?}; {legal}"),
         };
-        if synonym == Some("from") {
-            return self.refuse_with(
-                text,
-                Some("write the secret and its key as one reference: from: \"prod/db:password\"".to_owned()),
-            );
-        }
-        let help = (is_variable && self.subject.is_empty() && nearest.is_none())
-            .then(|| format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"));
+        let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
+        let help = match synonym {
+            Some("from") => {
+                Some("write the secret and its key as one reference: from: \"prod/db:password\"".to_owned())
+            }
+            None if is_variable && self.subject.is_empty() && nearest.is_none() => {
+                Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
+            }
+            Some(_) | None => None,
+        };
         self.refuse_with(text, help);
     }
 

@@ -121,29 +121,33 @@ fn parse(file: &str, text: &str, chosen: &Chosen<'_>) -> Result<EnvFile, Vec<Pro
         return Err(errors);
     }
     let docker = docker_values(text);
-    let (mut differing, mut in_node, mut with_dollar) = (Vec::new(), Vec::new(), Vec::new());
-    for Setting { name, value, place, differs_in_node, .. } in &settings {
-        if *differs_in_node {
-            in_node.push(format!("{name} ({place})"));
-        }
-        if docker.get(name.as_str()).map(|value| value.as_bytes()) != Some(value.expose()) {
-            differing.push(format!("{name} ({place})"));
-        }
-        if value.expose().contains(&b'$') {
-            with_dollar.push(format!("{name} ({place})"));
-        }
-    }
-    let inherited = "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret";
-    let otherwise = " otherwise, since it knows no quotes, escapes, `export` and comments after a value";
+    let places = |is_meant: &dyn Fn(&Setting) -> bool| -> Vec<String> {
+        let meant = settings.iter().filter(|setting| is_meant(setting));
+        meant.map(|Setting { name, place, .. }| format!("{name} ({place})")).collect()
+    };
     for (names, before, after) in [
-        (left_out, "left out:", inherited),
-        (differing, "Docker's --env-file reads", otherwise),
         (
-            in_node,
+            left_out,
+            "left out:",
+            "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret",
+        ),
+        (
+            places(&|Setting { name, value, .. }| {
+                docker.get(name.as_str()).map(|value| value.as_bytes()) != Some(value.expose())
+            }),
+            "Docker's --env-file reads",
+            " otherwise, since it knows no quotes, escapes, `export` and comments after a value",
+        ),
+        (
+            places(&|setting| setting.differs_in_node),
             "Node's --env-file or npm's dotenv reads",
             " otherwise: they know no escape but `\\n`, take backticks for quotes, and end a value without quotes at `#`",
         ),
-        (with_dollar, "other readers of .env files expand the `$` in the value of", "; it is kept as it is"),
+        (
+            places(&|setting| setting.value.expose().contains(&b'$')),
+            "other readers of .env files expand the `$` in the value of",
+            "; it is kept as it is",
+        ),
     ] {
         if !names.is_empty() {
             notices.push(format!("{before} {}{after}", names.join(", ")));

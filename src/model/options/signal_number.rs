@@ -44,16 +44,13 @@ impl SignalNumber {
     /// # Errors
     /// If there is no such signal, or it is never forwarded or stands for a fault.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        match Self::find(&text.to_ascii_uppercase()) {
+        let name = text.to_ascii_uppercase();
+        let name = name.strip_prefix("SIG").unwrap_or(&name);
+        match (1..).zip(NAMES).find(|(_, standard)| *standard == name).map(|(number, _)| Self(number)) {
             Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
             Some(_) => Err("a signal that a program handles as a request, like HUP or USR1"),
             None => Err("the name of a signal, like HUP or USR1"),
         }
-    }
-
-    fn find(name: &str) -> Option<Self> {
-        let name = name.strip_prefix("SIG").unwrap_or(name);
-        (1..).zip(NAMES).find(|(_, standard)| *standard == name).map(|(number, _)| Self(number))
     }
 
     pub fn forwarding(self) -> Forwarding {
@@ -87,9 +84,10 @@ mod tests {
     #[test]
     fn the_names_of_standard_signals_are_those_of_the_system() {
         for signal in Signal::iterator() {
-            let number = signal as i32;
-            assert_eq!(SignalNumber(number).to_string(), signal.as_str());
-            assert_eq!(SignalNumber::find(signal.as_str()), Some(SignalNumber(number)));
+            let number = SignalNumber(signal as i32);
+            assert_eq!(number.to_string(), signal.as_str());
+            let is_request = number.forwarding() == Forwarding::Always;
+            assert_eq!(SignalNumber::parse(signal.as_str()).ok(), is_request.then_some(number));
         }
         assert_eq!(Signal::iterator().count(), NAMES.len());
         assert_eq!(SignalNumber(64).to_string(), "signal 64");

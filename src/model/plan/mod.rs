@@ -62,10 +62,14 @@ impl Plan {
         self.references().map(|(_, _, reference)| &reference.locator).collect()
     }
 
+    /// The entries that apply, those of the latest layer first.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.layers.iter().flat_map(|layer| &layer.bindings)
+    }
+
     /// Every reference that may be requested, and its entry.
     pub fn references(&self) -> impl Iterator<Item = (EntryId, &Subject, &SecretRef)> {
-        let bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
-        let of_bindings = bindings.flat_map(|binding| {
+        let of_bindings = self.bindings().flat_map(|binding| {
             binding.source.references().into_iter().map(|reference| (binding.id, &binding.subject, reference))
         });
         let objects = self.layers.iter().flat_map(|layer| &layer.env_from);
@@ -74,7 +78,7 @@ impl Plan {
 
     /// The entries whose literal or template holds `${NAME}`, which is expanded in references alone.
     pub fn unexpanded(&self) -> impl Iterator<Item = &Subject> {
-        self.layers.iter().flat_map(|layer| &layer.bindings).filter_map(|binding| {
+        self.bindings().filter_map(|binding| {
             let text = match &binding.source {
                 ValueSource::Literal(text) => text,
                 ValueSource::Template { template, .. } => &template.text,
@@ -87,14 +91,14 @@ impl Plan {
 
     /// True if a file with a `path` may be delivered.
     pub fn has_path(&self) -> bool {
-        let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
-        bindings.any(|binding| matches!(&binding.target, Target::File(FileTarget { place: FilePlace::Path(_), .. })))
+        self.bindings()
+            .any(|binding| matches!(&binding.target, Target::File(FileTarget { place: FilePlace::Path(_), .. })))
     }
 
     /// Returns the text of a variable that is set to a literal.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let mut bindings = self.layers.iter().flat_map(|layer| &layer.bindings);
-        let binding = bindings.find(|binding| binding.target.variable().is_some_and(|other| other.as_str() == name))?;
+        let binding =
+            self.bindings().find(|binding| binding.target.variable().is_some_and(|other| other.as_str() == name))?;
         let ValueSource::Literal(text) = &binding.source else { return None };
         Some(text)
     }

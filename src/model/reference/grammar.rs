@@ -86,15 +86,10 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { secret, selector, version } = self;
-        f.write_str(secret)?;
         let version = version.as_ref();
         let (stage, id) = (version.and_then(Version::stage).unwrap_or(""), version.and_then(Version::id).unwrap_or(""));
-        match (selector, stage, id) {
-            (Selector::Whole, "", "") => Ok(()),
-            (_, "", "") => write!(f, ":{selector}"),
-            (_, _, "") => write!(f, ":{selector}:{stage}"),
-            _ => write!(f, ":{selector}:{stage}:{id}"),
-        }
+        // No field ends with a colon.
+        f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
 }
 
@@ -186,7 +181,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 }
 
 /// Parses STAGE and VERSION-ID; returns `None` if both are empty.
-pub fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
+fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
     if let Some(c) = stage.chars().chain(id.chars()).find(|c| c.is_whitespace() || c.is_control()) {
         let text = format!("a STAGE or VERSION-ID cannot contain {c:?}");
         return Err(ReferenceError::new("has a STAGE or VERSION-ID with a blank or a control character", text));
@@ -205,9 +200,8 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    JsonPath::parse(key).map(Selector::Path).map_err(|column| {
-        let place = column.map(|column| format!(" at column {column}")).unwrap_or_default();
-        let text = format!("{key:?} is not a JSONPath (RFC 9535){place}");
+    JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
+        let text = format!("{key:?} is not a JSONPath (RFC 9535)");
         let error = ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", text);
         ReferenceError { help: Some("a key that begins with $ is written $['$key']"), ..error }
     })

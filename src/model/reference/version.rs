@@ -48,7 +48,7 @@ impl Version {
                     Err("has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION")
                 }
                 (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
-                    "has a label that begins with a digit, which no parameter has; a version is ssm:NAME:KEY::VERSION",
+                    "has a label that begins with a digit, which no parameter has; a version is a field of its own (ssm:NAME:KEY::VERSION)",
                 ),
                 (None, Some(number)) => check_number(number),
                 (_, None) => Ok(()),

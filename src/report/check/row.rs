@@ -196,10 +196,7 @@ impl CheckedValues<'_> {
         let passed_over = document.filter(|_| read.is_some()).into_iter().flat_map(|document| &document.passed_over);
         SourceRow {
             id: locator.written_id() + parameter_name.unwrap_or_default(),
-            store: match locator.store {
-                Store::SecretsManager => "secretsmanager",
-                Store::ParameterStore => "ssm",
-            },
+            store: locator.store.service(),
             key: (*selector != Selector::Whole).then(|| selector.to_string()),
             region: region.or(locator.region.as_ref()).map(ToString::to_string),
             role: locator.role.as_ref().map(|role| role.arn.to_string()),

@@ -70,17 +70,14 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
             Some(status) => format!("{region} ({status})"),
         });
     }
-    let every = match (rotation.every_days(), &rotation.schedule) {
-        (Some(1), _) => "every day".to_owned(),
-        (Some(days), _) => format!("every {days} days"),
-        (None, Some(schedule)) => schedule.clone(),
-        (None, None) => "on".to_owned(),
-    };
-    let rotation = match rotation {
+    let overdue = if rotation.is_overdue(now) { "overdue, " } else { "" };
+    let rotation = match (rotation.every_days(), &rotation.schedule) {
         _ if deleted.is_some() => "marked-for-deletion".to_owned(),
-        rotation if !rotation.is_enabled => "off".to_owned(),
-        rotation if rotation.is_overdue(now) => format!("overdue, {every}"),
-        _ => every,
+        _ if !rotation.is_enabled => "off".to_owned(),
+        (Some(1), _) => format!("{overdue}every day"),
+        (Some(days), _) => format!("{overdue}every {days} days"),
+        (None, Some(schedule)) => format!("{overdue}{schedule}"),
+        (None, None) => format!("{overdue}on"),
     };
     [rotation, last, kms_key.as_deref().unwrap_or("aws/secretsmanager").to_owned(), copies.join(", ")]
 }

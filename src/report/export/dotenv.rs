@@ -10,7 +10,7 @@
 //!
 //! Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
 
-use super::variable::{unfit, utf8};
+use super::variable::{push_escaped, unfit, utf8};
 use crate::model::problem::Problem;
 use crate::model::resolved::Variable;
 
@@ -23,12 +23,7 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> 
     text.extend_from_slice(variable.name.as_str().as_bytes());
     text.push(b'=');
     text.extend_from_slice(quote);
-    for byte in variable.value {
-        match byte {
-            b'\r' => text.extend_from_slice(br"\r"),
-            byte => text.push(*byte),
-        }
-    }
+    push_escaped(text, variable.value, b'\r', br"\r");
     text.extend_from_slice(quote);
     text.push(b'\n');
     Ok(())

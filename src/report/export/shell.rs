@@ -8,6 +8,7 @@
 //! An assignment to a name that a shell keeps for itself is refused, ignored, or evaluated as an arithmetic expression, which can run
 //! commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
 
+use super::variable::push_escaped;
 use crate::model::resolved::Variable;
 
 /// Writes the command that sets a variable.
@@ -23,12 +24,7 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
     text.extend_from_slice(b"export ");
     text.extend_from_slice(variable.name.as_str().as_bytes());
     text.extend_from_slice(b"='");
-    for byte in variable.value {
-        match byte {
-            b'\'' => text.extend_from_slice(br"'\''"),
-            byte => text.push(*byte),
-        }
-    }
+    push_escaped(text, variable.value, b'\'', br"'\''");
     text.extend_from_slice(b"'\n");
 }
 

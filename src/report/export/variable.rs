@@ -18,3 +18,10 @@ pub fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem
 pub fn unfit(why: &str) -> Problem {
     Problem::configuration(why).help("use --format shell or json")
 }
+
+/// Adds a value, in which an escape stands for each such byte.
+pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
+    for byte in value {
+        text.extend_from_slice(if *byte == escaped { escape } else { std::slice::from_ref(byte) });
+    }
+}

@@ -135,7 +135,7 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
     lines
 }
 
-/// Shows a line of ASCII on the terminal until anything else is printed; none beside JSON, nor where it could not be erased.
+/// Shows the beginning of a line on the terminal until anything else is printed; none beside JSON, nor where it could not be erased.
 pub fn show_progress(text: &str) {
     if is_watched() && !is_json() && !IS_DUMB.load(Ordering::Relaxed) && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();

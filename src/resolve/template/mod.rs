@@ -21,7 +21,7 @@ use crate::model::plan::{Binding, ValueSource};
 use crate::model::problem::{Lacks, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
-use crate::resolve::extract::{NoValue, keys_hint};
+use crate::resolve::extract::{NoValue, ParsedDocument, keys_hint};
 use crate::resolve::json::{Json, quotable_keys};
 use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, UnreadSecret, follow};
 
@@ -44,13 +44,15 @@ pub enum Input {
 type RenderError = (Option<String>, NoValue);
 
 impl Input {
-    /// Returns `object`, the document's JSON object, or else its text; `None` for bytes that are not UTF-8.
-    pub fn new(object: Option<Arc<Json>>, document: &Document) -> Option<Self> {
-        if let Some(object) = object {
-            return Some(Self::Object(object));
+    /// Returns the document as an object if it is one, or else its text; `None` for bytes that are not UTF-8.
+    pub fn new(parsed: &ParsedDocument, document: &Document) -> Option<Self> {
+        match parsed {
+            Ok(json) if json.value().is_object() => Some(Self::Object(json.clone())),
+            Ok(_) | Err(_) => {
+                let text = str::from_utf8(document.body.expose()).ok()?;
+                Some(Self::Text(Zeroizing::new(text.to_owned())))
+            }
         }
-        let text = str::from_utf8(document.body.expose()).ok()?;
-        Some(Self::Text(Zeroizing::new(text.to_owned())))
     }
 
     /// Returns the inherited variables that are UTF-8.
@@ -209,9 +211,8 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8]) -> Option<Input> {
-        let json = Json::parse(bytes).ok().filter(|json| json.value().is_object()).map(Arc::new);
-        let body = SecretValue::new(bytes);
-        Input::new(json, &Document::new(body))
+        let json = Json::parse(bytes).map(Arc::new);
+        Input::new(&json, &Document::new(SecretValue::new(bytes)))
     }
 
     const FILTERS: &str = "abs attr b64decode b64encode batch bool capitalize chain count d default dictsort e escape first float \

@@ -121,7 +121,7 @@ is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper
 is not a unit's name, like app.service | credentials: {^"[": {k: x}}
 has a version id that does not have 32 to 64 characters | env: {A: "x:k::1"}
 has a version that is not a number above zero | env: {A: "ssm:/p:k::9223372036854775808"}
-has a label that no parameter has | env: {A: "ssm:/p:k:…"} | 1st | AwsLabel | ssm | a+b
+has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
     | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
