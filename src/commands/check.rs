@@ -1,7 +1,7 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
 use std::mem::ManuallyDrop;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Inspection, read_plan};
@@ -150,18 +150,21 @@ impl Check<'_> {
             let text = "check --metadata and --local exclude each other: a local file has nothing but values";
             return Err(Problem::usage(text).into());
         };
+        let begun = Instant::now();
         run(options, &ThisProcess::new(self.inherited), async |deadline| {
             if let Some(refused) = unknown_template_names(plan) {
                 return Ok((refused, Fetched::default()));
             }
             let purpose = Purpose { is_unattended: false, asks_identity: true };
             // The end of the process closes its connections.
-            let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline));
+            let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
             let answers;
             (answers, inspection.secrets) = aws.metadata(&plan.locators()).await?;
             inspection.caller = aws.caller();
             let (mut fetched, found): (Fetched, Fetched) = answers.into_iter().partition(|(_, answer)| answer.is_err());
-            let outcome = resolve(plan, &fetched);
+            let mut outcome = resolve(plan, &fetched);
+            outcome.resolved.requests = deadline.progress().requests();
+            outcome.resolved.elapsed = begun.elapsed();
             fetched.extend(found);
             Ok((outcome, fetched))
         })

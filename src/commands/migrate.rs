@@ -53,8 +53,8 @@ fn mapping<'s>(
     let lines = Vec::from_iter(settings.map(|setting| (format!("  {}: ", setting.name), value(setting))));
     // A buffer that grows would leave copies of values in memory.
     let length = lines.iter().map(|(name, value)| name.len() + value.len() + 1).sum::<usize>();
-    let mut text = Vec::with_capacity(key.len() + 2 + length);
-    text.extend_from_slice(format!("{key}:\n").as_bytes());
+    let mut text = Vec::with_capacity(key.len() + ": {}\n".len() + length);
+    text.extend_from_slice(format!("{key}:{}\n", if lines.is_empty() { " {}" } else { "" }).as_bytes());
     for (name, value) in &lines {
         for part in [name.as_bytes(), value.expose(), b"\n"] {
             text.extend_from_slice(part);

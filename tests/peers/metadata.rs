@@ -63,7 +63,7 @@ fn what_exists_is_known_and_no_value_is_read() {
         ("LITERAL", "ok", ""),
         ("PARAMETER", "not-read", "ok"),
         ("VERSION", "not-read version not checked", "ok"),
-        ("FOREIGN", "not-read", "not-checked"),
+        ("FOREIGN", "not-checked", "not-checked"),
         ("NO_PARAMETER", "failed not-found", "failed"),
         ("*", "not-read", "ok"),
         ("NONE_*", "failed not-found", "failed"),

@@ -14,10 +14,13 @@ use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Rep
 use crate::model::reference::{Arn, Locator, Region};
 use crate::net::errors::host_and_port;
 
-/// Describes the secret of each complete locator, many at the same time; the version does not matter.
-pub async fn describe_all(session: &mut Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
-    let found = session.find_credentials(&requests).await;
-    let (session, found) = (&*session, &found);
+/// Describes the secret of each complete locator, many at the same time; the version does not matter. `found` is the outcome of the search
+/// for credentials.
+pub async fn describe_all(
+    session: &Session,
+    found: &Result<(), FetchError>,
+    requests: Vec<Locator>,
+) -> Vec<DescribedSecret> {
     let describing = requests.into_iter().filter_map(|request| Some((request.region.clone()?, request)));
     let describing = describing.map(async |(region, request)| {
         let _awaited = session.budget.progress().awaits(format!("the description of {request}"));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream;
+use futures_util::{future, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,10 +22,20 @@ use crate::net::errors::host_and_port;
 /// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
 /// up has no answer.
 pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers, Vec<DescribedSecret>) {
+    let found = session.find_credentials(&requests).await;
+    let session = &*session;
     let (secrets, others): (Vec<_>, Vec<_>) =
         requests.into_iter().partition(|request| request.store == Store::SecretsManager);
+    let first = secrets.iter().chain(&others).find_map(|request| request.region.clone());
     let distinct = secrets.iter().map(|request| Locator { version: Version::Current, ..request.clone() });
-    let described = describe_all(session, BTreeSet::from_iter(distinct).into_iter().collect()).await;
+    let distinct = BTreeSet::from_iter(distinct).into_iter().collect();
+    let identities = async {
+        if let Some(region) = &first {
+            session.trace_identities(region).await;
+        }
+    };
+    let describing = describe_all(session, &found, distinct);
+    let (described, parameters, ()) = future::join3(describing, parameters(session, &found, others), identities).await;
     let mut answers = Vec::new();
     for request in secrets {
         let is_about = |secret: &&DescribedSecret| {
@@ -34,7 +44,7 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers
         let found = described.iter().find(is_about).map(|secret| document(secret, &request.version));
         answers.extend(found.map(|answer| (request, answer)));
     }
-    answers.extend(parameters(session, others).await);
+    answers.extend(parameters);
     for (_, answer) in &mut answers {
         if let Err(FetchFailure { error: FetchError::Denied { cause, .. }, .. }) = answer
             && matches!(cause, Denial::Policy | Denial::PolicyOrMissing)
@@ -79,9 +89,8 @@ struct ParameterMetadata {
 
 /// Answers complete locators, parameters by fifty and each path by itself. DescribeParameters knows neither AWS's own parameters nor those of
 /// other accounts, so what begins with `/aws/` or is an ARN has no answer.
-async fn parameters(session: &mut Session, mut requests: Vec<Locator>) -> Answers {
+async fn parameters(session: &Session, found: &Result<(), FetchError>, mut requests: Vec<Locator>) -> Answers {
     requests.retain(|request| request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/"));
-    let found = session.find_credentials(&requests).await;
     let mut batches: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
         let path = request.is_path().then(|| request.id.clone());
@@ -89,7 +98,6 @@ async fn parameters(session: &mut Session, mut requests: Vec<Locator>) -> Answer
     }
     let batches =
         batches.into_values().flat_map(|batch| batch.chunks(MOST).map(<[Locator]>::to_vec).collect::<Vec<_>>());
-    let (session, found) = (&*session, &found);
     let describing = batches.map(async |batch| {
         let described = match found {
             Ok(()) => describe_parameters(session, &batch).await,

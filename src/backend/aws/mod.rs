@@ -89,7 +89,9 @@ impl Aws {
                 requests.insert(Locator { region: region.or(request.region), version: Version::Current, ..request });
             }
         }
-        Ok(describe::describe_all(session, requests.into_iter().collect()).await)
+        let requests = Vec::from_iter(requests);
+        let found = session.find_credentials(&requests).await;
+        Ok(describe::describe_all(session, &found, requests).await)
     }
 
     /// Returns answers without a value for `wanted`, and the descriptions of the secrets, by requests that read no value.
@@ -101,9 +103,6 @@ impl Aws {
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = complete(session, wanted).await;
         let (answered, secrets) = metadata::read_all(session, requests.keys().cloned().collect()).await;
-        if let Some(region) = requests.keys().find_map(|request| request.region.as_ref()) {
-            session.trace_identities(region).await;
-        }
         answers.extend(distribute(&requests, answered));
         add_notes(session, &mut answers);
         Ok((answers, secrets))

@@ -39,12 +39,15 @@ pub fn with_declarations(command: Command) -> Command {
         .args(table)
 }
 
-/// Leaves most options that a launch has as well to `--help`, and those of rotation out: only a launch stays.
+/// Leaves most options that a launch has as well to `--help`, and out those of rotation, since only a launch stays; of `get` also those of
+/// the command's environment.
 pub fn with_short_help(command: Command) -> Command {
+    let is_get = command.get_name() == "get";
     command.after_help("--help prints all options, and examples.").mut_args(|arg| {
         let is_shown = arg.get_help_heading().is_none() || is_common(arg.get_id().as_str());
-        let is_of_rotation = arg.get_help_heading() == Some("Rotation");
-        arg.hide_short_help(!is_shown).hide(is_of_rotation)
+        let heading = arg.get_help_heading();
+        let is_without_effect = heading == Some("Rotation") || is_get && heading == Some("What the command gets");
+        arg.hide_short_help(!is_shown).hide(is_without_effect)
     })
 }
 

@@ -73,7 +73,7 @@ fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
 }
 
 /// Options of other tools, and what stands in their place.
-const OTHER_TOOLS: [(&str, &str); 8] = [
+const OTHER_TOOLS: [(&str, &str); 11] = [
     ("--watch", "to start the command again on a change: --on-rotation restart"),
     ("--poll", "to poll for changes: --on-rotation restart, at intervals of --poll-interval"),
     ("--interval", "for the time between two polls of --on-rotation: --poll-interval DURATION"),
@@ -81,6 +81,9 @@ const OTHER_TOOLS: [(&str, &str); 8] = [
     ("--env-file", "to make a declaration of a .env file: secrets-exec migrate FILE --secret ID"),
     ("--strict", "leave it out: a missing value is always an error"),
     ("--pristine", "to pass on only PATH, HOME and the like: --clean-env"),
+    ("--debug", "to see requests, attempts and times: -vv"),
+    ("--secret-id", "leave it out: a reference names the secret, and a key after a colon, as in prod/db:password"),
+    ("--query", "a key follows a colon, as in prod/db:password"),
     ("--dry-run", "to resolve without a launch: secrets-exec check"),
 ];
 
@@ -105,6 +108,12 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str], command: &Command)
             let options = command.get_arguments().filter_map(Arg::get_long);
             return suggest::nearest(word.trim_start_matches('-'), options)
                 .map(|name| format!("did you mean --{name}?"));
+        }
+        word if arguments.windows(2).any(|pair| pair[0] == "--agent" && pair[1] == word) => {
+            "the URL of the agent follows an equals sign: --agent=URL"
+        }
+        word if !is_launch && [".yaml", ".yml", ".json"].iter().any(|end| word.ends_with(end)) => {
+            "a declaration is named with -f FILE"
         }
         _ if !is_launch && is_behind_separator => "this command starts no other: leave `--` and what follows it out",
         _ if !is_launch => return None,

@@ -167,6 +167,12 @@ struct Selection {
 
 fn select(file: &str, statements: Vec<Statement>, Chosen { only, except, literal }: &Chosen<'_>) -> Selection {
     let mut selection = Selection::default();
+    for pattern in only.iter().chain(*except).chain(*literal) {
+        let names = statements.iter().filter_map(|statement| Some(&statement.binding.as_ref()?.0));
+        if !names.into_iter().any(|name| pattern.matches(name)) {
+            selection.notices.push(format!("no name in {file} matches {pattern}"));
+        }
+    }
     let Selection { settings, notices, left_out, errors } = &mut selection;
     for Statement { line, binding, differs_in_node } in statements {
         let place = format!("{file}:{line}");

@@ -45,13 +45,20 @@ impl Asked<'_> {
         Some(format!("did you mean the region {nearest}? Else check DNS, routes, the proxy and VPC endpoints"))
     }
 
-    /// Adds, to advice about a secret that does not exist, how a key is written, if its name seems to end with one: `prod/db/password`.
+    /// Adds, to advice about what does not exist, how a key is written, if a secret's name seems to end with one (`prod/db/password`) or a
+    /// staging label to be one (`prod/db:tls:key`).
     pub fn or_key(&self, advice: String) -> String {
-        let whole = self.reference.filter(|reference| reference.selector == Selector::Whole && !self.is_env_from());
-        let id = whole.filter(|_| self.store() == Store::SecretsManager).map(|whole| whole.locator.written_id());
-        match id.as_deref().and_then(|id| id.rsplit_once('/')) {
-            Some((name, key)) if name.contains('/') => format!("{advice}; a key follows a colon: {name}:{key}"),
-            Some(_) | None => advice,
+        let is_secret = self.store() == Store::SecretsManager && !self.is_env_from();
+        let Some(SecretRef { locator, selector }) = self.reference.filter(|_| is_secret) else { return advice };
+        let id = locator.written_id();
+        match (selector, locator.version.stage(), id.rsplit_once(['/', '.'])) {
+            (Selector::Whole, _, Some((name, key))) if name.contains('/') => {
+                format!("{advice}; a key follows a colon: {name}:{key}")
+            }
+            (Selector::Key(key), Some(label), _) if !label.starts_with("AWS") => {
+                format!("{advice}; a key of an object within the secret: {id}:$.{key}.{label}")
+            }
+            _ => advice,
         }
     }
 

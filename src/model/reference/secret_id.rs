@@ -51,6 +51,7 @@ impl ReferenceError {
             '$' => "a variable in a reference is written ${NAME}",
             '{' => "a template is no reference; in a declaration write NAME: { template: \"…\" }",
             '#' => "a key follows a colon, as in prod/db:host",
+            '"' | '\'' => "the quotes are part of the reference: leave them out",
             _ => "a literal is no reference; in a declaration write NAME: { value: … }",
         };
         let error = Self::new("has a character that no secret's name has", text);

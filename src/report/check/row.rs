@@ -89,11 +89,14 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// The status of a value that was not read.
-    fn unread(&self) -> &'static str {
+    /// The status of a value that was not read, of which these are the references.
+    fn unread<'r>(&self, references: impl IntoIterator<Item = &'r SecretRef>) -> &'static str {
         match self.depth {
             CheckDepth::Values => "unread",
-            CheckDepth::Metadata => "not-read",
+            CheckDepth::Metadata => {
+                let mut locators = references.into_iter().map(|reference| &reference.locator);
+                if locators.all(|locator| self.fetched.contains_key(locator)) { "not-read" } else { "not-checked" }
+            }
             CheckDepth::Declaration => "valid",
         }
     }
@@ -121,7 +124,7 @@ impl CheckedValues<'_> {
             Some(ResolvedValue { is_default: true, .. }) => "default",
             Some(_) => "ok",
             None if is_omitted => "unset",
-            None => self.unread(),
+            None => self.unread(source.references()),
         };
         let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
         row.note = resolved.and_then(ResolvedValue::remark).or(self.unchecked(source));
@@ -160,7 +163,7 @@ impl CheckedValues<'_> {
         let status = match self.fetched.get(&object.reference.locator) {
             _ if self.is_overridden(object.id) => "overridden",
             Some(Ok(_)) if self.depth == CheckDepth::Values => "empty",
-            Some(_) | None => self.unread(),
+            Some(_) | None => self.unread([&object.reference]),
         };
         let whole = self.with_problems(row(format!("{}*", object.naming.prefix), None, status), &object.subject);
         if rows.is_empty() || whole.error.is_some() {
@@ -184,7 +187,8 @@ impl CheckedValues<'_> {
     }
 
     /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
-    fn source(&self, SecretRef { locator, selector }: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
+    fn source(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
+        let SecretRef { locator, selector } = reference;
         let answer: Option<&Answer> = self.fetched.get(locator);
         let document = answer.and_then(|answer| answer.as_ref().ok());
         let failure = answer.and_then(|answer| answer.as_ref().err());
@@ -209,8 +213,7 @@ impl CheckedValues<'_> {
             status: match answer {
                 Some(Ok(_)) => "ok",
                 Some(Err(_)) => "failed",
-                None if self.depth == CheckDepth::Metadata => "not-checked",
-                None => self.unread(),
+                None => self.unread([reference]),
             },
             error: failure.map(|failure| failure.error.code()),
         }

@@ -38,9 +38,18 @@ fn an_outage_is_temporary() {
 }
 
 #[test]
+fn secrets_that_are_not_described_in_time_hold_up_no_parameter() {
+    let aws = aws().fails_first("DescribeSecret", 9, fault::Fault::Hang);
+    let aws = aws.fails_first("DescribeParameters", 9, fault::denied("/p"));
+    let run = metadata(&aws).args(["--timeout", "1s"]).run();
+    run.ended(Status::Exit(77));
+    assert_eq!(statuses(&run, ["A", "B"]), ["timeout", "denied"]);
+}
+
+#[test]
 fn the_agent_is_passed_by_and_a_local_file_has_no_metadata() {
-    let run = check(&aws()).args(["--metadata", "--agent"]).resolve("A=x:k").run();
-    run.ended(Status::Exit(0));
+    let run = check(&aws()).args(["--metadata", "--agent", "-v"]).resolve("A=x:k").run();
+    run.ended(Status::Exit(0)).says(["note: 0 values of 1 secret in "]);
     assert_eq!(statuses(&run, ["A"]), ["not-read"]);
     let run = Sandbox::new().args(["check", "--metadata"]).local_secret().bare().run();
     run.ended(Status::Exit(64)).says(["check --metadata and --local exclude each other"]);
