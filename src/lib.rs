@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! argv ───┐
-//! files ──┼─ input ─▶ Plan ─ backend ─▶ Fetched ─ resolve ─▶ Resolved ─ deliver ─▶ Environment ─ exec ─▶ (the command)
-//! environ ┘  files          async, I/O            pure                 files         pure        never returns
+//! files ──┼─ input ─▶ Layers ─ plan ─▶ Plan ─ backend ─▶ Fetched ─ resolve ─▶ Resolved ─ deliver ─▶ Environment ─ exec ─▶ (the command)
+//! environ ┘  files           pure         async, I/O            pure                 files         pure        never returns
 //! ```
 //!
 //! The model is the data on the arrows; each stage is an arrow; the commands put the stages in order.

@@ -134,7 +134,7 @@ impl Check<'_> {
         if report.is_empty() {
             // A file's variable has a short path.
             let values = outcome.resolved.variables().map(|variable| (variable.name, variable.value));
-            let environment = Environment::new(retained.clone(), values);
+            let environment = Environment::new(retained, values);
             let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
             report.extend(environment.check(launched, limits).err());
         }

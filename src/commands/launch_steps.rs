@@ -86,7 +86,7 @@ impl<'a> Launch<'a> {
         terminal::print_notices(report::disk_notices(files.persistent_files()), options);
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = resolved.variables().map(|variable| (variable.name, variable.value));
-        let environment = Environment::new(retained.clone(), values.chain(delivery.variables()));
+        let environment = Environment::new(retained, values.chain(delivery.variables()));
         environment.check(Some((self.command, self.program.as_path())), exec::limits())?;
         Ok((delivery, environment))
     }

@@ -2,7 +2,7 @@
 
 use super::export::refuse_terminal;
 use crate::input::cli::MigrateArguments;
-use crate::input::env_file::{self, Chosen, EnvFile, Setting};
+use crate::input::env_file::{EnvFile, Setting, read_env_file};
 use crate::model::inherited::Inherited;
 use crate::model::reference::SecretId;
 use crate::model::secret_value::SecretValue;
@@ -15,17 +15,15 @@ use crate::report::{Record, Report, terminal};
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the output to a program, or add --reveal to see the values";
     refuse_terminal(arguments.reveal || !(arguments.values || arguments.for_local), remedy)?;
-    let MigrateArguments { file, secret, only, except, literal, .. } = arguments;
-    let read = env_file::read(file, &Chosen { only, except, literal });
-    let EnvFile { settings, object, notices } = read.map_err(Report::from_iter)?;
+    let EnvFile { settings, object, notices } = read_env_file(arguments).map_err(Report::from_iter)?;
     let is_quiet = arguments.quiet || inherited.get("SECRETS_EXEC_QUIET").is_some_and(|value| value == "1");
     if !is_quiet {
         terminal::print_records(notices.into_iter().map(Record::warning));
     }
     let printed = match arguments {
         MigrateArguments { values: true, .. } => object,
-        MigrateArguments { for_local: true, .. } => local_file(secret, &settings),
-        MigrateArguments { .. } => declaration(secret, &settings),
+        MigrateArguments { for_local: true, .. } => local_file(&arguments.secret, &settings),
+        MigrateArguments { .. } => declaration(&arguments.secret, &settings),
     };
     Ok(terminal::print_whole(printed.expose())?)
 }

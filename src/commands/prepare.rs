@@ -11,7 +11,7 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{DEFAULT_NAMES, in_parent};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
-use crate::model::inherited::{Inherited, Retained};
+use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
@@ -23,7 +23,7 @@ use crate::system::ending;
 pub struct Prepared {
     pub options: Options,
     /// The inherited variables that the command keeps.
-    pub retained: Retained,
+    pub retained: Inherited,
     pub backend: BackendConfig,
     pub plan: Plan,
 }
@@ -37,7 +37,7 @@ pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> 
     let (supervises, has_quiet_flag) = (inputs.supervises, inputs.has_quiet_flag);
     let (mut options, layers) = merge(inputs, scope, inherited, &mut report);
     options.rotation = options.rotation.filter(|_| supervises);
-    let retained = inherited.retain(&options.retention);
+    let retained = inherited.retained(&options.retention);
     let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept));
@@ -69,7 +69,11 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
             ending::hold_signals();
             Ok(Default::default())
         }
-        (files, found) => run_unlimited("the declarations", || declaration::load(files, found, scope.reads_entries())),
+        (files, found) => {
+            // Otherwise an entry that is wrong does not matter.
+            let reads_entries = !matches!(scope, EntryScope::Argument);
+            run_unlimited("the declarations", || declaration::load(files, found, reads_entries))
+        }
     };
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
         report.append(failed);

@@ -21,11 +21,6 @@ pub enum EntryScope<'a> {
 }
 
 impl EntryScope<'_> {
-    /// False if no entry of a declaration counts, so that one that is wrong does not matter.
-    pub fn reads_entries(self) -> bool {
-        !matches!(self, Self::Argument)
-    }
-
     /// Leaves in `layers` only the part that is needed.
     ///
     /// # Errors

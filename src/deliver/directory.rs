@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -21,13 +21,14 @@ const CREATE: &str = "the file cannot be created";
 /// An open directory and a name in it. All operations use the descriptor, so later changes of the path do not matter.
 #[derive(Debug)]
 pub struct DirectoryEntry {
-    path: PathBuf,
-    directory: OwnedFd,
+    /// As it was declared.
+    pub path: PathBuf,
+    pub directory: OwnedFd,
     /// Device and inode number.
     directory_id: (dev_t, ino_t),
     /// The directory's user id.
     directory_owner: u32,
-    name: OsString,
+    pub name: OsString,
 }
 
 impl DirectoryEntry {
@@ -54,19 +55,6 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help("give the directory to root, or the file to this user by `owner`"))
     }
 
-    /// The path as it was declared.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub fn directory(&self) -> BorrowedFd<'_> {
-        self.directory.as_fd()
-    }
-
-    pub fn name(&self) -> &OsStr {
-        &self.name
-    }
-
     /// A key that is equal for two paths to the same directory entry.
     pub fn id(&self) -> ((dev_t, ino_t), OsString) {
         (self.directory_id, self.name.clone())
@@ -74,12 +62,12 @@ impl DirectoryEntry {
 
     /// True if the directory's file system is neither tmpfs nor ramfs.
     pub fn is_on_disk(&self) -> bool {
-        is_in_memory(self.directory()) == Ok(false)
+        is_in_memory(self.directory.as_fd()) == Ok(false)
     }
 
     /// Returns the entry's file as fstatat(2) describes it; `None` if there is none.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
-        match fstatat(self.directory(), self.name(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        match fstatat(&self.directory, self.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(failed("the existing file cannot be examined", errno)),
@@ -104,26 +92,26 @@ impl DirectoryEntry {
     /// Checks that this process may create a file in the directory.
     pub fn expect_writable(&self) -> Result<(), Problem> {
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
-        faccessat(self.directory(), ".", access, AtFlags::AT_EACCESS).map_err(|errno| failed(CREATE, errno))
+        faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS).map_err(|errno| failed(CREATE, errno))
     }
 
     /// Creates an empty file with mode 0600 under a temporary name.
     pub fn create_temporary(&self) -> Result<(File, OsString), Problem> {
         let name = self.temporary_name();
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let created = openat(self.directory(), name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR);
+        let created = openat(&self.directory, name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR);
         Ok((File::from(created.map_err(|errno| failed(CREATE, errno))?), name))
     }
 
     /// Renames a temporary file to the entry's name, and replaces a file that has it.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
-        let renamed = renameat(self.directory(), temporary, self.directory(), self.name());
+        let renamed = renameat(&self.directory, temporary, &self.directory, self.name.as_os_str());
         renamed.map_err(|errno| failed("the file cannot be renamed", errno))
     }
 
     /// Removes a name of the directory. A missing one is no error.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
-        match unlinkat(self.directory(), name, UnlinkatFlags::NoRemoveDir) {
+        match unlinkat(&self.directory, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(failed("the file cannot be removed", errno)),
         }
@@ -132,7 +120,7 @@ impl DirectoryEntry {
     /// Returns a hidden name with a random suffix.
     fn temporary_name(&self) -> OsString {
         // NAME_MAX is 255 bytes: a longer name is cut.
-        let start = self.name().as_bytes().iter().take(200).copied();
+        let start = self.name.as_bytes().iter().take(200).copied();
         let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
         OsString::from_vec([b'.'].into_iter().chain(start).chain([b'.']).chain(random).collect())
     }

@@ -19,7 +19,7 @@ use crate::system::os_error::{errno, failed};
 /// A file at a path. Dropping the value removes a temporary file, and a new one unless [`Self::keep`] was called.
 #[derive(Debug)]
 pub struct DiskFile {
-    entry: DirectoryEntry,
+    pub entry: DirectoryEntry,
     state: DiskState,
 }
 
@@ -62,17 +62,13 @@ impl DiskFile {
     pub fn keep(&mut self) {
         self.state = DiskState::Kept;
     }
-
-    pub fn entry(&self) -> &DirectoryEntry {
-        &self.entry
-    }
 }
 
 impl Drop for DiskFile {
     fn drop(&mut self) {
         let _ = match &self.state {
             DiskState::Temporary(name) => self.entry.remove(name),
-            DiskState::New => self.entry.remove(self.entry.name()),
+            DiskState::New => self.entry.remove(&self.entry.name),
             DiskState::Kept => Ok(()),
         };
     }

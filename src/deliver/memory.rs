@@ -4,8 +4,8 @@
 
 use std::fs::File;
 use std::io::Seek;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -29,8 +29,10 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(0x10);
 /// A memfd. The kernel frees it when its last descriptor is closed.
 #[derive(Debug)]
 pub struct MemoryFile {
-    path: PathBuf,
-    descriptor: OwnedFd,
+    /// `/proc/self/fd/N`, under which the command can open it.
+    pub path: PathBuf,
+    /// N.
+    pub descriptor: OwnedFd,
 }
 
 impl MemoryFile {
@@ -44,16 +46,6 @@ impl MemoryFile {
         file.rewind().map_err(|error| failed(WRITE, errno(&error)))?;
         let descriptor = duplicate(&file)?;
         Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), descriptor })
-    }
-
-    /// The descriptor that the path names.
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.descriptor.as_fd()
-    }
-
-    /// The path under which the command can open it.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 

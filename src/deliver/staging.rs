@@ -3,6 +3,8 @@
 #![cfg_attr(not(target_os = "linux"), allow(irrefutable_let_patterns, reason = "only Linux has files in memory"))]
 
 use std::collections::HashSet;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -77,7 +79,7 @@ impl<'a> Files<'a> {
     /// Returns the paths on file systems other than tmpfs and ramfs, and their origins.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
         self.0.iter().filter_map(|Pending { file, destination }| match destination {
-            Ok(Some(entry)) if entry.is_on_disk() => Some((entry.path(), &file.subject.origin)),
+            Ok(Some(entry)) if entry.is_on_disk() => Some((entry.path.as_path(), &file.subject.origin)),
             Ok(_) | Err(_) => None,
         })
     }
@@ -121,9 +123,9 @@ impl Delivery {
         let mut placed = Vec::new();
         for delivered in &self.0 {
             if let StagedFile::Disk(file) = &delivered.file
-                && let Ok(Some(stat)) = file.entry().stat()
+                && let Ok(Some(stat)) = file.entry.stat()
             {
-                placed.push(PlacedFile { path: file.entry().path().to_owned(), id: (stat.st_dev, stat.st_ino) });
+                placed.push(PlacedFile { path: file.entry.path.clone(), id: (stat.st_dev, stat.st_ino) });
             }
         }
         placed
@@ -140,7 +142,7 @@ impl Delivery {
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.0.iter().filter_map(|delivered| match &delivered.file {
             #[cfg(target_os = "linux")]
-            StagedFile::Memory(file) => Some(file.descriptor()),
+            StagedFile::Memory(file) => Some(file.descriptor.as_fd()),
             StagedFile::Disk(_) => None,
         })
     }
@@ -196,8 +198,8 @@ impl StagedFile {
     fn path(&self) -> &Path {
         match self {
             #[cfg(target_os = "linux")]
-            Self::Memory(file) => file.path(),
-            Self::Disk(file) => file.entry().path(),
+            Self::Memory(file) => &file.path,
+            Self::Disk(file) => &file.entry.path,
         }
     }
 }

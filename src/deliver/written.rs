@@ -39,7 +39,7 @@ impl WrittenFiles {
         for PlacedFile { path, id } in placed {
             let Ok(entry) = DirectoryEntry::find(&path) else { continue };
             let flags = COMPONENT | OFlag::O_NOFOLLOW;
-            let Ok(file) = openat(entry.directory(), entry.name(), flags, Mode::empty()) else { continue };
+            let Ok(file) = openat(&entry.directory, entry.name.as_os_str(), flags, Mode::empty()) else { continue };
             if fstat(&file).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id) {
                 files.push(WrittenFile { entry, id, _file: file });
             }
@@ -53,7 +53,7 @@ impl WrittenFiles {
     /// An error for each file that cannot be removed.
     pub fn replace(&mut self, later: Self) -> Vec<Problem> {
         let mut earlier = std::mem::replace(self, later);
-        earlier.0.retain(|file| !self.0.iter().any(|later| later.entry.path() == file.entry.path()));
+        earlier.0.retain(|file| !self.0.iter().any(|later| later.entry.path == file.entry.path));
         earlier.remove()
     }
 
@@ -65,10 +65,10 @@ impl WrittenFiles {
         let mut problems = Vec::new();
         for WrittenFile { entry, id, .. } in &self.0 {
             let removed = match entry.stat() {
-                Ok(Some(found)) if (found.st_dev, found.st_ino) == *id => entry.remove(entry.name()),
+                Ok(Some(found)) if (found.st_dev, found.st_ino) == *id => entry.remove(&entry.name),
                 found => found.map(|_| ()),
             };
-            let subject = Subject::of_path(entry.path(), Origin::Argument("--on-rotation"));
+            let subject = Subject::of_path(&entry.path, Origin::Argument("--on-rotation"));
             problems.extend(removed.err().map(|problem| problem.of(subject, Lacks::Nothing)));
         }
         problems

@@ -67,14 +67,14 @@ fn execute(program: &Program, command: &CommandLine, environment: &Environment) 
     // Arguments of this process have no NUL.
     let arguments = command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok());
     let arguments: Vec<_> = arguments.collect();
-    let Err(errno) = execve(&program.0, &arguments, environment.strings());
+    let Err(errno) = execve(&program.0, &arguments, &environment.0);
     // The first line of a script has no NUL; the header of a program for another machine has some.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
     let words = [c"/bin/sh".to_owned(), program.0.clone()].into_iter();
     let words: Vec<_> = words.chain(arguments.into_iter().skip(1)).collect();
-    let Err(errno) = execve(c"/bin/sh", &words, environment.strings());
+    let Err(errno) = execve(c"/bin/sh", &words, &environment.0);
     errno
 }
 

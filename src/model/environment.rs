@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -11,7 +11,7 @@ use super::command_line::CommandLine;
 use super::credential::MAX_LENGTH;
 use super::entry::Target;
 use super::env_name::EnvName;
-use super::inherited::Retained;
+use super::inherited::Inherited;
 use super::problem::{Lacks, Problem};
 use super::resolved::{Resolved, ResolvedValue, Variable};
 
@@ -57,20 +57,22 @@ pub fn unusable(resolved: &Resolved, limits: Limits) -> Vec<Problem> {
 }
 
 /// The environment of the command, in the form of execve(2).
-pub struct Environment(Vec<Zeroizing<CString>>);
+///
+/// Each is a `NAME=value`.
+pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
     /// Adds variables to the retained ones, and replaces those of the same name.
     ///
     /// Each of `variables` has passed [`check_variable`].
-    pub fn new<'a>(retained: Retained, variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>) -> Self {
+    pub fn new<'a>(retained: &Inherited, variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>) -> Self {
         let variables: Vec<_> = variables.collect();
         let names: HashSet<&OsStr> = variables.iter().map(|(name, _)| OsStr::new(name.as_str())).collect();
         let mut strings = Vec::new();
-        for (name, value) in retained.0 {
-            if !names.contains(name.as_os_str()) {
+        for (name, value) in retained.iter() {
+            if !names.contains(name) {
                 // `ok` drops none: a variable that came through execve has no NUL.
-                strings.extend(CString::new([name.into_vec(), value.into_vec()].join(&b'=')).ok().map(Zeroizing::new));
+                strings.extend(CString::new([name.as_bytes(), value.as_bytes()].join(&b'=')).ok().map(Zeroizing::new));
             }
         }
         for (name, value) in variables {
@@ -106,11 +108,6 @@ impl Environment {
         .help("pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
     }
 
-    /// The `NAME=value` strings.
-    pub fn strings(&self) -> &[Zeroizing<CString>] {
-        &self.0
-    }
-
     /// Returns the name of the longest variable, for messages about an environment that is too long.
     pub fn longest(&self) -> String {
         let longest = self.0.iter().max_by_key(|string| string.as_bytes().len());
@@ -136,7 +133,7 @@ mod tests {
     #[test]
     fn variables_and_arguments_together_have_a_limit() {
         let name = EnvName::parse("A").unwrap();
-        let environment = Environment::new(Retained::default(), [(&name, [b'x'; 90].as_slice())].into_iter());
+        let environment = Environment::new(&Inherited::default(), [(&name, [b'x'; 90].as_slice())].into_iter());
         let command = CommandLine::new(vec!["app".into()]).unwrap();
         let check =
             |total| environment.check(Some((&command, Path::new("/bin/app"))), Limits { string: 131_072, total });

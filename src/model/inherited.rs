@@ -8,7 +8,7 @@ use glob::Pattern;
 
 use super::env_name::{OWN_PREFIX, known_patterns, matches_any};
 
-/// The inherited variables, byte for byte, each name once.
+/// The inherited variables, or those of them that the command keeps, byte for byte, each name once.
 #[derive(Clone, Default)]
 pub struct Inherited(Vec<(OsString, OsString)>);
 
@@ -33,8 +33,23 @@ impl Inherited {
     }
 
     /// Returns the variables that the command inherits. secrets-exec itself still reads the others.
-    pub fn retain(&self, retention: &Retention) -> Retained {
-        Retained(self.0.iter().filter(|(name, _)| retention.keeps(name)).cloned().collect())
+    #[must_use]
+    pub fn retained(&self, retention: &Retention) -> Self {
+        Self(self.0.iter().filter(|(name, _)| retention.keeps(name)).cloned().collect())
+    }
+
+    /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`,
+    /// and removes those with the inode number of its pidfd, which are optional.
+    pub fn rename_process(&mut self, parent: i32, child: u32) {
+        self.0.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
+        let named = self.0.iter_mut().filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
+        named.filter(|(_, id)| *id == *parent.to_string()).for_each(|(_, id)| *id = child.to_string().into());
+    }
+
+    /// The names of the variables that are not empty.
+    pub fn filled_names(&self) -> impl Iterator<Item = String> {
+        let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
+        filled.filter_map(|(name, _)| name.to_str()).map(str::to_owned)
     }
 }
 
@@ -70,29 +85,5 @@ impl Retention {
         }
         static CLEAN_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(CLEAN));
         !self.clean || matches_any(&CLEAN_PATTERNS, &name) || matches_any(&self.pass, &name)
-    }
-}
-
-/// The inherited variables that the command keeps.
-#[derive(Clone, Default)]
-pub struct Retained(pub Vec<(OsString, OsString)>);
-
-impl Retained {
-    pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
-    }
-
-    /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`,
-    /// and removes those with the inode number of its pidfd, which are optional.
-    pub fn rename_process(&mut self, parent: i32, child: u32) {
-        self.0.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
-        let named = self.0.iter_mut().filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
-        named.filter(|(_, id)| *id == *parent.to_string()).for_each(|(_, id)| *id = child.to_string().into());
-    }
-
-    /// The names of the variables that are not empty.
-    pub fn filled(&self) -> impl Iterator<Item = String> {
-        let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
-        filled.filter_map(|(name, _)| name.to_str()).map(str::to_owned)
     }
 }

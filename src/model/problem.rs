@@ -149,15 +149,11 @@ impl Problem {
 
     /// The whole first line; of a problem of several secrets without the secret.
     pub fn message(&self, is_one_secret: bool) -> String {
-        let Self { text, detail, .. } = self;
-        match &self.about {
-            Some(About { name, place, .. }) if is_one_secret && !place.is_empty() => {
-                format!("{name}, {place}: {text}{detail}")
-            }
-            Some(About { name, .. }) if is_one_secret => format!("{name}: {text}{detail}"),
-            Some(About { place, .. }) if !place.is_empty() => format!("{place}: {text}{detail}"),
-            Some(_) | None => format!("{text}{detail}"),
-        }
+        let Self { text, detail, about, .. } = self;
+        let name = about.as_ref().filter(|_| is_one_secret).map(|about| about.name.as_str());
+        let place = about.as_ref().map(|about| about.place.as_str()).filter(|place| !place.is_empty());
+        let about = Vec::from_iter([name, place].into_iter().flatten()).join(", ");
+        if about.is_empty() { format!("{text}{detail}") } else { format!("{about}: {text}{detail}") }
     }
 }
 

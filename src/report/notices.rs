@@ -20,11 +20,8 @@ pub fn local_notice(path: &Path) -> Record {
 
 /// The text for the terminal and the service manager about a long wait, which may last for `left`.
 pub fn waiting(status: &Waiting, left: Duration) -> String {
-    format!("waiting up to {} for {}", whole_seconds(left), awaited(status))
-}
-
-fn whole_seconds(time: Duration) -> humantime::FormattedDuration {
-    humantime::format_duration(Duration::from_secs(time.as_secs_f64().ceil() as u64))
+    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
+    format!("waiting up to {left} for {}", awaited(status))
 }
 
 /// The line that a signal leaves.

@@ -30,7 +30,6 @@ pub struct Resolution {
 /// target. An `optional` entry that is absent sets nothing, so an earlier layer may set the target. An entry that fails sets its target as
 /// well, to no value: an earlier entry is no substitute for a broken later one.
 pub struct LayerWalk<'a> {
-    plan: &'a Plan,
     answers: ParsedAnswers<'a>,
     /// The variables and paths that later entries, or entries of this layer, have set, each with its entry.
     claimed: HashMap<Claim, Subject>,
@@ -40,7 +39,7 @@ pub struct LayerWalk<'a> {
 impl<'a> LayerWalk<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
         let answers = ParsedAnswers::new(plan, fetched);
-        Self { plan, answers, claimed: HashMap::new(), outcome: Resolution::default() }
+        Self { answers, claimed: HashMap::new(), outcome: Resolution::default() }
     }
 
     /// Resolves the entries of a layer, and then its `env-from` sources, the last first: of two that give one variable the later one sets
@@ -142,6 +141,7 @@ impl<'a> LayerWalk<'a> {
 
     /// Returns the variables that an object sets, and the errors in it. A variable that is set already is added to the overridden ones.
     fn variables_of(&mut self, entry: &'a EnvFrom<SecretRef>, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
+        let plan = self.answers.plan;
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
             Ok(env_from::parameters(document, entry))
@@ -153,7 +153,7 @@ impl<'a> LayerWalk<'a> {
             Ok(members) => members,
             Err(error) => return (Vec::new(), vec![error]),
         };
-        let (plan, claimed, overridden) = (self.plan, &self.claimed, &mut self.outcome.resolved.overridden);
+        let (claimed, overridden) = (&self.claimed, &mut self.outcome.resolved.overridden);
         env_from::variables(members, entry, |name, label| {
             let claim = EnvName::parse(name).map(Claim::Variable);
             let by = match claim.and_then(|claim| claimed.get(&claim)) {

@@ -12,25 +12,21 @@ use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
-use crate::model::inherited::Inherited;
 use crate::model::plan::{Binding, Plan, ValueSource};
 use crate::model::problem::{About, Lacks, Problem};
-use crate::model::reference::{Aliases, Locator, SecretRef, Selector, Store};
+use crate::model::reference::{Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
 
 /// The fetched documents, each parsed as JSON at most once.
 pub struct ParsedAnswers<'a> {
+    pub plan: &'a Plan,
     pub fetched: &'a Fetched,
     parsed: BTreeMap<&'a Locator, ParsedDocument>,
-    /// The variables that a template reads as `env`.
-    inherited: &'a Inherited,
-    /// For suggestions.
-    aliases: &'a Aliases,
 }
 
 impl<'a> ParsedAnswers<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
-        Self { fetched, parsed: BTreeMap::new(), inherited: &plan.inherited, aliases: &plan.aliases }
+        Self { plan, fetched, parsed: BTreeMap::new() }
     }
 
     /// Resolves the value of a binding.
@@ -90,7 +86,7 @@ impl<'a> ParsedAnswers<'a> {
             Some(Ok(document)) => Ok(document),
             Some(Err(failure)) => {
                 let is_absent = matches!(failure.error, FetchError::NotFound { .. });
-                Err(vec![NoValue { is_absent, problem: failure.problem(reference, subject, self.aliases) }])
+                Err(vec![NoValue { is_absent, problem: failure.problem(reference, subject, &self.plan.aliases) }])
             }
             None => Err(Vec::new()),
         }
@@ -117,7 +113,7 @@ impl<'a> ParsedAnswers<'a> {
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
     ) -> Result<SecretValue, Vec<NoValue>> {
-        let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(self.inherited)))];
+        let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
         for (alias, reference) in aliases {
             inputs.push(self.input(alias, reference, subject).map(|input| (alias.clone(), input)));
         }

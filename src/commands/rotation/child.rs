@@ -88,7 +88,7 @@ pub fn run(launch: &mut Launch<'_>, gate: Gate, baseline: &Baseline, rotation: &
         gate.leave_group();
         launch.repeat();
     }
-    launch.prepared.retained.rename_process(gate.parent(), std::process::id());
+    launch.prepared.retained.rename_process(gate.parent.as_raw(), std::process::id());
     let command = launch.command.program().to_string_lossy().into_owned();
     let child = GatedLaunch { gate, baseline, rotation, options, command };
     child.resolve(launch).unwrap_or_else(|report| child.fail(&report))

@@ -1,6 +1,5 @@
 //! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
 
-use std::mem::take;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -24,11 +23,11 @@ pub struct Launches<'a> {
     launch: Launch<'a>,
     baseline: Baseline,
     /// The launch, until it has executed the command or ended.
-    process: Option<LaunchProcess>,
+    pub process: Option<LaunchProcess>,
     /// The phase of `process`.
     phase: LaunchPhase,
     /// The files on disk of the command.
-    written: WrittenFiles,
+    pub written: WrittenFiles,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,7 +126,7 @@ impl<'a> Launches<'a> {
                 Message::PollFailed(lines) => notices.poll_failed(&lines),
             }
         }
-        let is_at_end = self.process().is_some_and(|process| process.descriptor().is_none());
+        let is_at_end = self.process.as_ref().is_some_and(|process| process.descriptor().is_none());
         if is_at_end && matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
             return self.finish(notices);
         }
@@ -140,7 +139,7 @@ impl<'a> Launches<'a> {
         self.process.iter_mut().for_each(|process| process.kill_at = None);
         self.baseline.next = Some(ready.fingerprint);
         notices.failing = None;
-        notices.write(&ready.lines);
+        notices.writer.write(&ready.lines);
         match ready.changed {
             // The first launch, which has nothing to compare its values with.
             _ if self.baseline.current.is_none() => None,
@@ -225,21 +224,11 @@ impl<'a> Launches<'a> {
     /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
         let end = Instant::now() + GRACE;
-        while let Some(descriptor) = self.process().and_then(LaunchProcess::descriptor)
+        while let Some(descriptor) = self.process.as_ref().and_then(LaunchProcess::descriptor)
             && let Some(left) = end.checked_duration_since(Instant::now())
         {
             wait_for([descriptor], None, Some(left));
             self.receive(notices);
         }
-    }
-
-    /// The launch, until it has executed the command or ended.
-    pub fn process(&self) -> Option<&LaunchProcess> {
-        self.process.as_ref()
-    }
-
-    /// Removes the files of the command.
-    pub fn remove_files(&mut self, notices: &mut Notices<'_>) {
-        notices.remains(take(&mut self.written).remove());
     }
 }

@@ -87,7 +87,7 @@ impl Notices<'_> {
             Some(failing) => failing.warned = warned,
             none => *none = Some(FailingPolls { since: SystemTime::now(), warned }),
         }
-        self.write(lines);
+        self.writer.write(lines);
     }
 
     pub fn notice(&mut self, notice: Notice) {
@@ -165,11 +165,6 @@ impl Notices<'_> {
     }
 
     fn print(&mut self, records: impl IntoIterator<Item = Record>) {
-        self.write(&terminal::text(terminal::shown(records, &self.options)));
-    }
-
-    /// Writes lines as they are printed.
-    pub fn write(&mut self, text: &str) {
-        self.writer.write(text);
+        self.writer.write(&terminal::text(terminal::shown(records, &self.options)));
     }
 }

@@ -3,6 +3,7 @@
 //! It waits in poll(2), for signals, messages of a launch, and the next timer. Nothing wakes it up otherwise.
 
 use std::collections::VecDeque;
+use std::mem::take;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -98,7 +99,7 @@ impl Parent<'_> {
     }
 
     fn end(mut self, outcome: Outcome) -> ExitCode {
-        self.launches.remove_files(&mut self.notices);
+        self.notices.remains(take(&mut self.launches.written).remove());
         let status = match outcome {
             Outcome::Rotated => {
                 self.notices.exiting();
@@ -165,7 +166,7 @@ impl Parent<'_> {
     /// Sleeps until a descriptor is readable or it is time for something.
     fn sleep(&self, state: &SupervisorState) {
         let check = has_remains(state).then_some(GROUP_CHECK);
-        let launch = self.launches.process();
+        let launch = self.launches.process.as_ref();
         let launch_left = launch.and_then(LaunchProcess::time_left);
         let times = [self.timer.left(), launch_left, check];
         let descriptors = [self.signals.as_fd()].into_iter().chain(launch.and_then(LaunchProcess::descriptor));

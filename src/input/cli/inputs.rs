@@ -26,7 +26,7 @@ const UNRESOLVED: &str = "an argument of the command holds {{resolve:…}} and i
                           `ps` shows them; write --env NAME=REF, and let the command read NAME";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inputs {
     /// True for a launch, and for `check`, which checks one: to the other commands, the options of `--on-rotation` mean nothing.
     pub supervises: bool,
@@ -85,16 +85,13 @@ impl Inputs {
             errors.push(Problem::usage("-f -: standard input can be read only once"));
         }
         Self {
-            supervises: false,
             options,
             has_quiet_flag,
-            layer: Layer::default(),
             find_file: files.is_empty() && !matches.get_flag("no-file"),
             files,
-            resolve_env: Vec::new(),
-            has_misplaced_option: false,
             errors,
             warnings,
+            ..Self::default()
         }
     }
 

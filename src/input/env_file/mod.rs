@@ -6,12 +6,11 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
-use glob::Pattern;
 use serde::Serializer;
 use zeroize::Zeroizing;
 
+use crate::input::cli::MigrateArguments;
 use crate::input::tree::TASK_DEFINITION_HELP;
 use crate::input::yaml;
 use crate::model::env_name::{EnvName, OWN_PREFIX, is_name, matches_any};
@@ -55,15 +54,6 @@ impl Setting {
     }
 }
 
-/// The variables to move, by their names.
-pub struct Chosen<'a> {
-    /// All if it is empty.
-    pub only: &'a [Pattern],
-    pub except: &'a [Pattern],
-    /// Those that become literals.
-    pub literal: &'a [Pattern],
-}
-
 /// An error at a place, `FILE` or `FILE:LINE`. It quotes no value, and no name that may be a part of one.
 fn error(place: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{place}: {what}"))
@@ -76,11 +66,12 @@ pub fn is_env_file(text: &str) -> bool {
     assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
 }
 
-/// Reads the chosen variables.
+/// Reads the variables of the file that `arguments` choose.
 ///
 /// # Errors
 /// An error for the file, or for each line that cannot be read.
-pub fn read(path: &Path, chosen: &Chosen<'_>) -> Result<EnvFile, Vec<Problem>> {
+pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
+    let path = &arguments.file;
     let mut bytes = Zeroizing::new(Vec::new());
     let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| vec![unreadable(path.display(), &error)])?;
@@ -89,7 +80,7 @@ pub fn read(path: &Path, chosen: &Chosen<'_>) -> Result<EnvFile, Vec<Problem>> {
         return Err(vec![too_large(&file)]);
     }
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(&file, text, chosen),
+        Ok(text) => parse(&file, text, arguments),
         Err(utf8) => {
             let line = 1 + bytes[..utf8.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
             Err(vec![error(&format!("{file}:{line}"), "is not UTF-8")])
@@ -101,14 +92,14 @@ fn too_large(file: &str) -> Problem {
     error(file, format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
 }
 
-fn parse(file: &str, text: &str, chosen: &Chosen<'_>) -> Result<EnvFile, Vec<Problem>> {
+fn parse(file: &str, text: &str, arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
     // A .env file, which does not begin so, is not parsed as YAML: the tree would leave copies of values in memory.
     if text.trim_start().starts_with('{') && yaml::parse(text).0.is_some_and(|node| node.is_task_definition()) {
         return Err(vec![error(file, "is a task definition of ECS, not a .env file").help(TASK_DEFINITION_HELP)]);
     }
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), chosen);
+    let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), arguments);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
         let help = "AWS_*, SECRETS_EXEC_*, PATH, and what --only and --except leave out are not moved";
@@ -165,7 +156,8 @@ struct Selection {
     errors: Vec<Problem>,
 }
 
-fn select(file: &str, statements: Vec<Statement>, Chosen { only, except, literal }: &Chosen<'_>) -> Selection {
+fn select(file: &str, statements: Vec<Statement>, arguments: &MigrateArguments) -> Selection {
+    let MigrateArguments { only, except, literal, .. } = arguments;
     let mut selection = Selection::default();
     for pattern in only.iter().chain(*except).chain(*literal) {
         let names = statements.iter().filter_map(|statement| Some(&statement.binding.as_ref()?.0));

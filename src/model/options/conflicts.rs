@@ -2,7 +2,7 @@
 //! other off, so that one declaration serves a laptop, too.
 
 use super::table::TypedOptions;
-use super::value::{AgentChoice, OnRotation};
+use super::value::AgentChoice;
 use crate::model::problem::Problem;
 
 /// Options, and the ones without which they mean nothing.
@@ -69,7 +69,7 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the problem of each option that lacks another, or needs Linux, and of signals that are the same.
+    /// Returns the problem of each option that lacks another, or needs Linux.
     pub(super) fn conflicts(&self) -> Vec<Problem> {
         let mut conflicts = Vec::new();
         for (option, needed) in NEEDS.iter().filter(|(option, needed)| self.is_on(option) && !self.is_on(needed)) {
@@ -77,16 +77,6 @@ impl TypedOptions {
                 Some(place) => Problem::configuration(format!("{place}: {option} requires {needed}")),
                 None => Problem::usage(format!("--{option} requires --{needed}")),
             });
-        }
-        let by_rotation = self.poll_signal.map(OnRotation::Signal);
-        for (other, is_same) in [
-            ("--stop-signal", self.poll_signal == self.stop_signal),
-            ("--on-rotation", by_rotation == self.on_rotation),
-        ] {
-            if is_same && self.poll_signal.is_some() {
-                let text = format!("--poll-signal and {other} exclude each other: they name the same signal");
-                conflicts.push(Problem::usage(text));
-            }
         }
         for option in NEEDS_LINUX.into_iter().filter(|option| cfg!(not(target_os = "linux")) && self.is_on(option)) {
             conflicts.push(Problem::usage(format!("--{option} needs Linux")));

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::model::entry::{EntryId, FilePlace, FileTarget, Subject, Target};
 use crate::model::env_name::is_name;
-use crate::model::inherited::{Inherited, Retained};
+use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use lookup::Lookup;
@@ -36,14 +36,14 @@ impl Plan {
     ///
     /// # Errors
     /// Every reference that cannot be looked up.
-    pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Retained>) -> Result<Self, Vec<Problem>> {
+    pub fn new(layers: Vec<Layer>, inherited: &Inherited, kept: Option<&Inherited>) -> Result<Self, Vec<Problem>> {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         for layer in layers {
             aliases.extend(layer.aliases.clone());
             with_aliases.push((aliases.clone(), layer));
         }
-        let mut precedence = Precedence::new(kept.map(|kept| kept.filled().collect()).unwrap_or_default());
+        let mut precedence = Precedence::new(kept.map(|kept| kept.filled_names().collect()).unwrap_or_default());
         let mut errors = Vec::new();
         let mut planned = Vec::new();
         for (aliases, layer) in with_aliases.into_iter().rev() {

@@ -84,7 +84,7 @@ impl CheckedCommand {
 }
 
 /// A variable, a file or a credential.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Row {
     /// The variable, the file's path, or the unit and the credential; of an object whose keys are unknown, a pattern for its variables.
     pub label: String,
@@ -109,9 +109,10 @@ pub struct Row {
 }
 
 /// The form of an entry, or of a variable of `env-from`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
+    #[default]
     Reference,
     Template,
     Literal,

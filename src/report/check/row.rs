@@ -73,17 +73,12 @@ impl Row {
         Self {
             variable: is_name(&label).then(|| label.clone()),
             label,
-            file: None,
-            credential: None,
             origin: subject.origin.to_string(),
             kind: kind(subject),
             reference: subject.reference().map(str::to_owned),
             status,
-            error: None,
-            note: None,
-            messages: Vec::new(),
-            sources: Vec::new(),
             line,
+            ..Self::default()
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct LaunchProcess {
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
-    parent: Pid,
+    pub parent: Pid,
 }
 
 /// Forks a process that calls `run`, for as long as `limit`, and exits with the status that it returns. This process must have one thread;
@@ -145,11 +145,6 @@ impl Gate {
     /// A pipe that the parent closes to end this process.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.opening.as_fd()
-    }
-
-    /// The process id of the parent.
-    pub fn parent(&self) -> i32 {
-        self.parent.as_raw()
     }
 
     /// Makes this process the leader of a group of its own, in the background: the terminal's signals are for the command.

@@ -21,12 +21,7 @@ fn a_wrong_value_or_option_is_an_error_with_those_that_can_be_meant() {
 }
 
 #[test]
-fn options_that_exclude_or_require_each_other_are_an_error() {
-    let same = ["--on-rotation", "restart", "--stop-signal", "QUIT", "--poll-signal", "SIGQUIT"];
-    refused(local(), &same, &["--poll-signal and --stop-signal exclude each other"]);
-    let file = local().declaration("files:\n  - { value: text, path: ./text }\n");
-    let same = ["--on-rotation", "signal=HUP", "--poll-signal", "HUP"];
-    refused(file, &same, &["--poll-signal and --on-rotation exclude each other"]);
+fn options_that_require_another_are_an_error() {
     let options = ["--poll-interval=1m", "--splay=1s", "--stop-signal=INT", "--grace=1s", "--poll-signal=USR1"];
     let run = refused(local(), &options, &[]);
     for option in options {
