@@ -75,10 +75,10 @@ fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, 
     if inherited.get("SECRETS_EXEC_LOG_FORMAT").is_some_and(|format| format == "json") {
         terminal::choose_format(LogFormat::Json);
     }
-    dispatch(arguments, &inherited).unwrap_or_else(print)
+    dispatch(arguments, &inherited).unwrap_or_else(print_failures)
 }
 
-fn print(report: Report) -> ExitCode {
+fn print_failures(report: Report) -> ExitCode {
     settle();
     ExitCode::from(terminal::print_rendered(|| report.render()))
 }

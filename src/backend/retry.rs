@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::answer::{Asked, FetchError, Outage, OutageKind, Refusal};
+use crate::model::answer::{FailedRequest, FetchError, Outage, OutageKind, Refusal};
 use crate::time::deadline::Deadline;
 use crate::time::progress::Progress;
 
@@ -73,7 +73,7 @@ impl RetryBudget {
     /// Traces an attempt. `result` is `None` if the budget ended first.
     fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, AttemptFailure>>) {
         if let Some(request) = self.request.as_ref().filter(|_| self.deadline.progress().is_traced()) {
-            let why = |error: &FetchError| format!(": {}", error.problem(&Asked::default()).message(false));
+            let why = |error: &FetchError| format!(": {}", error.problem(&FailedRequest::default()).message(false));
             let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(AttemptFailure::Permanent(error))) => why(error),

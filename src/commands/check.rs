@@ -136,7 +136,7 @@ impl Check<'_> {
             let values = outcome.resolved.variables().map(|variable| (variable.name, variable.value));
             let environment = Environment::new(retained, values);
             let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
-            report.extend(environment.check(launched, limits).err());
+            report.extend(environment.expect_fit(launched, limits).err());
         }
     }
 

@@ -8,7 +8,7 @@ use super::read::read_values;
 use super::scope::EntryScope;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::inherited::Inherited;
-use crate::model::problem::{Lacks, Problem, Status};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
 use crate::system::connection::no_connection;
 use crate::system::ending;
@@ -61,5 +61,5 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     // The plan has one entry, and it is resolved.
     let Some(credential) = resolved.values.first() else { return Err(Report::default()) };
     let sent = connection.answer(credential.value.expose());
-    Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Lacks::Delivery))?)
+    Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Impact::Undelivered))?)
 }

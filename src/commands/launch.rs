@@ -7,7 +7,7 @@ use super::prepare::prepare;
 #[cfg(target_os = "linux")]
 use super::rotation::supervise;
 use super::scope::EntryScope;
-use super::worker::{Surroundings, ThisProcess};
+use super::worker::{Reporter, ThisProcess};
 use crate::input::cli::Inputs;
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use super::prepare::BackendConfig;
 use super::prepare::Prepared;
 use super::read::read_plan;
-use super::worker::Surroundings;
+use super::worker::Reporter;
 #[cfg(target_os = "linux")]
 use crate::backend::cached::CacheDirectory;
 use crate::deliver::{Delivery, Files};
@@ -61,8 +61,8 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
-    pub fn resolve(&self, surroundings: &impl Surroundings) -> Result<LaunchValues, Report> {
-        let (Resolution { resolved, errors, .. }, fetched) = read_plan(&self.prepared, surroundings, None)?;
+    pub fn resolve(&self, reporter: &impl Reporter) -> Result<LaunchValues, Report> {
+        let (Resolution { resolved, errors, .. }, fetched) = read_plan(&self.prepared, reporter, None)?;
         let consequence = format!("{} was not started", self.command.program().to_string_lossy());
         let mut report = Report::of_values(errors.into_iter().chain(unusable(&resolved, exec::limits())), consequence);
         if !report.is_empty() {
@@ -87,7 +87,7 @@ impl<'a> Launch<'a> {
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = resolved.variables().map(|variable| (variable.name, variable.value));
         let environment = Environment::new(retained, values.chain(delivery.variables()));
-        environment.check(Some((self.command, self.program.as_path())), exec::limits())?;
+        environment.expect_fit(Some((self.command, self.program.as_path())), exec::limits())?;
         Ok((delivery, environment))
     }
 

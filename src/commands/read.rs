@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 use super::prepare::{BackendConfig, Prepared};
-use super::worker::{Surroundings, ThisProcess, run};
+use super::worker::{Reporter, ThisProcess, run};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
@@ -66,11 +66,11 @@ pub fn read_values(
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
 pub fn read_plan(
     Prepared { options, backend, plan, .. }: &Prepared,
-    surroundings: &impl Surroundings,
+    reporter: &impl Reporter,
     inspection: Option<&mut Inspection>,
 ) -> Result<(Resolution, Fetched), Report> {
     let begun = Instant::now();
-    let (outcome, fetched, cache_notices) = run(options, surroundings, async |deadline| {
+    let (outcome, fetched, cache_notices) = run(options, reporter, async |deadline| {
         let mut backend = open(backend.clone(), options, inspection.is_some(), &deadline)?;
         let (mut outcome, fetched) = fetch_and_resolve(&mut backend, plan, options.wait, &deadline).await?;
         outcome.resolved.requests = deadline.progress().requests();
@@ -182,7 +182,7 @@ fn open(
         }
         BackendConfig::Local { path, is_announced } => {
             let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
-            let secrets = report.value_of(local_file::read(&path));
+            let secrets = report.value_of(local_file::read_secrets(&path));
             if is_announced && secrets.is_some() {
                 terminal::print_on_worker([report::local_notice(&path)]);
             }

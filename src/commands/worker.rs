@@ -33,7 +33,7 @@ const LONG: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
 
 /// The receiver of reports about a resolution: the service manager and standard error of this process, or the parent of a rotation.
-pub trait Surroundings {
+pub trait Reporter {
     /// Sends assignments to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);
 
@@ -59,7 +59,7 @@ impl ThisProcess {
     }
 }
 
-impl Surroundings for ThisProcess {
+impl Reporter for ThisProcess {
     fn notify(&self, assignments: &str) {
         self.0.send(assignments);
     }
@@ -80,7 +80,7 @@ impl Surroundings for ThisProcess {
 /// The errors of `action`, or when no runtime or thread can be created.
 pub fn run<T: Send>(
     options: &Options,
-    surroundings: &impl Surroundings,
+    reporter: &impl Reporter,
     action: impl AsyncFnOnce(Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     let trace = options.trace.then_some((|event| terminal::print_on_worker([report::trace(event)])) as fn(&_));
@@ -95,10 +95,10 @@ pub fn run<T: Send>(
         result
     };
     let progress = watch.deadline.progress().clone();
-    let result = wait_for_thread(surroundings, &progress, Some(&mut watch), work);
+    let result = wait_for_thread(reporter, &progress, Some(&mut watch), work);
     if watch.is_long {
         terminal::erase_progress();
-        surroundings.notify("STATUS=");
+        reporter.notify("STATUS=");
     }
     result?
 }
@@ -132,7 +132,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Ends this process if the worker is overdue, sends the messages about a long wait, and returns the time until the next look.
-    fn look(&mut self, surroundings: &impl Surroundings) -> Duration {
+    fn look(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
         let Some(end) = self.deadline.end() else {
             // A question to the user, after which the wait begins.
@@ -143,10 +143,10 @@ impl<'a> Watch<'a> {
         let end = self.overdue_since.map_or(end, |since| since + GRACE);
         if end <= now {
             let report = Report::from(report::overdue(&self.deadline.progress().waiting()));
-            end_temporarily(|| surroundings.fail(&report));
+            end_temporarily(|| reporter.fail(&report));
         }
         if self.next_message <= now {
-            self.send_messages(surroundings);
+            self.send_messages(reporter);
             self.is_long = true;
             self.next_message = now + TICK;
         }
@@ -154,7 +154,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Says to the terminal and the service manager what is awaited, and for how long at most.
-    fn send_messages(&self, surroundings: &impl Surroundings) {
+    fn send_messages(&self, reporter: &impl Reporter) {
         // A try of `--wait` may begin until its end.
         let wait = self.options.wait.and_then(|wait| wait.checked_sub(self.begun.elapsed()));
         let left = wait.map_or(self.deadline.left(), |wait| wait.saturating_add(self.options.timeout));
@@ -165,14 +165,14 @@ impl<'a> Watch<'a> {
         if !self.options.quiet && !ending::asks_on_terminal() {
             terminal::show_progress(&text);
         }
-        surroundings.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={}", left.as_micros()));
+        reporter.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={}", left.as_micros()));
     }
 }
 
 /// Does `work` on a thread, and waits for its result. Termination signals are held from here on. A signal, the end of `watch`, or a close
-/// of the surroundings' other end ends this process.
+/// of the reporter's other end ends this process.
 fn wait_for_thread<T: Send>(
-    surroundings: &impl Surroundings,
+    reporter: &impl Reporter,
     progress: &Progress,
     mut watch: Option<&mut Watch<'_>>,
     work: impl FnOnce() -> T + Send,
@@ -190,13 +190,13 @@ fn wait_for_thread<T: Send>(
         let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
         let worker = worker.map_err(|error| no_thread(&error))?;
         loop {
-            let limit = watch.as_mut().map(|watch| watch.look(surroundings));
+            let limit = watch.as_mut().map(|watch| watch.look(reporter));
             let awaited = [done.as_fd()].into_iter().chain(signals.iter().map(AsFd::as_fd));
-            let woken = wait_for(awaited, surroundings.other_end(), limit);
+            let woken = wait_for(awaited, reporter.other_end(), limit);
             if let Some(signal) = ending::pending_signal() {
                 let line = report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
                 settle();
-                surroundings.interrupted(line);
+                reporter.interrupted(line);
                 ending::by_signal(signal);
             }
             if woken.readable.first() == Some(&true) {

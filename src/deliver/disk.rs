@@ -12,7 +12,7 @@ use nix::unistd::close;
 use super::access::WRITE;
 use super::directory::DirectoryEntry;
 use crate::model::entry::{Origin, Subject};
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::system::ending;
 use crate::system::os_error::{errno, failed};
 
@@ -81,7 +81,7 @@ impl Drop for DiskFile {
 /// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
-    copy(&path).map_err(|problem| problem.of(Subject::of_path(&path, Origin::Argument("install")), Lacks::Nothing))
+    copy(&path).map_err(|problem| problem.of(Subject::of_path(&path, Origin::Argument("install")), Impact::None))
 }
 
 fn copy(path: &Path) -> Result<(), Problem> {

@@ -16,7 +16,7 @@ use super::disk::DiskFile;
 use super::{memory::MemoryFile, written::PlacedFile};
 use crate::model::entry::{FilePlace, Origin, Subject};
 use crate::model::env_name::EnvName;
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::model::resolved::FileValue;
 use crate::system::ending;
 
@@ -94,7 +94,7 @@ impl<'a> Files<'a> {
                 Err(problem) => Err(problem.clone()),
             };
             let found = [Access::wanted(target).err(), place.err()].into_iter().flatten();
-            problems.extend(found.map(|problem| problem.of((*subject).clone(), Lacks::Delivery)));
+            problems.extend(found.map(|problem| problem.of((*subject).clone(), Impact::Undelivered)));
         }
         problems
     }
@@ -111,7 +111,7 @@ impl Delivery {
             let (env, subject) = (file.target.env.clone(), file.subject.clone());
             match StagedFile::stage(file, destination) {
                 Ok(file) => staged.push(DeliveredFile { env, subject, file }),
-                Err(problem) => errors.push(problem.of(subject, Lacks::Delivery)),
+                Err(problem) => errors.push(problem.of(subject, Impact::Undelivered)),
             }
         }
         if errors.is_empty() { Ok(Self(staged)) } else { Err(errors) }
@@ -157,7 +157,7 @@ impl Delivery {
             if let StagedFile::Disk(file) = &mut delivered.file
                 && let Err(problem) = file.place()
             {
-                return Err(problem.of(delivered.subject.clone(), Lacks::Delivery));
+                return Err(problem.of(delivered.subject.clone(), Impact::Undelivered));
             }
         }
         Ok(delivery)

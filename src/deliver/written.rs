@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::DirectoryEntry;
 use crate::model::entry::{Origin, Subject};
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::system::paths::COMPONENT;
 
 /// A delivered file on disk, in a message to the parent.
@@ -69,7 +69,7 @@ impl WrittenFiles {
                 found => found.map(|_| ()),
             };
             let subject = Subject::of_path(&entry.path, Origin::Argument("--on-rotation"));
-            problems.extend(removed.err().map(|problem| problem.of(subject, Lacks::Nothing)));
+            problems.extend(removed.err().map(|problem| problem.of(subject, Impact::None)));
         }
         problems
     }

@@ -8,7 +8,7 @@ use crate::input::declaration;
 /// `data` is a declaration, which is read, and resolved with the same value for each secret.
 pub fn declaration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let (declaration, errors) = declaration::read(Path::new("a.yaml"), text, true);
+    let (declaration, errors) = declaration::parse_declaration(Path::new("a.yaml"), text, true);
     // A carriage return ends a line in YAML.
     let lines = text.split(['\n', '\r']).count();
     for error in errors {

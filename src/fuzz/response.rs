@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
-use crate::model::answer::{Asked, Document};
+use crate::model::answer::{Document, FailedRequest};
 
 /// `data` is a status code on a line, header lines, an empty line and a body.
 pub fn response(data: &[u8]) {
@@ -23,7 +23,7 @@ pub fn response(data: &[u8]) {
             match replay(&recorded, id) {
                 None => {}
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
-                Some(Err(error)) => assert_hold_no_value(vec![error.problem(&Asked::default())]),
+                Some(Err(error)) => assert_hold_no_value(vec![error.problem(&FailedRequest::default())]),
             }
         }
     }

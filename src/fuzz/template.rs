@@ -3,7 +3,7 @@
 use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, resolve_all};
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
-use crate::model::reference::{Alias, Version, check_alias_name};
+use crate::model::reference::{Alias, Version, validate_alias_name};
 use crate::resolve::unknown_template_names;
 
 /// `data` is a template in which every name is an alias of one secret.
@@ -24,7 +24,7 @@ pub fn template(data: &[u8]) {
     }
     let names = template.names.clone();
     let Some(mut layer) = layer(EntrySource::Template(template)) else { return };
-    for name in names.into_iter().filter(|name| check_alias_name(name).is_ok()) {
+    for name in names.into_iter().filter(|name| validate_alias_name(name).is_ok()) {
         let alias = Alias { id: "secret".to_owned(), version: Version::Current, region: None, role: None };
         layer.aliases.insert(name, alias);
     }

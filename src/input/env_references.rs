@@ -10,7 +10,7 @@ use crate::model::entry::{Entry, EntrySource, Origin, Part, Subject, Target};
 use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version};
 
 /// The defect of a variable. It quotes no part of the value, which may hold a secret next to the reference.
@@ -37,7 +37,7 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
             Ok(found) => entries.extend(found),
             Err(defect) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
-                errors.push(Problem::configuration(defect).of(subject, Lacks::Nothing));
+                errors.push(Problem::configuration(defect).of(subject, Impact::None));
             }
         }
     }

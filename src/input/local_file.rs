@@ -33,7 +33,7 @@ pub fn remedy(origin: &Origin) -> Option<String> {
 ///
 /// # Errors
 /// The error for reading or parsing the file, else one for each secret with an illegal value.
-pub fn read(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
+pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let error = |Position { line, column }, what: String| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };

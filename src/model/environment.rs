@@ -12,7 +12,7 @@ use super::credential::MAX_LENGTH;
 use super::entry::Target;
 use super::env_name::EnvName;
 use super::inherited::Inherited;
-use super::problem::{Lacks, Problem};
+use super::problem::{Impact, Problem};
 use super::resolved::{Resolved, ResolvedValue, Variable};
 
 /// The limits of execve(2) on arguments and environment, in bytes.
@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 /// Returns the reason that a value cannot be in an environment.
-pub fn check_variable(Variable { name, value, subject }: Variable<'_>, limits: Limits) -> Option<Problem> {
+pub fn variable_problem(Variable { name, value, subject }: Variable<'_>, limits: Limits) -> Option<Problem> {
     /// The remedy that suits every value.
     const AS_FILE: &str = "deliver it as a file (`files:` or --as-file)";
     let length = name.as_str().len() + 1 + value.len();
@@ -40,17 +40,17 @@ pub fn check_variable(Variable { name, value, subject }: Variable<'_>, limits: L
     } else {
         return None;
     };
-    Some(problem.of(subject.clone(), Lacks::Delivery))
+    Some(problem.of(subject.clone(), Impact::Undelivered))
 }
 
 /// Returns the reason of each variable and each credential that cannot have its value.
 pub fn unusable(resolved: &Resolved, limits: Limits) -> Vec<Problem> {
     let mut problems: Vec<Problem> =
-        resolved.variables().filter_map(|variable| check_variable(variable, limits)).collect();
+        resolved.variables().filter_map(|variable| variable_problem(variable, limits)).collect();
     for ResolvedValue { target, value, subject, .. } in &resolved.values {
         if matches!(target, Target::Credential(_)) && value.len() > MAX_LENGTH {
             let text = format!("the value has {} bytes, and a credential at most {MAX_LENGTH}", value.len());
-            problems.push(Problem::configuration(text).code("too-long").of(subject.clone(), Lacks::Delivery));
+            problems.push(Problem::configuration(text).code("too-long").of(subject.clone(), Impact::Undelivered));
         }
     }
     problems
@@ -64,7 +64,7 @@ pub struct Environment(pub Vec<Zeroizing<CString>>);
 impl Environment {
     /// Adds variables to the retained ones, and replaces those of the same name.
     ///
-    /// Each of `variables` has passed [`check_variable`].
+    /// Each of `variables` has passed [`variable_problem`].
     pub fn new<'a>(retained: &Inherited, variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>) -> Self {
         let variables: Vec<_> = variables.collect();
         let names: HashSet<&OsStr> = variables.iter().map(|(name, _)| OsStr::new(name.as_str())).collect();
@@ -90,7 +90,7 @@ impl Environment {
     ///
     /// # Errors
     /// When they are too long.
-    pub fn check(&self, command: Option<(&CommandLine, &Path)>, limits: Limits) -> Result<(), Problem> {
+    pub fn expect_fit(&self, command: Option<(&CommandLine, &Path)>, limits: Limits) -> Result<(), Problem> {
         let mut length: usize = self.0.iter().map(|string| size_in_kernel(string.as_bytes())).sum();
         if let Some((command, program)) = command {
             length += command.arguments().map(|argument| size_in_kernel(argument.as_bytes())).sum::<usize>();
@@ -136,7 +136,7 @@ mod tests {
         let environment = Environment::new(&Inherited::default(), [(&name, [b'x'; 90].as_slice())].into_iter());
         let command = CommandLine::new(vec!["app".into()]).unwrap();
         let check =
-            |total| environment.check(Some((&command, Path::new("/bin/app"))), Limits { string: 131_072, total });
+            |total| environment.expect_fit(Some((&command, Path::new("/bin/app"))), Limits { string: 131_072, total });
         let needed = "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
         assert_eq!(check(needed), Ok(()));
         assert!(check(needed - 1).unwrap_err().text.ends_with("the longest variable is A"));

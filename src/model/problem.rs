@@ -42,8 +42,8 @@ pub struct Problem {
     pub notes: Vec<String>,
     /// The remedy.
     pub help: Option<String>,
-    /// The value that the launch lacks for each entry.
-    pub lacks: Lacks,
+    /// The effect on the value of each entry.
+    pub impact: Impact,
 }
 
 /// The secret or parameter that a problem is about.
@@ -59,14 +59,14 @@ pub struct About {
     pub is_general: bool,
 }
 
-/// The values that a problem is about, which the last line of a report counts.
+/// The effect of a problem on the values of its entries, which the last line of a report counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lacks {
-    Nothing,
-    /// A value that could not be read.
-    Value,
-    /// A value that is known and cannot be delivered.
-    Delivery,
+pub enum Impact {
+    None,
+    /// It could not be read.
+    Unread,
+    /// It is known and cannot be delivered.
+    Undelivered,
 }
 
 impl Problem {
@@ -80,7 +80,7 @@ impl Problem {
             detail: String::new(),
             notes: Vec::new(),
             help: None,
-            lacks: Lacks::Nothing,
+            impact: Impact::None,
         }
     }
 
@@ -116,7 +116,7 @@ impl Problem {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// Adds the remedy if there is one.
+    /// Replaces the remedy, if there is another.
     #[must_use]
     pub fn replace_help(self, help: Option<impl Into<String>>) -> Self {
         Self { help: help.map(Into::into).or(self.help), ..self }
@@ -132,19 +132,19 @@ impl Problem {
     /// Equal for problems that a report prints as one, followed by the entries of all: they differ in these alone, in the detail, or in the
     /// secret where the reason is general. `None` for a problem without an entry, which is printed alone.
     pub fn group(&self) -> Option<impl Ord + '_> {
-        let Self { status, code, text, notes, help, lacks, .. } = self;
+        let Self { status, code, text, notes, help, impact, .. } = self;
         let about = self.about.as_ref().map(|About { name, place, is_general, .. }| {
             let secret = (!is_general).then_some(name);
             (secret, place)
         });
-        (!self.entries.is_empty()).then_some((about, status, code, text, notes, help, lacks))
+        (!self.entries.is_empty()).then_some((about, status, code, text, notes, help, impact))
     }
 
     /// Names the entry that it concerns.
     #[must_use]
-    pub fn of(mut self, subject: Subject, lacks: Lacks) -> Self {
+    pub fn of(mut self, subject: Subject, impact: Impact) -> Self {
         self.entries.push(subject);
-        Self { lacks, ..self }
+        Self { impact, ..self }
     }
 
     /// The whole first line; of a problem of several secrets without the secret.

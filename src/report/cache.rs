@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::backend::cached::CacheNotice;
-use crate::model::answer::{Asked, CachedAnswer, Fetched};
+use crate::model::answer::{CachedAnswer, FailedRequest, Fetched};
 use crate::model::problem::Problem;
 use crate::report::record::{Record, age};
 
@@ -17,7 +17,7 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
         let Some(CachedAnswer { age: since, covers: Some(failure) }) = &document.cached else { continue };
         let version = document.version_id.as_ref().map(|id| format!(" version {id},")).unwrap_or_default();
         let answer = format!("{},{version} {} old", locator.name(), age(since.as_secs()));
-        let why = failure.error.problem(&Asked::default());
+        let why = failure.error.problem(&FailedRequest::default());
         covering.entry(why.text.clone()).or_insert((why, Vec::new())).1.push(answer);
     }
     let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();

@@ -20,7 +20,7 @@ pub use record::{Label, Record, Rendered};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::problem::{Lacks, Problem, Status};
+use crate::model::problem::{Impact, Problem, Status};
 
 /// The problems of a launch; empty if the command can run.
 #[derive(Debug, Default)]
@@ -93,8 +93,8 @@ impl Report {
 
     /// Returns the number of missing values with the consequence; `None` if no value is missing.
     fn summary(&self, consequence: &str) -> Option<Record> {
-        let unread = self.count_entries(Lacks::Value);
-        let undelivered = self.count_entries(Lacks::Delivery);
+        let unread = self.count_entries(Impact::Unread);
+        let undelivered = self.count_entries(Impact::Undelivered);
         let values = match unread + undelivered {
             0 => return None,
             1 => "1 value".to_owned(),
@@ -109,8 +109,8 @@ impl Report {
     }
 
     /// Returns the number of different entries: a template may lack several secrets.
-    fn count_entries(&self, lacks: Lacks) -> usize {
-        let problems = self.problems.iter().filter(|problem| problem.lacks == lacks);
+    fn count_entries(&self, impact: Impact) -> usize {
+        let problems = self.problems.iter().filter(|problem| problem.impact == impact);
         problems.flat_map(|problem| &problem.entries).collect::<BTreeSet<_>>().len()
     }
 }

@@ -8,7 +8,7 @@ use super::extract::{ONE_VARIABLE, kind, text_of};
 use crate::model::answer::Document;
 use crate::model::entry::{EnvFrom, NamingError, Origin};
 use crate::model::env_name::EnvName;
-use crate::model::problem::{About, Lacks, Problem};
+use crate::model::problem::{About, Impact, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{Region, SecretRef};
 use crate::model::secret_value::SecretValue;
@@ -153,7 +153,7 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Proble
 /// Names the entry, and the secret that was read from `region`, in a problem.
 pub fn with_entry(problem: Problem, entry: &EnvFrom<SecretRef>, region: Option<&Region>) -> Problem {
     let about = Some(About::new(&entry.reference, region, false));
-    Problem { about, ..problem }.of(entry.subject.clone(), Lacks::Value)
+    Problem { about, ..problem }.of(entry.subject.clone(), Impact::Unread)
 }
 
 /// Returns the error of two keys of one object that both give `name`.

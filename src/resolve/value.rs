@@ -13,7 +13,7 @@ use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
 use crate::model::plan::{Binding, Plan, ValueSource};
-use crate::model::problem::{About, Lacks, Problem};
+use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
 
@@ -149,7 +149,7 @@ fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Sub
     let default = subject.default_hint().filter(|_| is_absent && problem.help.is_none());
     let about = read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
     let problem = Problem { about, ..problem }.replace_help(default);
-    NoValue { is_absent, problem: problem.of(subject.clone(), Lacks::Value) }
+    NoValue { is_absent, problem: problem.of(subject.clone(), Impact::Unread) }
 }
 
 /// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
 use crate::commands::launch_steps::{Launch, LaunchValues};
-use crate::commands::worker::Surroundings;
+use crate::commands::worker::Reporter;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
@@ -158,7 +158,7 @@ impl GatedLaunch<'_> {
     }
 }
 
-impl Surroundings for GatedLaunch<'_> {
+impl Reporter for GatedLaunch<'_> {
     fn notify(&self, assignments: &str) {
         if self.baseline.current.is_none() {
             self.gate.send(&Message::Notify(assignments.to_owned()));

@@ -45,23 +45,23 @@ impl Notices<'_> {
             self.service_manager.send("READY=1");
         }
         let text = format!("{} started with the process id {}", self.command, self.pid);
-        self.print([Record::note(text).event("started").with("pid", self.pid.as_raw()).detail()]);
+        self.write([Record::note(text).event("started").with("pid", self.pid.as_raw()).detail()]);
     }
 
     pub fn restarted(&mut self) {
         let record = self.consequence("was started again").event("restarted").with("pid", self.pid.as_raw());
-        self.print([record]);
+        self.write([record]);
     }
 
     /// Follows the errors of a start that failed after the command was stopped.
     pub fn not_restarted(&mut self) {
         let record = self.consequence("was stopped for new values, and cannot be started again").event("not_restarted");
-        self.print([Record { label: Label::Warning, ..record }]);
+        self.write([Record { label: Label::Warning, ..record }]);
     }
 
     pub fn signalled(&mut self, signal: SignalNumber) {
         let record = self.consequence(&format!("was sent {signal}")).event("signalled");
-        self.print([record.with("signal", signal.to_string())]);
+        self.write([record.with("signal", signal.to_string())]);
     }
 
     /// A service manager starts the unit again.
@@ -69,7 +69,7 @@ impl Notices<'_> {
         let status = Status::Temporary as u8;
         let text = format!("was stopped for new values, and secrets-exec exits with status {status}");
         let record = self.consequence(&text).event("exiting").with("status", status);
-        self.print([record]);
+        self.write([record]);
     }
 
     /// Prints that a poll was ended before it was over.
@@ -114,7 +114,7 @@ impl Notices<'_> {
                 Record::warning(text).event("killed").with("signal", killed)
             }
         };
-        self.print([record]);
+        self.write([record]);
     }
 
     /// Prints that the consequence of a change is delayed.
@@ -127,7 +127,7 @@ impl Notices<'_> {
         let seconds = length.as_secs();
         let delay = humantime::format_duration(Duration::from_secs(seconds));
         let text = format!("{} {consequence} in {delay} (--splay)", self.command);
-        self.print([Record::note(text).event("delayed").with("seconds", seconds).detail()]);
+        self.write([Record::note(text).event("delayed").with("seconds", seconds).detail()]);
     }
 
     /// A command that ended by the signal of `--on-rotation signal=` is a warning.
@@ -161,10 +161,10 @@ impl Notices<'_> {
 
     /// Prints files that could not be removed.
     pub fn remains(&mut self, errors: Vec<Problem>) {
-        self.print(Report::from_iter(errors).render().errors);
+        self.write(Report::from_iter(errors).render().errors);
     }
 
-    fn print(&mut self, records: impl IntoIterator<Item = Record>) {
+    fn write(&mut self, records: impl IntoIterator<Item = Record>) {
         self.writer.write(&terminal::text(terminal::shown(records, &self.options)));
     }
 }

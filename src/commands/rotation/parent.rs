@@ -27,7 +27,7 @@ use crate::system::wait_for;
 
 /// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end
 /// raises no signal here.
-const GROUP_CHECK: Duration = Duration::from_millis(50);
+const GROUP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The least time between two polls, and between a start and a poll: a signal would end a command that has no handler yet.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -165,7 +165,7 @@ impl Parent<'_> {
 
     /// Sleeps until a descriptor is readable or it is time for something.
     fn sleep(&self, state: &SupervisorState) {
-        let check = has_remains(state).then_some(GROUP_CHECK);
+        let check = has_remains(state).then_some(GROUP_INTERVAL);
         let launch = self.launches.process.as_ref();
         let launch_left = launch.and_then(LaunchProcess::time_left);
         let times = [self.timer.left(), launch_left, check];

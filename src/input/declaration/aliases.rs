@@ -3,12 +3,12 @@
 use super::entries::parsed;
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
-use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version, check_alias_name};
+use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version, validate_alias_name};
 
 pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in item.members() {
-        if let Err(why) = check_alias_name(name) {
+        if let Err(why) = validate_alias_name(name) {
             key.refuse(why);
         }
         if let Some(alias) = alias(&value) {
@@ -44,7 +44,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
 /// Returns the defect of a version that was written. An id with `${NAME}` is checked where the alias is used.
 fn defect(id: &str, version: &Version) -> Option<String> {
     let (store, _) = SecretId::parse(id).ok()?;
-    let why = version.check(store).err()?;
+    let why = version.validate(store).err()?;
     Some(format!("{id:?} {why}"))
 }
 

@@ -7,7 +7,7 @@ mod reader;
 mod top_level;
 
 pub use find::{DEFAULT_NAMES, Found, find, in_parent};
-pub use top_level::read;
+pub use top_level::parse_declaration;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,7 +30,7 @@ pub fn load(files: &[PathBuf], found: Option<Found>, reads_entries: bool) -> (Ve
     for (path, text) in named.chain(found) {
         match text {
             Ok(text) => {
-                let (declaration, found) = read(path, &text, reads_entries);
+                let (declaration, found) = parse_declaration(path, &text, reads_entries);
                 declarations.push(declaration);
                 errors.extend(found);
             }

@@ -26,7 +26,7 @@ pub struct Declaration {
 const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "credentials", "$schema"];
 
 /// Reads the text of one declaration, and its entries if `reads_entries`. The errors are in the order of its lines.
-pub fn read(path: &Path, text: &str, reads_entries: bool) -> (Declaration, Vec<Problem>) {
+pub fn parse_declaration(path: &Path, text: &str, reads_entries: bool) -> (Declaration, Vec<Problem>) {
     let source = SourceFile { path: Arc::new(path.to_owned()), errors: RefCell::default() };
     let (node, errors) = yaml::parse(text);
     for error in errors {

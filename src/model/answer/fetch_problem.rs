@@ -1,10 +1,10 @@
 //! The words of a failed request: the message, and the remedy.
 
-use super::asked::Asked;
+use super::failed_request::FailedRequest;
 use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted};
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
-use crate::model::problem::{Lacks, Problem, Status};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, SecretRef, Store, Version};
 use crate::model::suggest::{self, did_you_mean};
 
@@ -13,8 +13,8 @@ impl FetchFailure {
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
         let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
-        let asked = Asked { reference: Some(reference), subject: Some(subject), aliases, region, is_local };
-        let mut problem = error.problem(&asked);
+        let request = FailedRequest { reference: Some(reference), subject: Some(subject), aliases, region, is_local };
+        let mut problem = error.problem(&request);
         if matches!(error, FetchError::NoCredentials(_) | FetchError::NoRegion { .. }) {
             problem.help = problem.help.map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
         }
@@ -24,7 +24,7 @@ impl FetchFailure {
             problem.status = Status::Temporary;
             problem.text += &format!(", after waiting {} (--wait)", humantime::format_duration(*waited));
         }
-        problem.of(subject.clone(), Lacks::Value)
+        problem.of(subject.clone(), Impact::Unread)
     }
 }
 
@@ -33,21 +33,21 @@ impl FetchError {
     pub fn text(&self) -> String {
         match self {
             Self::Unavailable(outage) => outage.text(),
-            other => other.problem(&Asked::default()).text,
+            other => other.problem(&FailedRequest::default()).text,
         }
     }
 
     /// Returns everything that is said about the error.
-    pub fn problem(&self, asked: &Asked<'_>) -> Problem {
+    pub fn problem(&self, request: &FailedRequest<'_>) -> Problem {
         let problem = match self {
-            Self::NotFound { missing, nearest } => not_found(*missing, nearest.as_deref(), asked),
+            Self::NotFound { missing, nearest } => not_found(*missing, nearest.as_deref(), request),
             Self::Denied { message, cause, identity } => {
                 let what = if *cause == Denial::Credentials { "credentials" } else { "caller" };
                 let mut problem = with_reason("denied", message);
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
-                problem.help(permission(*cause, &message.text, asked))
+                problem.help(permission(*cause, &message.text, request))
             }
-            Self::Unavailable(outage) => unavailable(outage).replace_help(asked.region_hint(outage.kind)),
+            Self::Unavailable(outage) => unavailable(outage).replace_help(request.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
@@ -56,12 +56,14 @@ impl FetchError {
             }
         };
         let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
-        let problem = problem.replace_help(asked.stage_hint().filter(|_| is_about_stage));
+        let problem = problem.replace_help(request.stage_hint().filter(|_| is_about_stage));
         let about = match self {
-            Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => asked.about(false),
+            Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
+                request.about(false)
+            }
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
             Self::NoCredentials(_) | Self::NoRegion { .. } => None,
-            Self::Denied { .. } | Self::Unavailable(_) | Self::Refused(_) => asked.about(true),
+            Self::Denied { .. } | Self::Unavailable(_) | Self::Refused(_) => request.about(true),
         };
         Problem { status: self.status(), about, ..problem.code(self.code()) }
     }
@@ -73,11 +75,11 @@ fn with_reason(what: &str, reason: &Reason) -> Problem {
     Problem { detail: reason.detail.clone(), ..Problem::configuration(text) }
 }
 
-fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Problem {
-    let id = asked.reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
-    let version = asked.reference.map_or(&Version::Current, |reference| &reference.locator.version);
-    if asked.reference.is_some_and(|reference| reference.locator.is_path()) {
-        let help = match asked.is_local {
+fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_>) -> Problem {
+    let id = request.reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
+    let version = request.reference.map_or(&Version::Current, |reference| &reference.locator.version);
+    if request.reference.is_some_and(|reference| reference.locator.is_path()) {
+        let help = match request.is_local {
             true => format!("the --local file has no id that begins with {id:?}"),
             false => "check the path, the region and the account".to_owned(),
         };
@@ -85,8 +87,8 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
     }
     match missing {
         Missing::Secret => {
-            let is_alias = asked.aliases.is_some_and(|aliases| aliases.contains_key(&id));
-            let aliases = asked.aliases.into_iter().flatten();
+            let is_alias = request.aliases.is_some_and(|aliases| aliases.contains_key(&id));
+            let aliases = request.aliases.into_iter().flatten();
             let nearest_alias = suggest::nearest(&id, aliases.map(|(name, _)| name.as_str()));
             let help = match nearest.or(nearest_alias) {
                 _ if is_alias => {
@@ -94,10 +96,10 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
                         .to_owned()
                 }
                 Some(nearest) => did_you_mean(nearest),
-                None if asked.is_local => asked.or_key("the --local file has no such id".to_owned()),
-                None if asked.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
+                None if request.is_local => request.or_key("the --local file has no such id".to_owned()),
+                None if request.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
                 None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
-                None => asked.or_key(asked.or_literal(asked.or_default("its name, the region and the account"))),
+                None => request.or_key(request.or_literal(request.or_default("its name, the region and the account"))),
             };
             let what = match version {
                 Version::Current => "does not exist",
@@ -106,9 +108,11 @@ fn not_found(missing: Missing, nearest: Option<&str>, asked: &Asked<'_>) -> Prob
             Problem::configuration(what).help(help)
         }
         Missing::Version => {
-            let check = asked.or_default("its name, labels and versions");
-            let (what, help) = match (asked.store(), version) {
-                _ if asked.is_local => ("has no such version", "add it under `$stages` in the --local file".to_owned()),
+            let check = request.or_default("its name, labels and versions");
+            let (what, help) = match (request.store(), version) {
+                _ if request.is_local => {
+                    ("has no such version", "add it under `$stages` in the --local file".to_owned())
+                }
                 (Store::ParameterStore, _) => ("does not exist, or has no such label or version", check),
                 (Store::SecretsManager, Version::Current) => {
                     let help = "store one: aws secretsmanager put-secret-value".to_owned();
@@ -146,13 +150,13 @@ fn policy_remedy(message: &str) -> Option<String> {
     })
 }
 
-fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
+fn permission(cause: Denial, message: &str, request: &FailedRequest<'_>) -> String {
     if let Some(remedy) = policy_remedy(message) {
         return remedy;
     }
     let help = match cause {
         Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
-            return asked.or_literal(permission_help(cause, asked));
+            return request.or_literal(permission_help(cause, request));
         }
         Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
         Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
@@ -166,9 +170,9 @@ fn permission(cause: Denial, message: &str, asked: &Asked<'_>) -> String {
     help.to_owned()
 }
 
-fn permission_help(cause: Denial, asked: &Asked<'_>) -> String {
-    let is_path = asked.reference.is_some_and(|reference| reference.locator.is_path());
-    let (action, policy) = match (asked.store(), cause) {
+fn permission_help(cause: Denial, request: &FailedRequest<'_>) -> String {
+    let is_path = request.reference.is_some_and(|reference| reference.locator.is_path());
+    let (action, policy) = match (request.store(), cause) {
         (Store::ParameterStore, Denial::Metadata) => ("ssm:DescribeParameters on *", "policy --metadata"),
         (Store::SecretsManager, Denial::Metadata) => ("secretsmanager:DescribeSecret on it", "policy --metadata"),
         (Store::ParameterStore, _) if is_path => ("ssm:GetParametersByPath on it and on all below it", "policy"),
@@ -176,7 +180,7 @@ fn permission_help(cause: Denial, asked: &Asked<'_>) -> String {
         (Store::SecretsManager, _) => ("secretsmanager:GetSecretValue on it", "policy"),
     };
     let help = format!("allow this identity to perform {action}; secrets-exec {policy} prints the policy");
-    if cause == Denial::PolicyOrMissing && asked.store() == Store::SecretsManager {
+    if cause == Denial::PolicyOrMissing && request.store() == Store::SecretsManager {
         return format!("{help}. AWS also answers this if the secret does not exist");
     }
     help

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::model::entry::template::Template;
 use crate::model::entry::{Entry, EntrySource, EnvFrom, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Locator, Reference, ReferenceError, SecretRef};
 use crate::model::suggest::{self, did_you_mean};
 
@@ -99,7 +99,7 @@ impl Lookup<'_> {
             Origin::Argument(_) => (Problem::usage(error.hidden()), Subject { written: None, ..subject.clone() }),
             Origin::File { .. } | Origin::Inherited => (Problem::configuration(&error.text), subject.clone()),
         };
-        self.errors.push(problem.replace_help(error.help).of(subject, Lacks::Nothing));
+        self.errors.push(problem.replace_help(error.help).of(subject, Impact::None));
     }
 
     /// Looks up a name in a template, which must be an alias.
@@ -120,7 +120,7 @@ impl Lookup<'_> {
                          before it"
                     ),
                 };
-                self.errors.push(Problem::configuration(text).help(help).of(subject.clone(), Lacks::Nothing));
+                self.errors.push(Problem::configuration(text).help(help).of(subject.clone(), Impact::None));
                 None
             }
         }

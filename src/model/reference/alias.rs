@@ -31,7 +31,7 @@ const RESERVED: &str = "\
 ///
 /// # Errors
 /// The message about any other text, and about a reserved word.
-pub fn check_alias_name(name: &str) -> Result<(), String> {
+pub fn validate_alias_name(name: &str) -> Result<(), String> {
     let why = match name {
         _ if !is_name(name) => " ([A-Za-z_][A-Za-z0-9_]*)",
         _ if RESERVED.split(' ').any(|word| word == name) => ": it is a reserved word",

@@ -33,8 +33,8 @@ impl Reference {
     /// A text that is no reference for any values of aliases and variables.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let (secret, rest) = split_secret(text);
-        check_secret(secret)?;
-        check_fields(rest.unwrap_or_default())?;
+        validate_secret(secret)?;
+        validate_fields(rest.unwrap_or_default())?;
         let (key, rest) = rest.map_or(("", None), split_key);
         let (stage, rest) = rest.map_or(("", None), split_colon);
         let (version, rest) = rest.map_or(("", None), split_colon);
@@ -62,23 +62,23 @@ impl Reference {
             locator.role.clone_from(&alias.role);
             // A STAGE or VERSION-ID in the reference replaces both of the alias.
             locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
-            return self.checked(SecretRef { locator, selector });
+            return self.validated(SecretRef { locator, selector });
         }
         let mut locator = locate_id(&self.secret, inherited)?;
         locator.version = self.version.clone().unwrap_or(Version::Current);
-        self.checked(SecretRef { locator, selector })
+        self.validated(SecretRef { locator, selector })
     }
 
     /// Checks what is found: a path, or the version that the reference or its alias names.
-    fn checked(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
-        found.check_path().map_err(ReferenceError::of_reference)?;
+    fn validated(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
+        found.validate_path().map_err(ReferenceError::of_reference)?;
         let Locator { store, version, .. } = &found.locator;
         // AWSCURRENT that was not written is the newest version of a parameter.
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
         let help = version.id().map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
-        version.check(*store).map_err(|defect| ReferenceError { help, ..ReferenceError::of_reference(defect) })?;
+        version.validate(*store).map_err(|defect| ReferenceError { help, ..ReferenceError::of_reference(defect) })?;
         Ok(found)
     }
 }
@@ -109,7 +109,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 }
 
 /// Checks a SECRET before variables are known: all of it without placeholders, else the text around them.
-fn check_secret(text: &str) -> Result<(), ReferenceError> {
+fn validate_secret(text: &str) -> Result<(), ReferenceError> {
     let placeholders = placeholders(text)?;
     if placeholders.is_empty() {
         return SecretId::parse(text).map(drop);
@@ -124,7 +124,7 @@ fn check_secret(text: &str) -> Result<(), ReferenceError> {
 }
 
 /// Checks KEY, STAGE and VERSION-ID for a scheme, whose colon ends SECRET, and for `${NAME}`, which would be taken literally.
-fn check_fields(text: &str) -> Result<(), ReferenceError> {
+fn validate_fields(text: &str) -> Result<(), ReferenceError> {
     let (defect, help) = if text.starts_with("//") {
         let help = "a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]; for a literal, in a declaration, write NAME: { value: … }";
         ("begins with a scheme, as a URL does", help)

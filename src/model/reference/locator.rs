@@ -66,7 +66,7 @@ impl SecretRef {
     ///
     /// # Errors
     /// The defect as a predicate, without the text of the path.
-    pub fn check_path(&self) -> Result<(), &'static str> {
+    pub fn validate_path(&self) -> Result<(), &'static str> {
         let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {
             Ok(())

@@ -12,7 +12,7 @@ mod secret_id;
 mod selector;
 mod version;
 
-pub use alias::{Alias, Aliases, check_alias_name};
+pub use alias::{Alias, Aliases, validate_alias_name};
 pub use arn::{Arn, Region, Role, Store};
 pub use grammar::Reference;
 pub use locator::{Locator, SecretRef};

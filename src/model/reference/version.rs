@@ -33,7 +33,7 @@ impl Version {
     ///
     /// # Errors
     /// The reason why no secret or parameter can have it, as a predicate.
-    pub fn check(&self, store: Store) -> Result<(), &'static str> {
+    pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         let (stage, id) = (self.stage(), self.id());
         match store {
             _ if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
@@ -50,7 +50,7 @@ impl Version {
                 (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
                     "has a label that begins with a digit, which no parameter has; a version is a field of its own (ssm:NAME:KEY::VERSION)",
                 ),
-                (None, Some(number)) => check_number(number),
+                (None, Some(number)) => validate_number(number),
                 (_, None) => Ok(()),
             },
         }
@@ -98,7 +98,7 @@ impl Version {
 }
 
 /// AWS counts versions in a signed integer of 64 bits.
-fn check_number(text: &str) -> Result<(), &'static str> {
+fn validate_number(text: &str) -> Result<(), &'static str> {
     match text.parse::<i64>() {
         Ok(1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
         Ok(_) | Err(_) => Err("has a version that is not a number above zero"),

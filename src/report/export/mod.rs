@@ -11,9 +11,9 @@ use std::os::unix::ffi::OsStrExt;
 use serde::Serializer;
 
 use crate::model::entry::FilePlace;
-use crate::model::environment::{Limits, check_variable};
+use crate::model::environment::{Limits, variable_problem};
 use crate::model::options::ExportFormat;
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::model::resolved::{FileValue, Resolved, Variable};
 use crate::model::secret_value::SecretValue;
 use variable::{unfit, utf8};
@@ -25,7 +25,7 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 /// process that made them, and for values that no variable can hold.
 pub fn variables(resolved: &Resolved, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(resolved.variables());
-    variables.retain(|variable| check_variable(*variable, limits).is_none());
+    variables.retain(|variable| variable_problem(*variable, limits).is_none());
     for FileValue { target, subject, .. } in resolved.files() {
         if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
             variables.push(Variable { name, value: path.as_os_str().as_bytes(), subject });
@@ -74,7 +74,7 @@ fn write_each<'v>(
     let mut errors = Vec::new();
     for variable in variables {
         if let Err(problem) = write(*variable) {
-            errors.push(problem.of(variable.subject.clone(), Lacks::Delivery));
+            errors.push(problem.of(variable.subject.clone(), Impact::Undelivered));
         }
     }
     errors

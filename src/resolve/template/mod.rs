@@ -18,7 +18,7 @@ use crate::model::answer::Document;
 use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
 use crate::model::plan::{Binding, ValueSource};
-use crate::model::problem::{Lacks, Problem};
+use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 use crate::resolve::extract::{NoValue, ParsedDocument, keys_hint};
@@ -94,7 +94,7 @@ pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
     let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret))).collect();
     let error = render_with(template, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| template_error(&error).problem.of(binding.subject.clone(), Lacks::Value))
+    is_unknown.then(|| template_error(&error).problem.of(binding.subject.clone(), Impact::Unread))
 }
 
 /// Renders with the value of each name.

@@ -8,7 +8,7 @@ use crate::model::suggest;
 
 /// The request that failed, as far as it is known.
 #[derive(Clone, Copy, Default)]
-pub struct Asked<'a> {
+pub struct FailedRequest<'a> {
     pub reference: Option<&'a SecretRef>,
     pub subject: Option<&'a Subject>,
     pub aliases: Option<&'a Aliases>,
@@ -17,7 +17,7 @@ pub struct Asked<'a> {
     pub is_local: bool,
 }
 
-impl Asked<'_> {
+impl FailedRequest<'_> {
     pub fn store(&self) -> Store {
         self.reference.map_or(Store::SecretsManager, |reference| reference.locator.store)
     }
