@@ -45,7 +45,7 @@ impl FetchError {
                 let what = if *cause == Denial::Credentials { "credentials" } else { "caller" };
                 let mut problem = with_reason("denied", message);
                 problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
-                problem.help(permission(*cause, &message.text, request))
+                problem.help(policy_remedy(&message.text).unwrap_or_else(|| permission(*cause, request)))
             }
             Self::Unavailable(outage) => unavailable(outage).replace_help(request.region_hint(outage.kind)),
             Self::Refused(refusal) => refused(refusal),
@@ -150,10 +150,7 @@ fn policy_remedy(message: &str) -> Option<String> {
     })
 }
 
-fn permission(cause: Denial, message: &str, request: &FailedRequest<'_>) -> String {
-    if let Some(remedy) = policy_remedy(message) {
-        return remedy;
-    }
+fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
     let help = match cause {
         Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
             return request.or_literal(permission_help(cause, request));
@@ -179,11 +176,9 @@ fn permission_help(cause: Denial, request: &FailedRequest<'_>) -> String {
         (Store::ParameterStore, _) => ("ssm:GetParameters on it", "policy"),
         (Store::SecretsManager, _) => ("secretsmanager:GetSecretValue on it", "policy"),
     };
-    let help = format!("allow this identity to perform {action}; secrets-exec {policy} prints the policy");
-    if cause == Denial::PolicyOrMissing && request.store() == Store::SecretsManager {
-        return format!("{help}. AWS also answers this if the secret does not exist");
-    }
-    help
+    let may_be_missing = cause == Denial::PolicyOrMissing && request.store() == Store::SecretsManager;
+    let missing = if may_be_missing { ". AWS also answers this if the secret does not exist" } else { "" };
+    format!("allow this identity to perform {action}; secrets-exec {policy} prints the policy{missing}")
 }
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
