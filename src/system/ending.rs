@@ -12,15 +12,14 @@
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::{Duration, Instant};
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::{io, iter, thread};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
+use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
@@ -28,19 +27,16 @@ use super::connection::CredentialConnection;
 use super::signals::{self, InheritedSignals};
 use super::terminal;
 
-/// The process id of the program that is asked for credentials, or [`STARTING`]; 0 if none runs, or another thread ends it. The thread that
-/// swaps the id for 0 is the only one that may kill or reap the program, so that the kernel has not given the id to another process.
-static PROGRAM: AtomicI32 = AtomicI32::new(0);
+/// A program that is asked for credentials.
+pub struct Program {
+    pub child: Child,
+    /// The terminal on which the program may ask for a password, and the modes from before.
+    pub terminal: Option<(File, Termios)>,
+}
 
-/// In place of the process id until the child has called execve(2).
-const STARTING: i32 = -1;
-
-/// The time for a child to call execve(2), which a file system may hold up: until then it has started nothing, and the kernel kills it with
-/// this process (PR_SET_PDEATHSIG).
-const TIME_TO_START: Duration = Duration::from_secs(1);
-
-/// The terminal on which programs may ask, with the modes from before the first of them.
-static TERMINAL: OnceLock<(File, libc::termios)> = OnceLock::new();
+/// The program that is asked for credentials, until [`kill_program`]. Whoever has the lock may reap it: nobody kills another process that
+/// got its id.
+static PROGRAM: Mutex<Option<Program>> = Mutex::new(None);
 
 static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
@@ -154,62 +150,37 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     })
 }
 
-/// Starts the program that is asked for credentials, by `spawn`, with the process id that `id` returns. Only one runs at a time.
-///
-/// # Errors
-/// The errors of `spawn`.
-pub fn start_program<T>(spawn: impl FnOnce() -> io::Result<T>, id: fn(&T) -> Pid) -> io::Result<T> {
-    PROGRAM.store(STARTING, Ordering::SeqCst);
-    let child = spawn();
-    PROGRAM.store(child.as_ref().map_or(0, |child| id(child).as_raw()), Ordering::SeqCst);
-    child
-}
-
-/// Notes the terminal on which a program may ask, and its modes.
-pub fn note_terminal(terminal: File, modes: Termios) {
-    let _ = TERMINAL.set((terminal, modes.into()));
-}
-
-/// Forgets the program, which the caller then reaps. Returns false while another thread kills the program, which must not be reaped then.
-#[must_use]
-pub fn forget_program() -> bool {
-    PROGRAM.swap(0, Ordering::SeqCst) != 0
+/// Returns the program that is asked for credentials, to be set once it runs.
+pub fn program() -> MutexGuard<'static, Option<Program>> {
+    PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// True while a program may ask on the terminal.
 pub fn asks_on_terminal() -> bool {
-    PROGRAM.load(Ordering::SeqCst) != 0 && TERMINAL.get().is_some()
+    program().as_ref().is_some_and(|program| program.terminal.is_some())
 }
 
-/// Kills the program that is asked for credentials, if one runs, and its descendants. Restores the terminal's modes, which the program may
-/// have changed to ask for a password, also if it has ended already.
-pub fn kill_program() {
-    let end = Instant::now() + TIME_TO_START;
-    while PROGRAM.load(Ordering::SeqCst) == STARTING && Instant::now() < end {
-        thread::sleep(Duration::from_millis(1));
-    }
-    let program = PROGRAM.swap(0, Ordering::SeqCst);
-    if program > 0 {
-        let program = Pid::from_raw(program);
-        // At a terminal the program is in this process's group; else it leads a session.
-        for process in descendants(program) {
+/// Kills the program that is asked for credentials, unless it has ended, and its descendants. Restores the terminal's modes, which the
+/// program may have changed to ask for a password. Returns the program, which is not reaped yet.
+pub fn kill_program() -> Option<Child> {
+    let Program { mut child, terminal } = program().take()?;
+    if let Ok(None) = child.try_wait() {
+        for process in descendants(Pid::from_raw(child.id().cast_signed())) {
             let _ = kill(process, Signal::SIGKILL);
         }
-        let _ = killpg(program, Signal::SIGKILL);
     }
-    if let Some((terminal, modes)) = TERMINAL.get()
-        && terminal::is_foreground(terminal)
+    if let Some((terminal, modes)) = terminal
+        && terminal::is_foreground(&terminal)
     {
-        let _ = tcsetattr(terminal, SetArg::TCSANOW, &Termios::from(*modes));
+        let _ = tcsetattr(terminal, SetArg::TCSANOW, &modes);
     }
+    Some(child)
 }
 
-/// Returns a process and, on Linux, its descendants: a program that `sh` runs as a child would go on reading from the terminal.
+/// Returns a process and, on Linux, its descendants: `sh` runs most commands as a child, which would go on reading from the terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
-    // A thread lists the children that it forked.
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    let children: String =
-        threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok()).collect();
+    // A shell has one thread.
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
     let children = children.split_whitespace().filter_map(|id| id.parse().ok()).map(Pid::from_raw);
     iter::once(process).chain(children.flat_map(descendants)).collect()
 }
