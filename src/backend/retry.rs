@@ -152,7 +152,9 @@ pub async fn retry<T>(
     for attempts in 1.. {
         tried = attempts;
         let attempt_begun = Instant::now();
-        budget.progress().count_request();
+        if budget.request.is_some() {
+            budget.progress().count_request();
+        }
         let result = budget.within(attempt()).await;
         budget.trace(attempts, attempt_begun, result.as_ref());
         let retry_after = match result {

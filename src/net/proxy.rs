@@ -14,48 +14,29 @@ pub struct ProxySettings {
     pub no_proxy: Option<String>,
 }
 
-/// The parsed settings.
-pub struct ProxyRules {
-    matcher: Matcher,
-    /// The entries of NO_PROXY with a port, each as a matcher of its own: hyper-util ignores ports, unlike curl, Go and the AWS CLI.
-    no_proxy_by_port: Vec<(u16, Matcher)>,
-}
+/// The settings, and their hosts and ports that need no proxy.
+pub struct ProxyRules(ProxySettings);
 
 impl ProxyRules {
     pub fn new(settings: &ProxySettings) -> Self {
-        let no_proxy = settings.no_proxy.as_deref().unwrap_or_default();
-        // curl and the AWS CLI apply `NO_PROXY=*` to IP literals as well; hyper-util does not.
-        if no_proxy.split(',').any(|entry| entry.trim() == "*") {
-            return Self { matcher: Matcher::builder().build(), no_proxy_by_port: Vec::new() };
-        }
-        let mut for_any_port = Vec::new();
-        let mut no_proxy_by_port = Vec::new();
-        for entry in no_proxy.split(',').map(str::trim) {
-            match split_port(entry) {
-                Some((host, port)) => {
-                    no_proxy_by_port.push((port, Matcher::builder().all("http://proxy.invalid").no(host).build()));
-                }
-                None => for_any_port.push(entry),
-            }
-        }
-        let text = |url: &Option<HttpUrl>| url.as_ref().map(HttpUrl::to_string).unwrap_or_default();
-        let matcher = Matcher::builder()
-            .http(text(&settings.http))
-            .https(text(&settings.https))
-            .no(for_any_port.join(","))
-            .build();
-        Self { matcher, no_proxy_by_port }
+        Self(settings.clone())
     }
 
     /// Returns the proxy for a request, or `None` for a direct connection.
     pub fn intercept(&self, to: &Uri) -> Option<Intercept> {
-        let default_port = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-        let port = to.port_u16().unwrap_or(default_port);
-        let mut of_port = self.no_proxy_by_port.iter().filter(|(other, _)| *other == port);
-        if of_port.any(|(_, matcher)| matcher.intercept(to).is_none()) {
+        let ProxySettings { http, https, no_proxy } = &self.0;
+        let is_https = to.scheme() == Some(&Scheme::HTTPS);
+        let proxy = if is_https { https } else { http }.as_ref()?;
+        let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let entries = no_proxy.as_deref().unwrap_or_default().split(',').map(str::trim);
+        // hyper-util ignores ports, unlike curl, Go and the AWS CLI, so the entries for other ports are left out.
+        let of_port = |entry| split_port(entry).map_or(Some(entry), |(host, other)| (other == port).then_some(host));
+        let hosts = Vec::from_iter(entries.filter_map(of_port));
+        // curl and the AWS CLI apply `*` to IP literals as well; hyper-util does not.
+        if hosts.contains(&"*") {
             return None;
         }
-        self.matcher.intercept(to)
+        Matcher::builder().all(proxy.to_string()).no(hosts.join(",")).build().intercept(to)
     }
 }
 

@@ -3,6 +3,8 @@
 //! systemd takes a connection that is closed without data for an empty credential and starts the unit, and it refuses what is longer than
 //! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that (`ending`). A client that does not read
 //! is waited for until it hangs up: the end of the stream would make a credential of what it has.
+//!
+//! Without systemd, on systems other than Linux, there is never a connection.
 
 #![allow(unsafe_code, reason = "standard input, output and error by their numbers")]
 
@@ -14,14 +16,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc::{STDERR_FILENO, STDIN_FILENO, STDOUT_FILENO};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, Shutdown, SockType, UnixAddr, getpeername, getsockopt, send, shutdown, sockopt};
+use nix::sys::socket::{Shutdown, SockType, UnixAddr, getpeername, getsockopt, shutdown, sockopt};
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
 use crate::model::credential::{CredentialRequest, MAX_LENGTH};
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, describe};
+use crate::system::terminal::write_all;
 
 /// The connection, close-on-exec. It is never closed.
 pub struct CredentialConnection {
@@ -50,7 +52,8 @@ impl CredentialConnection {
     /// [`Self::request`] says what its address lacks.
     pub fn is_standard_input(is_expected: bool) -> bool {
         let [input, ..] = standard_streams();
-        getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
+        cfg!(target_os = "linux")
+            && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
             && getpeername::<UnixAddr>(input.as_raw_fd())
                 .is_ok_and(|address| is_expected || requested_by(&address).is_some())
     }
@@ -78,7 +81,10 @@ impl CredentialConnection {
     /// # Errors
     /// When the client is neither root nor the effective user, or the address names no credential.
     pub fn request(&self) -> Result<CredentialRequest, Problem> {
+        #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials).map_err(|_| no_connection())?.uid();
+        #[cfg(not(target_os = "linux"))]
+        let user = geteuid().as_raw();
         let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
         if user != 0 && user != geteuid().as_raw() {
             let text = format!("the client is user {user}; only root and the user of this process get a credential");
@@ -119,14 +125,21 @@ impl AsFd for CredentialConnection {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn requested_by(address: &UnixAddr) -> Option<CredentialRequest> {
     CredentialRequest::parse(address.as_abstract().unwrap_or_default())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn requested_by(_: &UnixAddr) -> Option<CredentialRequest> {
+    None
 }
 
 /// Returns the reason why standard input is no connection that can be answered.
 pub fn no_connection() -> Problem {
     let [input, ..] = standard_streams();
     match getsockopt(&input, sockopt::AcceptConn) {
+        _ if cfg!(not(target_os = "linux")) => Problem::usage("credential requires systemd, which only Linux has"),
         Ok(true) => Problem::usage("standard input is a socket that accepts connections, not a connection")
             .help("the socket unit needs Accept=yes, and its service the name of a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
@@ -179,21 +192,12 @@ fn refuse(connection: BorrowedFd<'_>) {
     let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
-/// Sends bytes, however long the client does not read them.
-fn send_all(connection: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Problem> {
-    while !bytes.is_empty() {
-        match send(connection.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
-            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-            Err(Errno::EAGAIN) => {
-                // Whatever the result, the next call tells.
-                let _ = poll(&mut [PollFd::new(connection, PollFlags::POLLOUT)], PollTimeout::NONE);
-            }
-            Err(Errno::EINTR) => {}
-            Err(Errno::EPIPE | Errno::ECONNRESET) => {
-                return Err(Problem::temporary("the client closed the connection before the value was sent"));
-            }
-            Err(errno) => return Err(not_sent(errno)),
+/// Sends bytes, however long the client does not read them. SIGPIPE is ignored ([`super::ending::hold_signals`]).
+fn send_all(connection: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Problem> {
+    write_all(connection, bytes).map_err(|error| match os_error::errno(&error) {
+        Errno::EPIPE | Errno::ECONNRESET => {
+            Problem::temporary("the client closed the connection before the value was sent")
         }
-    }
-    Ok(())
+        errno => not_sent(errno),
+    })
 }

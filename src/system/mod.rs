@@ -1,6 +1,5 @@
 //! Kernel interfaces that several stages use in the same way.
 
-#[cfg(target_os = "linux")]
 pub mod connection;
 pub mod ending;
 pub mod notify;
@@ -57,58 +56,6 @@ pub mod boot_time {
         #[cfg(not(target_os = "linux"))]
         let clock = ClockId::CLOCK_MONOTONIC;
         clock_gettime(clock).map(Duration::from).unwrap_or_default()
-    }
-}
-
-/// Without systemd there is never a connection.
-#[cfg(not(target_os = "linux"))]
-pub mod connection {
-    use std::convert::Infallible;
-    use std::os::fd::{AsFd, BorrowedFd};
-
-    use nix::errno::Errno;
-
-    use crate::model::credential::CredentialRequest;
-    use crate::model::problem::Problem;
-
-    pub struct CredentialConnection(Infallible);
-
-    impl CredentialConnection {
-        pub fn is_standard_input(_: bool) -> bool {
-            false
-        }
-
-        /// # Errors
-        /// Always.
-        pub fn take() -> Result<Self, Errno> {
-            Err(Errno::ENOTSOCK)
-        }
-
-        /// # Errors
-        /// Never.
-        pub fn request(&self) -> Result<CredentialRequest, Problem> {
-            match self.0 {}
-        }
-
-        /// # Errors
-        /// Never.
-        pub fn answer(&self, _: &[u8]) -> Result<(), Problem> {
-            match self.0 {}
-        }
-
-        pub fn refuse(&self) {
-            match self.0 {}
-        }
-    }
-
-    impl AsFd for CredentialConnection {
-        fn as_fd(&self) -> BorrowedFd<'_> {
-            match self.0 {}
-        }
-    }
-
-    pub fn no_connection() -> Problem {
-        Problem::usage("credential requires systemd, which only Linux has")
     }
 }
 

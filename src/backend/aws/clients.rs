@@ -1,6 +1,7 @@
 //! Clients of AWS's services and configurations of the SDK's credential providers, all with the same connection pools.
 
 use std::cell::OnceCell;
+use std::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,13 +11,19 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpClient as SdkHttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+    http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::config::Settings;
 use super::protocol::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, error_text, find_endpoint};
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
+use crate::net::errors::find_source;
 use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 
@@ -27,7 +34,7 @@ pub struct Clients {
     /// The client of the instance metadata, whose token serves the region and the credentials.
     pub metadata: OnceCell<imds::Client>,
     /// A client without proxies, for link-local endpoints.
-    pub direct: SharedHttpClient,
+    direct: SharedHttpClient,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -48,10 +55,16 @@ impl Clients {
         }
     }
 
-    /// The configuration of the SDK's credential providers with link-local endpoints.
-    pub fn link_local(&self) -> ProviderConfig {
+    /// The configuration of the SDK's credential providers with link-local endpoints. `is_hidden` tells, by the URL and the status, the
+    /// responses whose status the SDK's error hides: [`response_status`] returns it.
+    pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
+        let direct = self.direct.clone();
+        let http = http_client_fn(move |settings, components| {
+            let connector = direct.http_connector(settings, components);
+            SharedHttpConnector::new(StatusConnector { connector, is_hidden })
+        });
         ProviderConfig::without_region()
-            .with_http_client(self.direct.clone())
+            .with_http_client(http)
             .with_behavior_version(Some(behavior()))
             // `RetryBudget` counts the attempts.
             .with_retry_config(RetryConfig::disabled())
@@ -88,6 +101,37 @@ impl Clients {
         let (region, http) = (region.clone(), self.http.clone());
         Ok(Client { api, endpoint, region, credentials: credentials.cloned(), http })
     }
+}
+
+/// A connector that reads a response before the SDK does, whose error may hide the status.
+#[derive(Debug)]
+struct StatusConnector {
+    connector: SharedHttpConnector,
+    is_hidden: fn(&str, u16) -> bool,
+}
+
+impl HttpConnector for StatusConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (uri, is_hidden) = (request.uri().to_owned(), self.is_hidden);
+        let answer = self.connector.call(request);
+        HttpConnectorFuture::new(async move {
+            let response = answer.await?;
+            match response.status().as_u16() {
+                status if !is_hidden(&uri, status) => Ok(response),
+                status @ 500.. => Err(ConnectorError::io(HiddenStatus(status).into())),
+                status => Err(ConnectorError::user(HiddenStatus(status).into())),
+            }
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the metadata service answered with HTTP status {0}")]
+struct HiddenStatus(u16);
+
+/// Returns the status of a response that [`Clients::link_local`] has read.
+pub fn response_status(error: &(dyn Error + 'static)) -> Option<u16> {
+    find_source(error).map(|HiddenStatus(status)| *status)
 }
 
 /// Returns a pinned version, so that an update of the SDK changes no behaviour by itself.

@@ -9,10 +9,8 @@ use serde_json::{Value, json};
 use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::backend::retry::retry;
 use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
 use crate::model::reference::{Arn, Locator, Region};
-use crate::net::errors::host_and_port;
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter. `found` is the outcome of the search
 /// for credentials.
@@ -41,19 +39,16 @@ async fn describe(session: &Session, request: &Locator, region: &Region) -> Resu
     let client = &session.clients.client(request.store.into(), region, Some(credentials)).await?;
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });
-    let budget =
-        session.budget.for_request(|| format!("DescribeSecret of {id} at {}", host_and_port(&client.endpoint)));
-    retry(&budget, async || {
+    let read = |body: &[u8]| {
         let malformed = "a description that cannot be read";
-        let body = call(client, "secretsmanager.DescribeSecret", &input).await?;
-        let response: DescribeSecretResponse = read_object(&body).ok_or_else(|| Outage::malformed(malformed))?;
+        let response: DescribeSecretResponse = read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
             return Err(Outage::malformed(malformed).into());
         }
         Ok(response.into())
-    })
-    .await
+    };
+    call(client, "secretsmanager.DescribeSecret", &id, &input, &session.budget, read).await
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::protocol::with_provider;
+use super::credentials::with_provider;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::in_flight;

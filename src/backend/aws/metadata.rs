@@ -11,13 +11,11 @@ use super::parameter_store::base_name;
 use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::backend::retry::retry;
 use crate::model::answer::{
     Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure, Missing, Outage, Refusal,
 };
 use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::errors::host_and_port;
 
 /// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
 /// up has no answer.
@@ -144,17 +142,12 @@ async fn describe_parameters(session: &Session, batch: &[Locator]) -> Result<Vec
         false => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
-    let budget = session
-        .budget
-        .for_request(|| format!("DescribeParameters of {} at {}", names.join(", "), host_and_port(&client.endpoint)));
-    let mut found = Vec::new();
+    let read =
+        |body: &[u8]| read_object(body).ok_or_else(|| Outage::malformed("a description that cannot be read").into());
+    let (subject, mut found) = (names.join(", "), Vec::new());
     loop {
-        let page = retry(&budget, async || {
-            let body = call(client, "AmazonSSM.DescribeParameters", &input).await?;
-            read_object::<MetadataPage>(&body)
-                .ok_or_else(|| Outage::malformed("a description that cannot be read").into())
-        });
-        let MetadataPage { parameters, next_token } = page.await?;
+        let page = call(client, "AmazonSSM.DescribeParameters", &subject, &input, &session.budget, read).await?;
+        let MetadataPage { parameters, next_token } = page;
         found.extend(parameters);
         // A page may be empty although others follow.
         match next_token.filter(|token| !token.is_empty() && found.len() < batch.len()) {

@@ -13,7 +13,6 @@ mod protocol;
 mod replay;
 mod secrets_manager;
 mod session;
-mod sts;
 
 pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;

@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::protocol::{Client, call, read_object, timestamp};
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
+use crate::backend::retry::{AttemptFailure, RetryBudget};
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::errors::host_and_port;
 
 /// Reads one version of a secret in the client's region.
 ///
@@ -26,11 +25,9 @@ pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Re
         version_stage: request.version.stage(),
         version_id: request.version.id(),
     };
-    let budget = budget.for_request(|| format!("GetSecretValue of {id} at {}", host_and_port(&client.endpoint)));
-    let document = retry(&budget, async || {
-        read_secret(&call(client, "secretsmanager.GetSecretValue", &input).await?, &id, &request.version)
-    });
-    Ok(Document { region: Some(client.region.clone()), ..document.await? })
+    let read = |body: &[u8]| read_secret(body, &id, &request.version);
+    let document = call(client, "secretsmanager.GetSecretValue", &id, &input, budget, read).await?;
+    Ok(Document { region: Some(client.region.clone()), ..document })
 }
 
 #[derive(Serialize)]

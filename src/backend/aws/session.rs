@@ -9,10 +9,11 @@ use tokio::sync::OnceCell;
 
 use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
-use super::credentials::{MfaCodes, SearchContext, find_credentials, instance_region};
+use super::credentials::{
+    CallerIdentity, MfaCodes, ProviderName, SearchContext, assume, find_credentials, identity, instance_region,
+};
 use super::parameter_store::MAX_BATCH;
-use super::protocol::{Api, ProviderName};
-use super::sts::{self, CallerIdentity};
+use super::protocol::Api;
 use crate::backend::fan_out::MAX_IN_FLIGHT;
 use crate::backend::retry::RetryBudget;
 use crate::model::answer::{self, Denial, FetchError, Outage};
@@ -155,7 +156,7 @@ impl Session {
         for (index, region) in self.sts_regions.iter().enumerate() {
             let budget = self.budget.share(self.sts_regions.len() - index);
             assumed = match self.clients.client(Api::Sts, region, Some(&base.credentials)).await {
-                Ok(client) => sts::assume(&client, role, &budget).await,
+                Ok(client) => assume(&client, role, &budget).await,
                 Err(error) => Err(error),
             };
             if !matches!(assumed, Err(FetchError::Unavailable(_))) {
@@ -225,7 +226,7 @@ impl Session {
         let caller = self.found(role).ok()?;
         let arn = caller.arn.get_or_init(async || {
             let client = self.clients.client(Api::Sts, region, Some(&caller.credentials)).await.ok()?;
-            sts::identity(&client, &self.budget).await
+            identity(&client, &self.budget).await
         });
         arn.await.clone()
     }

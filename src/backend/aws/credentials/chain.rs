@@ -1,5 +1,6 @@
 //! The chain of credential providers in AWS's order, with the reason why each has no credentials.
 
+use std::cell::RefCell;
 use std::future::ready;
 
 use aws_credential_types::Credentials;
@@ -7,13 +8,16 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use super::imds::instance;
 use super::profile::profile_credentials;
-use super::provider::{FailureKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, ProviderName, SearchContext, defect};
 use super::sources::{container, environment, web_identity};
 use crate::backend::aws::config::{Settings, WebIdentity};
-use crate::backend::aws::protocol::{ProviderName, defect};
-use crate::backend::retry::RetryBudget;
-use crate::model::answer::{CredentialsError, FetchError, Wanted};
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
+use crate::model::answer::{CredentialsError, FetchError, Outage, Wanted};
 use crate::model::reference::Region;
+use crate::time::progress::Progress;
+
+/// The providers that were asked, and why each has no credentials.
+type Tried = Vec<(&'static str, String)>;
 
 /// Returns the credentials of the first provider that has some.
 ///
@@ -27,68 +31,27 @@ pub async fn find_credentials(
     regions: &[Region],
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
-    let mut last = SearchFailure { tried: Vec::new(), kind: FailureKind::OutOfTime };
+    let tried = RefCell::new(Tried::new());
     for (index, region) in regions.iter().enumerate() {
         let context = SearchContext { region, ..context.clone() };
-        let failure = match search_until_found(&context, &budget.share(regions.len() - index)).await {
-            Ok(credentials) => return Ok(credentials),
-            Err(failure) => failure,
-        };
-        let is_repeated =
-            matches!(failure.kind, FailureKind::Outage(..) | FailureKind::Unavailable | FailureKind::OutOfTime);
-        // The earlier error is more specific.
-        if failure.kind != FailureKind::OutOfTime || last.tried.is_empty() {
-            last = failure;
-        }
-        if !is_repeated {
-            break;
+        let budget = budget.share(regions.len() - index);
+        match retry(&budget, async || search(&context, &tried, budget.progress()).await).await {
+            Err(FetchError::Unavailable(_)) => {}
+            found => return found,
         }
     }
-    let SearchFailure { tried, kind } = last;
-    let is_final = kind == FailureKind::Misconfigured;
-    let (temporary, help) = match kind {
-        FailureKind::Refused(refusal) => return Err(FetchError::Refused(refusal)),
-        FailureKind::NotConfigured | FailureKind::Defect | FailureKind::Misconfigured => (false, None),
-        FailureKind::Remediable(help) => (false, Some(help)),
-        FailureKind::Unanswered | FailureKind::Outage(..) | FailureKind::Unavailable | FailureKind::OutOfTime => {
-            (true, None)
-        }
-    };
-    let (what, has_tried_all) = (Wanted::Credentials, tried.len() == providers(context.settings).len());
-    Err(FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final, help }))
+    let error = CredentialsError { temporary: true, ..no_credentials() };
+    Err(with_tried(error, tried.take(), context.settings))
 }
 
-/// A search without credentials.
-struct SearchFailure {
-    /// The providers that were asked, and why each has no credentials.
-    tried: Vec<(&'static str, String)>,
-    /// The kind of the last provider that was configured.
-    kind: FailureKind,
+fn no_credentials() -> CredentialsError {
+    let (what, tried) = (Wanted::Credentials, Tried::new());
+    CredentialsError { what, tried, has_tried_all: false, temporary: false, is_final: false, help: None }
 }
 
-/// Repeats the search after an outage, within the budget.
-async fn search_until_found(context: &SearchContext<'_>, budget: &RetryBudget) -> Result<Credentials, SearchFailure> {
-    let mut attempts = 0;
-    let mut last = None;
-    loop {
-        let failure = match search(context, budget).await {
-            Ok(credentials) => return Ok(credentials),
-            Err(failure) => failure,
-        };
-        if let Some((provider, why)) = failure.tried.last() {
-            budget.progress().note_reason(format!("{provider}: {why}"));
-        }
-        let (kind, retry_after) = match failure.kind {
-            FailureKind::Outage(kind, retry_after) => (kind, retry_after),
-            FailureKind::OutOfTime => return Err(last.unwrap_or(failure)),
-            _ => return Err(failure),
-        };
-        attempts += 1;
-        if !budget.pause(attempts, kind, retry_after).await {
-            return Err(failure);
-        }
-        last = Some(failure);
-    }
+fn with_tried(error: CredentialsError, tried: Tried, settings: &Settings) -> FetchError {
+    let has_tried_all = tried.len() == providers(settings).len();
+    FetchError::NoCredentials(CredentialsError { tried, has_tried_all, ..error })
 }
 
 /// A provider. Its future is boxed, since that of the instance's is that of a whole client of the SDK.
@@ -108,33 +71,53 @@ fn providers(settings: &Settings) -> &'static [(&'static str, Provider)] {
     if settings.profile.is_some() { &PROVIDERS[1..] } else { &PROVIDERS }
 }
 
-/// Asks the providers in turn.
-async fn search(context: &SearchContext<'_>, budget: &RetryBudget) -> Result<Credentials, SearchFailure> {
-    let mut failure = SearchFailure { tried: Vec::new(), kind: FailureKind::NotConfigured };
-    for (provider, ask) in providers(context.settings).iter().copied() {
-        let mut found = match budget.within(ask(context)).await {
-            Some(found) => found,
-            None => Err(ProviderError::new(FailureKind::OutOfTime, "no answer in time")),
-        };
-        if let Some(why) = found.as_ref().ok().and_then(defect) {
-            found = Err(ProviderError::new(FailureKind::Defect, why));
+/// Asks the providers in turn. `tried` has the reasons of an earlier search, which say more than the end of the time.
+async fn search(
+    context: &SearchContext<'_>,
+    tried: &RefCell<Tried>,
+    progress: &Progress,
+) -> Result<Credentials, AttemptFailure> {
+    let mut error = no_credentials();
+    for (index, (provider, ask)) in providers(context.settings).iter().copied().enumerate() {
+        if tried.borrow().len() == index {
+            tried.borrow_mut().push((provider, "no answer in time".to_owned()));
         }
+        let found = ask(context).await.and_then(|credentials| match defect(&credentials) {
+            Some(why) => Err(ProviderError::new(FailureKind::Defect(None), why)),
+            None => Ok(credentials),
+        });
         let ProviderError { kind, why } = match found {
             Ok(mut credentials) => {
                 credentials.set_property(ProviderName(provider));
-                budget.progress().trace(|| format!("credentials: from the provider {provider}"));
+                progress.trace(|| format!("credentials: from the provider {provider}"));
                 return Ok(credentials);
             }
             Err(error) => error,
         };
-        failure.tried.push((provider, why));
+        let mut tried = tried.borrow_mut();
+        tried[index].1.clone_from(&why);
         match kind {
-            FailureKind::NotConfigured => {}
-            FailureKind::Unanswered => failure.kind = kind,
-            _ => return Err(SearchFailure { kind, ..failure }),
+            FailureKind::NotConfigured => continue,
+            FailureKind::Unanswered => {
+                error.temporary = true;
+                continue;
+            }
+            FailureKind::Defect(help) => error = CredentialsError { help, ..no_credentials() },
+            FailureKind::Misconfigured => error = CredentialsError { is_final: true, ..no_credentials() },
+            FailureKind::Request(AttemptFailure::Transient(outage, retry_after)) => {
+                tried.truncate(index + 1);
+                let outage = Outage::new(outage.kind, format!("{provider}: {why}"));
+                return Err(AttemptFailure::Transient(outage, retry_after));
+            }
+            FailureKind::Request(permanent) => {
+                tried.truncate(index + 1);
+                return Err(permanent);
+            }
         }
+        tried.truncate(index + 1);
+        break;
     }
-    Err(failure)
+    Err(AttemptFailure::Permanent(with_tried(error, tried.take(), context.settings)))
 }
 
 async fn web_identity_of_variables(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {

@@ -9,14 +9,9 @@ use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{FailureKind, ProviderError, SearchContext};
-use crate::backend::aws::clients::Clients;
+use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::MetadataSettings;
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
@@ -47,9 +42,10 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
     let role = roles.as_ref().trim().to_owned();
     if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
         let why = "the response is not one of the instance metadata service";
-        return Err(ProviderError::new(FailureKind::FAILED, why));
+        return Err(ProviderError::temporary(why));
     }
-    let provider = ImdsCredentialsProvider::builder().configure(&context.clients.link_local()).imds_client(client);
+    let provider =
+        ImdsCredentialsProvider::builder().configure(&context.clients.link_local(is_token)).imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| ProviderError::of_sdk(&error, status(&error)))
 }
@@ -59,46 +55,22 @@ fn client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
 }
 
 fn new_client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
-    let direct = clients.direct.clone();
-    let http = http_client_fn(move |settings, components| {
-        SharedHttpConnector::new(TokenConnector(direct.http_connector(settings, components)))
-    });
-    let client = imds::Client::builder().configure(&clients.link_local().with_http_client(http));
+    let client = imds::Client::builder().configure(&clients.link_local(is_token));
     let client = client.max_attempts(settings.attempts);
     client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
 }
 
-/// A connector that reads the answer to a request for a token before the SDK does: the SDK's error hides its status.
-#[derive(Debug)]
-struct TokenConnector(SharedHttpConnector);
-
-impl HttpConnector for TokenConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let is_token = request.uri().ends_with("/latest/api/token");
-        let answer = self.0.call(request);
-        HttpConnectorFuture::new(async move {
-            let response = answer.await?;
-            match response.status().as_u16() {
-                status @ 500.. if is_token => Err(ConnectorError::io(TokenStatus(status).into())),
-                status @ 403 if is_token => Err(ConnectorError::user(TokenStatus(status).into())),
-                _ => Ok(response),
-            }
-        })
-    }
+/// True for an answer to a request for a token whose status the SDK's error hides.
+fn is_token(uri: &str, status: u16) -> bool {
+    uri.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
 }
-
-/// The HTTP status of the answer to a request for a token.
-#[derive(Debug, thiserror::Error)]
-#[error("the metadata service answered with HTTP status {0}")]
-struct TokenStatus(u16);
 
 /// Returns the HTTP status in an error of the SDK.
 fn status(error: &(dyn Error + 'static)) -> Option<u16> {
-    match (find_source(error), find_source(error)) {
-        (Some(TokenStatus(status)), _) => Some(*status),
-        (None, Some(ImdsError::ErrorResponse(response))) => Some(response.response().status().as_u16()),
-        (None, _) => None,
-    }
+    response_status(error).or_else(|| match find_source(error)? {
+        ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
+        _ => None,
+    })
 }
 
 /// Returns the region of the instance.
@@ -115,7 +87,8 @@ pub async fn instance_region(
         return Err(FetchError::NoRegion { is_final: true });
     }
     let client = client(settings, clients);
-    let found = retry(budget, async || read_region(client.get("/latest/meta-data/placement/region").await)).await;
+    let budget = budget.for_request(|| "the region of the instance".to_owned());
+    let found = retry(&budget, async || read_region(client.get("/latest/meta-data/placement/region").await)).await;
     found.map_err(|error| match error {
         FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
             FetchError::NoRegion { is_final: false }

@@ -9,9 +9,11 @@ mod program;
 mod provider;
 mod sources;
 mod sso;
+mod sts;
 
 pub use chain::find_credentials;
 pub use imds::instance_region;
 pub use mfa::MfaCodes;
-pub use provider::SearchContext;
+pub use provider::{ProviderName, SearchContext, with_provider};
 pub use sources::remove_empty_variables;
+pub use sts::{CallerIdentity, assume, identity};

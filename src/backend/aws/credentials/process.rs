@@ -31,8 +31,8 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
     let profile = shell_word(profile);
     let name = format!("`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)");
     printed_credentials(cli, &name).await.map_err(|error| match error.kind {
-        FailureKind::Defect => {
-            ProviderError { kind: FailureKind::Remediable(format!("aws login --profile {profile}")), ..error }
+        FailureKind::Defect(_) => {
+            ProviderError { kind: FailureKind::Defect(Some(format!("aws login --profile {profile}"))), ..error }
         }
         _ => error,
     })
@@ -40,9 +40,9 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
 
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        ProviderError::new(FailureKind::Defect, format!("{name} cannot be started: {}", os_error::text(&error)))
+        ProviderError::new(FailureKind::Defect(None), format!("{name} cannot be started: {}", os_error::text(&error)))
     })?;
-    let failed = |why| ProviderError::new(FailureKind::Defect, format!("{name} {why}"));
+    let failed = |why| ProviderError::new(FailureKind::Defect(None), format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
     parse(&output).map_err(failed)
 }

@@ -4,12 +4,12 @@ use aws_credential_types::Credentials;
 
 use super::imds::instance;
 use super::process::{login_credentials, process_credentials};
-use super::provider::{FailureKind, ProviderError, SearchContext};
+use super::provider::{FailureKind, ProviderError, ProviderName, SearchContext, defect};
 use super::sources::{container, environment, web_identity};
 use super::sso::sso_credentials;
+use super::sts::assume_once;
 use crate::backend::aws::config::{ProfileRole, RoleSource};
-use crate::backend::aws::protocol::{Api, ProviderName, defect};
-use crate::backend::aws::sts::assume_once;
+use crate::backend::aws::protocol::Api;
 use crate::backend::retry::AttemptFailure;
 use crate::model::quoting::one_line;
 
@@ -32,8 +32,8 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let mut credentials = found.map_err(|error| match error.kind {
-        FailureKind::NotConfigured => ProviderError { kind: FailureKind::Defect, ..error },
-        FailureKind::Unanswered => ProviderError { kind: FailureKind::FAILED, ..error },
+        FailureKind::NotConfigured => ProviderError { kind: FailureKind::Defect(None), ..error },
+        FailureKind::Unanswered => ProviderError::temporary(error.why),
         _ => error,
     })?;
     credentials.set_property(ProviderName("profile"));
@@ -43,7 +43,7 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         }
         let assumed = assume(role, credentials, context).await;
         credentials = assumed.map_err(|failure| {
-            ProviderError::of_request(&format!("STS, asked for {}", one_line(&role.arn)), &failure)
+            ProviderError::of_request(&format!("STS, asked for {}", one_line(&role.arn)), failure)
         })?;
     }
     Ok(credentials)

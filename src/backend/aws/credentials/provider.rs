@@ -3,16 +3,17 @@
 use std::error::Error;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError as SdkCredentialsError;
+use http::HeaderValue;
 
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::backend::retry::AttemptFailure;
-use crate::model::answer::{FetchError, OutageKind, Refusal};
+use crate::model::answer::{Denial, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::system::os_error;
 
@@ -42,20 +43,13 @@ pub enum FailureKind {
     NotConfigured,
     /// Perhaps configured, but without an answer: continue with the next provider. A later search may succeed.
     Unanswered,
-    /// Configured but unusable: end the search, and repeat it only with `--wait`.
-    Defect,
-    /// A [`Self::Defect`] with its remedy.
-    Remediable(String),
+    /// Configured but unusable: end the search, and repeat it only with `--wait`. With the remedy, if one is known.
+    Defect(Option<String>),
     /// Configured with invalid settings: end the search, even with `--wait`.
     Misconfigured,
-    /// Configured, and may work later: repeat the search, as a request that failed so is repeated. The time is that of Retry-After.
-    Outage(OutageKind, Option<Duration>),
-    /// Configured, but a proxy answers in AWS's place, or the clock is wrong: repeat the search in another region alone.
-    Unavailable,
-    /// No answer within the share of the budget: repeat the search.
-    OutOfTime,
-    /// A certificate, CA bundle or proxy, which neither another provider nor waiting can fix.
-    Refused(Refusal),
+    /// A request that failed in a way that no other provider can mend: repeat the search like the request, here or in the next region. A
+    /// certificate, CA bundle or proxy ends it.
+    Request(AttemptFailure),
 }
 
 impl ProviderError {
@@ -63,14 +57,20 @@ impl ProviderError {
         Self { kind, why: why.into() }
     }
 
+    /// The failure of a service or of the machine.
+    pub fn temporary(why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self { kind: FailureKind::Request(Outage::new(OutageKind::Service, why.as_str()).into()), why }
+    }
+
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::new(FailureKind::Defect, format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
+        Self::new(FailureKind::Defect(None), format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
     }
 
     /// The failure of a request. The text begins with `subject`.
-    pub fn of_request(subject: &str, retry: &AttemptFailure) -> Self {
-        let why = match retry {
+    pub fn of_request(subject: &str, failure: AttemptFailure) -> Self {
+        let why = match &failure {
             AttemptFailure::Transient(outage, _) | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {
                 outage.reason.to_string()
             }
@@ -82,7 +82,8 @@ impl ProviderError {
             ) => message.to_string(),
             AttemptFailure::Permanent(_) => "refused".to_owned(),
         };
-        Self::new(FailureKind::of(retry), format!("{subject}: {why}"))
+        let why = format!("{subject}: {why}");
+        Self { kind: FailureKind::of(failure), why }
     }
 
     /// The failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
@@ -91,7 +92,7 @@ impl ProviderError {
         let why = error.source().map_or_else(|| error.to_string(), error_text);
         let kind = match error {
             SdkCredentialsError::CredentialsNotLoaded(_) => FailureKind::NotConfigured,
-            SdkCredentialsError::ProviderTimedOut(_) => FailureKind::FAILED,
+            SdkCredentialsError::ProviderTimedOut(_) => return Self::temporary(why),
             SdkCredentialsError::InvalidConfiguration(_) => FailureKind::Misconfigured,
             error => FailureKind::of_response(error, status),
         };
@@ -100,17 +101,14 @@ impl ProviderError {
 }
 
 impl FailureKind {
-    /// The failure of a service or of the machine, without a Retry-After.
-    pub const FAILED: Self = Self::Outage(OutageKind::Service, None);
-
-    fn of(retry: &AttemptFailure) -> Self {
-        match retry {
-            AttemptFailure::Transient(outage, retry_after) => Self::Outage(outage.kind, *retry_after),
-            AttemptFailure::Permanent(FetchError::Unavailable(_)) => Self::Unavailable,
-            AttemptFailure::Permanent(FetchError::Refused(
-                refusal @ (Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
-            )) => Self::Refused(refusal.clone()),
-            AttemptFailure::Permanent(_) => Self::Defect,
+    fn of(failure: AttemptFailure) -> Self {
+        match failure {
+            AttemptFailure::Transient(..)
+            | AttemptFailure::Permanent(
+                FetchError::Unavailable(_)
+                | FetchError::Refused(Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
+            ) => Self::Request(failure),
+            AttemptFailure::Permanent(_) => Self::Defect(None),
         }
     }
 
@@ -118,8 +116,37 @@ impl FailureKind {
     pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>) -> Self {
         match classify_sdk_error(error, status) {
             // A response that is none of the metadata service's may be that of what is before it.
-            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(_))) => Self::FAILED,
-            failure => Self::of(&failure),
+            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(why))) => {
+                Self::Request(Outage::new(OutageKind::Service, why).into())
+            }
+            failure => Self::of(failure),
         }
+    }
+}
+
+/// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
+pub fn defect(credentials: &Credentials) -> Option<&'static str> {
+    let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
+    let all_fit = parts.into_iter().flatten().all(|text| !text.is_empty() && HeaderValue::from_str(text).is_ok());
+    (!all_fit).then_some(
+        "the credentials are empty, or have a line break or another character that is not valid in credentials",
+    )
+}
+
+/// The name of the provider that has the credentials, a property of these.
+#[derive(Clone, Copy, Debug)]
+pub struct ProviderName(pub &'static str);
+
+/// Adds the provider of `credentials`, and the end of their key's id, to AWS's error that refuses them.
+pub fn with_provider(error: FetchError, credentials: Option<&Credentials>) -> FetchError {
+    match (error, credentials) {
+        (FetchError::Denied { message, cause: cause @ Denial::Credentials, .. }, Some(credentials)) => {
+            let provider = credentials.get_property().map_or("AssumeRole", |ProviderName(name)| name);
+            let id = credentials.access_key_id();
+            let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
+            let identity = Some(format!("those of the provider {provider}, with the access key …{end}"));
+            FetchError::Denied { message, cause, identity }
+        }
+        (error, _) => error,
     }
 }

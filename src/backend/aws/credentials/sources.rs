@@ -7,9 +7,10 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
 use super::provider::{FailureKind, ProviderError, SearchContext};
+use super::sts;
+use crate::backend::aws::clients::response_status;
 use crate::backend::aws::config::{VariableKeys, WebIdentity};
-use crate::backend::aws::protocol::{Api, error_text};
-use crate::backend::aws::sts;
+use crate::backend::aws::protocol::Api;
 use crate::backend::retry::AttemptFailure;
 use crate::model::inherited::Inherited;
 use crate::model::quoting::one_line;
@@ -32,7 +33,7 @@ pub async fn web_identity(identity: &WebIdentity, context: &SearchContext<'_>) -
     let token = std::fs::read_to_string(&identity.file)
         .map_err(|error| ProviderError::unreadable(Path::new(&identity.file), &error))?;
     let subject = format!("{}: STS, asked for {}", identity.file, one_line(&identity.role));
-    let failed = |retry: AttemptFailure| ProviderError::of_request(&subject, &retry);
+    let failed = |failure| ProviderError::of_request(&subject, failure);
     let client = context.clients.client(Api::Sts, context.region, None).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     sts::exchange(&client, identity, token).await.map_err(failed)
@@ -43,27 +44,22 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
     if let Some(file) = &context.settings.container_token_file {
         std::fs::read(file).map_err(|error| ProviderError::unreadable(Path::new(file), &error))?;
     }
-    let provider = EcsCredentialsProvider::builder().configure(&context.clients.link_local()).build();
+    let provider =
+        EcsCredentialsProvider::builder().configure(&context.clients.link_local(|_, status| status >= 300)).build();
     provider.provide_credentials().await.map_err(|error| {
-        let status = container_status(&error_text(&error));
+        let status = response_status(&error);
         let mut error = ProviderError::of_sdk(&error, status);
         if let Some(status) = status {
             error.why = format!("its endpoint answered with HTTP status {status}");
         }
-        if error.kind == FailureKind::Defect {
+        if error.kind == FailureKind::Defect(None) {
             let help =
                 "ECS: give the task definition a task role; EKS: create a pod identity association for the service account";
-            error.kind = FailureKind::Remediable(help.to_owned());
+            error.kind = FailureKind::Defect(Some(help.to_owned()));
         }
         let unset = "neither AWS_CONTAINER_CREDENTIALS_RELATIVE_URI nor AWS_CONTAINER_CREDENTIALS_FULL_URI is set";
         if error.kind == FailureKind::NotConfigured { ProviderError::new(error.kind, unset) } else { error }
     })
-}
-
-/// Returns the HTTP status in an error of the SDK's, which has it in its text alone, as `StatusCode(503)`.
-fn container_status(text: &str) -> Option<u16> {
-    let (_, after) = text.split_once("StatusCode(")?;
-    after.split_once(')')?.0.parse().ok()
 }
 
 /// Removes empty variables from the process's environment, where the SDK's providers of a container and of the instance take them for

@@ -9,12 +9,12 @@ use aws_credential_types::provider::token::ProvideToken;
 use aws_sdk_sso::operation::get_role_credentials::{
     GetRoleCredentials, GetRoleCredentialsError, GetRoleCredentialsInput, GetRoleCredentialsOutput,
 };
-use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::provider::{FailureKind, ProviderError, SearchContext};
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::protocol::{Api, SdkFailure, classify, error_text};
+use crate::backend::aws::protocol::{Api, error_text};
 use crate::backend::retry::AttemptFailure;
+use crate::model::answer::{Denial, FetchError};
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
 pub async fn sso_credentials(
@@ -22,7 +22,7 @@ pub async fn sso_credentials(
     profile: &str,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, ProviderError> {
-    let log_in = FailureKind::Remediable(format!("aws sso login --profile {}", shell_word(profile)));
+    let log_in = FailureKind::Defect(Some(format!("aws sso login --profile {}", shell_word(profile))));
     let config = context.clients.sdk_config(Api::SsoOidc);
     let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
     let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
@@ -31,30 +31,25 @@ pub async fn sso_credentials(
         let uncached = "there is no cached SSO token, or it cannot be read";
         ProviderError::new(log_in.clone(), why.replace("failed to load the cached SSO token", uncached))
     })?;
-    let failed = |retry: AttemptFailure| ProviderError::of_request("the SSO portal", &retry);
+    let failed = |failure| ProviderError::of_request("the SSO portal", failure);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
     let input = GetRoleCredentialsInput::builder().access_token(token.token());
     let input = input.account_id(&sso.account).role_name(&sso.role).build();
-    let input = input.map_err(|error| failed(classify(&Failure::construction_failure(error))))?;
-    let output: Result<GetRoleCredentialsOutput, Failure> = client.call(&GetRoleCredentials::new(), input).await;
-    let output = output.map_err(|error| {
-        let failed = failed(classify(&error));
-        match &error {
-            SdkError::ServiceError(service) if service.err().is_unauthorized_exception() => {
-                ProviderError { kind: log_in, ..failed }
-            }
-            _ => failed,
+    let operation = GetRoleCredentials::new();
+    let calling = client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
+    let output = calling.await.map_err(|failure| match failure {
+        AttemptFailure::Permanent(FetchError::Denied { cause: Denial::Credentials, .. }) => {
+            ProviderError { kind: log_in, ..failed(failure) }
         }
+        _ => failed(failure),
     })?;
     let found = output.role_credentials.and_then(|found| {
         let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
         Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
     });
-    found.ok_or_else(|| ProviderError::new(FailureKind::FAILED, "the SSO portal: a response without credentials"))
+    found.ok_or_else(|| ProviderError::temporary("the SSO portal: a response without credentials"))
 }
-
-type Failure = SdkFailure<GetRoleCredentialsError>;
 
 /// Returns a word of a POSIX shell's command, in single quotes if it has special characters.
 pub fn shell_word(text: &str) -> String {

@@ -12,10 +12,9 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::protocol::{Client, call};
-use crate::backend::retry::{RetryBudget, retry};
+use crate::backend::retry::RetryBudget;
 use crate::model::answer::{Document, FetchError, Refusal};
 use crate::model::reference::Locator;
-use crate::net::errors::host_and_port;
 use path::get_below;
 use response::requested_name;
 
@@ -67,12 +66,7 @@ async fn get_together(
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
     let names: Vec<_> = requests.iter().map(|request| requested_name(request, &client.region)).collect();
     let input = json!({ "Names": names, "WithDecryption": true });
-    let budget = budget.for_request(|| {
-        let ids: Vec<_> = requests.iter().map(|request| request.id.to_string()).collect();
-        format!("GetParameters of {} at {}", ids.join(", "), host_and_port(&client.endpoint))
-    });
-    retry(&budget, async || {
-        read_parameters(&call(client, "AmazonSSM.GetParameters", &input).await?, requests, &client.region)
-    })
-    .await
+    let ids: Vec<_> = requests.iter().map(|request| request.id.to_string()).collect();
+    let read = |body: &[u8]| read_parameters(body, requests, &client.region);
+    call(client, "AmazonSSM.GetParameters", ids.join(", "), &input, budget, read).await
 }

@@ -7,11 +7,10 @@ use serde_json::json;
 
 use super::response::{Parameter, base_name};
 use crate::backend::aws::protocol::{Client, call, read_object};
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
+use crate::backend::retry::{AttemptFailure, RetryBudget};
 use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Locator, Region, SecretId};
 use crate::model::secret_value::SecretValue;
-use crate::net::errors::host_and_port;
 
 /// The limit of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
@@ -70,11 +69,8 @@ async fn get_page(
     if let Some(token) = token {
         input["NextToken"] = token.into();
     }
-    let budget = budget.for_request(|| format!("GetParametersByPath of {path} at {}", host_and_port(&client.endpoint)));
-    retry(&budget, async || {
-        read_page(&call(client, "AmazonSSM.GetParametersByPath", &input).await?, request, &client.region)
-    })
-    .await
+    let read = |body: &[u8]| read_page(body, request, &client.region);
+    call(client, "AmazonSSM.GetParametersByPath", path, &input, budget, read).await
 }
 
 /// Reads the body of a response to a request for the parameters below a path.

@@ -16,24 +16,27 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::ConfigBag;
-use http::{HeaderValue, Request, Response, Uri};
+use aws_smithy_types::config_bag::{ConfigBag, FrozenLayer, Layer};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response, Uri};
 use tokio::time::timeout;
 
+use super::classify::{classify_connector_error, is_incomplete};
 use super::endpoints::Api;
-use crate::model::answer::{Denial, FetchError};
+use super::error_codes::{ServiceError, unreadable_response};
+use super::error_text::error_text;
+use crate::backend::retry::AttemptFailure;
+use crate::model::answer::{Outage, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
 use crate::net::http::HttpClient;
-
-/// The failure of a request: no response, or an error response.
-pub type SdkFailure<E> = SdkError<E, HttpResponse>;
 
 /// A client. It makes one attempt for each request.
 #[derive(Clone)]
@@ -53,49 +56,65 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Client {
-    /// Calls one of the SDK's operations. `I`, `O` and `E` are its input, output and error.
-    pub async fn call<I, O, E>(&self, operation: &impl RuntimePlugin, input: I) -> Result<O, SdkFailure<E>>
+    /// Calls one of the SDK's operations once. `I`, `O` and `E` are its input, output and error.
+    ///
+    /// # Errors
+    /// The meaning of AWS's error, or the failure of the connection.
+    pub async fn call<I, O, E>(
+        &self,
+        operation: &impl RuntimePlugin,
+        input: Result<I, BuildError>,
+    ) -> Result<O, AttemptFailure>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
-        E: Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
-        let parts =
-            operation.config().ok_or("an operation without configuration").map_err(SdkFailure::construction_failure)?;
-        let (Some(serializer), Some(deserializer)) =
-            (parts.load::<SharedRequestSerializer>(), parts.load::<SharedResponseDeserializer>())
-        else {
-            return Err(SdkFailure::construction_failure("an operation without serialization"));
-        };
         let mut settings = ConfigBag::base();
-        let request =
-            serializer.serialize_input(Input::erase(input), &mut settings).map_err(SdkFailure::construction_failure)?;
-        let request = request.try_into_http1x().map_err(SdkFailure::construction_failure)?;
-        let response = for_sdk(self.send(request).await?)?;
-        let error = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            Ok(output) => match output.downcast::<O>() {
-                Ok(output) => return Ok(output),
-                Err(_) => return Err(SdkFailure::response_error("a response of another type", response)),
-            },
-            Err(error) => error,
-        };
+        let parts = operation.config().unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
+        let (request, deserializer) = serialized(&parts, input, &mut settings).map_err(|error| not_sent(&*error))?;
+        let response = self.send(request).await?.map(SdkBody::from);
+        let response = HttpResponse::try_from(response).map_err(|error| not_sent(&error))?;
+        let error = ServiceError::new(response.status().as_u16(), |name| response.headers().get(name));
         let mut service_error = None;
-        // The rest of the error is dropped: it may quote a secret in the response.
-        let _ = error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
+        match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
+            Ok(output) => {
+                if let Ok(output) = output.downcast() {
+                    return Ok(output);
+                }
+            }
+            // The rest of the error is dropped: it may quote a secret in the response.
+            Err(error) => {
+                let _ = error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
+            }
+        }
         Err(match service_error {
-            Some(error) => SdkFailure::service_error(error, response),
-            None => SdkFailure::response_error("a response that cannot be read", response),
+            Some(service) => {
+                ServiceError { code: service.meta().code(), message: service.meta().message(), ..error }.classify()
+            }
+            None => unreadable_response(error.status, error.content_type).into(),
         })
     }
 
     /// Signs and sends a request, and reads the whole response.
-    pub async fn send<E>(&self, request: Request<SdkBody>) -> Result<Response<Vec<u8>>, SdkFailure<E>> {
-        let answer = self.http.send(self.signed(request).map_err(SdkFailure::construction_failure)?);
-        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(SdkFailure::timeout_error)?;
-        let (head, body) = answered.map_err(SdkFailure::dispatch_failure)?;
+    ///
+    /// # Errors
+    /// When there is no response, or no whole one.
+    pub async fn send(&self, request: Request<SdkBody>) -> Result<Response<Vec<u8>>, AttemptFailure> {
+        let answer = self.http.send(self.signed(request).map_err(|error| not_sent(&*error))?);
+        let late = |_| Outage::new(OutageKind::Timeout, "no answer to a request in time");
+        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(late)?;
+        let (head, body) = answered.map_err(|error| classify_connector_error(&error))?;
+        let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            Err(error) => Err(SdkFailure::response_error(error, for_sdk(Response::from_parts(head, Vec::new()))?)),
+            Err(error) if status < 500 && is_incomplete(&*error) => {
+                Err(Outage::new(OutageKind::Connection, "the response is incomplete").into())
+            }
+            Err(_) => {
+                let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                Err(unreadable_response(status, content_type).into())
+            }
         }
     }
 
@@ -128,35 +147,20 @@ impl Client {
     }
 }
 
-/// Converts a response into the SDK's type.
-fn for_sdk<E>(response: Response<Vec<u8>>) -> Result<HttpResponse, SdkFailure<E>> {
-    let response = HttpResponse::try_from(response.map(SdkBody::from));
-    response.map_err(|error| SdkFailure::dispatch_failure(ConnectorError::other(error.into(), None)))
+/// Returns the request of an operation, and what reads its response.
+fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
+    parts: &'p FrozenLayer,
+    input: Result<I, BuildError>,
+    settings: &mut ConfigBag,
+) -> Result<(Request<SdkBody>, &'p SharedResponseDeserializer), BoxError> {
+    let (serializer, deserializer) =
+        (parts.load::<SharedRequestSerializer>(), parts.load::<SharedResponseDeserializer>());
+    let (serializer, deserializer) = serializer.zip(deserializer).ok_or("an operation without serialization")?;
+    let request = serializer.serialize_input(Input::erase(input?), settings)?.try_into_http1x()?;
+    Ok((request, deserializer))
 }
 
-/// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
-pub fn defect(credentials: &Credentials) -> Option<&'static str> {
-    let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
-    let all_fit = parts.into_iter().flatten().all(|text| !text.is_empty() && HeaderValue::from_str(text).is_ok());
-    (!all_fit).then_some(
-        "the credentials are empty, or have a line break or another character that is not valid in credentials",
-    )
-}
-
-/// The name of the provider that has the credentials, a property of these.
-#[derive(Clone, Copy, Debug)]
-pub struct ProviderName(pub &'static str);
-
-/// Adds the provider of `credentials`, and the end of their key's id, to AWS's error that refuses them.
-pub fn with_provider(error: FetchError, credentials: Option<&Credentials>) -> FetchError {
-    match (error, credentials) {
-        (FetchError::Denied { message, cause: cause @ Denial::Credentials, .. }, Some(credentials)) => {
-            let provider = credentials.get_property().map_or("AssumeRole", |ProviderName(name)| name);
-            let id = credentials.access_key_id();
-            let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
-            let identity = Some(format!("those of the provider {provider}, with the access key …{end}"));
-            FetchError::Denied { message, cause, identity }
-        }
-        (error, _) => error,
-    }
+/// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.
+pub fn not_sent(error: &(dyn Error + 'static)) -> AttemptFailure {
+    Refusal::Request(error_text(error).into()).into()
 }

@@ -70,6 +70,8 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "SignatureDoesNotMatch"
+            // SSO's token has expired.
+            | "Unauthorized"
             | "UnrecognizedClient" => self.denied(Denial::Credentials),
             // IDPCommunicationError: STS cannot reach the identity provider of a web identity.
             "IDPCommunicationError"
@@ -121,6 +123,14 @@ impl<'a> ServiceError<'a> {
             Some(_) | None => String::new(),
         };
         Reason { text, detail }
+    }
+}
+
+/// Returns the outage for a response that cannot be read.
+pub fn unreadable_response(status: u16, content_type: Option<&str>) -> Outage {
+    match status {
+        500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")),
+        _ => malformed_response(status, content_type),
     }
 }
 

@@ -34,7 +34,7 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     }
     // These only say that they have a source.
     let is_wrapped = matches!(error.downcast_ref(), Some(CredentialsError::ProviderError(_)));
-    if is_wrapped || error.is::<ConnectorError>() || error.is::<hyper_util::client::legacy::Error>() {
+    if is_wrapped || error.is::<ConnectorError>() {
         return String::new();
     }
     if matches!(error.downcast_ref(), Some(rustls::Error::InvalidMessage(_))) {

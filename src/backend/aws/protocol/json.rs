@@ -1,9 +1,9 @@
 //! AWS's JSON 1.1 protocol: the request of an operation, the code and message of an error, and the times in a response.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::error::ErrorMetadata;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use serde::Serialize;
@@ -11,30 +11,35 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::classify::classify;
-use super::client::{Client, SdkFailure};
+use super::client::{Client, not_sent};
 use super::error_codes::{ServiceError, malformed_response};
-use crate::backend::retry::AttemptFailure;
-use crate::net::errors::BoxError;
+use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
+use crate::model::answer::FetchError;
+use crate::net::errors::{BoxError, host_and_port};
 
 /// The first second of the year 10000, which no text in RFC 3339 can express.
 const END: f64 = 253_402_300_800.0;
 
-/// Calls an operation once and returns the body of its response. `target` is the service's and the operation's name.
+/// Calls an operation about `subject`, again after each outage, until `read` has read the body of its response, or the budget ends. `target`
+/// is the service's and the operation's name.
 ///
 /// # Errors
-/// The meaning of AWS's error, or the failure of the connection.
-pub async fn call(
+/// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error or of `read`.
+pub async fn call<T>(
     client: &Client,
     target: &'static str,
+    subject: impl fmt::Display,
     input: &impl Serialize,
-) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
-    let answer = match request(target, input) {
-        // No error of the service, which `read_body` reads.
-        Ok(request) => client.send::<ErrorMetadata>(request).await,
-        Err(error) => Err(SdkFailure::construction_failure(error)),
-    };
-    read_body(answer.map_err(|error| classify(&error))?)
+    budget: &RetryBudget,
+    read: impl Fn(&[u8]) -> Result<T, AttemptFailure>,
+) -> Result<T, FetchError> {
+    let operation = target.rsplit('.').next().unwrap_or(target);
+    let budget = budget.for_request(|| format!("{operation} of {subject} at {}", host_and_port(&client.endpoint)));
+    retry(&budget, async || {
+        let request = request(target, input).map_err(|error| not_sent(&*error))?;
+        read(&read_body(client.send(request).await?)?)
+    })
+    .await
 }
 
 fn request(target: &'static str, input: &impl Serialize) -> Result<Request<SdkBody>, BoxError> {

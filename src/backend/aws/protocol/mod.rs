@@ -8,8 +8,8 @@ mod error_text;
 mod json;
 mod partitions;
 
-pub use classify::{classify, classify_connector_error, classify_sdk_error};
-pub use client::{ATTEMPT_TIMEOUT, Client, ProviderName, READ_TIMEOUT, SdkFailure, defect, with_provider};
+pub use classify::{classify_connector_error, classify_sdk_error};
+pub use client::{ATTEMPT_TIMEOUT, Client, READ_TIMEOUT};
 pub use endpoints::{Api, Endpoints, find_endpoint, own_host};
 pub use error_codes::{ServiceError, malformed_response};
 pub use error_text::error_text;

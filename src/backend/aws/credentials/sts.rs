@@ -14,8 +14,9 @@ use aws_sdk_sts::operation::get_caller_identity::{
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::config::{ProfileRole, WebIdentity};
-use super::protocol::{Client, SdkFailure, classify, defect, with_provider};
+use super::provider::{defect, with_provider};
+use crate::backend::aws::config::{ProfileRole, WebIdentity};
+use crate::backend::aws::protocol::Client;
 use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
@@ -46,9 +47,9 @@ pub async fn assume_once(
         .set_duration_seconds(role.duration)
         .set_serial_number(mfa.map(|(serial, _)| serial.to_owned()))
         .set_token_code(mfa.map(|(_, code)| code.to_owned()));
-    let input = input.build().map_err(SdkFailure::<AssumeRoleError>::construction_failure);
-    let calling = async { client.call(&AssumeRole::new(), input?).await };
-    let output: AssumeRoleOutput = calling.await.map_err(|error| match classify(&error) {
+    let operation = AssumeRole::new();
+    let calling = client.call::<_, AssumeRoleOutput, AssumeRoleError>(&operation, input.build());
+    let output = calling.await.map_err(|failure| match failure {
         AttemptFailure::Permanent(error) => {
             AttemptFailure::Permanent(with_provider(error, client.credentials.as_ref()))
         }
@@ -64,10 +65,9 @@ pub async fn exchange(client: &Client, identity: &WebIdentity, token: String) ->
         .role_arn(&identity.role)
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
         .web_identity_token(token);
-    let input = input.build().map_err(SdkFailure::<AssumeRoleWithWebIdentityError>::construction_failure);
-    let calling = async { client.call(&AssumeRoleWithWebIdentity::new(), input?).await };
-    let output: AssumeRoleWithWebIdentityOutput = calling.await.map_err(|error| classify(&error))?;
-    read_credentials(output.credentials)
+    let (operation, input) = (AssumeRoleWithWebIdentity::new(), input.build());
+    let calling = client.call::<_, AssumeRoleWithWebIdentityOutput, AssumeRoleWithWebIdentityError>(&operation, input);
+    read_credentials(calling.await?.credentials)
 }
 
 /// Assumes a role with the credentials of the client.
@@ -111,7 +111,7 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 
 /// Returns the ARN of the client's credentials, if STS answers in time. GetCallerIdentity needs no permission.
 pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
-    let input = GetCallerIdentityInput::builder().build().ok()?;
+    let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();
     let calling = client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
     budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?.ok()?.ok()?.arn
