@@ -90,23 +90,8 @@ pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
 /// The line for a notice about a policy.
 pub fn policy_notice(notice: &PolicyNotice) -> Record {
     match notice {
-        PolicyNotice::AnyRegion => Record::warning(
-            "no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile",
-        ),
-        PolicyNotice::OtherIdentity(Some(role)) => {
-            Record::note(format!("--for-role {role} prints the policy of that role"))
-        }
-        PolicyNotice::OtherIdentity(None) => Record::warning(
-            "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
-        ),
-        PolicyNotice::TooLong { characters } => Record::warning(format!(
-            "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
-             or split the statements over several policies"
-        )),
-        PolicyNotice::NoKey => Record::note("customer managed keys need kms:Decrypt (--kms-key ARN)"),
-        PolicyNotice::Empty => {
-            Record::warning("no permission is needed, so the policy has no statement, which IAM does not accept")
-        }
+        PolicyNotice::Warning(text) => Record::warning(text),
+        PolicyNotice::Note(text) => Record::note(text),
     }
 }
 

@@ -12,20 +12,13 @@ use crate::backend::fan_out::in_flight;
 use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
 use crate::model::reference::{Arn, Locator, Region};
 
-/// Describes the secret of each complete locator, many at the same time; the version does not matter. `found` is the outcome of the search
-/// for credentials.
-pub async fn describe_all(
-    session: &Session,
-    found: &Result<(), FetchError>,
-    requests: Vec<Locator>,
-) -> Vec<DescribedSecret> {
+/// Describes the secret of each complete locator, many at the same time; the version does not matter. Without credentials, the error of the
+/// search for them is that of each description.
+pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
     let describing = requests.into_iter().filter_map(|request| Some((request.region.clone()?, request)));
     let describing = describing.map(async |(region, request)| {
         let _awaited = session.budget.progress().awaits(format!("the description of {request}"));
-        let description = match found {
-            Ok(()) => describe(session, &request, &region).await,
-            Err(error) => Err(error.clone()),
-        };
+        let description = describe(session, &request, &region).await;
         DescribedSecret { id: request.id, region, role: request.role, description }
     });
     let mut descriptions = in_flight(stream::iter(describing)).await;

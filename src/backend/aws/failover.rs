@@ -10,14 +10,11 @@ use super::credentials::with_provider;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{Answer, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver};
+use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver};
 use crate::model::reference::{Locator, Region, Role, Store};
 
-/// A request and its answer.
-type Answered = (Locator, Answer);
-
 /// Answers complete locators, many at the same time, with the credentials of their roles.
-pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Vec<Answered> {
+pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers {
     let Some(region) = requests.first().and_then(|request| request.region.clone()) else { return Vec::new() };
     session.preconnect(&requests).await;
     if let Err(error) = session.find_credentials(&requests).await {
@@ -37,7 +34,7 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Vec<Answ
     answers.into_iter().flatten().collect()
 }
 
-fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Vec<Answered> {
+fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Answers {
     requests
         .into_iter()
         .map(|request| (request.clone(), Err(FetchFailure::new(request.region, error.clone()))))
@@ -65,7 +62,7 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
 /// Reads a batch from its region, and the requests that fail by an outage there from the fallback regions in turn.
 ///
 /// The regions share the time since `begun`, the beginning of all requests, so that a later batch does not begin its shares anew.
-async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Vec<Answered> {
+async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Answers {
     let Some(Locator { store, region: Some(region), role, .. }) = batch.first().cloned() else { return Vec::new() };
     let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();
     let credentials = match session.credentials(role.as_ref()).await {

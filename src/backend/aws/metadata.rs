@@ -20,7 +20,8 @@ use crate::model::secret_value::SecretValue;
 /// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
 /// up has no answer.
 pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers, Vec<DescribedSecret>) {
-    let found = session.find_credentials(&requests).await;
+    // An error is that of each request.
+    let _ = session.find_credentials(&requests).await;
     let session = &*session;
     let (secrets, others): (Vec<_>, Vec<_>) =
         requests.into_iter().partition(|request| request.store == Store::SecretsManager);
@@ -32,8 +33,8 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers
             session.trace_identities(region).await;
         }
     };
-    let describing = describe_all(session, &found, distinct);
-    let (described, parameters, ()) = future::join3(describing, parameters(session, &found, others), identities).await;
+    let describing = describe_all(session, distinct);
+    let (described, parameters, ()) = future::join3(describing, parameters(session, others), identities).await;
     let mut answers = Vec::new();
     for request in secrets {
         let is_about = |secret: &&DescribedSecret| {
@@ -87,7 +88,7 @@ struct ParameterMetadata {
 
 /// Answers complete locators, parameters by fifty and each path by itself. DescribeParameters knows neither AWS's own parameters nor those of
 /// other accounts, so what begins with `/aws/` or is an ARN has no answer.
-async fn parameters(session: &Session, found: &Result<(), FetchError>, mut requests: Vec<Locator>) -> Answers {
+async fn parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
     requests.retain(|request| request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/"));
     let mut batches: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
@@ -97,10 +98,7 @@ async fn parameters(session: &Session, found: &Result<(), FetchError>, mut reque
     let batches =
         batches.into_values().flat_map(|batch| batch.chunks(MOST).map(<[Locator]>::to_vec).collect::<Vec<_>>());
     let describing = batches.map(async |batch| {
-        let described = match found {
-            Ok(()) => describe_parameters(session, &batch).await,
-            Err(error) => Err(error.clone()),
-        };
+        let described = describe_parameters(session, &batch).await;
         answers(batch, &described)
     });
     in_flight(stream::iter(describing)).await.into_iter().flatten().collect()

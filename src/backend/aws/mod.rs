@@ -89,8 +89,9 @@ impl Aws {
             }
         }
         let requests = Vec::from_iter(requests);
-        let found = session.find_credentials(&requests).await;
-        Ok(describe::describe_all(session, &found, requests).await)
+        // An error is that of each description.
+        let _ = session.find_credentials(&requests).await;
+        Ok(describe::describe_all(session, requests).await)
     }
 
     /// Returns answers without a value for `wanted`, and the descriptions of the secrets, by requests that read no value.

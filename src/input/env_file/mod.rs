@@ -159,7 +159,7 @@ struct Selection {
 fn select(file: &str, statements: Vec<Statement>, arguments: &MigrateArguments) -> Selection {
     let MigrateArguments { only, except, literal, .. } = arguments;
     let mut selection = Selection::default();
-    for pattern in only.iter().chain(*except).chain(*literal) {
+    for pattern in only.iter().chain(except).chain(literal) {
         let names = statements.iter().filter_map(|statement| Some(&statement.binding.as_ref()?.0));
         if !names.into_iter().any(|name| pattern.matches(name)) {
             selection.notices.push(format!("no name in {file} matches {pattern}"));

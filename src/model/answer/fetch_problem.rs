@@ -118,7 +118,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
                     let help = "store one: aws secretsmanager put-secret-value".to_owned();
                     ("has no value yet (no version with the stage AWSCURRENT)", help)
                 }
-                (Store::SecretsManager, _) => ("has no such version", asked.or_key(check)),
+                (Store::SecretsManager, _) => ("has no such version", request.or_key(check)),
             };
             Problem::configuration(what).help(help)
         }

@@ -51,13 +51,11 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
 }
 
 fn client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
-    clients.metadata.get_or_init(|| new_client(settings, clients)).clone()
-}
-
-fn new_client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
-    let client = imds::Client::builder().configure(&clients.link_local(is_token));
-    let client = client.max_attempts(settings.attempts);
-    client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
+    let new = || {
+        let client = imds::Client::builder().configure(&clients.link_local(is_token)).max_attempts(settings.attempts);
+        client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
+    };
+    clients.metadata.get_or_init(new).clone()
 }
 
 /// True for an answer to a request for a token whose status the SDK's error hides.

@@ -32,16 +32,8 @@ pub struct PolicyOptions {
 /// A notice about a policy, for the person who attaches it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyNotice {
-    /// No region is known without a request, so the policy names any.
-    AnyRegion,
-    /// A role that the caller assumes; `None` for the agent's role, whose policy this is.
-    OtherIdentity(Option<Arn>),
-    /// More than [`MAX_CHARACTERS`].
-    TooLong { characters: usize },
-    /// No key is named, so the policy allows to decrypt with AWS's own keys alone, which need no permission.
-    NoKey,
-    /// No request needs a permission.
-    Empty,
+    Warning(String),
+    Note(String),
 }
 
 /// Returns the policy of the caller, or of the role that `options` name, as JSON with a line feed at its end, and the notices about it.
@@ -106,24 +98,31 @@ pub fn policy(
     }
     let policy = statements.policy(&options.kms_keys);
     let mut notices = Vec::new();
+    let mut warn = |text: &str| notices.push(PolicyNotice::Warning(text.to_owned()));
     if is_any_region {
-        notices.push(PolicyNotice::AnyRegion);
+        warn("no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile");
     }
     if options.is_for_agent {
-        notices.push(PolicyNotice::OtherIdentity(None));
-    }
-    if named.is_none() {
-        notices.extend(assumed.into_iter().cloned().map(|role| PolicyNotice::OtherIdentity(Some(role))));
+        warn(
+            "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
+        );
     }
     let characters = policy.to_string().chars().count();
     if characters > MAX_CHARACTERS {
-        notices.push(PolicyNotice::TooLong { characters });
-    }
-    if options.kms_keys.is_empty() && !options.metadata && requests.iter().any(|request| is_read(&request)) {
-        notices.push(PolicyNotice::NoKey);
+        warn(&format!(
+            "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
+             or split the statements over several policies"
+        ));
     }
     if statements.is_empty() {
-        notices.push(PolicyNotice::Empty);
+        warn("no permission is needed, so the policy has no statement, which IAM does not accept");
+    }
+    if named.is_none() {
+        let of_role = |role| PolicyNotice::Note(format!("--for-role {role} prints the policy of that role"));
+        notices.extend(assumed.into_iter().map(of_role));
+    }
+    if options.kms_keys.is_empty() && !options.metadata && requests.iter().any(|request| is_read(&request)) {
+        notices.push(PolicyNotice::Note("customer managed keys need kms:Decrypt (--kms-key ARN)".to_owned()));
     }
     Ok((format!("{policy:#}\n"), notices))
 }
