@@ -59,8 +59,7 @@ pub fn read_values(
     Ok((resolved, report))
 }
 
-/// Resolves the plan within the deadline of the options, and then asks for what an `inspection` lacks. Returns every answer beside the
-/// outcome.
+/// Resolves the plan within the deadline of the options, and then fills the inspection of `check`. Returns every answer beside the outcome.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.

@@ -53,10 +53,8 @@ impl Fingerprint {
         for ResolvedValue { target, subject, value, read_from, .. } in &resolved.values {
             let has_path = matches!(target, Target::File(FileTarget { place: FilePlace::Path(_), .. }));
             if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
-                let read_from = read_from
-                    .iter()
-                    .map(|source| secret_key(&source.locator, source.parameter_name.as_deref()))
-                    .collect();
+                let read_from =
+                    read_from.iter().map(|source| map_key(&source.locator, source.parameter_name.as_deref())).collect();
                 let value = Value { label: subject.label.clone(), hash: key.hash_one(value.expose()), read_from };
                 values.insert(format!("{:?}", target.claims()), value);
             }
@@ -71,7 +69,7 @@ impl Fingerprint {
                     version_id: document.version_id.clone(),
                     content: key.hash_one(document.body.expose()),
                 };
-                secrets.insert(secret_key(locator, parameter_name), secret);
+                secrets.insert(map_key(locator, parameter_name), secret);
             };
             if locator.is_path() {
                 document.parameters.iter().for_each(|(name, parameter)| add(Some(name), parameter));
@@ -118,6 +116,6 @@ impl Fingerprint {
     }
 }
 
-fn secret_key(locator: &Locator, parameter_name: Option<&str>) -> String {
+fn map_key(locator: &Locator, parameter_name: Option<&str>) -> String {
     format!("{locator:?} {}", parameter_name.unwrap_or_default())
 }
