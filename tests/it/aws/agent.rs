@@ -6,16 +6,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
-use crate::support::aws::agent::{SECRET, TOKEN, own, plain};
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::{PREVIOUS_ID, Secret};
-use crate::support::aws::{Aws, served};
+use crate::support::aws::agent::{SECRET, TOKEN};
 use crate::support::connection::as_user;
-use crate::support::deadline::keeps_to;
-use crate::support::identity::ROLE;
-use crate::support::rows::side_by_side;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
 const ELSEWHERE: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf";

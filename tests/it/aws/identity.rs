@@ -3,15 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::aws::agent::plain;
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, ROLE_KEY, served};
-use crate::support::deadline::ends_within;
-use crate::support::identity::{ROLE, keyless, pair};
-use crate::support::network;
-use crate::support::rows::side_by_side;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::*;
 
 const ROLE_OF_STS: &str = "AssumeRole";
 const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";

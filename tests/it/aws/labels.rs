@@ -1,9 +1,7 @@
 //! The lines on standard error: labels, the order of reason and entries, and colours on a terminal.
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::{PREVIOUS_ID, Secret};
 use crate::support::pty::terminal;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 fn database() -> Aws {
     Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#))

@@ -2,11 +2,8 @@
 
 use nix::sys::signal::Signal;
 
-use crate::support::aws::{Aws, Call, ROLE_KEY, fault, served};
-use crate::support::identity::{keyless, pair};
-use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::Sandbox;
 use crate::support::terminal::at_a_terminal;
+use crate::support::*;
 
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
 

@@ -1,14 +1,8 @@
 //! SSM parameters: ten in one request, versions and labels, absences and denials of single parameters; and `ssm:/path/` in `env-from`,
 //! all parameters below a path.
 
-use crate::support::aws::agent::own;
-use crate::support::aws::fault::{self, success};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Call, ROLE_KEY, Version};
-use crate::support::deadline::undisturbed;
-use crate::support::identity::ROLE;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::aws::fault::success;
+use crate::support::*;
 
 const ARN: &str = "arn:aws:ssm:us-east-1:123456789012:parameter/app/db";
 

@@ -7,14 +7,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::aws::{Aws, ROLE_KEY, served};
-use crate::support::identity::{ROLE, keyless, pair};
-use crate::support::outcome::Outcome;
 use crate::support::record::await_fact;
-use crate::support::relay::{NOWHERE, Relay};
-use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
-use crate::support::skip;
-use crate::support::terminal;
+use crate::support::*;
 
 const KEY: &str = "AKIAPROCESS";
 

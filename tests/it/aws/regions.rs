@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::aws::agent::plain;
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, served};
-use crate::support::deadline::keeps_to;
-use crate::support::identity::{ROLE, keyless, pair};
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::*;
 
 const HERE: &str = "us-east-1";
 const THERE: &str = "us-west-2";

@@ -5,14 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::aws::agent::{SECRET, TOKEN, plain};
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
-use crate::support::aws::{Aws, REQUEST_ID, served};
-use crate::support::deadline::{ends_within, keeps_to};
-use crate::support::rows::side_by_side;
-use crate::support::running::Running;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::aws::agent::{SECRET, TOKEN};
+use crate::support::*;
 
 const READ: &str = "GetSecretValue";
 

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::aws::agent::own;
-use crate::support::aws::{Aws, ROLE_KEY, SSO_KEY, SSO_TOKEN, fault, served};
-use crate::support::identity::{ROLE, keyless};
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 /// A profile with an `sso_session`, and the file of its token, whose name is the SHA-1 of the session's name.
 const SESSION: (&str, &str) = (

@@ -6,15 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::aws::agent::TOKEN;
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, SSO_TOKEN, served};
-use crate::support::deadline::{undisturbed, waits_for};
-use crate::support::identity::{keyless, pair};
 use crate::support::pty::{left, on_a_terminal};
-use crate::support::relay::{NOWHERE, Relay};
-use crate::support::rows::side_by_side;
-use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::*;
 
 #[test]
 fn a_failure_that_ends_in_time_is_waited_for() {

@@ -2,11 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, fault, served};
-use crate::support::cache::{CacheDirectory, later};
-use crate::support::outcome::Status;
-use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::*;
 
 fn check(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).arg("check").bare().resolve("A=x:k").attempts(1)

@@ -2,10 +2,7 @@
 
 use std::os::unix::fs::{chown, lchown, symlink};
 
-use crate::support::aws::{fault, served};
-use crate::support::cache::CacheDirectory;
-use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// The user `nobody`.
 const NOBODY: u32 = 65534;

@@ -7,11 +7,7 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{fault, served};
-use crate::support::cache::{CacheDirectory, later};
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 

@@ -1,11 +1,6 @@
 //! Whose answers are cached: another identity, endpoint, region or version never gets what the first one read.
 
-use crate::support::aws::secret::{CURRENT_ID, Secret};
-use crate::support::aws::{Aws, fault};
-use crate::support::cache::CacheDirectory;
-use crate::support::directory::Directory;
-use crate::support::identity::{KEY, ROLE, keyless, pair};
-use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::*;
 
 const OTHER_ROLE: &str = "arn:aws:iam::210987654321:role/Writer";
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];

@@ -2,12 +2,7 @@
 
 use std::fs;
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::cache::CacheDirectory;
-use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// Long values, so that half of one would be seen.
 fn value(letter: &str) -> String {

@@ -3,11 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-use crate::support::aws::secret::{CURRENT_ID, Secret};
-use crate::support::aws::{Aws, Version, fault, served};
-use crate::support::cache::{CacheDirectory, later};
-use crate::support::running::Running;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::*;
 
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 

@@ -1,17 +1,9 @@
 //! AWS is unavailable, in every way, or says that a value is denied or absent: the cache covers the former and never the latter.
 
-use crate::support::aws::agent::plain;
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, served};
-use crate::support::cache::CacheDirectory;
-use crate::support::identity::{ROLE, keyless};
-use crate::support::network::{self, SILENT};
-use crate::support::relay::{NOWHERE, Relay};
-use crate::support::rows::side_by_side;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::network::SILENT;
 use crate::support::tls::Authority;
 use crate::support::wire::{Step, Wire};
+use crate::support::*;
 
 const READ: &str = "GetSecretValue";
 const TOKEN: &str = "/latest/api/token";

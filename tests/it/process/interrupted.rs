@@ -10,13 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, mkfifo};
 
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, served};
-use crate::support::outcome::{Outcome, Status};
-use crate::support::record;
-use crate::support::sandbox::{Sandbox, hanging, program, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// Asserts that the run said one line, which begins with the signal and a time.
 fn one_line(run: &Outcome, signal: &str, awaited: &str) {

@@ -6,12 +6,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use nix::sys::signal::Signal;
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, served};
-use crate::support::manager::Manager;
-use crate::support::outcome::{Outcome, Status};
 use crate::support::pty::{erased, left, on_a_terminal, terminal};
-use crate::support::sandbox::{Sandbox, hanging, held, sandbox};
+use crate::support::*;
 
 /// Runs to the end, with an answer once the service manager has heard of the wait, which follows the progress line. Returns that message.
 fn slow(aws: &Aws, sandbox: Sandbox) -> (Outcome, String) {

@@ -2,13 +2,11 @@
 
 use nix::sys::signal::{Signal, kill};
 
-use crate::support::aws::Aws;
-use crate::support::sandbox::{self, Sandbox, held};
-use crate::support::skip;
+use crate::support::*;
 
 /// A launch whose command creates a file.
 fn touching(aws: &Aws) -> Sandbox {
-    sandbox::sandbox(aws).script("touch started")
+    sandbox(aws).script("touch started")
 }
 
 fn has_started(sandbox: &Sandbox) -> bool {

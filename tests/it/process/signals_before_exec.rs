@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// A system call of the main thread: its name, and its number among the calls of that name.
 #[derive(Debug)]

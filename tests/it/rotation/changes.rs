@@ -1,10 +1,8 @@
 //! The facts that are a change, and those that are none. Each test ends with a change, so that an earlier start would be in the record.
 
 use crate::support::aws::agent::TOKEN;
-use crate::support::aws::{Aws, Version};
-use crate::support::record;
 use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
-use crate::support::sandbox::{self, CANARY, Sandbox};
+use crate::support::*;
 
 #[test]
 fn only_another_value_is_a_change() {
@@ -122,7 +120,7 @@ fn values_of_keys_that_are_not_printed_are_told_apart() {
 #[test]
 fn the_agent_is_asked_again() {
     let aws = first_version();
-    let sandbox = sandbox::sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
+    let sandbox = sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
     let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);

@@ -7,8 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::record::SIGNALS;
 use crate::support::rotating::{Rotating, first_version, rotating};
-use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 /// A library that adds to a clock the seconds in the file `clock-N` of the working directory, where N is the clock's number.
 const CLOCKS: &str = r#"

@@ -6,12 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::aws::Aws;
-use crate::support::outcome::{Outcome, Status};
-use crate::support::record;
-use crate::support::rotating::{self, Rotating, polled_on_request, secret};
-use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::rotating::{Rotating, polled_on_request, secret};
+use crate::support::*;
 
 /// Records the file and a variable at its start and at each SIGHUP.
 const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HUP; \

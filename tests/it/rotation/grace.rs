@@ -6,12 +6,8 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::aws::Aws;
-use crate::support::outcome::Status;
-use crate::support::record;
 use crate::support::rotating::{Rotating, first_version, rotating, secret};
-use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 /// A run of a command that records its signals and ends only by the last real-time signal, with status 3.
 fn stubborn(aws: &Aws, mode: &str) -> Sandbox {

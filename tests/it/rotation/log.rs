@@ -10,11 +10,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 
-use crate::support::aws::{Aws, fault};
-use crate::support::outcome::{Outcome, Status};
-use crate::support::record;
 use crate::support::rotating::{Rotating, first_version, rotating, secret};
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 

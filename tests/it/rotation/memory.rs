@@ -3,12 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use crate::support::aws::{Aws, CONTAINER_KEY};
-use crate::support::identity::keyless;
 use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, secret};
-use crate::support::running::Running;
-use crate::support::sandbox::{self, CANARY};
-use crate::support::skip;
+use crate::support::*;
 
 /// The places in the memory of a process that hold a text.
 fn places(running: &Running, text: &str) -> Vec<String> {
@@ -31,7 +27,7 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 fn another_process_of_the_same_user_cannot_look_into_secrets_exec() {
     let Some(nobody) = skip::as_nobody() else { return };
     let aws = first_version();
-    let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart"]).through(nobody);
+    let sandbox = sandbox(&aws).args(["--on-rotation", "restart"]).through(nobody);
     // The owner of its own files, and of those of its parent.
     let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");
     sandbox.spawn_copy().wait().launched().printed("65534\n0\n");

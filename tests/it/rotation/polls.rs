@@ -7,18 +7,14 @@ use std::time::{Duration, Instant};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::aws::fault::Fault;
-use crate::support::cache::CacheDirectory;
-use crate::support::identity::{keyless, pair};
-use crate::support::outcome::Status;
 use crate::support::record::await_fact;
 use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
-use crate::support::sandbox::{self, ACCESS_SECRET, CANARY, Sandbox};
+use crate::support::*;
 
 #[test]
 fn secrets_exec_polls_by_itself_again_and_again() {
     let aws = first_version();
-    let sandbox = sandbox::sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
+    let sandbox = sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));
     // That of the launch, that at a random moment of the first interval, and the next.
     aws.await_calls(2);

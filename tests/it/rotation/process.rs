@@ -5,13 +5,8 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::aws::{Aws, served};
-use crate::support::manager::Manager;
-use crate::support::outcome::Status;
-use crate::support::record;
-use crate::support::rotating::{self, Rotating, restarting};
-use crate::support::sandbox::{self, Sandbox, hanging, held};
-use crate::support::skip;
+use crate::support::rotating::{Rotating, restarting};
+use crate::support::*;
 
 fn number(text: &str) -> Pid {
     Pid::from_raw(text.trim_start_matches("ready ").trim().parse().unwrap())
@@ -42,7 +37,7 @@ fn the_command_is_a_child_and_leads_its_own_process_group() {
 fn the_command_gets_the_environment_and_the_descriptors_of_a_launch() {
     let aws = served();
     let state = |sandbox: Sandbox| sandbox.env("HOME", "/").env("B", "kept").env("LISTEN_PID", "1");
-    let launch = state(sandbox::sandbox(&aws)).run();
+    let launch = state(sandbox(&aws)).run();
     state(restarting(&aws)).run().launched_silently().printed(launch.stdout());
     let sandbox = restarting(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
     let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");

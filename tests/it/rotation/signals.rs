@@ -4,13 +4,9 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::aws::served;
-use crate::support::outcome::Status;
-use crate::support::record::{self, END};
+use crate::support::record::END;
 use crate::support::rotating::{Rotating, restarting};
-use crate::support::running::{self, Running};
-use crate::support::sandbox::{Sandbox, hanging};
-use crate::support::skip;
+use crate::support::*;
 
 /// Sends signals one at a time, since pending ones come in the order of their numbers.
 fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {

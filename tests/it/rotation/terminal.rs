@@ -1,9 +1,7 @@
 //! Job control: the command as the terminal's foreground job, Ctrl-C and Ctrl-Z.
 
-use crate::support::aws::{Aws, served};
-use crate::support::rotating;
-use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::terminal::{at_a_terminal, leading_a_session};
+use crate::support::*;
 
 fn restarting(aws: &Aws) -> Sandbox {
     rotating::restarting(aws).arg("-q")

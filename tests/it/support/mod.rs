@@ -1,4 +1,4 @@
-//! The sandbox, the fakes and the assertions of the tests, in reading order:
+//! The sandbox, the fakes and the assertions of the tests, of which `use crate::support::*` brings what most tests need. In reading order:
 //!
 //! - [`sandbox`]: the builder of one run (arguments, environment, files, standard input), cut off from this machine.
 //! - [`running`]: a started run, which can be signalled, looked up in `/proc`, and awaited under a hard limit.
@@ -51,3 +51,19 @@ pub mod terminal;
 pub mod tls;
 pub mod watch;
 pub mod wire;
+
+pub use aws::agent::{own, plain};
+pub use aws::fault::{self, Fault};
+pub use aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN, Version, served};
+pub use cache::{CacheDirectory, later};
+pub use deadline::{ends_within, keeps_to, undisturbed, waits_for};
+pub use directory::Directory;
+pub use identity::{KEY, ROLE, keyless, pair};
+pub use manager::Manager;
+pub use outcome::{Outcome, Status};
+pub use proxy::Proxy;
+pub use relay::{NOWHERE, Relay};
+pub use rows::side_by_side;
+pub use running::Running;
+pub use sandbox::{ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, sandbox};

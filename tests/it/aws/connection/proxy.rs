@@ -2,12 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::aws::Aws;
-use crate::support::deadline::ends_within;
-use crate::support::identity::ROLE;
-use crate::support::proxy::Proxy;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::wire::{Script, Step, Wire, answer, body, with_head};
+use crate::support::*;
 
 /// A launch that would reach AWS through this proxy.
 fn through(proxy: &Wire) -> Sandbox {

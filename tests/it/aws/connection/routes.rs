@@ -5,13 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, served};
-use crate::support::deadline::ends_within;
-use crate::support::identity::keyless;
 use crate::support::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// A `--timeout` that suffices for several attempts.
 const TIMEOUT: Duration = Duration::from_millis(1500);

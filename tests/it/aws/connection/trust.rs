@@ -7,13 +7,8 @@ use std::thread;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::aws::fault::Fault;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, served};
-use crate::support::proxy::Proxy;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
-use crate::support::skip;
 use crate::support::tls::{Acceptor, Authority};
+use crate::support::*;
 
 fn served_over_tls(acceptor: Acceptor) -> Aws {
     Aws::start_tls(acceptor).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))

@@ -4,11 +4,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use crate::support::deadline::{ends_within, undisturbed};
-use crate::support::identity::ROLE;
-use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use crate::support::tls::Authority;
 use crate::support::wire::{Script, Step, Wire, answer, body, good, with_head};
+use crate::support::*;
 
 /// A launch whose Secrets Manager is this server.
 fn at_url(url: String) -> Sandbox {
