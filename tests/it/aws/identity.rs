@@ -3,86 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::faults::{CONTAINER, INSTANCE_ROLE, METADATA, ROLE_OF_STS, WEB_IDENTITY, launch_by};
 use crate::support::*;
 
-const ROLE_OF_STS: &str = "AssumeRole";
-const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
-const CONTAINER: &str = "/credentials";
-const TOKEN: &str = "/latest/api/token";
-const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";
 const REGION: &str = "/latest/meta-data/placement/region";
-
-/// A launch whose credentials come by way of this operation alone, and the access key that they have.
-fn launch_by(operation: &str, aws: &Aws) -> (Sandbox, &'static str) {
-    match operation {
-        ROLE_OF_STS => (keyless(aws).keys().args(["--role-arn", ROLE]), ROLE_KEY),
-        WEB_IDENTITY => (keyless(aws).web_identity(), ROLE_KEY),
-        CONTAINER => (keyless(aws).in_container(aws), CONTAINER_KEY),
-        _ => (keyless(aws).on_instance(aws), INSTANCE_KEY),
-    }
-}
 
 fn throttled() -> Fault {
     fault::sts(400, "Throttling", "Rate exceeded")
-}
-
-fn unavailable() -> Fault {
-    fault::sts(503, "ServiceUnavailable", "Service is unavailable")
-}
-
-#[test]
-fn an_issuer_that_answers_at_the_fourth_attempt_launches() {
-    side_by_side(
-        [
-            (ROLE_OF_STS, throttled()),
-            (ROLE_OF_STS, unavailable()),
-            (WEB_IDENTITY, unavailable()),
-            (CONTAINER, fault::status(500)),
-            (TOKEN, fault::status(503)),
-            (CREDENTIALS, fault::status(503)),
-        ],
-        |(operation, fault)| {
-            let aws = served().fails_first(operation, 3, fault);
-            let (sandbox, key) = launch_by(operation, &aws);
-            sandbox.case(operation).run().launched_silently().has("A", "v-4c7a1e");
-            assert_eq!(aws.calls_of(operation).len(), 4, "{operation}");
-            assert_eq!(aws.only_read().access_key(), key, "{operation}");
-        },
-    );
-}
-
-#[test]
-fn an_issuer_that_fails_to_the_end_is_75_after_the_allowed_attempts() {
-    side_by_side(
-        [
-            (ROLE_OF_STS, throttled(), "Throttling"),
-            (ROLE_OF_STS, unavailable(), "ServiceUnavailable"),
-            (ROLE_OF_STS, fault::status(502), "502"),
-            (WEB_IDENTITY, throttled(), "Throttling"),
-            (CONTAINER, fault::status(500), "500"),
-            (CONTAINER, fault::status(429), "429"),
-            (CONTAINER, fault::page(), "container: "),
-            (CONTAINER, Fault::Endless, "container: "),
-            (TOKEN, fault::status(503), "instance metadata: "),
-            (ROLES, fault::status(503), "503"),
-            (CREDENTIALS, fault::status(503), "503"),
-            (ROLES, Fault::Hang, "instance metadata: "),
-            (CREDENTIALS, Fault::Hang, "instance metadata: "),
-            (ROLES, plain(200, "my role"), "instance metadata: "),
-            (ROLES, plain(200, "r1\nr2"), "instance metadata: "),
-            (ROLES, plain(200, "<html>portal</html>"), "instance metadata: "),
-            (ROLES, plain(200, ""), "instance metadata: "),
-        ],
-        |(operation, fault, said)| {
-            let aws = served().fails(operation, fault);
-            let (sandbox, _) = launch_by(operation, &aws);
-            let run = sandbox.attempts(2).timeout("20s").case(operation).run();
-            run.refused(75).says(["A (", said]);
-            assert!(aws.calls_of(operation).len() >= 2, "not tried again: {run}");
-            assert!(aws.reads().is_empty(), "{run}");
-        },
-    );
 }
 
 #[test]
@@ -124,29 +51,10 @@ fn an_issuer_that_never_gives_ends_with_the_time() {
         (WEB_IDENTITY, throttled()),
         (CONTAINER, fault::status(500)),
         (CONTAINER, Fault::Hang),
-        (TOKEN, Fault::Hang),
+        (METADATA, Fault::Hang),
     ] {
         let aws = served().fails(operation, fault);
         ends_within(Duration::from_secs(1), launch_by(operation, &aws).0.case(operation)).refused(75).says(["A ("]);
-    }
-}
-
-#[test]
-fn an_issuer_that_refuses_is_77_and_asked_once() {
-    let denied = fault::sts(403, "AccessDenied", "User: u is not authorized to perform: sts:AssumeRole");
-    let expired = fault::sts(400, "ExpiredTokenException", "Token expired: current date/time must be before");
-    for (operation, fault, said) in [
-        (ROLE_OF_STS, denied, ROLE),
-        (WEB_IDENTITY, expired, "ExpiredToken"),
-        (CONTAINER, fault::status(404), "404"),
-        (TOKEN, fault::status(403), "instance metadata: "),
-        (ROLES, fault::status(404), "instance metadata: the instance has no role"),
-    ] {
-        let aws = served().fails(operation, fault);
-        let run = launch_by(operation, &aws).0.case(operation).run();
-        run.refused(77).says(["A (", said]);
-        assert_eq!(aws.calls_of(operation).len(), 1, "{run}");
-        assert!(aws.reads().is_empty(), "{run}");
     }
 }
 
@@ -164,7 +72,7 @@ fn a_role_that_a_wrong_clock_or_an_absent_sts_keeps_is_75() {
 #[test]
 fn the_region_of_an_instance_is_asked_for_again_and_a_failure_is_reported() {
     let without_region = |aws: &Aws| keyless(aws).env_remove("AWS_REGION").on_instance(aws);
-    for path in [TOKEN, REGION] {
+    for path in [METADATA, REGION] {
         let aws = served().fails_first(path, 2, fault::status(503));
         without_region(&aws).case(path).run().launched().has("A", "v-4c7a1e");
         let aws = served().fails(path, Fault::Hang);
@@ -190,7 +98,7 @@ fn without_a_route_to_the_instance_metadata_the_region_may_come_later() {
 
 #[test]
 fn a_line_break_after_an_answer_does_no_harm() {
-    for (path, answer) in [(ROLES, plain(200, "app\n")), (REGION, plain(200, "us-east-1\n"))] {
+    for (path, answer) in [(INSTANCE_ROLE, plain(200, "app\n")), (REGION, plain(200, "us-east-1\n"))] {
         let aws = served().fails(path, answer);
         keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).case(path).run().launched().has("A", "v-4c7a1e");
     }
@@ -224,7 +132,7 @@ fn a_role_that_sts_does_not_give_holds_up_its_own_secrets_alone() {
 fn one_token_of_the_instance_serves_its_region_and_its_credentials() {
     let aws = served();
     keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.calls_of(TOKEN).len(), 1);
+    assert_eq!(aws.calls_of(METADATA).len(), 1);
 }
 
 #[test]

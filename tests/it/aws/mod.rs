@@ -3,6 +3,7 @@
 mod agent;
 mod connection;
 mod credentials;
+mod faults;
 mod identity;
 mod labels;
 mod mfa;

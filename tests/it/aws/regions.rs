@@ -85,32 +85,16 @@ fn the_nearest_setting_has_the_endpoint() {
 }
 
 #[test]
-fn a_region_that_is_down_is_replaced_by_the_next() {
-    for outage in
-        [fault::unavailable(), fault::throttled(), Fault::Close, Fault::Hang, fault::page(), plain(403, "blocked")]
-    {
-        let aws = served().region_fails(HERE, outage);
-        with_fallback(&aws).run().launched_silently().has("A", "v-4c7a1e");
-        assert_eq!(regions(&aws), [HERE, THERE]);
-    }
-    let aws = served().region_fails(HERE, fault::unavailable());
-    let declaration = "defaults:\n  fallback-region: [us-west-2]\n  timeout: 10s\nenv:\n  A: x:k\n";
-    Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run().launched().has("A", "v-4c7a1e");
-}
-
-#[test]
-fn an_answer_of_any_kind_is_looked_for_nowhere_else() {
-    for (case, aws, status) in [
-        ("a denial", Aws::start().secret("x", Secret::failing(fault::denied("x"))), 77),
-        ("a wrong clock", served().region_fails(HERE, fault::clock_skew()), 75),
-        ("an absence", Aws::start(), 78),
-    ] {
-        with_fallback(&aws).case(case).run().refused(status);
-        assert_eq!(regions(&aws), [HERE], "{case}");
-    }
+fn parameters_and_a_declaration_have_fallback_regions_too_and_what_is_answered_is_looked_for_nowhere_else() {
     let aws = served().parameter("/p", &[Version::text(CANARY)]);
     with_fallback(&aws).resolve("B=ssm:/p").run().launched_silently().has("A", "v-4c7a1e").has("B", CANARY);
     assert_eq!(aws.calls().len(), 2);
+    let aws = aws.fails("GetParameters", plain(403, "blocked"));
+    with_fallback(&aws).resolve("B=ssm:/p").run().refused(75).says(["B (", "is a proxy between?"]);
+    assert_eq!(aws.calls_of("GetParameters")[1..].iter().map(Call::region).collect::<Vec<_>>(), [HERE, THERE]);
+    let aws = served().region_fails(HERE, fault::unavailable());
+    let declaration = "defaults:\n  fallback-region: [us-west-2]\n  timeout: 10s\nenv:\n  A: x:k\n";
+    Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run().launched().has("A", "v-4c7a1e");
 }
 
 #[test]

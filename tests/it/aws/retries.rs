@@ -10,103 +10,18 @@ use crate::support::*;
 
 const READ: &str = "GetSecretValue";
 
-fn coded(status: u16, code: &'static str) -> Fault {
-    Fault::Error { status, code, message: "the difference is too large".to_owned() }
-}
-
 #[test]
-fn a_failure_that_may_pass_is_tried_again_and_is_75_after_the_allowed_attempts() {
-    side_by_side(
-        [
-            (fault::throttled(), "ThrottlingException"),
-            (fault::internal_error(), "InternalServiceError"),
-            (fault::unavailable(), "ServiceUnavailable"),
-            (Fault::Close, "us-east-1"),
-            (Fault::Xml { status: 429 }, "429"),
-            (Fault::Xml { status: 500 }, "500"),
-            (Fault::Xml { status: 502 }, "502"),
-            (Fault::Xml { status: 503 }, "503"),
-            (Fault::Xml { status: 504 }, "504"),
-            (fault::another_secret(), "not about this secret"),
-            (fault::empty_object(), "secret x"),
-            (fault::page(), "secret x"),
-            (plain(302, ""), "302"),
-        ],
-        |(fault, said)| {
-            let aws = served().fails_first(READ, 2, fault.clone());
-            sandbox(&aws).case(said).run().launched_silently().has("A", "v-4c7a1e");
-            assert_eq!(aws.reads().len(), 3, "{said}");
-            let aws = served().fails(READ, fault);
-            sandbox(&aws).attempts(2).timeout("50s").case(said).run().refused(75).says(["A (", "secret x", said]);
-            assert_eq!(aws.reads().len(), 2, "{said}");
-        },
-    );
-}
-
-#[test]
-fn a_failure_that_does_not_pass_is_reported_after_one_request() {
-    for (fault, status, facts) in [
-        (fault::not_found(), 78, &["us-east-1"][..]),
-        (fault::denied("x"), 77, &["secretsmanager:GetSecretValue", "us-east-1", REQUEST_ID]),
-        (fault::no_such_version("staging label: AWSCURRENT"), 78, &["no version with the stage AWSCURRENT"]),
-        (fault::denied_by_kms(), 77, &["kms:Decrypt"]),
-        (fault::denied("prod/kms"), 77, &["secretsmanager:GetSecretValue", "if the secret does not exist"]),
-        (fault::denied("arn:aws:x"), 77, &["GetSecretValue on it; secrets-exec policy prints the policy"]),
-        (
-            fault::denied_by("with an explicit deny in a resource control policy: arn:aws:x"),
-            77,
-            &["control policy denies this"],
-        ),
-        (fault::denied_by("with an explicit deny in an identity-based policy"), 77, &["remove the deny"]),
-        (fault::denied_by("with an explicit deny in a permissions boundary"), 77, &["whoever set the boundary"]),
-        (fault::denied_by_boundary(), 77, &["a permissions boundary does not allow this"]),
-        (fault::denied_by("because no session policy allows the action"), 77, &["issues the session"]),
-        (
-            fault::denied_by("because no VPC endpoint policy allows the action"),
-            77,
-            &["policy does not allow this", "the VPC"],
-        ),
-        (fault::denied_by("because no resource-based policy allows the action"), 77, &["whoever owns the secret"]),
-        (fault::key_out_of_use(), 77, &["key", "pending"]),
-        (fault::marked_for_deletion(), 78, &["deletion"]),
-        (fault::unrecognized_client(), 77, &["UnrecognizedClientException"]),
-        (fault::expired_token(), 77, &["ExpiredTokenException"]),
-        // The message holds the canary, which the sandbox looks for.
-        (fault::unknown_code(), 78, &["BrandNewException", REQUEST_ID]),
-        (fault::clock_skew(), 75, &["clock"]),
-        (coded(403, "RequestTimeTooSkewed"), 75, &["clock"]),
-        (coded(403, "RequestExpired"), 75, &["clock"]),
-        (coded(403, "RequestInTheFuture"), 75, &["clock"]),
-        // A server that wants to be left alone for longer than there is time.
-        (fault::retry_after(u64::MAX), 75, &["503"]),
-        (fault::retry_after(60 * 60 * 24 * 365), 75, &["503"]),
-        (fault::amz_retry_after(u64::MAX), 75, &["503"]),
-        (fault::amz_retry_after(1000 * 60 * 60), 75, &["503"]),
+fn a_denial_says_whose_policy_denies_and_who_can_change_it() {
+    for (reason, said) in [
+        ("with an explicit deny in a resource control policy: arn:aws:x", "control policy denies this"),
+        ("with an explicit deny in an identity-based policy", "remove the deny"),
+        ("with an explicit deny in a permissions boundary", "whoever set the boundary"),
+        ("because no session policy allows the action", "issues the session"),
+        ("because no VPC endpoint policy allows the action", "whoever administers the VPC"),
+        ("because no resource-based policy allows the action", "whoever owns the secret"),
     ] {
-        let aws = served().fails(READ, fault);
-        let run = sandbox(&aws).case(facts.join(" ")).run();
-        run.refused(status).says(["A (", "secret x"]).says(facts.iter().copied());
-        assert_eq!(aws.reads().len(), 1, "{run}");
-    }
-}
-
-#[test]
-fn a_refusal_without_a_code_is_a_proxys_and_75_after_one_request_in_each_region() {
-    let page = plain(403, "<!DOCTYPE html><html><title>Blocked</title></html>");
-    for (operation, reference, fault, said) in [
-        (READ, "x:k", page, "HTTP status 403 (text/plain); is a proxy between?"),
-        (READ, "x:k", plain(401, "log in first"), "HTTP status 401 (text/plain); is a proxy between?"),
-        (READ, "x:k", Fault::Xml { status: 403 }, "HTTP status 403 (text/xml); is a proxy between?"),
-        ("GetParameters", "ssm:/x", plain(403, "blocked"), "HTTP status 403 (text/plain); is a proxy between?"),
-    ] {
-        let aws = served().fails(operation, fault);
-        let sandbox =
-            Sandbox::new().aws(&aws).args(["--fallback-region", "us-west-2"]).resolve(&format!("A={reference}"));
-        let run = sandbox.timeout("50s").case(said).run();
-        run.refused(75).says(["A (", "region us-east-1", said, "captive portal"]);
-        let mut regions: Vec<String> = aws.calls_of(operation).iter().map(|call| call.region()).collect();
-        regions.sort_unstable();
-        assert_eq!(regions, ["us-east-1", "us-west-2"], "{operation}");
+        let aws = served().fails(READ, fault::denied_by(reason));
+        sandbox(&aws).case(reason).run().refused(77).says([said, "us-east-1", REQUEST_ID]);
     }
 }
 

@@ -32,26 +32,11 @@ fn is_covered(sandbox: &Sandbox, said: &str) {
 }
 
 #[test]
-fn a_failing_service_is_covered() {
-    for (outage, said) in [
-        (fault::unavailable(), "ServiceUnavailable"),
-        (fault::internal_error(), "InternalServiceError"),
-        (fault::throttled(), "ThrottlingException"),
-        (fault::status(500), "500"),
-        (fault::status(502), "502"),
-        (fault::retry_after(3600), "503"),
-        (fault::page(), "malformed"),
-        (plain(403, "blocked by a policy"), "is a proxy between?"),
-        (fault::another_secret(), "malformed"),
-        (fault::clock_skew(), "clock"),
-        (Fault::Close, "not reachable"),
-        (Fault::Endless, ""),
-    ] {
-        let (aws, cache) = (served(), CacheDirectory::new());
-        let launch = filled(&cache, sandbox(&aws).case(said), &[]).attempts(1);
-        let _aws = aws.fails(READ, outage);
-        is_covered(&launch, said);
-    }
+fn a_body_without_an_end_is_covered() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = filled(&cache, sandbox(&aws), &[]).attempts(1);
+    let _aws = aws.fails(READ, Fault::Endless);
+    is_covered(&launch, "");
 }
 
 #[test]
@@ -134,30 +119,6 @@ fn a_broken_handshake_is_covered_and_a_certificate_that_is_not_trusted_is_not() 
 }
 
 #[test]
-fn a_secret_that_is_denied_or_gone_is_not_covered_and_its_entry_is_removed() {
-    for (case, aws, status) in [
-        ("denied", served().fails(READ, fault::denied("x")), 77),
-        ("denied by KMS", served().fails(READ, fault::denied_by_kms()), 77),
-        ("its key is out of use", served().fails(READ, fault::key_out_of_use()), 77),
-        ("gone", served().fails(READ, fault::not_found()), 78),
-        ("marked for deletion", served().fails(READ, fault::marked_for_deletion()), 78),
-        ("without a value", Aws::start().secret("x", Secret::empty()), 78),
-    ] {
-        let (good, cache) = (served(), CacheDirectory::new());
-        // The same endpoint for both.
-        let relay = Relay::start("127.0.0.1", good.address());
-        let endpoint = format!("http://{}", relay.address());
-        let launch = filled(&cache, sandbox(&good).endpoint(&endpoint).attempts(1).case(case), &[]);
-        relay.leads_to(aws.address());
-        launch.run().refused(status);
-        assert!(cache.names().is_empty(), "{case}: {:?}", cache.names());
-        // Nor is it when AWS fails afterwards.
-        relay.leads_to(NOWHERE);
-        launch.run().refused(75);
-    }
-}
-
-#[test]
 fn an_absence_that_has_a_default_removes_the_entry_too() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let declaration = "env: { A: { from: \"x:k\", default: d } }\n";
@@ -170,19 +131,11 @@ fn an_absence_that_has_a_default_removes_the_entry_too() {
 }
 
 #[test]
-fn credentials_that_are_missing_or_refused_are_not_covered_and_remove_nothing() {
+fn credentials_that_are_missing_are_not_covered_and_remove_nothing() {
     let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = filled(&cache, sandbox(&aws).attempts(1), &[]);
+    filled(&cache, sandbox(&aws), &[]);
     cache.with(sandbox(&aws).without_keys(), &[]).run().refused(77);
     cache.entry();
-    let mut aws = aws;
-    for refusal in [fault::expired_token(), fault::unrecognized_client()] {
-        aws = aws.fails(READ, refusal);
-        launch.run().refused(77);
-        cache.entry();
-    }
-    let _aws = aws.fails(READ, fault::unavailable());
-    is_covered(&launch, "ServiceUnavailable");
 }
 
 #[test]

@@ -1,0 +1,268 @@
+//! What each answer in the place of a value means: one table for a launch, its fallback regions, the cache, the agent and
+//! `--agent-fallback`, and one for the issuers of credentials.
+
+use crate::support::aws::agent::{SECRET, TOKEN};
+use crate::support::*;
+
+const READ: &str = "GetSecretValue";
+
+/// What follows from an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    /// It is asked again, and 75 after the allowed attempts; then the next region is asked, and the cache covers it.
+    MayPass,
+    /// 75 after one request in each region; the cache covers it.
+    OncePerRegion,
+    /// 75 after one request; no other region is asked, and the cache covers it.
+    WrongClock,
+    /// This status after one request; no other region is asked, and the entry in the cache is kept, but not used.
+    Refused(i32),
+    /// The same, and the entry in the cache is removed.
+    Forgotten(i32),
+}
+
+use Meaning::*;
+
+impl Meaning {
+    fn status(self) -> i32 {
+        match self {
+            MayPass | OncePerRegion | WrongClock => 75,
+            Refused(status) | Forgotten(status) => status,
+        }
+    }
+}
+
+fn coded(status: u16, code: &'static str) -> Fault {
+    Fault::Error { status, code, message: "the difference is too large".to_owned() }
+}
+
+/// A success with neither SecretString nor SecretBinary.
+fn without_value() -> Fault {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
+    fault::success(&format!(
+        r#"{{"ARN":"{arn}","Name":"x","VersionId":"{CURRENT_ID}","VersionStages":["AWSCURRENT"]}}"#
+    ))
+}
+
+/// Each answer of Secrets Manager, its meaning, and what is said of it.
+fn answers() -> Vec<(Fault, Meaning, &'static str)> {
+    const YEAR: u64 = 60 * 60 * 24 * 365;
+    vec![
+        (fault::throttled(), MayPass, "ThrottlingException"),
+        (fault::internal_error(), MayPass, "InternalServiceError"),
+        (fault::unavailable(), MayPass, "ServiceUnavailable"),
+        (Fault::Close, MayPass, "not reachable"),
+        (Fault::Xml { status: 429 }, MayPass, "429"),
+        (Fault::Xml { status: 500 }, MayPass, "500"),
+        (Fault::Xml { status: 502 }, MayPass, "502"),
+        (Fault::Xml { status: 503 }, MayPass, "503"),
+        (Fault::Xml { status: 504 }, MayPass, "504"),
+        (fault::another_secret(), MayPass, "not about this secret"),
+        (fault::empty_object(), MayPass, "malformed"),
+        (fault::page(), MayPass, "malformed"),
+        (plain(302, ""), MayPass, "302"),
+        (plain(403, "<html><title>Blocked</title></html>"), OncePerRegion, "403 (text/plain); is a proxy between?"),
+        (plain(401, "log in first"), OncePerRegion, "401 (text/plain); is a proxy between?"),
+        (Fault::Xml { status: 403 }, OncePerRegion, "403 (text/xml); is a proxy between?"),
+        // A server that wants to be left alone for longer than there is time.
+        (fault::retry_after(u64::MAX), OncePerRegion, "503"),
+        (fault::retry_after(YEAR), OncePerRegion, "503"),
+        (fault::amz_retry_after(u64::MAX), OncePerRegion, "503"),
+        (fault::amz_retry_after(1000 * 60 * 60), OncePerRegion, "503"),
+        (fault::clock_skew(), WrongClock, "clock"),
+        (coded(403, "RequestTimeTooSkewed"), WrongClock, "clock"),
+        (coded(403, "RequestExpired"), WrongClock, "clock"),
+        (coded(403, "RequestInTheFuture"), WrongClock, "clock"),
+        (fault::not_found(), Forgotten(78), "us-east-1"),
+        (fault::no_such_version("staging label: AWSCURRENT"), Forgotten(78), "no version with the stage AWSCURRENT"),
+        (fault::marked_for_deletion(), Forgotten(78), "deletion"),
+        (without_value(), Forgotten(78), "secret x"),
+        // Its message holds the canary, which the sandbox looks for.
+        (fault::unknown_code(), Refused(78), "BrandNewException"),
+        (fault::denied("x"), Forgotten(77), "secretsmanager:GetSecretValue"),
+        (fault::denied_by_boundary(), Forgotten(77), "a permissions boundary does not allow this"),
+        (fault::denied_by_kms(), Forgotten(77), "kms:Decrypt"),
+        (fault::not_decrypted(), Forgotten(77), "DecryptionFailure"),
+        (fault::key_out_of_use(), Forgotten(77), "pending"),
+        (fault::unrecognized_client(), Refused(77), "UnrecognizedClientException"),
+        (fault::expired_token(), Refused(77), "ExpiredTokenException"),
+    ]
+}
+
+#[test]
+fn a_launch_asks_again_for_what_may_pass_and_reports_all_else_after_one_request() {
+    side_by_side(answers(), |(fault, meaning, said)| {
+        if meaning == MayPass {
+            let aws = served().fails_first(READ, 2, fault.clone());
+            sandbox(&aws).case(said).run().launched_silently().has("A", "v-4c7a1e");
+            assert_eq!(aws.reads().len(), 3, "{said}");
+        }
+        let aws = served().fails(READ, fault);
+        let run = sandbox(&aws).attempts(2).timeout("50s").case(said).run();
+        run.refused(meaning.status()).says(["A (", "secret x", "us-east-1", said]);
+        assert_eq!(aws.reads().len(), if meaning == MayPass { 2 } else { 1 }, "{run}");
+    });
+}
+
+#[test]
+fn a_fallback_region_is_asked_when_a_region_fails_and_not_when_it_has_answered() {
+    side_by_side(answers(), |(fault, meaning, said)| {
+        let launch = |aws: &Aws| sandbox(aws).args(["--fallback-region", "us-west-2"]).attempts(1).case(said);
+        let aws = served().region_fails("us-east-1", fault.clone());
+        let run = launch(&aws).timeout("50s").run();
+        let regions = if matches!(meaning, MayPass | OncePerRegion) {
+            run.launched_silently().has("A", "v-4c7a1e");
+            let aws = served().fails(READ, fault);
+            launch(&aws).timeout("50s").run().refused(75).says(["region us-east-1", "region us-west-2 (fallback)"]);
+            assert_eq!(aws.reads().len(), 2, "{said}");
+            &["us-east-1", "us-west-2"][..]
+        } else {
+            run.refused(meaning.status()).says([said]);
+            &["us-east-1"]
+        };
+        assert_eq!(aws.reads().iter().map(Call::region).collect::<Vec<_>>(), regions, "{run}");
+    });
+}
+
+#[test]
+fn the_cache_covers_an_outage_and_forgets_what_is_refused() {
+    side_by_side(answers(), |(fault, meaning, said)| {
+        let (aws, cache) = (served(), CacheDirectory::new());
+        let launch = cache.with(sandbox(&aws).case(said), &[]).attempts(1);
+        launch.run().launched_silently();
+        let aws = aws.fails(READ, fault);
+        let run = launch.run();
+        if meaning.status() == 75 {
+            let used = "answers of the cache are used: secret x, version c0c0c0c0-";
+            run.launched().has("A", "v-4c7a1e").says(["warning: ", used]);
+            assert_eq!(run.stderr().lines().count(), 1, "{run}");
+        } else {
+            run.refused(meaning.status()).says([said]);
+        }
+        let is_kept = !matches!(meaning, Forgotten(_));
+        assert_eq!(cache.names().len(), usize::from(is_kept), "{run}");
+        let _aws = aws.fails(READ, fault::unavailable());
+        let outage = launch.run();
+        if is_kept {
+            outage.launched().has("A", "v-4c7a1e")
+        } else {
+            outage.refused(75)
+        };
+    });
+}
+
+/// Each answer of the agent: those of Secrets Manager, which it forwards, and its own.
+fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
+    let mut answers = answers();
+    // No proxy stands before the agent: its refusals need no code.
+    answers.retain(|(_, meaning, said)| *meaning != OncePerRegion && *said != "302");
+    answers.extend([
+        (own(504, "TimeoutError"), MayPass, "TimeoutError"),
+        (own(502, "ConnectionError"), MayPass, "ConnectionError"),
+        (own(500, "InternalFailure"), MayPass, "InternalFailure"),
+        (plain(429, ""), MayPass, "429"),
+        (plain(500, "Internal error"), MayPass, "500"),
+        (fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#), MayPass, "malformed"),
+        (plain(403, "Bad Token"), Refused(77), "token"),
+        (Fault::Xml { status: 403 }, Refused(77), "token"),
+        (own(403, "AccessDeniedException"), Refused(77), "AccessDenied"),
+        (own(403, "ThrottlingException"), Refused(77), "Throttling"),
+        (plain(302, ""), Refused(78), "302"),
+        (plain(404, "Not found"), Refused(78), "404"),
+        (plain(400, "Forwarded"), Refused(78), "400"),
+        (plain(405, ""), Refused(78), "405"),
+    ]);
+    answers
+}
+
+#[test]
+fn the_agent_is_asked_again_for_what_may_pass_and_its_fallback_is_no_way_around_an_answer() {
+    let tokened = || Sandbox::new().env("AWS_TOKEN", TOKEN).resolve("A=x:k").timeout("50s");
+    side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
+        let through = |agent: &Aws, aws: &Aws| tokened().aws(aws).arg(format!("--agent={}", agent.agent())).case(said);
+        let aws = served();
+        if meaning == MayPass {
+            let agent = served().fails_first(SECRET, 1, fault.clone());
+            through(&agent, &aws).run().launched_silently().has("A", "v-4c7a1e");
+            assert_eq!(agent.calls().len(), 2, "{said}");
+        }
+        let agent = served().fails(SECRET, fault);
+        let said = if meaning == MayPass { "secret x" } else { said };
+        through(&agent, &aws).attempts(1).run().refused(meaning.status()).says(["A (", said]);
+        assert!(aws.calls().is_empty(), "{said}");
+        let run = through(&agent, &aws).arg("--agent-fallback").run();
+        if meaning == MayPass {
+            run.launched_silently().has("A", "v-4c7a1e");
+        } else {
+            run.refused(meaning.status());
+        }
+        assert_eq!((agent.calls().len(), aws.reads().len()), (2, usize::from(meaning == MayPass)), "{run}");
+    });
+}
+
+pub const ROLE_OF_STS: &str = "AssumeRole";
+pub const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
+pub const CONTAINER: &str = "/credentials";
+pub const METADATA: &str = "/latest/api/token";
+pub const INSTANCE_ROLE: &str = "/latest/meta-data/iam/security-credentials/";
+const INSTANCE: &str = "/latest/meta-data/iam/security-credentials/app";
+
+/// A launch whose credentials come by way of this operation alone, and the access key that they have.
+pub fn launch_by(operation: &str, aws: &Aws) -> (Sandbox, &'static str) {
+    match operation {
+        ROLE_OF_STS => (keyless(aws).keys().args(["--role-arn", ROLE]), ROLE_KEY),
+        WEB_IDENTITY => (keyless(aws).web_identity(), ROLE_KEY),
+        CONTAINER => (keyless(aws).in_container(aws), CONTAINER_KEY),
+        _ => (keyless(aws).on_instance(aws), INSTANCE_KEY),
+    }
+}
+
+#[test]
+fn an_issuer_of_credentials_is_asked_again_up_to_four_times_unless_it_refuses() {
+    let throttled = || fault::sts(400, "Throttling", "Rate exceeded");
+    let unavailable = || fault::sts(503, "ServiceUnavailable", "Service is unavailable");
+    let denied = fault::sts(403, "AccessDenied", "User: u is not authorized to perform: sts:AssumeRole");
+    let expired = fault::sts(400, "ExpiredTokenException", "Token expired: current date/time must be before");
+    side_by_side(
+        [
+            (ROLE_OF_STS, throttled(), MayPass, "Throttling"),
+            (ROLE_OF_STS, unavailable(), MayPass, "ServiceUnavailable"),
+            (ROLE_OF_STS, fault::status(502), MayPass, "502"),
+            (ROLE_OF_STS, denied, Refused(77), ROLE),
+            (WEB_IDENTITY, throttled(), MayPass, "Throttling"),
+            (WEB_IDENTITY, unavailable(), MayPass, "ServiceUnavailable"),
+            (WEB_IDENTITY, expired, Refused(77), "ExpiredToken"),
+            (CONTAINER, fault::status(500), MayPass, "500"),
+            (CONTAINER, fault::status(429), MayPass, "429"),
+            (CONTAINER, fault::page(), MayPass, "container: "),
+            (CONTAINER, Fault::Endless, MayPass, "container: "),
+            (CONTAINER, fault::status(404), Refused(77), "404"),
+            (METADATA, fault::status(503), MayPass, "instance metadata: "),
+            (METADATA, fault::status(403), Refused(77), "instance metadata: "),
+            (INSTANCE_ROLE, fault::status(503), MayPass, "503"),
+            (INSTANCE_ROLE, Fault::Hang, MayPass, "instance metadata: "),
+            (INSTANCE_ROLE, plain(200, "my role"), MayPass, "instance metadata: "),
+            (INSTANCE_ROLE, plain(200, "r1\nr2"), MayPass, "instance metadata: "),
+            (INSTANCE_ROLE, plain(200, "<html>portal</html>"), MayPass, "instance metadata: "),
+            (INSTANCE_ROLE, plain(200, ""), MayPass, "instance metadata: "),
+            (INSTANCE_ROLE, fault::status(404), Refused(77), "instance metadata: the instance has no role"),
+            (INSTANCE, fault::status(503), MayPass, "503"),
+            (INSTANCE, Fault::Hang, MayPass, "instance metadata: "),
+        ],
+        |(operation, fault, meaning, said)| {
+            if meaning == MayPass {
+                let failures = if matches!(fault, Fault::Hang) { 1 } else { 3 };
+                let aws = served().fails_first(operation, failures, fault.clone());
+                let (sandbox, key) = launch_by(operation, &aws);
+                sandbox.timeout("50s").case(operation).run().launched_silently().has("A", "v-4c7a1e");
+                assert_eq!(aws.calls_of(operation).len(), failures + 1, "{operation}");
+                assert_eq!(aws.only_read().access_key(), key, "{operation}");
+            }
+            let aws = served().fails(operation, fault);
+            let run = launch_by(operation, &aws).0.attempts(2).timeout("20s").case(operation).run();
+            run.refused(meaning.status()).says(["A (", said]);
+            assert_eq!(aws.calls_of(operation).len() >= 2, meaning == MayPass, "{run}");
+            assert!(aws.reads().is_empty(), "{run}");
+        },
+    );
+}
