@@ -1,7 +1,6 @@
 //! TLS with nginx and OpenSSL: certificates that are trusted, and the errors of those that are not.
 
 use super::nginx::Site;
-use crate::support::deadline::undisturbed;
 use crate::support::relay::Relay;
 use crate::support::sandbox::{CANARY, Sandbox};
 
@@ -72,12 +71,10 @@ fn a_certificate_that_is_not_good_is_reported_with_host_and_reason_and_not_retri
             waiting.run().refused(75).says([reason, "after waiting 1s"]);
         }
         for way in WAYS {
-            undisturbed(1, || {
-                let (relay, url) = before(&site.url(certificate, "TLSv1.3"));
-                let run = trusting(site, Site::sandbox(&url), way).attempts(5).case(certificate).run();
-                run.refused(status).says(["A", "tls/x", &relay.address().to_string(), "certificate", reason, "help: "]);
-                relay.connections()
-            });
+            let (relay, url) = before(&site.url(certificate, "TLSv1.3"));
+            let run = trusting(site, Site::sandbox(&url), way).attempts(5).case(certificate).run();
+            run.refused(status).says(["A", "tls/x", &relay.address().to_string(), "certificate", reason, "help: "]);
+            assert_eq!(relay.connections(), 1, "{run}");
         }
     }
 }

@@ -286,7 +286,7 @@ fn a_deadline_at_the_question_of_a_process_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn the_aws_cli_gives_the_credentials_of_aws_login() {
+fn the_credentials_of_aws_login_are_those_that_a_stub_of_the_aws_cli_exports() {
     let aws = served();
     let config = "[profile \"it's dev\"]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-west-1\n";
     let logged_in = || keyless(&aws).config(config).env("AWS_PROFILE", "it's dev");

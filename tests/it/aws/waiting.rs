@@ -97,11 +97,8 @@ fn an_endpoint_that_comes_up_late_is_waited_for() {
 fn waiting_in_vain_is_75_and_ends_in_time() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
-    undisturbed(true, || {
-        let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
-        run.refused(75).says(["A (", "no AWS credentials", "container: "]);
-        run.stderr().contains(", after waiting 2s (--wait)")
-    });
+    let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
+    run.refused(75).says(["A (", "no AWS credentials", "container: ", ", after waiting ", "(--wait)"]);
     let run = waits_for(two, sandbox(&aws).endpoint("http://127.0.0.1:1").timeout("500ms"));
     run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
     let slow = Aws::start().secret("x", Secret::failing(Fault::Hang));

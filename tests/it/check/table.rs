@@ -4,7 +4,6 @@ use super::{check, line, statuses};
 use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault, served};
-use crate::support::deadline::undisturbed;
 use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox};
 
@@ -12,16 +11,14 @@ use crate::support::sandbox::{CANARY, Sandbox};
 fn a_value_has_a_line_with_its_reference_version_stages_age_and_status() {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let caller = "ACCOUNT       CALLER            CREDENTIALS\n123456789012  user/of-the-test  environment\n";
-    undisturbed(true, || {
-        let run = check(&aws).resolve("A=prod/db:k").run();
-        run.ended(Status::Exit(0));
-        assert!(run.stderr.is_empty(), "{run}");
-        assert_eq!(line(&run.stdout(), "VARIABLE"), ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"]);
-        let words = line(&run.stdout(), "A");
-        assert_eq!(words[..4], ["A", "prod/db:k", "c0c0c0c0", "AWSCURRENT"], "{run}");
-        assert!(words[4].ends_with('y') && words[5] == "ok", "{run}");
-        run.stdout().ends_with(caller)
-    });
+    let run = check(&aws).resolve("A=prod/db:k").run();
+    run.ended(Status::Exit(0));
+    assert!(run.stderr.is_empty(), "{run}");
+    assert_eq!(line(&run.stdout(), "VARIABLE"), ["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE", "STATUS"]);
+    let words = line(&run.stdout(), "A");
+    assert_eq!(words[..4], ["A", "prod/db:k", "c0c0c0c0", "AWSCURRENT"], "{run}");
+    assert!(words[4].ends_with('y') && words[5] == "ok", "{run}");
+    assert!(run.stdout().ends_with(caller), "{run}");
 }
 
 #[test]

@@ -46,8 +46,7 @@ fn no_launch_waits_for_the_splays_end_and_what_the_next_poll_reads_is_acted_on()
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
-    // The child that writes a line may still be ending.
-    record::await_fact("no launch waits", || run.children() == [run.command(0)]);
+    record::await_fact("the end of the launch", || run.children() == [run.command(0)]);
     // Values that have become the old ones again are no change, and the next one has a splay of its own.
     run.rotate(&aws, "v1", "one-4c7a1e");
     run.rotate(&aws, "v3", "three-4c7a1e");

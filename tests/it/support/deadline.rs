@@ -1,7 +1,5 @@
-//! Runs that must end when their `--timeout` or `--wait` is over, and runs that a time limit may disturb. No other test fails by elapsed
-//! time.
+//! Runs that must end when their `--timeout` or `--wait` is over. No other test fails by elapsed time.
 
-use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use super::outcome::Outcome;
@@ -15,16 +13,6 @@ const STARTS: u32 = 10;
 
 /// Coarse clocks, and a last attempt that no longer fits.
 const EARLY: Duration = Duration::from_millis(100);
-
-/// Asserts that one of a few runs is seen to be as expected. On a busy machine a time limit of the program's own may pass in one of them, such
-/// as that of a connection, and a request is sent again.
-pub fn undisturbed<T: Debug + PartialEq>(expected: T, run: impl Fn() -> T) {
-    let mut seen = Vec::new();
-    while seen.last() != Some(&expected) {
-        assert!(seen.len() < 5, "{seen:?}, and never {expected:?}");
-        seen.push(run());
-    }
-}
 
 /// Runs with such a `--timeout`, and asserts that the run ended no later.
 pub fn ends_within(timeout: Duration, sandbox: Sandbox) -> Outcome {

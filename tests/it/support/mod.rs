@@ -57,7 +57,7 @@ pub use aws::fault::{self, Fault};
 pub use aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
 pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN, Version, served};
 pub use cache::{CacheDirectory, later};
-pub use deadline::{ends_within, keeps_to, undisturbed, waits_for};
+pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::Directory;
 pub use identity::{KEY, ROLE, keyless, pair};
 pub use manager::Manager;
