@@ -8,7 +8,7 @@ use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
 use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, two_served};
-use crate::support::relay::{NOWHERE, Relay};
+use crate::support::network::{NOWHERE, Relay};
 use crate::support::sandbox::repository_file;
 use crate::support::watch;
 

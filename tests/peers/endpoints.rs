@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::json;
 
 use super::python::{Python, interpreter};
-use crate::support::proxy::Proxy;
+use crate::support::network::Proxy;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 const REGIONS: [&str; 13] = [

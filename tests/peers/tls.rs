@@ -1,7 +1,7 @@
 //! TLS with nginx and OpenSSL: certificates that are trusted, and the errors of those that are not.
 
 use super::nginx::Site;
-use crate::support::relay::Relay;
+use crate::support::network::Relay;
 use crate::support::sandbox::{CANARY, Sandbox};
 
 /// The settings that name root certificates.

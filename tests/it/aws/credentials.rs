@@ -4,7 +4,7 @@ use crate::support::aws::fault::{self, Fault};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, served};
 use crate::support::identity::{KEY, ROLE, keyless, pair};
-use crate::support::proxy::Proxy;
+use crate::support::network::Proxy;
 use crate::support::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 
 const CREDENTIALS: &str = "/latest/meta-data/iam/security-credentials/app";

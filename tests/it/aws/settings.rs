@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::support::aws::{CONTAINER_KEY, fault, served};
 use crate::support::identity::{ROLE, keyless, pair};
+use crate::support::network::Proxy;
 use crate::support::outcome::Outcome;
-use crate::support::proxy::Proxy;
 use crate::support::rows::side_by_side;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 

@@ -11,10 +11,8 @@
 //! - [`connection`]: systemd's end of the connection of a credential.
 //! - [`console`]: the commands of a page, and what they print.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
-//! - [`proxy`]: an HTTP proxy that records its requests and tunnels all of them to one server.
-//! - [`relay`]: an address whose connections go to one server after another.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
-//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
+//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`; a relay, and a proxy.
 //! - [`terminal`]: runs on a terminal, on which something is typed.
 //! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
 //! - [`record`]: commands that report to a file what happens to them while they run.
@@ -36,11 +34,9 @@ pub mod identity;
 pub mod manager;
 pub mod network;
 pub mod outcome;
-pub mod proxy;
 pub mod pty;
 pub mod raw;
 pub mod record;
-pub mod relay;
 pub mod rotating;
 pub mod rows;
 pub mod running;
@@ -61,9 +57,8 @@ pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::Directory;
 pub use identity::{KEY, ROLE, keyless, pair};
 pub use manager::Manager;
+pub use network::{NOWHERE, Proxy, Relay};
 pub use outcome::{Outcome, Status};
-pub use proxy::Proxy;
-pub use relay::{NOWHERE, Relay};
 pub use rows::side_by_side;
 pub use running::Running;
 pub use sandbox::{ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, sandbox};

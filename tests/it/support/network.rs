@@ -1,14 +1,17 @@
-//! Network namespaces: a test sets up its own links, routes and filters, and disturbs no other test.
+//! Network namespaces, in which a test sets up its own links, routes and filters and disturbs no other test; a relay, and a proxy.
 
 #![allow(unsafe_code, reason = "unshare(2) has no safe call here")]
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::resume_unwind;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use nix::libc;
 
 use crate::support::sandbox::Sandbox;
+use crate::support::wire::{Step, Wire, with_head};
 use crate::support::{skip, watch};
 
 /// Loopback, and a link `near` whose other end drops every packet; 192.0.2.9 and 2001:db8::9 are on that side.
@@ -74,4 +77,54 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
 pub fn can_replace(name: &str) -> bool {
     let line = format!("mount --bind /dev/null /etc/{name}");
     skip::can(&["unshare", "--mount", "sh", "-c", &line], &format!("another /etc/{name}"))
+}
+
+/// Where nothing listens: connections to a relay that leads there are closed.
+pub const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// An address whose connections go to one server after another, so that the server at an endpoint can be replaced.
+pub struct Relay {
+    wire: Wire,
+    target: Arc<Mutex<SocketAddr>>,
+}
+
+impl Relay {
+    /// Listens at an IP address of this machine.
+    pub fn start(ip: &str, target: SocketAddr) -> Self {
+        let target = Arc::new(Mutex::new(target));
+        Self { wire: Wire::start(ip, None, vec![vec![Step::Join(Arc::clone(&target))]]), target }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.wire.address()
+    }
+
+    pub fn connections(&self) -> usize {
+        self.wire.connections()
+    }
+
+    /// Sends all later connections there.
+    pub fn leads_to(&self, target: SocketAddr) {
+        *self.target.lock().unwrap() = target;
+    }
+}
+
+/// An HTTP proxy that records its requests and connects every tunnel to one server.
+pub struct Proxy(Wire);
+
+impl Proxy {
+    pub fn before(server: SocketAddr) -> Self {
+        let opened = Step::Send(with_head(&["HTTP/1.1 200 OK"], ""));
+        Self(Wire::plain(vec![vec![Step::Head, opened, Step::Join(Arc::new(Mutex::new(server)))]]))
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.0.address())
+    }
+
+    /// The request lines without the version: `CONNECT host:443`.
+    pub fn asked(&self) -> Vec<String> {
+        let line = |head: String| head.split(" HTTP/1.1").next().unwrap().to_owned();
+        self.0.heads().into_iter().map(line).collect()
+    }
 }

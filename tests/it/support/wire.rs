@@ -1,7 +1,7 @@
 //! A server that follows a script of bytes, pauses and cuts, for faults that no HTTP library would send.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -24,6 +24,8 @@ pub enum Step {
     Head,
     /// Reads once, whatever comes.
     Greeting,
+    /// Copies in both directions between the client and the server at this address, until one side ends.
+    Join(Arc<Mutex<SocketAddr>>),
     Send(Vec<u8>),
     /// Sends each byte by itself, with a pause after it.
     Drip(Vec<u8>, Duration),
@@ -34,26 +36,26 @@ pub enum Step {
     Cut,
 }
 
-/// Runs until the test binary ends.
+/// Runs until the test binary ends, so that no other server gets its port.
 pub struct Wire {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
-    heads: Arc<Mutex<Vec<String>>>,
+    heads: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Wire {
     /// Starts a server that plays the n-th script on the n-th connection, and the last one on all later connections.
     pub fn plain(scripts: Vec<Script>) -> Self {
-        Self::start(None, scripts)
+        Self::start("127.0.0.1", None, scripts)
     }
 
     /// Starts such a server within TLS.
     pub fn tls(acceptor: Acceptor, scripts: Vec<Script>) -> Self {
-        Self::start(Some(acceptor), scripts)
+        Self::start("127.0.0.1", Some(acceptor), scripts)
     }
 
-    fn start(acceptor: Option<Acceptor>, scripts: Vec<Script>) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    pub fn start(ip: &str, acceptor: Option<Acceptor>, scripts: Vec<Script>) -> Self {
+        let listener = TcpListener::bind((ip, 0)).unwrap();
         let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
         let wire =
             Self { address: listener.local_addr().unwrap(), connections: connections.clone(), heads: heads.clone() };
@@ -70,6 +72,10 @@ impl Wire {
         wire
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn port(&self) -> u16 {
         self.address.port()
     }
@@ -81,85 +87,98 @@ impl Wire {
 
     /// The heads of the requests so far.
     pub fn heads(&self) -> Vec<String> {
+        self.greetings().iter().map(|head| String::from_utf8_lossy(head).into_owned()).collect()
+    }
+
+    /// The same in bytes, with what [`Step::Greeting`] has read.
+    pub fn greetings(&self) -> Vec<Vec<u8>> {
         self.heads.lock().unwrap().clone()
     }
 }
 
-enum Io {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+trait Stream: Read + Write {
+    /// Announces the end of what is sent.
+    fn farewell(&mut self) -> io::Result<()> {
+        self.flush()
+    }
 }
 
-fn play(stream: TcpStream, acceptor: Option<&Acceptor>, script: &[Step], heads: &Mutex<Vec<String>>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut io = match acceptor {
-        None => Io::Plain(stream),
-        Some(acceptor) => match acceptor.accept(stream, drop) {
-            Some(stream) => Io::Tls(Box::new(stream)),
+impl Stream for TcpStream {}
+
+impl Stream for StreamOwned<ServerConnection, TcpStream> {
+    fn farewell(&mut self) -> io::Result<()> {
+        self.conn.send_close_notify();
+        self.flush()
+    }
+}
+
+fn play(
+    client: TcpStream,
+    acceptor: Option<&Acceptor>,
+    script: &[Step],
+    heads: &Mutex<Vec<Vec<u8>>>,
+) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut stream: Box<dyn Stream> = match acceptor {
+        None => Box::new(client.try_clone()?),
+        Some(acceptor) => match acceptor.accept(client.try_clone()?, drop) {
+            Some(stream) => Box::new(stream),
             None => return Ok(()),
         },
     };
     for step in script {
         match step {
-            Step::Head => heads.lock().unwrap().push(io.head()?),
+            Step::Head => heads.lock().unwrap().push(head(&mut stream)?),
             Step::Request => {
-                let head = io.head()?.to_lowercase();
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let head = head(&mut stream)?;
+                let lines = String::from_utf8_lossy(&head).to_lowercase();
+                let length = lines.lines().find_map(|line| line.strip_prefix("content-length: "));
                 let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-                io.read_exact(&mut body)?;
+                stream.read_exact(&mut body)?;
                 heads.lock().unwrap().push(head);
             }
-            Step::Greeting => drop(io.read(&mut [0; 16_384])?),
-            Step::Send(bytes) => io.say(bytes)?,
+            Step::Greeting => {
+                let mut greeting = vec![0; 16_384];
+                let length = stream.read(&mut greeting)?;
+                heads.lock().unwrap().push(greeting[..length].to_vec());
+            }
+            Step::Join(server) => {
+                let server = TcpStream::connect(*server.lock().unwrap())?;
+                let (to_client, from_server) = (client.try_clone()?, server.try_clone()?);
+                let back = thread::spawn(move || copy(from_server, to_client, Shutdown::Both));
+                copy(client.try_clone()?, server, Shutdown::Write);
+                back.join().unwrap();
+            }
+            Step::Send(bytes) => stream.write_all(bytes).and_then(|()| stream.flush())?,
             Step::Drip(bytes, pause) => {
                 for byte in bytes {
-                    io.say(&[*byte])?;
+                    stream.write_all(&[*byte]).and_then(|()| stream.flush())?;
                     thread::sleep(*pause);
                 }
             }
             Step::Pause(pause) => thread::sleep(*pause),
-            Step::Stall => drop(io::copy(&mut io, &mut io::sink())),
+            Step::Stall => drop(io::copy(&mut stream, &mut io::sink())),
             Step::Cut => return Ok(()),
         }
     }
-    io.farewell()
+    stream.farewell()
 }
 
-impl Io {
-    /// Reads the head of a request, and no byte of the body.
-    fn head(&mut self) -> io::Result<String> {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.read_exact(&mut byte)?;
-            head.push(byte[0]);
-        }
-        Ok(String::from_utf8_lossy(&head).into_owned())
+/// Reads the head of a request, and no byte of the body.
+fn head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
     }
-
-    fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => stream.write_all(bytes),
-            Self::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
-        }
-    }
-
-    fn farewell(&mut self) -> io::Result<()> {
-        if let Self::Tls(stream) = self {
-            stream.conn.send_close_notify();
-            stream.flush()?;
-        }
-        Ok(())
-    }
+    Ok(head)
 }
 
-impl Read for Io {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(stream) => stream.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
-    }
+/// Copies until one side has closed its connection, and then tells the other.
+fn copy(mut from: TcpStream, mut to: TcpStream, end: Shutdown) {
+    let _ = io::copy(&mut from, &mut to);
+    let _ = to.shutdown(end);
 }
 
 /// The body of GetSecretValue's answer for the secret `x`, whose key `k` has this value.

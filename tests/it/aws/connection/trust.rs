@@ -1,13 +1,11 @@
 //! TLS: the roots that the user names, or else Mozilla's and then the system's; the exchange of keys; and the names of the services.
 
 use std::fs;
-use std::io::Read;
-use std::net::TcpListener;
-use std::thread;
 
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::tls::{Acceptor, Authority};
+use crate::support::wire::{Step, Wire};
 use crate::support::*;
 
 fn served_over_tls(acceptor: Acceptor) -> Aws {
@@ -145,9 +143,8 @@ fn no_bundle_is_opened_before_a_chain_needs_it() {
     let Some(found) = opened_roots(sandbox(&plain)) else { return };
     assert!(found.is_empty(), "for plain HTTP: {found:?}");
     // No test has a chain that ends at a compiled-in root. A server that hangs up on the ClientHello sends none.
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    thread::spawn(move || listener.incoming().flatten().for_each(|mut stream| drop(stream.read(&mut [0; 16_384]))));
+    let silent = Wire::plain(vec![vec![Step::Greeting]]);
+    let endpoint = format!("https://localhost:{}", silent.port());
     let aws = served_over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     assert!(opened_roots(sandbox(&aws).endpoint(&endpoint).attempts(1)).unwrap().is_empty());
     let named = opened_roots(sandbox(&aws).resolve("B=y:k").env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
@@ -177,18 +174,10 @@ fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
 
 /// The first record of TLS of a launch with these options.
 fn client_hello(options: &[&str]) -> Vec<u8> {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-    let greeting = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut record = vec![0; 5];
-        stream.read_exact(&mut record).unwrap();
-        record.resize(5 + usize::from(u16::from_be_bytes([record[3], record[4]])), 0);
-        stream.read_exact(&mut record[5..]).unwrap();
-        record
-    });
+    let silent = Wire::plain(vec![vec![Step::Greeting]]);
+    let endpoint = format!("https://localhost:{}", silent.port());
     sandbox(&Aws::start()).endpoint(&endpoint).attempts(1).args(options.iter().copied()).run().refused(75);
-    greeting.join().unwrap()
+    silent.greetings().remove(0)
 }
 
 #[test]
