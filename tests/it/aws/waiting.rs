@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::aws::agent::TOKEN;
-use crate::support::pty::{left, on_a_terminal};
+use crate::support::terminal::{left, on_a_terminal};
 use crate::support::*;
 
 #[test]

@@ -266,7 +266,7 @@ fn an_object_whose_keys_are_all_overridden_says_so() {
 fn the_document_has_no_value_and_no_colour() {
     let aws = served().secret("t", Secret::text(CANARY));
     let sandbox = check_as_json(&aws).resolve("A=x:k").args(["--env-from", "X_=x"]).resolve("B=t").resolve("C=t:k");
-    let run = sandbox.through(crate::support::pty::output_terminal()).env("TERM", "xterm").run();
+    let run = sandbox.through(crate::support::terminal::output_terminal()).env("TERM", "xterm").run();
     document(&run, 78);
     assert!(!run.stdout().contains(CANARY) && !run.stdout().contains('\x1b'), "{run}");
 }

@@ -2,8 +2,8 @@
 
 use crate::support::aws::served;
 use crate::support::outcome::{Outcome, Status};
-use crate::support::pty::terminal;
 use crate::support::sandbox::{Sandbox, repository_file};
+use crate::support::terminal::terminal;
 
 /// Asserts that these arguments alone are refused before any request.
 fn refuses(words: &[&str]) -> Outcome {

@@ -13,8 +13,7 @@
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`; a relay, and a proxy.
-//! - [`terminal`]: runs on a terminal, on which something is typed.
-//! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
+//! - [`terminal`]: runs on a terminal, on which something is typed, or which is their standard error; what it shows.
 //! - [`record`]: commands that report to a file what happens to them while they run.
 //! - [`directory`]: a scratch directory, removed when dropped.
 //! - [`rotating`]: runs with `--on-rotation` that poll only on request.
@@ -34,7 +33,6 @@ pub mod identity;
 pub mod manager;
 pub mod network;
 pub mod outcome;
-pub mod pty;
 pub mod raw;
 pub mod record;
 pub mod rotating;

@@ -1,20 +1,26 @@
-//! Runs on a terminal, as the only job of an interactive shell.
+//! Runs on a terminal: as the only job of an interactive shell, as the leader of its session, or with a terminal as one descriptor alone.
 
+use super::outcome::Outcome;
 use super::sandbox::Sandbox;
 use super::skip;
 
-/// A Python script that runs an interactive shell with one job on a terminal without echo, types a text whenever the terminal shows
-/// another, and prints the output. A job that stops is reported, and continued in the foreground. With the first argument `session` the
-/// job leads the session of the terminal, as in a container: no shell could continue it.
+/// A Python script that runs a job on a terminal without echo, types a text whenever the terminal shows another, and prints what was shown.
+/// Its first argument is `shell`, an interactive shell whose job stops and is continued in the foreground; `session`, in which the job leads
+/// the session of the terminal, as in a container; or such as `2x80`, a terminal of 80 columns as the job's descriptor 2 alone.
 const SCRIPT: &str = r"
 import os, pty, signal, sys, termios, time
-shown, typed = sys.argv[2].encode(), sys.argv[3].encode().decode('unicode_escape').encode()
+leads, shown, typed = sys.argv[1], sys.argv[2].encode(), sys.argv[3].encode().decode('unicode_escape').encode()
+inherited = [os.dup(number) for number in range(3)]
 leader, master = pty.fork()
 if leader == 0:
     modes = termios.tcgetattr(0)
     modes[3] &= ~termios.ECHO
     termios.tcsetattr(0, termios.TCSANOW, modes)
-    if sys.argv[1] == 'session':
+    if 'x' in leads:
+        termios.tcsetwinsize(0, (24, int(leads[2:])))
+        for number in {0, 1, 2} - {int(leads[0])}:
+            os.dup2(inherited[number], number)
+    if leads != 'shell':
         os.execvp(sys.argv[4], sys.argv[4:])
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     job = os.fork()
@@ -49,7 +55,7 @@ try:
             os.write(master, steps.pop(0)[1])
 except OSError:
     pass
-os.write(1, said.replace(b'\r\n', b'\n'))
+os.write(int(leads[0]) if 'x' in leads else 1, said.replace(b'\r\n', b'\n'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]))
 ";
 
@@ -74,4 +80,37 @@ fn through(leader: &str, sandbox: Sandbox, wrapper: &[&str], shown: &str, typed:
         return None;
     }
     Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", SCRIPT, leader, shown, typed][..], wrapper].concat()))
+}
+
+/// The wrapper that gives a run a terminal of so many columns as its standard error, whose text becomes that of the run.
+pub fn terminal(columns: u16) -> [String; 6] {
+    ["python3", "-c", SCRIPT, &format!("2x{columns}"), "", ""].map(str::to_owned)
+}
+
+/// The wrapper that gives a run a terminal as its standard output.
+pub fn output_terminal() -> [&'static str; 6] {
+    ["python3", "-c", SCRIPT, "1x80", "", ""]
+}
+
+/// Runs with a terminal, without colours, as standard error.
+pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
+    sandbox.env("NO_COLOR", "1").through(terminal(80))
+}
+
+/// The control sequence that erases a line.
+const ERASE: &str = "\r\x1b[K";
+
+/// The lines that were shown and erased again.
+pub fn erased(run: &Outcome) -> Vec<String> {
+    let shown = run.stderr();
+    let parts: Vec<&str> = shown.split(ERASE).collect();
+    let erased = parts.iter().rev().skip(1).rev().filter_map(|part| part.split('\n').next_back());
+    erased.map(str::to_owned).collect()
+}
+
+/// The lines that are left at the end.
+pub fn left(run: &Outcome) -> Vec<String> {
+    let shown = run.stderr();
+    let lines = shown.lines().map(|line| line.rsplit(ERASE).next().unwrap_or_default().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
 }
