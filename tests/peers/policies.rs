@@ -150,7 +150,7 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
         }
         "GetParametersByPath" => {
             // As it is written, and as AWS may normalize it.
-            let path = call.parameter_path();
+            let path = call.body()["Path"].as_str().unwrap().to_owned();
             let action = "ssm:GetParametersByPath";
             let paths = [parameter(action, &path), parameter(action, path.trim_end_matches('/'))];
             paths.into_iter().chain(decryption("ssm")).collect()

@@ -1,6 +1,8 @@
 //! SSM parameters: ten in one request, versions and labels, absences and denials of single parameters; and `ssm:/path/` in `env-from`,
 //! all parameters below a path.
 
+use serde_json::Value;
+
 use crate::support::aws::fault::success;
 use crate::support::*;
 
@@ -169,7 +171,7 @@ fn every_parameter_below_the_path_is_a_variable() {
         below(&aws, option).env("STAGE", "app").run().launched_silently().has(variable, "db.internal");
         let calls = aws.calls();
         assert_eq!((calls.len(), calls[0].operation().as_str()), (1, BY_PATH));
-        assert_eq!((calls[0].parameter_path().as_str(), calls[0].region().as_str()), (path, region));
+        assert_eq!((calls[0].body()["Path"].as_str(), calls[0].region().as_str()), (Some(path), region));
     }
 }
 
@@ -184,8 +186,8 @@ fn all_pages_are_read() {
     for n in 0..23 {
         run.has(&format!("V_{n:02}"), format!("value-{n:02}-4c7a1e"));
     }
-    let tokens: Vec<_> = aws.calls().iter().map(Call::next_token).collect();
-    assert_eq!(tokens, [None, Some("/many/09".to_owned()), Some("/many/19".to_owned())]);
+    let tokens: Vec<_> = aws.calls().iter().map(|call| call.body()["NextToken"].clone()).collect();
+    assert_eq!(tokens, [Value::Null, "/many/09".into(), "/many/19".into()]);
     let aws = tree().fails_first(BY_PATH, 1, success(r#"{"Parameters":[],"NextToken":"/app/"}"#));
     below(&aws, "ssm:/app/").run().launched_silently().has("DB_HOST", "db.internal");
 }

@@ -1,19 +1,15 @@
 //! docs/lambda.md: the wrapper of `examples/lambda` starts AWS's runtime for Python (PyPI's `awslambdaric`), which asks a stand-in of
 //! Lambda's Runtime API for invocations.
 
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::thread;
 
 use serde_json::Value;
 
 use super::page::{Page, wrote_policy};
 use crate::peers::interpreter;
-use crate::support::aws::Aws;
-use crate::support::aws::http::{Exchange, Request, Response};
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::{Sandbox, program, repository_file};
+use crate::support::aws::http::Response;
+use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 #[test]
 fn the_script_of_the_page_on_lambda_is_the_example() {
@@ -28,55 +24,31 @@ fn the_commands_of_the_page_on_lambda_print_what_the_page_says() {
     wrote_policy(&sandbox, &["prod/db", "prod/api-token"]);
 }
 
-/// The code of the function, which answers with its environment and ends the runtime after the last event.
+/// The code of the function, which answers with its environment and ends the runtime at the third event.
 const FUNCTION: &str = "\
 import os
 
+events = iter(range(2))
+
 def handler(event, context):
-    if event == 'last':
+    if next(events, None) is None:
         os._exit(0)
     return dict(os.environ)
 ";
 
-/// Lambda's Runtime API with three events.
-struct RuntimeApi {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
+const INVOCATION: &str = "/2018-06-01/runtime/invocation";
+
+/// Lambda's Runtime API, which has one event after another.
+fn runtime_api() -> Aws {
+    let headers = vec![("Lambda-Runtime-Aws-Request-Id", "id".to_owned())];
+    let event = Response { headers, ..Response::new(200, "application/json", "\"event\"") };
+    let api = Aws::start().fails(&format!("{INVOCATION}/next"), Fault::Exactly(event));
+    api.fails(&format!("{INVOCATION}/id/response"), fault::status(202))
 }
 
-impl RuntimeApi {
-    fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let received = Arc::clone(&requests);
-        thread::spawn(move || {
-            let mut events = ["\"first\"", "\"second\"", "\"last\""].into_iter();
-            for stream in listener.incoming() {
-                let mut exchange = Exchange::new(stream.unwrap());
-                while let Some(request) = exchange.receive() {
-                    let event = if request.path.ends_with("/next") { events.next() } else { None };
-                    received.lock().unwrap().push(request);
-                    let (status, body) = event.map_or((202, ""), |event| (200, event));
-                    let headers = vec![("Lambda-Runtime-Aws-Request-Id", "id".to_owned())];
-                    exchange.send(&Response {
-                        status,
-                        content_type: "application/json",
-                        headers,
-                        body: body.to_owned(),
-                    });
-                }
-            }
-        });
-        Self { address, requests }
-    }
-
-    /// The variables with which the function has answered, for each event.
-    fn answers(&self) -> Vec<Value> {
-        let requests = self.requests.lock().unwrap();
-        let answers = requests.iter().filter(|request| request.path.ends_with("/response"));
-        answers.map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
-    }
+/// The variables with which the function has answered, for each event.
+fn answers(api: &Aws) -> Vec<Value> {
+    api.calls_of(&format!("{INVOCATION}/id/response")).iter().map(Call::body).collect()
 }
 
 fn documented_secrets() -> Aws {
@@ -85,7 +57,7 @@ fn documented_secrets() -> Aws {
 }
 
 /// The wrapper in an environment of Lambda, with the runtime as its arguments, for [`Sandbox::control`].
-fn function(api: &RuntimeApi, aws: &Aws, python: PathBuf) -> Sandbox {
+fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
     let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda/secrets-wrapper");
     let sandbox = Sandbox::new().executable("bin/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n");
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", sandbox.path("bin").display());
@@ -99,16 +71,16 @@ fn function(api: &RuntimeApi, aws: &Aws, python: PathBuf) -> Sandbox {
         .env("LAMBDA_TASK_ROOT", ".")
         .env("_HANDLER", "app.handler")
         .env("AWS_LAMBDA_FUNCTION_NAME", "app")
-        .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
+        .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
         .command([wrapper, python].into_iter().chain(runtime))
 }
 
 #[test]
 fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
     let Some(python) = interpreter() else { return };
-    let (api, aws) = (RuntimeApi::start(), documented_secrets());
+    let (api, aws) = (runtime_api(), documented_secrets());
     function(&api, &aws, python).control().launched_silently();
-    let answers = api.answers();
+    let answers = answers(&api);
     assert_eq!((answers.len(), aws.reads().len()), (2, 2), "{answers:?}");
     for variables in answers {
         assert_eq!(variables["DB_HOST"], "db.example.com");
@@ -125,12 +97,12 @@ fn the_runtime_works_without_the_keys_of_the_role() {
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));
     for (option, value) in [("SECRETS_EXEC_UNSET", names), ("SECRETS_EXEC_CLEAN_ENV", "1")] {
-        let (api, aws) = (RuntimeApi::start(), documented_secrets());
+        let (api, aws) = (runtime_api(), documented_secrets());
         let function = function(&api, &aws, python.clone()).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13");
         // The runtime writes its log to this descriptor, and removes the variable.
         let function = function.env("_LAMBDA_TELEMETRY_LOG_FD", "2");
         function.env(option, value).control().launched_silently();
-        let variables = &api.answers()[0];
+        let variables = &answers(&api)[0];
         assert_eq!(variables["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13", "{option}");
         assert!(
             variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token-4c7a1e",

@@ -61,31 +61,14 @@ impl Call {
         Some(self.region())
     }
 
+    /// The members of the request's body; null where it is no JSON.
+    pub fn body(&self) -> Value {
+        serde_json::from_slice(&self.request.body).unwrap_or_default()
+    }
+
     /// The names of a GetParameters request.
     pub fn names(&self) -> Vec<String> {
-        let body: Value = serde_json::from_slice(&self.request.body).unwrap();
-        let names = body["Names"].as_array().expect("names");
-        names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
-    }
-
-    /// The path of a GetParametersByPath request.
-    pub fn parameter_path(&self) -> String {
-        self.member("Path").expect("a Path")
-    }
-
-    pub fn next_token(&self) -> Option<String> {
-        self.member("NextToken")
-    }
-
-    /// True for a flag of the request's body that is on.
-    pub fn flag(&self, name: &str) -> bool {
-        let body: Value = serde_json::from_slice(&self.request.body).unwrap();
-        body[name] == true
-    }
-
-    pub fn max_results(&self) -> Option<u64> {
-        let body: Value = serde_json::from_slice(&self.request.body).unwrap();
-        body["MaxResults"].as_u64()
+        serde_json::from_value(self.body()["Names"].take()).expect("names")
     }
 
     /// The access key id of the signature.
@@ -114,8 +97,7 @@ impl Call {
     }
 
     fn member(&self, name: &str) -> Option<String> {
-        let body: Value = serde_json::from_slice(&self.request.body).ok()?;
-        body.get(name)?.as_str().map(str::to_owned)
+        self.body()[name].as_str().map(str::to_owned)
     }
 
     /// A field of the signature's credential scope: access key, date, region, service.
@@ -132,20 +114,11 @@ fn fields(text: &str) -> BTreeMap<String, String> {
 }
 
 fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = std::str::from_utf8(tail.get(..2).unwrap_or_default()).unwrap_or_default();
-        match (first, u8::from_str_radix(hex, 16)) {
-            (b'%', Ok(byte)) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
     }
     String::from_utf8(bytes).unwrap()
 }

@@ -66,14 +66,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
             if let Some(response) = recorded("GetParameters.denied") {
                 return response;
             }
-            return client_error(
-                "AccessDeniedException",
-                &format!(
-                    "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:GetParameters \
-                     on resource: arn:aws:ssm:us-east-1:123456789012:parameter{name} because no identity-based policy \
-                     allows the ssm:GetParameters action"
-                ),
-            );
+            return denied("GetParameters", &name);
         }
         match parameters.find(&name, selector.as_deref()) {
             Some((number, version)) => found.push(described(call, &name, number, version)),
@@ -87,23 +80,18 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
 
 /// Answers a GetParametersByPath request. The token of a page is the last name before it.
 pub fn below(parameters: &Parameters, call: &Call) -> Response {
-    let path = call.parameter_path();
+    let body = call.body();
+    let path = body["Path"].as_str().expect("a Path");
     assert!(path.starts_with('/'), "AWS takes absolute paths: {path}");
-    assert!(call.flag("Recursive") && call.flag("WithDecryption"));
-    let size = call.max_results().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
-    if parameters.denied.contains(&path) {
-        return client_error(
-            "AccessDeniedException",
-            &format!(
-                "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: \
-                 ssm:GetParametersByPath on resource: arn:aws:ssm:us-east-1:123456789012:parameter{path} because no \
-                 identity-based policy allows the ssm:GetParametersByPath action"
-            ),
-        );
+    assert!(body["Recursive"] == true && body["WithDecryption"] == true);
+    let size =
+        body["MaxResults"].as_u64().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
+    if parameters.denied.contains(path) {
+        return denied("GetParametersByPath", path);
     }
     let prefix = format!("{}/", path.trim_end_matches('/'));
     // No name is the prefix itself.
-    let last = call.next_token().unwrap_or_else(|| prefix.clone());
+    let last = body["NextToken"].as_str().unwrap_or(&prefix).to_owned();
     let rest = parameters.versions.range((Bound::Excluded(last), Bound::Unbounded)).map(|(name, _)| name);
     let mut names = rest.take_while(|name| name.starts_with(&prefix)).peekable();
     let page: Vec<&String> = names.by_ref().take(usize::try_from(size).unwrap()).collect();
@@ -140,6 +128,10 @@ fn split(asked: &str) -> (String, Option<String>) {
     }
 }
 
-fn client_error(code: &str, message: &str) -> Response {
-    Response::json(400, &json!({ "__type": code, "message": message }))
+fn denied(operation: &str, name: &str) -> Response {
+    let message = format!(
+        "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:{operation} on resource: \
+         arn:aws:ssm:us-east-1:123456789012:parameter{name} because no identity-based policy allows the ssm:{operation} action"
+    );
+    Response::json(400, &json!({ "__type": "AccessDeniedException", "message": message }))
 }
