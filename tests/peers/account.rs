@@ -15,7 +15,7 @@ use super::python::interpreter;
 use super::rotation::until;
 use crate::support::aws::Aws;
 use crate::support::aws::fault::Fault;
-use crate::support::aws::recorded;
+use crate::support::aws::response_of;
 use crate::support::aws::secret::Secret;
 use crate::support::directory::Directory;
 use crate::support::sandbox::{Sandbox, program};
@@ -107,7 +107,7 @@ fn every_case_that_moto_knows_is_seen_as_expected_and_nothing_is_left() {
         assert!(!text.contains("secrets-exec-test"), "{text}");
     }
     let recorded = fs::read_to_string(folder.join("GetSecretValue.marked_for_deletion.json")).unwrap();
-    let fault = Fault::Exactly(recorded::response(&recorded));
+    let fault = Fault::Exactly(response_of(&recorded));
     let aws = Aws::start().secret("x", Secret::failing(fault));
     Sandbox::new().aws(&aws).resolve("A=x").run().refused(78).says(["secret x", "is marked for deletion"]);
 }

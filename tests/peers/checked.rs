@@ -8,8 +8,8 @@ use std::net::TcpStream;
 use serde_json::{Value, json};
 
 use super::moto::{Credentials, Moto};
+use crate::peers::shared::Shared;
 use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::shared::Shared;
 
 /// A role that may read secrets, and may be assumed by everyone whose policy allows it.
 const READER: &str = "arn:aws:iam::123456789012:role/reads";

@@ -12,6 +12,7 @@ mod nginx;
 mod node;
 mod postgres;
 mod python;
+mod shared;
 mod tinyproxy;
 
 mod account;

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
+use crate::peers::shared::Shared;
 use crate::support::sandbox::Sandbox;
-use crate::support::shared::Shared;
 use crate::support::watch;
 
 /// The default region.

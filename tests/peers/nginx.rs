@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::daemon::{Daemon, is_installed};
 use super::moto::Moto;
+use crate::peers::shared::Shared;
 use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::shared::Shared;
 use crate::support::skip;
 
 /// The certificates of `certificates.sh`, and the versions of TLS.

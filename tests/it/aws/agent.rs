@@ -6,7 +6,6 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
-use crate::support::aws::agent::{SECRET, TOKEN};
 use crate::support::connection::as_user;
 use crate::support::*;
 
@@ -18,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A launch with the token of the agent, which no proxy stands before, and without access to AWS.
 fn tokened() -> Sandbox {
-    Sandbox::new().region("us-east-1").env("AWS_TOKEN", TOKEN).env("HTTP_PROXY", "http://127.0.0.1:1")
+    Sandbox::new().region("us-east-1").env("AWS_TOKEN", AGENT_TOKEN).env("HTTP_PROXY", "http://127.0.0.1:1")
 }
 
 /// A launch through the agent.
@@ -44,7 +43,7 @@ fn a_secret_is_read_through_the_agent_once_and_without_credentials() {
     let calls = aws.calls();
     assert_eq!(calls.len(), 1);
     let query = calls[0].query();
-    assert_eq!((calls[0].operation().as_str(), query["secretId"].as_str()), (SECRET, id));
+    assert_eq!((calls[0].operation().as_str(), query["secretId"].as_str()), (AGENT_READ, id));
     assert_eq!(query["versionStage"], "AWSCURRENT");
     assert!(calls[0].header("x-forwarded-for").is_none() && calls[0].header("authorization").is_none());
     assert!(calls[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
@@ -90,7 +89,7 @@ fn an_option_a_variable_and_a_declaration_ask_for_the_agent() {
 #[test]
 fn the_token_is_that_of_the_variable_or_of_a_file() {
     let aws = served();
-    let sandbox = reads(&aws).file("token", format!("{TOKEN}\n"));
+    let sandbox = reads(&aws).file("token", format!("{AGENT_TOKEN}\n"));
     let file = format!("file://{}", sandbox.path("token").display());
     sandbox.env("AWS_TOKEN", file).run().launched().has("A", "v-4c7a1e");
     let calls = aws.calls().len();
@@ -126,7 +125,7 @@ fn the_token_is_not_sent_where_another_user_listens() {
             let listener = as_user(user, move || TcpListener::bind(address).unwrap());
             let port = listener.local_addr().unwrap().port();
             let sandbox = Sandbox::new()
-                .file("token", TOKEN)
+                .file("token", AGENT_TOKEN)
                 .resolve("A=x")
                 .timeout("100ms")
                 .case(format!("{user} {owner}:{group} {mode:o}"));
@@ -198,14 +197,14 @@ fn a_role_is_handed_on_and_named_when_the_agent_cannot_assume_it() {
         (plain(403, &body), 77, [ROLE, "sts:AssumeRole"]),
         (plain(400, "unknown parameter: roleArn"), 78, ["role", "2.1"]),
     ] {
-        let aws = served().fails(SECRET, fault);
+        let aws = served().fails(AGENT_READ, fault);
         reads(&aws).args(["--role-arn", ROLE]).run().refused(status).says(words);
     }
 }
 
 #[test]
 fn the_fallback_asks_aws_when_the_agent_is_silent_or_absent_or_has_no_token() {
-    let (agent, aws) = (served().fails(SECRET, Fault::Hang), served());
+    let (agent, aws) = (served().fails(AGENT_READ, Fault::Hang), served());
     with_agent_fallback(&agent, &aws).timeout("6s").run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!((agent.calls().len(), aws.reads().len()), (1, 1));
     let (agent, aws) = (served(), served());
@@ -222,12 +221,12 @@ fn the_fallback_asks_aws_when_the_agent_is_silent_or_absent_or_has_no_token() {
 
 #[test]
 fn the_fallback_keeps_to_the_deadline_and_waits_for_aws_after_the_agent_has_failed() {
-    let agent = served().fails(SECRET, Fault::Hang);
+    let agent = served().fails(AGENT_READ, Fault::Hang);
     keeps_to(TIMEOUT, &reads(&agent)).refused(75).says(["A ("]);
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     keeps_to(TIMEOUT, &with_agent_fallback(&agent, &aws)).refused(75);
     // The agent fails at once; AWS's credentials come after 2.5 seconds.
-    let agent = served().fails(SECRET, own(500, "InternalFailure"));
+    let agent = served().fails(AGENT_READ, own(500, "InternalFailure"));
     let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
     let sandbox = with_agent_fallback(&agent, &aws).without_keys().in_container(&aws);
     sandbox.args(["--wait", "20s", "--timeout", "1s"]).run().launched_silently().has("A", "v-4c7a1e");

@@ -1,7 +1,6 @@
 //! What each answer in the place of a value means: one table for a launch, its fallback regions, the cache, the agent and
 //! `--agent-fallback`, and one for the issuers of credentials.
 
-use crate::support::aws::agent::{SECRET, TOKEN};
 use crate::support::*;
 
 const READ: &str = "GetSecretValue";
@@ -177,16 +176,16 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
 
 #[test]
 fn the_agent_is_asked_again_for_what_may_pass_and_its_fallback_is_no_way_around_an_answer() {
-    let tokened = || Sandbox::new().env("AWS_TOKEN", TOKEN).resolve("A=x:k").timeout("50s");
+    let tokened = || Sandbox::new().env("AWS_TOKEN", AGENT_TOKEN).resolve("A=x:k").timeout("50s");
     side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
         let through = |agent: &Aws, aws: &Aws| tokened().aws(aws).arg(format!("--agent={}", agent.agent())).case(said);
         let aws = served();
         if meaning == MayPass {
-            let agent = served().fails_first(SECRET, 1, fault.clone());
+            let agent = served().fails_first(AGENT_READ, 1, fault.clone());
             through(&agent, &aws).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(agent.calls().len(), 2, "{said}");
         }
-        let agent = served().fails(SECRET, fault);
+        let agent = served().fails(AGENT_READ, fault);
         let said = if meaning == MayPass { "secret x" } else { said };
         through(&agent, &aws).attempts(1).run().refused(meaning.status()).says(["A (", said]);
         assert!(aws.calls().is_empty(), "{said}");

@@ -167,7 +167,7 @@ fn a_local_file_and_the_agent_describe_nothing() {
     run.ended(Status::Exit(0));
     assert!(!run.stdout().contains("ROTATION"), "{run}");
     let aws = Aws::start().secret("x", Secret::text(CANARY));
-    let token = crate::support::aws::agent::TOKEN;
+    let token = crate::support::aws::secret::AGENT_TOKEN;
     let sandbox = || described(&aws).resolve("A=x").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.agent()));
     sandbox().run().ended(Status::Exit(0));
     assert!(aws.calls_of("DescribeSecret").is_empty());

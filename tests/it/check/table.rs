@@ -94,7 +94,7 @@ fn an_entry_of_each_kind_has_its_line() {
     let declaration = r#"
 secrets: { s: x }
 env:
-  SECRET: s:k
+  AGENT_READ: s:k
   DEFAULT: { from: "x:nothing", default: "value of the default" }
   UNSET: { from: "x:nothing", optional: true }
   LITERAL: { value: "value of the literal" }
@@ -109,7 +109,7 @@ files:
     let run = run.args(["--resolve-env", "FOUND"]).run();
     run.ended(Status::Exit(0));
     for (name, reference, expected) in [
-        ("SECRET", "s:k", "ok"),
+        ("AGENT_READ", "s:k", "ok"),
         ("DEFAULT", "x:nothing", "default"),
         ("UNSET", "x:nothing", "unset"),
         ("LITERAL", "literal", "ok"),
@@ -130,8 +130,7 @@ files:
     let stdout = run.stdout();
     let lines = stdout.lines().take_while(|line| !line.is_empty());
     let names: Vec<_> = lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    let expected =
-        "VARIABLE SECRET DEFAULT UNSET LITERAL TEMPLATE TEMPLATE ALL_ONE ALL_TWO DB_HOST PORT MEMORY_FILE=memfd FOUND";
+    let expected = "VARIABLE AGENT_READ DEFAULT UNSET LITERAL TEMPLATE TEMPLATE ALL_ONE ALL_TWO DB_HOST PORT MEMORY_FILE=memfd FOUND";
     assert_eq!(names.join(" "), expected);
 }
 
@@ -211,7 +210,7 @@ fn a_local_file_and_the_agent_are_checked_too() {
     run.ended(Status::Exit(0)).says(["not from AWS (--local)"]);
     assert_eq!(line(&run.stdout(), "A"), ["A", "x:k", "-", "AWSCURRENT", "-", "ok"]);
     let aws = served();
-    let token = crate::support::aws::agent::TOKEN;
+    let token = crate::support::aws::secret::AGENT_TOKEN;
     let run = Sandbox::new().region("us-east-1").arg("check").bare().resolve("A=x:k").env("AWS_TOKEN", token);
     let run = run.args(["--agent", &aws.agent()].join("=").split(' ')).run();
     run.ended(Status::Exit(0));

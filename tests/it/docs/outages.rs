@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
 use crate::support::aws::secret::Secret;
-use crate::support::cache::{CacheDirectory, later};
+use crate::support::directory::{CacheDirectory, later};
 use crate::support::sandbox::Sandbox;
 
 #[test]

@@ -1,14 +1,17 @@
 //! The exec of the command: the same process, its own exit status, its arguments and environment byte for byte.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use crate::support::aws::served;
-use crate::support::outcome::Status;
-use crate::support::raw;
-use crate::support::sandbox::{CANARY, program, sandbox};
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
+use nix::sys::wait::{WaitStatus, waitpid};
+
+use crate::support::outcome::Expectations;
 use crate::support::skip::{pid_1, skipped};
+use crate::support::{CANARY, Directory, Outcome, Sandbox, Status, program, sandbox, served, watch};
 
 #[test]
 fn the_command_is_the_same_process() {
@@ -67,14 +70,55 @@ fn arguments_reach_the_command_byte_for_byte() {
     run.launched_silently().printed(wanted);
 }
 
+/// Runs `cat /proc/self/environ` with these entries, which `std::process::Command` cannot make (duplicates, entries without `=`); the program adds `A`, whose value is the canary.
+fn run_with(entries: &[&[u8]]) -> Outcome {
+    let secrets = format!(r#"{{"x":"{CANARY}"}}"#);
+    watch::local_file(&secrets);
+    let sandbox = Sandbox::new().file("local.json", secrets);
+    let local = sandbox.path("local.json");
+    let program = program();
+    let arguments = [
+        "timeout",
+        "60",
+        program.to_str().unwrap(),
+        "--no-file",
+        "--local",
+        local.to_str().unwrap(),
+        "-e",
+        "A=x",
+        "--",
+        "/bin/cat",
+        "/proc/self/environ",
+    ];
+    let arguments = arguments.map(|argument| CString::new(argument).unwrap());
+    let entries = entries.iter().map(|entry| CString::new(*entry).unwrap());
+    let entries: Vec<CString> = entries.collect();
+    let directory = Directory::new();
+    let files = ["output", "errors"].map(|name| directory.path().join(name));
+    let outputs = files.each_ref().map(|path| File::create(path).unwrap());
+    let mut actions = PosixSpawnFileActions::init().unwrap();
+    actions.add_dup2(outputs[0].as_raw_fd(), 1).unwrap();
+    actions.add_dup2(outputs[1].as_raw_fd(), 2).unwrap();
+    let wrapper = c"/usr/bin/timeout";
+    let attributes = PosixSpawnAttr::init().unwrap();
+    let pid = posix_spawn(wrapper, &actions, &attributes, &arguments, &entries).unwrap();
+    let WaitStatus::Exited(_, code) = waitpid(pid, None).unwrap() else {
+        panic!("it did not exit");
+    };
+    let [stdout, stderr] = files.map(|path| fs::read(path).unwrap());
+    let outcome = Outcome { case: String::new(), pid, status: Status::Exit(code), stdout, stderr };
+    outcome.keeps_to(&Expectations { prints_values: true, ..Expectations::default() });
+    outcome
+}
+
 #[test]
 fn an_environment_that_only_execve_can_make_is_no_crash_and_no_name_is_there_twice() {
-    let run = raw::run(&[b"TWICE=first", b"B=1", b"A=first", b"TWICE=second", b"A=second"]);
+    let run = run_with(&[b"TWICE=first", b"B=1", b"A=first", b"TWICE=second", b"A=second"]);
     run.launched().has("B", "1").has("A", CANARY);
     assert_eq!(run.names(), ["A", "B", "TWICE"]);
-    let run = raw::run(&[b"NOEQUALS", b"", b"=", b"=x", b"B=1"]);
+    let run = run_with(&[b"NOEQUALS", b"", b"=", b"=x", b"B=1"]);
     run.launched().has("A", CANARY).has("B", "1");
-    let run = raw::run(&[]);
+    let run = run_with(&[]);
     run.launched().has("A", CANARY);
     assert_eq!(run.names(), ["A"]);
 }

@@ -1,9 +1,9 @@
 //! Linux 3.17, the oldest kernel that README names: all later system calls fail with ENOSYS, and madvise(2) rejects its later advice.
 
+use crate::rotation::{Rotating, first_version, rotating};
 use crate::support::aws::served;
-use crate::support::cache::CacheDirectory;
+use crate::support::directory::CacheDirectory;
 use crate::support::identity::keyless;
-use crate::support::rotating::{Rotating, first_version, rotating};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
 use crate::support::skip;
 

@@ -1,8 +1,6 @@
 //! The facts that are a change, and those that are none. Each test ends with a change, so that an earlier start would be in the record.
 
-use crate::support::aws::agent::TOKEN;
-use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
-use crate::support::*;
+use super::*;
 
 #[test]
 fn only_another_value_is_a_change() {
@@ -93,7 +91,7 @@ fn a_local_file_is_read_again() {
     let sandbox = Sandbox::new().local(&document("one")).resolve("A=x:k").script(SLEEPER);
     let run = Rotating::start(polled_on_request(sandbox, "restart").arg("-v"));
     run.request();
-    std::fs::write(run.sandbox.path("local.json"), document("two")).unwrap();
+    fs::write(run.sandbox.path("local.json"), document("two")).unwrap();
     run.request();
     assert_eq!(run.values(2)[1], format!("{CANARY}/two"));
     // Its versions have no ids.
@@ -107,10 +105,10 @@ fn values_of_keys_that_are_not_printed_are_told_apart() {
     let sandbox = Sandbox::new().local(&document("one", "two")).args(["--env-from", "app", "-v"]);
     let script = "echo start $JWT_KEY $$ $SMTP_PASS >> record; exec sleep 1000";
     let run = Rotating::start(polled_on_request(sandbox, "restart").script(script));
-    std::fs::write(run.sandbox.path("local.json"), document("three", "two")).unwrap();
+    fs::write(run.sandbox.path("local.json"), document("three", "two")).unwrap();
     run.request();
     assert_eq!(run.values(2)[1], "three-4c7a1e");
-    std::fs::write(run.sandbox.path("local.json"), document("three", "four")).unwrap();
+    fs::write(run.sandbox.path("local.json"), document("three", "four")).unwrap();
     run.request();
     assert_eq!(run.awaits(3)[2][3], "four-4c7a1e");
     run.end().says(["secret app changed: key 1, not printed", "secret app changed: key 2, not printed"]);
@@ -119,7 +117,7 @@ fn values_of_keys_that_are_not_printed_are_told_apart() {
 #[test]
 fn the_agent_is_asked_again() {
     let aws = first_version();
-    let sandbox = sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", TOKEN);
+    let sandbox = sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", AGENT_TOKEN);
     let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);

@@ -5,9 +5,8 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
+use super::*;
 use crate::support::record::SIGNALS;
-use crate::support::rotating::{Rotating, first_version, rotating};
-use crate::support::*;
 
 /// A library that adds to a clock the seconds in the file `clock-N` of the working directory, where N is the clock's number.
 const CLOCKS: &str = r#"

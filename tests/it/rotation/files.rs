@@ -6,8 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::rotating::{Rotating, polled_on_request, secret};
-use crate::support::*;
+use super::*;
 
 /// Records the file and a variable at its start and at each SIGHUP.
 const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HUP; \
@@ -23,7 +22,7 @@ files:
 ";
 
 fn two_versioned() -> Aws {
-    rotating::first_version().secret("z", secret("u1", "one-4c7a1e"))
+    first_version().secret("z", secret("u1", "one-4c7a1e"))
 }
 
 fn reading(aws: &Aws, mode: &str) -> Sandbox {

@@ -6,8 +6,7 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::rotating::{Rotating, first_version, rotating, secret};
-use crate::support::*;
+use super::*;
 
 /// A run of a command that records its signals and ends only by the last real-time signal, with status 3.
 fn stubborn(aws: &Aws, mode: &str) -> Sandbox {

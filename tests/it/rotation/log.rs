@@ -10,8 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 
-use crate::support::rotating::{Rotating, first_version, rotating, secret};
-use crate::support::*;
+use super::*;
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 

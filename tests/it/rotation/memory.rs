@@ -3,8 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, secret};
-use crate::support::*;
+use super::*;
 
 /// The places in the memory of a process that hold a text.
 fn places(running: &Running, text: &str) -> Vec<String> {

@@ -1,4 +1,5 @@
-//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed.
+//! `--on-rotation`: the command is restarted, signalled or stopped when a secret has changed. Most runs poll only when they get SIGUSR2, and
+//! their command records its starts.
 
 mod changes;
 mod clock;
@@ -12,3 +13,135 @@ mod process;
 mod restart;
 mod signals;
 mod terminal;
+
+use std::fs;
+
+use nix::sys::signal::Signal;
+
+use crate::support::*;
+
+/// Records `start`, the value of `A` and its process id, and sleeps.
+pub const SLEEPER: &str = "echo start $A $$ >> record; exec sleep 1000";
+
+/// A started run.
+pub struct Rotating {
+    pub sandbox: Sandbox,
+    pub running: Running,
+}
+
+/// A version of the secret `x`.
+pub fn secret(version: &'static str, value: &str) -> Secret {
+    Secret::text(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
+}
+
+/// A service whose secret `x` has the version `v1` with the value `one-4c7a1e`.
+pub fn first_version() -> Aws {
+    Aws::start().secret("x", secret("v1", "one-4c7a1e"))
+}
+
+/// A run of [`SLEEPER`] with the key `k` of the secret `x` in `A`.
+pub fn rotating(aws: &Aws, mode: &str) -> Sandbox {
+    polled_on_request(sandbox(aws), mode).script(SLEEPER)
+}
+
+/// A run with the key `k` of the secret `x` in `A`, which polls after half an hour or later.
+pub fn restarting(aws: &Aws) -> Sandbox {
+    sandbox(aws).args(["--on-rotation", "restart", "--poll-interval", "1h"])
+}
+
+pub fn polled_on_request(sandbox: Sandbox, mode: &str) -> Sandbox {
+    sandbox.args(["--on-rotation", mode, "--poll-interval", "1h", "--poll-signal", "USR2"])
+}
+
+impl Rotating {
+    /// Starts the run, and waits for the first line of the record.
+    pub fn start(sandbox: Sandbox) -> Self {
+        let running = sandbox.spawn();
+        record::await_lines(&sandbox, 1);
+        Self { sandbox, running }
+    }
+
+    /// Changes the secret `x`, and polls.
+    pub fn rotate(&self, aws: &Aws, version: &'static str, value: &str) {
+        aws.rotate("x", secret(version, value));
+        self.poll(aws);
+    }
+
+    /// Asks for a poll.
+    pub fn request(&self) {
+        self.running.signal(Signal::SIGUSR2);
+    }
+
+    /// Asks for a poll, and waits until its launch has ended or waits at the gate. No poll begins within a second of the last.
+    pub fn poll(&self, aws: &Aws) {
+        let before = aws.calls().len();
+        self.request();
+        aws.await_calls(before + 1);
+        self.rest();
+    }
+
+    /// Waits until this process and its children have one thread each, which sleeps: a launch that resolves has two.
+    pub fn rest(&self) {
+        // This process at the end, since a message of a launch wakes it up.
+        let processes = || self.children().into_iter().chain([self.running.pid().to_string()]);
+        record::await_fact("rest", || processes().all(|process| sleeps_alone(&process)));
+    }
+
+    /// The process ids of the children: the command, and a launch that resolves or waits at the gate.
+    pub fn children(&self) -> Vec<String> {
+        let children = self.running.proc(&format!("task/{}/children", self.running.pid()));
+        // None are found once the run has ended.
+        let children = fs::read_to_string(children).unwrap_or_default();
+        children.split_whitespace().map(str::to_owned).collect()
+    }
+
+    /// Waits until the record has this many lines, and returns their words.
+    pub fn awaits(&self, count: usize) -> Vec<Vec<String>> {
+        let lines = record::await_lines(&self.sandbox, count);
+        lines.iter().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+    }
+
+    /// The second word of each line of the record.
+    pub fn values(&self, count: usize) -> Vec<String> {
+        self.awaits(count).into_iter().map(|words| words[1].clone()).collect()
+    }
+
+    /// The process id of the command that wrote a line of the record.
+    pub fn command(&self, line: usize) -> String {
+        self.awaits(line + 1)[line][2].clone()
+    }
+
+    /// The text of a file in the working directory.
+    pub fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.sandbox.path(name)).unwrap()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.sandbox.path(name).exists()
+    }
+
+    /// Ends a run of [`record::SIGNALS`], and asserts its signals, and its starts as `ready`.
+    pub fn recorded(self, expected: &[&str]) -> Outcome {
+        self.running.send(record::END);
+        let outcome = self.running.wait();
+        outcome.ended(Status::Exit(3));
+        let lines = record::lines(&self.sandbox);
+        let words: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(words, expected, "{outcome}");
+        outcome
+    }
+
+    /// Sends SIGTERM, and waits for the end.
+    pub fn end(self) -> Outcome {
+        self.running.signal(Signal::SIGTERM);
+        self.running.wait()
+    }
+}
+
+/// True for a process that has one thread, which sleeps, and for one that is gone.
+fn sleeps_alone(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let Some((_, fields)) = stat.rsplit_once(") ") else { return true };
+    // The state, and the number of threads (proc_pid_stat(5)).
+    fields.starts_with("S ") && fields.split(' ').nth(17) == Some("1")
+}

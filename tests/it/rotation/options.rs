@@ -1,6 +1,6 @@
 //! The options of `--on-rotation`: their values, their conflicts, and the commands that have them.
 
-use crate::support::*;
+use super::*;
 
 fn refused(sandbox: Sandbox, options: &[&str], says: &[&str]) -> Outcome {
     let run = sandbox.args(options).run();

@@ -7,9 +7,8 @@ use std::thread;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use super::*;
 use crate::support::record::await_fact;
-use crate::support::rotating::{Rotating, SLEEPER, first_version, polled_on_request, rotating, secret};
-use crate::support::*;
 
 #[test]
 fn secrets_exec_polls_by_itself_again_and_again() {

@@ -5,8 +5,7 @@ use std::fs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::support::rotating::{Rotating, restarting};
-use crate::support::*;
+use super::*;
 
 fn number(text: &str) -> Pid {
     Pid::from_raw(text.trim_start_matches("ready ").trim().parse().unwrap())
@@ -104,8 +103,8 @@ fn no_launch_outlives_secrets_exec() {
     aws.await_calls(1);
     running.ends_by(Signal::SIGKILL);
     // While it waits at the gate for the end of the command.
-    let aws = rotating::first_version();
-    let sandbox = rotating::rotating(&aws, "restart").args(["--grace", "1h"]).command(record::SIGNALS);
+    let aws = first_version();
+    let sandbox = rotating(&aws, "restart").args(["--grace", "1h"]).command(record::SIGNALS);
     let run = Rotating::start(sandbox);
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.awaits(2);

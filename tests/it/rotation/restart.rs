@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::rotating::{Rotating, first_version, rotating, secret};
-use crate::support::*;
+use super::*;
 
 #[test]
 fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {

@@ -4,9 +4,8 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::*;
 use crate::support::record::END;
-use crate::support::rotating::{Rotating, restarting};
-use crate::support::*;
 
 /// Sends signals one at a time, since pending ones come in the order of their numbers.
 fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {

@@ -1,10 +1,10 @@
 //! Job control: the command as the terminal's foreground job, Ctrl-C and Ctrl-Z.
 
+use super::*;
 use crate::support::terminal::{at_a_terminal, leading_a_session};
-use crate::support::*;
 
 fn restarting(aws: &Aws) -> Sandbox {
-    rotating::restarting(aws).arg("-q")
+    super::restarting(aws).arg("-q")
 }
 
 const READS: &str = "echo ready; read line; echo got $line";

@@ -1,13 +1,9 @@
 //! A fake of AWS that records every request: Secrets Manager, Parameter Store, STS, container and instance credentials.
 
-pub mod agent;
-mod description;
 pub mod fault;
 pub mod http;
 mod journal;
 mod parameter;
-pub mod recorded;
-mod rotation;
 pub mod secret;
 mod service;
 mod trouble;
@@ -20,14 +16,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fault::Fault;
 use http::Exchange;
 pub use journal::Call;
 use journal::Journal;
 pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN};
+pub use service::{
+    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of,
+};
 
 use crate::support::tls::Acceptor;
 
@@ -109,24 +106,6 @@ impl Aws {
     /// Serves a parameter under its name, `/app/key` say; the newest version is the last.
     pub fn parameter(self, name: &str, versions: &[Version]) -> Self {
         self.shared.service().parameters.insert(name, versions);
-        self
-    }
-
-    /// Denies a parameter, and every batch that names it; or a path, as it is requested.
-    pub fn denies_parameter(self, name: &str) -> Self {
-        self.shared.service().parameters.denied.insert(name.to_owned());
-        self
-    }
-
-    /// Fails every request in a region.
-    pub fn region_fails(self, region: &str, fault: Fault) -> Self {
-        self.shared.service().outages.insert(region.to_owned(), fault);
-        self
-    }
-
-    /// Refuses every AssumeRole.
-    pub fn denies_roles(self) -> Self {
-        self.shared.service().denies_roles = true;
         self
     }
 

@@ -4,59 +4,47 @@
 //! - [`running`]: a started run, which can be signalled, looked up in `/proc`, and awaited under a hard limit.
 //! - [`outcome`]: the status and output of a run, and the assertions on them.
 //! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
-//! - [`raw`]: runs with an environment that only execve(2) can make (duplicate entries, entries without `=`).
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
 //! - [`identity`]: where a launch has its credentials from, and other settings of AWS.
-//! - [`cache`]: a directory for `--cache`.
 //! - [`connection`]: systemd's end of the connection of a credential.
 //! - [`console`]: the commands of a page, and what they print.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
 //! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`; a relay, and a proxy.
 //! - [`terminal`]: runs on a terminal, on which something is typed, or which is their standard error; what it shows.
-//! - [`record`]: commands that report to a file what happens to them while they run.
-//! - [`directory`]: a scratch directory, removed when dropped.
-//! - [`rotating`]: runs with `--on-rotation` that poll only on request.
+//! - [`record`]: commands that report to a file what happens to them while they run; a service manager, which a run tells of its state.
+//! - [`directory`]: scratch directories, removed when dropped, and such for `--cache`.
 //! - [`rows`]: the rows of a table at the same time.
-//! - [`shared`]: a fixture that many tests share, made by the first of them.
-//! - [`manager`]: a service manager, which a run tells of its state.
 //! - [`skip`]: reports of tests that this machine cannot run.
 //! - [`watch`]: the values that a test serves, which no output may show.
 
 pub mod aws;
-pub mod cache;
 pub mod connection;
 pub mod console;
 pub mod deadline;
 pub mod directory;
 pub mod identity;
-pub mod manager;
 pub mod network;
 pub mod outcome;
-pub mod raw;
 pub mod record;
-pub mod rotating;
 pub mod rows;
 pub mod running;
 pub mod sandbox;
-pub mod shared;
 pub mod skip;
 pub mod terminal;
 pub mod tls;
 pub mod watch;
 pub mod wire;
 
-pub use aws::agent::{own, plain};
-pub use aws::fault::{self, Fault};
-pub use aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+pub use aws::fault::{self, Fault, own, plain};
+pub use aws::secret::{AGENT_READ, AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID, Secret};
 pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN, Version, served};
-pub use cache::{CacheDirectory, later};
 pub use deadline::{ends_within, keeps_to, waits_for};
-pub use directory::Directory;
+pub use directory::{CacheDirectory, Directory, later};
 pub use identity::{KEY, ROLE, keyless, pair};
-pub use manager::Manager;
 pub use network::{NOWHERE, Proxy, Relay};
 pub use outcome::{Outcome, Status};
+pub use record::Manager;
 pub use rows::side_by_side;
 pub use running::Running;
 pub use sandbox::{ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, sandbox};

@@ -1,11 +1,14 @@
-//! Programs that report to the file `record` in the working directory what happens to them, since a run's output is known at its end.
+//! Programs that report to the file `record` in the working directory what happens to them, since a run's output is known at its end; and a
+//! service manager, which gets what a run sends to NOTIFY_SOCKET (sd_notify(3)).
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::sandbox::Sandbox;
+use super::watch;
 
 /// The limit for an event that must come, on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -65,5 +68,43 @@ pub fn await_fact(what: &str, mut is_true: impl FnMut() -> bool) {
     while !is_true() {
         assert!(begun.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
         thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A service manager.
+pub struct Manager(pub UnixDatagram);
+
+impl Manager {
+    /// One that a run tells.
+    pub fn of(sandbox: Sandbox) -> (Self, Sandbox) {
+        let path = sandbox.path("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        (Self(socket), sandbox.env("NOTIFY_SOCKET", path))
+    }
+
+    /// Awaits the next message.
+    pub fn next(&self) -> String {
+        self.receive().expect("a message")
+    }
+
+    /// The messages that are there.
+    pub fn received(&self) -> Vec<String> {
+        self.0.set_nonblocking(true).unwrap();
+        std::iter::from_fn(|| self.receive()).collect()
+    }
+
+    /// The messages but for those of a wait, which a launch of more than two seconds sends.
+    pub fn readiness(&self) -> Vec<String> {
+        self.received().into_iter().filter(|message| !message.starts_with("STATUS=")).collect()
+    }
+
+    /// Receives a message, and asserts that it holds no value.
+    fn receive(&self) -> Option<String> {
+        let mut buffer = [0; 4096];
+        let length = self.0.recv(&mut buffer).ok()?;
+        let text = String::from_utf8(buffer[..length].to_vec()).unwrap();
+        assert_eq!(watch::found(&watch::test(), &text), None, "{text}");
+        Some(text)
     }
 }

@@ -1,7 +1,7 @@
 //! The errors of AWS, with the status, code and message that AWS sends.
 
 use super::http::{JSON, Response};
-use super::recorded::recorded;
+use super::service::{REQUEST_ID, recorded};
 use crate::support::sandbox::CANARY;
 
 /// The secret of a denial, and what `tests/aws/recorder.py` writes for every secret.
@@ -191,9 +191,20 @@ pub fn sts(status: u16, code: &str, message: &str) -> Fault {
     let body = format!(
         "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
          <RequestId>{}</RequestId></ErrorResponse>",
-        super::service::REQUEST_ID
+        REQUEST_ID
     );
     Fault::Exactly(Response::new(status, "text/xml", body))
+}
+
+/// An answer in plain text, as the agent gives for its own errors.
+pub fn plain(status: u16, text: &str) -> Fault {
+    Fault::Exactly(Response::new(status, "text/plain", text))
+}
+
+/// An error of the agent in the format of AWS's JSON protocol.
+pub fn own(status: u16, code: &'static str) -> Fault {
+    let body = serde_json::json!({ "__type": code, "message": "of the agent" }).to_string();
+    Fault::Exactly(Response::new(status, JSON, body))
 }
 
 impl Fault {

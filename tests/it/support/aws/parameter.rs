@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::http::Response;
 use super::journal::Call;
-use super::recorded::recorded;
+use super::service::recorded;
 use crate::support::watch;
 
 /// One version of a parameter, and its labels.

@@ -1,9 +1,23 @@
-//! A secret of the fake: its versions, and the faults that precede them.
+//! A secret of the fake: its versions, the faults that precede them, and the answers of GetSecretValue, DescribeSecret and the agent.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::fault::Fault;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::Aws;
+use super::fault::{self, Fault, plain};
+use super::http::Response;
+use super::journal::Call;
+use super::service::{Answer, Service, refusal};
 use crate::support::watch;
+
+/// The token that the agent accepts. A token is a credential, so it holds the canary.
+pub const AGENT_TOKEN: &str = "cAnArY-7f3a9c51/token";
+
+/// The path at which the agent answers for a secret.
+pub const AGENT_READ: &str = "/secretsmanager/get";
 
 /// The version id of AWSCURRENT.
 pub const CURRENT_ID: &str = "c0c0c0c0-1111-4222-8333-444455556666";
@@ -97,4 +111,130 @@ impl Secret {
         self.cut_short = true;
         self
     }
+}
+
+impl Secret {
+    /// The version that the request names; AWSCURRENT without stage and id.
+    fn version(&self, call: &Call) -> Option<&Version> {
+        self.version_of(call.version_id(), call.stage())
+    }
+
+    pub fn version_of(&self, id: Option<String>, stage: Option<String>) -> Option<&Version> {
+        let stage = match (&id, stage) {
+            (None, None) => Some("AWSCURRENT".to_owned()),
+            (_, stage) => stage,
+        };
+        self.versions.iter().find(|version| {
+            id.as_deref().is_none_or(|id| id == version.id)
+                && stage.as_ref().is_none_or(|stage| version.stages.contains(stage))
+        })
+    }
+}
+
+impl Version {
+    pub fn response(&self, id: &str, region: &str, account: &str) -> Response {
+        let arn = match id.strip_prefix("arn:") {
+            Some(_) => id.to_owned(),
+            None => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf"),
+        };
+        let mut body = json!({
+            "ARN": arn,
+            "Name": id.rsplit(':').next(),
+            "VersionId": self.id,
+            "VersionStages": self.stages,
+            "CreatedDate": 1_523_477_145.713,
+        });
+        match &self.content {
+            Content::Text(text) => body["SecretString"] = json!(text),
+            Content::Binary(bytes) => body["SecretBinary"] = json!(STANDARD.encode(bytes)),
+            Content::Nothing => {}
+        }
+        Response::json(200, &body)
+    }
+}
+
+/// Answers a GetSecretValue request.
+pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
+    let id = call.secret_id();
+    let Some(secret) = secrets.get_mut(&id) else { return refusal(&fault::not_found()) };
+    if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
+        return match refusal(&fault) {
+            Answer::Send(response) if secret.held => Answer::Hold(response),
+            answer => answer,
+        };
+    }
+    let Some(version) = secret.version(call) else {
+        let wanted = match (call.version_id(), call.stage()) {
+            (Some(id), _) => format!("VersionId: {id}"),
+            (None, stage) => format!("staging label: {}", stage.unwrap_or_default()),
+        };
+        return refusal(&fault::no_such_version(&wanted));
+    };
+    let mut response = version.response(&id, &call.region(), &call.account());
+    if secret.cut_short {
+        response.body.truncate(response.body.len() - 3);
+    }
+    match secret.held {
+        true => Answer::Hold(response),
+        false => Answer::Send(response),
+    }
+}
+
+fn has_token(call: &Call) -> bool {
+    call.header("x-aws-parameters-secrets-token") == Some(AGENT_TOKEN)
+}
+
+/// Answers as the agent does, for a token.
+pub fn of_agent(service: &Service, call: &Call) -> Answer {
+    if !has_token(call) {
+        return refusal(&plain(403, "Bad Token"));
+    }
+    let mut query = call.query();
+    let id = query.remove("secretId").unwrap();
+    let version = service.secrets.get(&id).map(|secret| {
+        let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
+        secret.version_of(version_id, stage).map(|version| version.response(&id, "us-east-1", "123456789012"))
+    });
+    match version {
+        None => refusal(&fault::not_found()),
+        Some(None) => refusal(&fault::no_such_version("staging label: x")),
+        // The agent writes CreatedDate as text, where AWS writes a number.
+        Some(Some(mut response)) => {
+            response.body = response.body.replace("1523477145.713", "\"1523477145.713\"");
+            Answer::Send(response)
+        }
+    }
+}
+
+impl Aws {
+    /// Describes a secret by these members of DescribeSecret's answer; its name and ARN are added.
+    pub fn describes(self, id: &str, members: Value) -> Self {
+        self.shared.service().descriptions.insert(id.to_owned(), Ok(members));
+        self
+    }
+
+    /// Answers every DescribeSecret of this secret with a fault.
+    pub fn refuses_to_describe(self, id: &str, fault: Fault) -> Self {
+        self.shared.service().descriptions.insert(id.to_owned(), Err(fault));
+        self
+    }
+}
+
+/// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
+pub fn describe(service: &Service, call: &Call) -> Answer {
+    let id = call.secret_id();
+    let Some(secret) = service.secrets.get(&id) else { return refusal(&fault::not_found()) };
+    let mut body = match service.descriptions.get(&id) {
+        Some(Err(fault)) => return refusal(fault),
+        Some(Ok(members)) => members.clone(),
+        None => json!({}),
+    };
+    let versions: BTreeMap<_, _> = secret.versions.iter().map(|version| (version.id, &version.stages)).collect();
+    body["VersionIdsToStages"] = json!(versions);
+    body["Name"] = json!(id.rsplit(':').next());
+    body["ARN"] = match id.starts_with("arn:") {
+        true => json!(id),
+        false => json!(format!("arn:aws:secretsmanager:{}:{}:secret:{id}-AbCdEf", call.region(), call.account())),
+    };
+    Answer::Send(Response::json(200, &body))
 }

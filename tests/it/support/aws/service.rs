@@ -1,19 +1,18 @@
-//! The answers of the fake: GetSecretValue, AssumeRole, and the credentials of containers and instances.
+//! The answers of the fake: which operation answers, STS, the credentials of containers and instances, and errors of AWS that
+//! `tests/aws/run --record` has kept, in place of those that are typed in this folder.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::fault::{self, Fault};
+use super::fault::Fault;
 use super::http::Response;
 use super::journal::Call;
 use super::parameter::{self, Parameters};
-use super::recorded::recorded;
-use super::secret::{Content, Secret, Version};
+use super::secret::{self, Secret};
 use super::trouble::Trouble;
-use super::{agent, description};
 use crate::support::sandbox::ACCESS_SECRET;
 
 pub const REQUEST_ID: &str = "aaaabbbb-1111-4222-8333-ccccddddeeee";
@@ -42,7 +41,7 @@ pub struct Service {
     pub secrets: BTreeMap<String, Secret>,
     pub parameters: Parameters,
     /// The members of the answers of DescribeSecret, or a fault, by the secret's id.
-    pub descriptions: BTreeMap<String, Result<serde_json::Value, Fault>>,
+    pub descriptions: BTreeMap<String, Result<Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
     /// The regions in which every request fails.
@@ -71,14 +70,14 @@ impl Service {
             return refusal(&fault);
         }
         match operation.as_str() {
-            "GetSecretValue" => self.read(call),
-            "DescribeSecret" => description::describe(self, call),
+            "GetSecretValue" => secret::read(&mut self.secrets, call),
+            "DescribeSecret" => secret::describe(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
             "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
             "GetCallerIdentity" => Answer::Send(identity()),
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
-            "/secretsmanager/get" => agent::secret(self, call),
+            "/secretsmanager/get" => secret::of_agent(self, call),
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY, EXPIRATION)),
             "/federation/credentials" => Answer::Send(portal(call)),
             "/token" => Answer::Send(refreshed()),
@@ -88,32 +87,6 @@ impl Service {
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
             "/latest/meta-data/iam/security-credentials/app" => Answer::Send(credentials(INSTANCE_KEY, EXPIRATION)),
             _ => Answer::Send(Response { status: 404, ..metadata("") }),
-        }
-    }
-
-    fn read(&mut self, call: &Call) -> Answer {
-        let id = call.secret_id();
-        let Some(secret) = self.secrets.get_mut(&id) else { return refusal(&fault::not_found()) };
-        if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
-            return match refusal(&fault) {
-                Answer::Send(response) if secret.held => Answer::Hold(response),
-                answer => answer,
-            };
-        }
-        let Some(version) = secret.version(call) else {
-            let wanted = match (call.version_id(), call.stage()) {
-                (Some(id), _) => format!("VersionId: {id}"),
-                (None, stage) => format!("staging label: {}", stage.unwrap_or_default()),
-            };
-            return refusal(&fault::no_such_version(&wanted));
-        };
-        let mut response = version.response(&id, &call.region(), &call.account());
-        if secret.cut_short {
-            response.body.truncate(response.body.len() - 3);
-        }
-        match secret.held {
-            true => Answer::Hold(response),
-            false => Answer::Send(response),
         }
     }
 
@@ -146,46 +119,6 @@ impl Service {
                 EXPIRATION
             ),
         )
-    }
-}
-
-impl Secret {
-    /// The version that the request names; AWSCURRENT without stage and id.
-    fn version(&self, call: &Call) -> Option<&Version> {
-        self.version_of(call.version_id(), call.stage())
-    }
-
-    pub fn version_of(&self, id: Option<String>, stage: Option<String>) -> Option<&Version> {
-        let stage = match (&id, stage) {
-            (None, None) => Some("AWSCURRENT".to_owned()),
-            (_, stage) => stage,
-        };
-        self.versions.iter().find(|version| {
-            id.as_deref().is_none_or(|id| id == version.id)
-                && stage.as_ref().is_none_or(|stage| version.stages.contains(stage))
-        })
-    }
-}
-
-impl Version {
-    pub fn response(&self, id: &str, region: &str, account: &str) -> Response {
-        let arn = match id.strip_prefix("arn:") {
-            Some(_) => id.to_owned(),
-            None => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf"),
-        };
-        let mut body = json!({
-            "ARN": arn,
-            "Name": id.rsplit(':').next(),
-            "VersionId": self.id,
-            "VersionStages": self.stages,
-            "CreatedDate": 1_523_477_145.713,
-        });
-        match &self.content {
-            Content::Text(text) => body["SecretString"] = json!(text),
-            Content::Binary(bytes) => body["SecretBinary"] = json!(STANDARD.encode(bytes)),
-            Content::Nothing => {}
-        }
-        Response::json(200, &body)
     }
 }
 
@@ -253,4 +186,25 @@ fn identity() -> Response {
 
 fn xml(status: u16, body: String) -> Response {
     Response { headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], ..Response::new(status, "text/xml", body) }
+}
+
+/// Returns the error that is recorded as `OPERATION.NAME`, if there is one.
+pub fn recorded(name: &str) -> Option<Response> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/recorded");
+    let text = fs::read_to_string(folder.join(format!("{name}.json"))).ok()?;
+    Some(response_of(&text))
+}
+
+/// The answer in a file that `tests/aws/recorder.py` has written.
+pub fn response_of(text: &str) -> Response {
+    let kept: Value = serde_json::from_str(text).expect("a file of the recorder");
+    let header = |name: &str| kept["headers"][name].as_str();
+    let content_type = match header("content-type") {
+        Some(kind) if kind.starts_with("text/xml") => "text/xml",
+        _ => "application/x-amz-json-1.1",
+    };
+    let mut headers = vec![("x-amzn-RequestId", REQUEST_ID.to_owned())];
+    headers.extend(header("x-amzn-errortype").map(|code| ("x-amzn-ErrorType", code.to_owned())));
+    let status = kept["status"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
+    Response { status, content_type, headers, body: kept["body"].as_str().expect("a body").to_owned() }
 }
