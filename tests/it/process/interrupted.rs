@@ -21,86 +21,67 @@ fn one_line(run: &Outcome, signal: &str, awaited: &str) {
     assert_eq!(said, format!("ended while waiting for {awaited}; nothing was started\n"), "{run}");
 }
 
+/// Launches that wait: the service, the launch, the requests after which it waits, and what it then waits for.
+fn moments() -> Vec<(Aws, Sandbox, usize, &'static str)> {
+    let nine = (0..9).fold(Aws::start(), |aws, n| aws.secret(&format!("x{n}"), Secret::failing(Fault::Hang)));
+    let first_three = "secret x0 in us-east-1, secret x1 in us-east-1, secret x2 in us-east-1 and 6 more";
+    let row = |aws: Aws, launch: fn(&Aws) -> Sandbox, calls: usize, awaited| {
+        let sandbox = launch(&aws).script("touch started").case(awaited);
+        (aws, sandbox, calls, awaited)
+    };
+    let files = |aws: &Aws| Sandbox::new().aws(aws).declaration("files: [{ from: 'x:k', path: ./written }]\n");
+    let all_nine = |aws: &Aws| (0..9).fold(Sandbox::new().aws(aws), |all, n| all.resolve(&format!("A{n}=x{n}")));
+    let below = |aws: &Aws| Sandbox::new().aws(aws).args(["--env-from", "ssm:/app/"]);
+    vec![
+        row(hanging(), |aws| sandbox(aws).arg("-q"), 1, "secret x in us-east-1"),
+        row(hanging(), |aws| sandbox(aws).args(["--on-rotation", "restart"]), 1, "secret x in us-east-1"),
+        row(hanging(), files, 1, "secret x in us-east-1"),
+        // AssumeRole has been answered.
+        row(hanging(), |aws| sandbox(aws).args(["--role-arn", ROLE]), 2, "secret x in us-east-1"),
+        row(nine, all_nine, 9, first_three),
+        row(served().fails("/credentials", Fault::Hang), |aws| keyless(aws).in_container(aws), 1, "AWS credentials"),
+        row(served().fails("GetParametersByPath", Fault::Hang), below, 1, "parameters below /app/ in us-east-1"),
+        // Blocked in a pipe without an end.
+        row(served(), |aws| keyless(aws).env("AWS_CONFIG_FILE", "pipe"), 0, "the AWS configuration files"),
+        row(served(), |_| Sandbox::new().args(["-f", "pipe"]), 0, "the declarations"),
+    ]
+}
+
 #[test]
-fn a_waiting_launch_dies_of_each_termination_signal_and_starts_nothing() {
+fn a_waiting_launch_dies_of_each_termination_signal_names_what_it_waits_for_and_leaves_nothing() {
     // PID 1 cannot die of a signal.
     for namespace in [Some(Vec::new()), skip::pid_1().map(Vec::from)].into_iter().flatten() {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
-            let aws = hanging();
-            let sandbox = sandbox(&aws).arg("-q").script("touch started").through([&namespace[..], &["env"]].concat());
-            let running = sandbox.spawn();
-            aws.await_calls(1);
-            let is_pid_1 = !namespace.is_empty();
-            kill(if is_pid_1 { running.child() } else { running.pid() }, signal).unwrap();
-            let run = running.wait();
-            let number = signal as i32;
-            run.ended(if is_pid_1 { Status::Exit(128 + number) } else { Status::Signal(number) });
-            one_line(&run, signal.as_str(), "secret x in us-east-1");
-            assert!(!sandbox.path("started").exists());
+            for (aws, sandbox, calls, awaited) in moments() {
+                let pipe = sandbox.path("pipe");
+                mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+                let sandbox = sandbox.through([&namespace[..], &["env"]].concat());
+                let before = sandbox.names_in("");
+                let running = sandbox.spawn();
+                aws.await_calls(calls);
+                // Opening it for writing returns when it is opened for reading.
+                let writer = (calls == 0).then(|| File::options().write(true).open(pipe).unwrap());
+                let is_pid_1 = !namespace.is_empty();
+                kill(if is_pid_1 { running.child() } else { running.pid() }, signal).unwrap();
+                let run = running.wait();
+                let number = signal as i32;
+                run.ended(if is_pid_1 { Status::Exit(128 + number) } else { Status::Signal(number) });
+                one_line(&run, signal.as_str(), awaited);
+                assert_eq!(sandbox.names_in(""), before, "{run}");
+                drop(writer);
+            }
         }
     }
-}
-
-#[test]
-fn what_is_awaited_is_named() {
-    let aws = Aws::start();
-    let hang = format!("http://{}/hang", aws.address());
-    let running = sandbox(&aws).without_keys().env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang).spawn();
-    aws.await_calls(1);
-    one_line(&running.ends_by(Signal::SIGTERM), "SIGTERM", "AWS credentials");
-
-    let aws = Aws::start().fails("GetParametersByPath", Fault::Hang);
-    let running = Sandbox::new().aws(&aws).args(["--env-from", "ssm:/app/"]).spawn();
-    aws.await_calls(1);
-    one_line(&running.ends_by(Signal::SIGTERM), "SIGTERM", "parameters below /app/ in us-east-1");
-
-    // Blocked in a pipe without an end.
-    for (sandbox, awaited) in [
-        (sandbox(&aws).without_keys().env("AWS_CONFIG_FILE", "pipe"), "the AWS configuration files"),
-        (Sandbox::new().args(["-f", "pipe"]), "the declarations"),
-    ] {
-        let pipe = sandbox.path("pipe");
-        mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        let running = sandbox.spawn();
-        // Opening it for writing returns when it is opened for reading.
-        let writer = File::options().write(true).open(pipe).unwrap();
-        one_line(&running.ends_by(Signal::SIGTERM), "SIGTERM", awaited);
-        drop(writer);
-    }
-}
-
-#[test]
-fn what_is_no_longer_awaited_is_not_named() {
-    let aws = hanging();
-    let running = sandbox(&aws).args(["--role-arn", "arn:aws:iam::123456789012:role/Reader"]).spawn();
-    // AssumeRole was answered before the second request.
-    aws.await_calls(2);
-    let run = running.ends_by(Signal::SIGTERM);
-    run.says(["waiting for secret x in us-east-1"]).says_nothing_of("the role");
-}
-
-#[test]
-fn of_many_only_the_first_are_named() {
-    let mut aws = Aws::start();
-    let mut sandbox = Sandbox::new();
-    for n in 0..9 {
-        aws = aws.secret(&format!("x{n}"), Secret::failing(Fault::Hang));
-        sandbox = sandbox.resolve(&format!("A{n}=x{n}"));
-    }
-    let running = sandbox.aws(&aws).spawn();
-    aws.await_calls(9);
-    let run = running.ends_by(Signal::SIGTERM);
-    run.says(["secret x0 in us-east-1, secret x1 in us-east-1, secret x2 in us-east-1 and 6 more; "]);
 }
 
 #[test]
 fn the_last_error_is_named_and_what_a_server_says_cannot_end_the_line() {
     let failure = fault::sts(500, "InternalFailure", "no\n\u{1b}[2Ksecrets-exec: all is well");
     let aws = Aws::start().fails("AssumeRole", failure);
-    let running = sandbox(&aws).args(["--role-arn", "arn:aws:iam::123456789012:role/Reader"]).spawn();
+    let running = sandbox(&aws).args(["--role-arn", ROLE]).spawn();
     aws.await_calls(2);
     let run = running.ends_by(Signal::SIGTERM);
-    run.says(["waiting for the role arn:aws:iam::123456789012:role/Reader, last error: ", "; nothing was started"]);
+    run.says([&format!("waiting for the role {ROLE}, last error: "), "; nothing was started"]);
     assert!(run.stderr().lines().count() == 1 && !run.stderr().contains('\u{1b}'), "{run}");
 }
 

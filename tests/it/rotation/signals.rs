@@ -100,17 +100,6 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 }
 
 #[test]
-fn a_termination_signal_while_resolving_ends_secrets_exec_by_that_signal() {
-    let aws = hanging();
-    let sandbox = restarting(&aws).script("touch started");
-    let running = sandbox.spawn();
-    aws.await_calls(1);
-    let run = running.ends_by(Signal::SIGTERM);
-    assert_eq!(run.says(["SIGTERM after "]).stderr().lines().count(), 1, "{run}");
-    assert!(!sandbox.path("started").exists());
-}
-
-#[test]
 fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_of_the_command() {
     let Some(namespace) = skip::pid_1() else { return };
     let aws = served();

@@ -3,8 +3,8 @@
 use super::*;
 use crate::support::terminal::{at_a_terminal, leading_a_session};
 
-fn restarting(aws: &Aws) -> Sandbox {
-    super::restarting(aws).arg("-q")
+fn quiet(aws: &Aws) -> Sandbox {
+    restarting(aws).arg("-q")
 }
 
 const READS: &str = "echo ready; read line; echo got $line";
@@ -44,7 +44,7 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
         (READS, &[], CTRL_Z, "ready\n[stopped]got hello\n[status 0]\n", "Ctrl-Z stops us with it"),
         (READS, IN_A_PIPELINE, CTRL_Z, "ready\n[stopped]got hello\n[status 0]\n", "a pipeline stops as a whole"),
     ] {
-        let Some(sandbox) = at_a_terminal(restarting(&aws).script(script).case(what), wrapper, shown, typed) else {
+        let Some(sandbox) = at_a_terminal(quiet(&aws).script(script).case(what), wrapper, shown, typed) else {
             return;
         };
         sandbox.run().launched().printed(output);
@@ -52,10 +52,17 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
 }
 
 #[test]
+fn a_command_that_ends_by_itself_keeps_the_modes_that_it_set() {
+    let aws = served();
+    let Some(sandbox) = at_a_terminal(quiet(&aws).script("stty echo"), &[], "", "") else { return };
+    sandbox.run().ended(Status::Exit(1));
+}
+
+#[test]
 fn at_a_containers_terminal_the_command_reads_and_is_not_stopped_without_a_shell() {
     let aws = served();
     for (script, wrapper, typed) in [(READS_BESIDE, TO_A_FILE, "hello\\n"), (READS, &[], "\\x1ahello\\n")] {
-        let Some(sandbox) = leading_a_session(restarting(&aws).script(script), wrapper, "ready", typed) else { return };
+        let Some(sandbox) = leading_a_session(quiet(&aws).script(script), wrapper, "ready", typed) else { return };
         sandbox.run().launched().printed("ready\ngot hello\n");
     }
 }

@@ -66,7 +66,7 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
             if let Some(response) = recorded("GetParameters.denied") {
                 return response;
             }
-            return denied("GetParameters", &name);
+            return denial("GetParameters", &name);
         }
         match parameters.find(&name, selector.as_deref()) {
             Some((number, version)) => found.push(described(call, &name, number, version)),
@@ -87,7 +87,7 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let size =
         body["MaxResults"].as_u64().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
     if parameters.denied.contains(path) {
-        return denied("GetParametersByPath", path);
+        return denial("GetParametersByPath", path);
     }
     let prefix = format!("{}/", path.trim_end_matches('/'));
     // No name is the prefix itself.
@@ -128,7 +128,7 @@ fn split(asked: &str) -> (String, Option<String>) {
     }
 }
 
-fn denied(operation: &str, name: &str) -> Response {
+fn denial(operation: &str, name: &str) -> Response {
     let message = format!(
         "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:{operation} on resource: \
          arn:aws:ssm:us-east-1:123456789012:parameter{name} because no identity-based policy allows the ssm:{operation} action"
