@@ -24,100 +24,93 @@ fn with_device(aws: &Aws) -> Sandbox {
     sandbox.script("printf \"[$A]\" >/dev/tty").prints_values()
 }
 
-/// Runs at a terminal on which `typed` is typed once `shown` is shown.
-fn typing(aws: &Aws, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
-    at_a_terminal(state(with_device(aws)), &[], shown, typed).map(|sandbox| sandbox.run())
-}
-
 /// The question, as it is shown.
 fn question() -> String {
     format!("secrets-exec: MFA code for {SERIAL}: ")
 }
 
-/// Asserts that the terminal showed this, without a line break for the one that was typed, and does not echo as before.
-fn showed(run: &Outcome, shown: &str) {
-    run.ended(Status::Exit(0));
-    assert_eq!(run.stdout(), shown, "{run}");
+/// Asserts that a text is this one, in which `…` stands for any text.
+fn is_like(text: &str, expected: &str, run: &Outcome) {
+    let (begin, end) = expected.split_once('…').unwrap_or((expected, ""));
+    assert!(text.starts_with(begin) && text[begin.len()..].ends_with(end), "{expected:?}: {run}");
+    assert!(expected.contains('…') || text == expected, "{expected:?}: {run}");
 }
 
 #[test]
-fn one_code_is_asked_for_and_sent_with_the_serial_number_for_all_attempts_and_roles() {
-    let again = format!("secrets-exec: six digits are expected; MFA code for {SERIAL}: ");
+fn one_code_is_asked_for_in_the_terminals_modes_and_sent_with_the_serial_number_for_all_attempts_and_roles() {
     // The shell types 0.1 s after each text is shown.
     let (long, late) = (vec![": "; 30].join("|"), "|".repeat(29) + "123456\\n");
-    let code = "123456\\n";
-    for (case, options, outages, shown, typed, between, calls) in [
-        ("for two secrets", ["-e", "B=x:k:AWSCURRENT"], 0, ": ", code, "", 1),
-        ("again after one that is none", ["-e", "B=x:k"], 0, ": |six digits", "12345\\n|123456\\n", &*again, 1),
-        ("for two roles of its device", ["--profile", "two"], 2, ": ", code, "", 4),
-        ("the time for typing does not count", ["--timeout", "1s"], 0, &long, &late, "", 1),
-        ("the launch goes on after a stop", ["-e", "B=x:k"], 0, ": |[stopped]", "\\x1a|123456\\n", "[stopped]", 1),
+    let echoing = ["sh", "-c", "stty echo </dev/tty; exec \"$@\"", "sh"];
+    // The shell continues every job that stops in the foreground.
+    let background = "python3 -c 'import os, signal\n\
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN); os.tcsetpgrp(0, '$PPID')' </dev/tty; exec \"$@\"";
+    let background = ["sh", "-c", background, "sh"];
+    let rejected = || served().fails("AssumeRole", fault::sts(403, "AccessDenied", "invalid MFA one time pass code."));
+    let failing = || served().fails_first("AssumeRole", 2, fault::status(503));
+    let (code, good) = ("123456\\n", "QUESTION[v-4c7a1e][status 0]\n");
+    let again = "QUESTIONsecrets-exec: six digits are expected; MFA code for SERIAL: [v-4c7a1e][status 0]\n";
+    let on_signal = |signal: Signal| {
+        let line = "waiting for the MFA code for SERIAL; nothing was started";
+        format!("QUESTIONsecrets-exec: error: {signal} after …{line}\n[signal {}]\n", signal as i32)
+    };
+    let (interrupted, quit) = (on_signal(Signal::SIGINT), on_signal(Signal::SIGQUIT));
+    // The service, options, a wrapper, the text after which each text is typed, all that is shown, and the calls of AssumeRole.
+    for (case, aws, options, wrapper, (shown, typed), expected, calls) in [
+        ("for two secrets", served(), ["-e", "B=x:k:AWSCURRENT"], &[][..], (": ", code), good, 1),
+        ("again", served(), ["-e", "B=x:k"], &[], (": |six digits", "12345\\n|123456\\n"), again, 1),
+        ("for two roles of its device", failing(), ["--profile", "two"], &[], (": ", code), good, 4),
+        ("the time for typing does not count", served(), ["--timeout", "1s"], &[], (&long, &late), good, 1),
+        (
+            "after a stop",
+            served(),
+            ["-e", "B=x:k"],
+            &[],
+            (": |[stopped]", "\\x1a|123456\\n"),
+            "QUESTION[stopped][v-4c7a1e][status 0]\n",
+            1,
+        ),
+        (
+            "echoed where the terminal echoes",
+            served(),
+            ["-e", "B=x:k"],
+            &echoing,
+            (": ", code),
+            "QUESTION123456\n[v-4c7a1e][status 0]\n",
+            1,
+        ),
+        (
+            "in the background",
+            served(),
+            ["-e", "B=x:k"],
+            &background,
+            (": ", code),
+            "[stopped]QUESTION[v-4c7a1e][status 0]\n",
+            1,
+        ),
+        ("rejected by STS", rejected(), ["-e", "B=x:k"], &[], (": ", code), "QUESTION…[status 77]\n", 1),
+        ("the end of input", served(), ["-e", "B=x:k"], &[], (": ", "\\x04"), "QUESTION…[status 77]\n", 0),
+        ("Ctrl-C", served(), ["-e", "B=x:k"], &[], (": ", "\\x03"), &interrupted, 0),
+        ("Ctrl-backslash", served(), ["-e", "B=x:k"], &[], (": ", "\\x1c"), &quit, 0),
     ] {
-        let aws = served().fails_first("AssumeRole", outages, fault::status(503));
-        let state = |sandbox: Sandbox| sandbox.args(options).case(case);
-        let Some(run) = typing(&aws, shown, typed, state) else { return };
-        showed(&run, &format!("{}{between}[v-4c7a1e][status 0]\n", question()));
+        let sandbox = with_device(&aws).args(options).case(case);
+        let Some(sandbox) = at_a_terminal(sandbox, wrapper, shown, typed) else { return };
+        let run = sandbox.run();
+        // The terminal does not echo afterwards, unless it did before.
+        run.ended(Status::Exit(i32::from(wrapper == echoing)));
+        is_like(&run.stdout(), &expected.replace("QUESTION", &question()).replace("SERIAL", SERIAL), &run);
         let forms: Vec<_> = aws.calls_of("AssumeRole").iter().map(Call::form).collect();
         assert_eq!(forms.len(), calls, "{run}");
         assert!(forms.iter().all(|form| form["SerialNumber"] == SERIAL && form["TokenCode"] == "123456"), "{run}");
-        assert_eq!(aws.reads()[0].access_key(), ROLE_KEY);
+        assert!(aws.reads().iter().all(|read| read.access_key() == ROLE_KEY), "{run}");
     }
-}
-
-#[test]
-fn the_code_is_echoed_where_the_terminal_echoes() {
-    let aws = served();
-    let echoing = ["sh", "-c", "stty echo </dev/tty; exec \"$@\"", "sh"];
-    let Some(sandbox) = at_a_terminal(with_device(&aws), &echoing, ": ", "123456\\n") else { return };
-    let run = sandbox.run();
-    run.ended(Status::Exit(1));
-    assert_eq!(run.stdout(), format!("{}123456\n[v-4c7a1e][status 0]\n", question()), "{run}");
 }
 
 #[test]
 fn a_serial_number_cannot_disguise_the_question() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
-    let state = |sandbox: Sandbox| sandbox.config(&config);
-    let Some(run) = typing(&aws, ": ", "123456\\n", state) else { return };
-    showed(&run, "secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
-}
-
-#[test]
-fn a_code_that_sts_rejects_and_the_end_of_input_are_77() {
-    let words = "MultiFactorAuthentication failed with invalid MFA one time pass code.";
-    for (typed, calls) in [("123456\\n", 1), ("\\x04", 0)] {
-        let aws = served().fails("AssumeRole", fault::sts(403, "AccessDenied", words));
-        let Some(run) = typing(&aws, ": ", typed, |sandbox| sandbox) else { return };
-        assert!(run.launched().stdout().ends_with("[status 77]\n"), "{run}");
-        assert_eq!(aws.calls_of("AssumeRole").len(), calls);
-    }
-}
-
-#[test]
-fn a_signal_at_the_question_ends_the_launch() {
-    for (typed, signal) in [("\\x03", Signal::SIGINT), ("\\x1c", Signal::SIGQUIT)] {
-        let aws = served();
-        let Some(run) = typing(&aws, ": ", typed, |sandbox| sandbox) else { return };
-        let shown = run.stdout();
-        let begin = format!("{}secrets-exec: error: {signal} after ", question());
-        let awaited = format!("waiting for the MFA code for {SERIAL}; nothing was started\n");
-        assert!(shown.starts_with(&begin) && shown.contains(&awaited), "{run}");
-        assert!(shown.ends_with(&format!("started\n[signal {}]\n", signal as i32)), "{run}");
-        run.ended(Status::Exit(0));
-    }
-}
-
-#[test]
-fn a_background_job_asks_when_it_is_brought_to_the_foreground() {
-    let aws = served();
-    // The shell continues every job that stops in the foreground.
-    let background = "python3 -c 'import os, signal\n\
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN); os.tcsetpgrp(0, '$PPID')' </dev/tty; exec \"$@\"";
-    let Some(sandbox) = at_a_terminal(with_device(&aws), &["sh", "-c", background, "sh"], ": ", "123456\\n") else {
-        return;
-    };
-    showed(&sandbox.run(), &format!("[stopped]{}[v-4c7a1e][status 0]\n", question()));
+    let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n") else { return };
+    sandbox.run().launched().printed("secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
 }
 
 #[test]
