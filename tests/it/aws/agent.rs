@@ -10,7 +10,6 @@ use crate::support::connection::as_user;
 use crate::support::*;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
-const ELSEWHERE: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf";
 
 /// The `--timeout` of a launch that fails to the end.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -148,33 +147,8 @@ fn the_token_is_not_sent_where_another_user_listens() {
 }
 
 #[test]
-fn what_the_agent_cannot_do_is_78_before_any_request() {
-    let aliases = format!(
-        "secrets:\n  away: {{ id: x, region: eu-west-1 }}\n  other: {{ id: x, role-arn: '{ROLE}', external-id: e }}\n"
-    );
-    for (entry, why) in [
-        (ELSEWHERE, "only in its own region"),
-        ("ssm:/app/key", "reads no parameters"),
-        ("away:k", "only in its own region"),
-        ("other:k", "no external id"),
-        ("{ from: 'ssm:/app/key', optional: true }", "reads no parameters"),
-        ("{ template: '{{ other.k }}' }", "no external id"),
-    ] {
-        for option in ["--no-file", "--agent-fallback"] {
-            let aws = served();
-            let declaration = format!("{aliases}env:\n  A: {entry}\n  B: x:k\n");
-            let sandbox = through(&aws).file("d.yaml", declaration).args(["-f", "d.yaml", option]);
-            let run = sandbox.aws(&aws).case(entry).run();
-            run.refused(78).says(["A (", why]).says_nothing_of("B (");
-            assert!(aws.calls().is_empty(), "{run}");
-        }
-    }
+fn what_the_agent_cannot_do_may_be_replaced_by_a_later_declaration() {
     let aws = served();
-    let role = reads(&aws).args(["--role-arn", ROLE, "--external-id", "e"]);
-    role.run().refused(78).says(["A (", "external id", "--agent"]);
-    let path = through(&aws).args(["--env-from", "ssm:/app/"]).run();
-    path.refused(78).says(["parameters below /app/", "reads no parameters"]);
-    assert!(aws.calls().is_empty());
     let covered = through(&aws).file("base.yaml", "env:\n  A: ssm:/app/key\n");
     let covered = covered.file("over.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");
     covered.args(["-f", "base.yaml", "-f", "over.yaml"]).run().launched_silently().has("A", "v-4c7a1e");

@@ -105,19 +105,6 @@ fn a_portal_that_fails_or_throttles_is_asked_again() {
 }
 
 #[test]
-fn a_setting_that_is_missing_is_named() {
-    for (config, fact) in [
-        (OLD.0.replace("sso_region = eu-west-1\n", ""), "no sso_region"),
-        (SESSION.0.replace("sso_role_name = Reader\n", ""), "no sso_role_name"),
-        (SESSION.0.replace("[sso-session corp]", "[sso-session other]"), "\"corp\", which does not exist"),
-    ] {
-        let aws = served();
-        with_sso(&aws, &config).run().refused(77).says([fact]).says_nothing_of("aws sso login");
-        assert!(aws.calls().is_empty());
-    }
-}
-
-#[test]
 fn the_profile_may_have_the_region_as_well_and_a_services_section_the_endpoint() {
     let aws = served();
     let config = SESSION.0.replacen("sso_session", "sso_region = eu-west-1\nservices = mine\nsso_session", 1);

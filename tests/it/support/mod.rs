@@ -47,4 +47,4 @@ pub use outcome::{Outcome, Status};
 pub use record::Manager;
 pub use rows::side_by_side;
 pub use running::Running;
-pub use sandbox::{ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, sandbox};
+pub use sandbox::{ACCESS_SECRET, CANARY, Sandbox, hanging, held, program, sandbox};
