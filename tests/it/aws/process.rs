@@ -176,25 +176,6 @@ fn the_credentials_of_a_process_are_used_with_their_token_until_they_expire() {
 }
 
 #[test]
-fn output_that_is_not_the_json_of_aws_is_reported_and_not_quoted() {
-    let secret = format!("\"SecretAccessKey\":\"{ACCESS_SECRET}\"");
-    for (printed, fact) in [
-        (format!("{CANARY}\n"), "JSON"),
-        (format!("[\"{CANARY}\"]"), "JSON"),
-        (format!("{{\"Version\":\"{CANARY}\",\"AccessKeyId\":\"{KEY}\",{secret}}}"), "JSON"),
-        (format!("{{\"AccessKeyId\":\"{KEY}\",{secret}}}"), "Version"),
-        (format!("{{\"Version\":2,\"AccessKeyId\":\"{KEY}\",{secret}}}"), "Version"),
-        (format!("{{\"Version\":1,{secret}}}"), "AccessKeyId"),
-        (format!("{{\"Version\":1,\"AccessKeyId\":\"{KEY}\"}}"), "SecretAccessKey"),
-        (format!("{{\"Version\":1,\"AccessKeyId\":\"{KEY}\",{secret},\"Expiration\":\"{CANARY}\"}}"), "Expiration"),
-    ] {
-        let aws = served();
-        printing(&aws, &printed).case(printed).run().refused(77).says(["A (", "credential_process", fact]);
-        assert!(aws.calls().is_empty());
-    }
-}
-
-#[test]
 fn a_failure_is_reported_after_the_process_own_message_and_may_be_waited_for() {
     let aws = served();
     let run = with_script(&aws, "echo 'secrets-exec: note: log in first' >&2; exit 3").run();
