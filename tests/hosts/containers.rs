@@ -8,15 +8,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::podman::{self, Container, Engine, await_that, done};
-use crate::support::aws::Aws;
-use crate::support::aws::fault::Fault;
-use crate::support::aws::secret::Secret;
-use crate::support::directory::Directory;
-use crate::support::outcome::{Expectations, Status};
+use crate::support::outcome::Expectations;
 use crate::support::skip::{can, skipped};
 use crate::support::terminal::session;
 use crate::support::tls::Authority;
-use crate::support::watch;
+use crate::support::*;
 
 /// The image, unchanged.
 const IMAGE: &str = "localhost/alone";

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking_with_keys};
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, two_served};
-use crate::support::network::{NOWHERE, Relay};
+use crate::support::aws::two_served;
 use crate::support::sandbox::repository_file;
-use crate::support::watch;
+use crate::support::*;
 
 /// The units of the example with another name, since tests run at the same time, and with `lines` in a drop-in of the service.
 fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {

@@ -11,13 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::aws::Aws;
-use crate::support::directory::Directory;
-use crate::support::outcome::{Expectations, Outcome};
-use crate::support::running::Running;
-use crate::support::sandbox::ACCESS_SECRET;
+use crate::support::outcome::Expectations;
 use crate::support::skip::skipped;
-use crate::support::watch;
+use crate::support::*;
 
 /// The longest wait for anything; only a failing test waits so long.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -5,12 +5,9 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::podman::{self, done};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, CONTAINER_KEY, ROLE_KEY};
-use crate::support::directory::Directory;
-use crate::support::outcome::{Expectations, Outcome, Status};
-use crate::support::sandbox::{CANARY, repository_file};
-use crate::support::watch;
+use crate::support::outcome::Expectations;
+use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 /// A pod, which is removed when it is dropped.
 struct Pod {

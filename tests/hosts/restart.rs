@@ -3,10 +3,8 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking, asking_with_keys};
-use crate::support::aws::Aws;
-use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
 use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 /// A service with the lines of README.md.
 fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {

@@ -2,11 +2,8 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, asking_with_keys};
-use crate::support::aws::Aws;
-use crate::support::aws::fault::Fault;
-use crate::support::aws::secret::Secret;
 use crate::support::sandbox::repository_file;
-use crate::support::watch;
+use crate::support::*;
 
 #[test]
 #[ignore = "by make test-hosts"]

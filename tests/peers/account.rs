@@ -13,13 +13,9 @@ use super::checked::{check_signatures, iam, policy, user};
 use super::moto::{Credentials, Moto};
 use super::python::interpreter;
 use super::rotation::until;
-use crate::support::aws::Aws;
-use crate::support::aws::fault::Fault;
 use crate::support::aws::response_of;
-use crate::support::aws::secret::Secret;
-use crate::support::directory::Directory;
-use crate::support::sandbox::{Sandbox, program};
 use crate::support::skip::can;
+use crate::support::*;
 
 /// The options that confirm moto's account.
 const CONFIRMED: [&str; 3] = ["--yes", "--account", "123456789012"];

@@ -11,11 +11,8 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::node::node_folder;
-use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Call, ROLE_KEY, Version};
-use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip::can;
+use crate::support::*;
 
 /// The account of the caller, as the fake has it.
 const ACCOUNT: &str = "123456789012";

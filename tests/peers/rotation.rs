@@ -13,11 +13,7 @@ use super::daemon::{free_ports, is_installed};
 use super::moto::Moto;
 use super::postgres::Postgres;
 use super::python::{Python, interpreter};
-use crate::support::directory::Directory;
-use crate::support::outcome::Status;
-use crate::support::running::Running;
-use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 /// Waits until a condition holds.
 ///

@@ -3,10 +3,8 @@
 use super::moto::Moto;
 use super::nginx::Site;
 use super::tinyproxy::Tinyproxy;
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::tls::Authority;
+use crate::support::*;
 
 /// A name and a password, as in tinyproxy's configuration and as in a URL.
 const CONFIGURED: &str = "BasicAuth user cAnArY-7f3a9c51";

@@ -97,10 +97,12 @@ fn a_body_without_an_end_is_75_and_takes_no_memory() {
 }
 
 #[test]
-fn a_stage_of_another_version_is_an_absence() {
-    let aws = served().fails(READ, fault::stage_of_another_version());
-    let sandbox = Sandbox::new().aws(&aws).declaration("env: { A: { from: 'x:k:AWSPENDING', default: d } }\n");
-    sandbox.run().launched_silently().has("A", "d");
+fn a_stage_of_another_version_is_an_absence_and_a_success_without_a_secret_is_none() {
+    let with_default = "env: { A: { from: 'x:k:AWSPENDING', default: d } }\n";
+    let aws = served().fails(READ, fault::empty_object());
+    Sandbox::new().aws(&aws).declaration(with_default).attempts(1).run().refused(75);
+    let aws = aws.fails(READ, fault::stage_of_another_version());
+    Sandbox::new().aws(&aws).declaration(with_default).run().launched_silently().has("A", "d");
     let run = Sandbox::new().aws(&aws).resolve("A=x:k:AWSPENDING").run();
     run.refused(78).says(["A (", "secret x", "AWSPENDING"]);
 }

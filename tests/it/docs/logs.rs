@@ -1,9 +1,7 @@
 //! docs/logs.md: its lines are those of the program.
 
 use super::page::Page;
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 #[test]
 fn the_lines_of_the_page_on_logs_are_those_of_a_launch() {

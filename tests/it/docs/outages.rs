@@ -1,11 +1,7 @@
 //! docs/outages.md: the line that it shows is a launch's.
 
 use super::page::Page;
-use crate::support::aws::Aws;
-use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
-use crate::support::directory::{CacheDirectory, later};
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 #[test]
 fn the_warning_is_that_of_a_launch() {

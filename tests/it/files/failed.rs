@@ -8,12 +8,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
 use super::{tls_secret, with_file};
-use crate::support::aws::Aws;
-use crate::support::aws::fault::Fault;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// A launch with three files, on lines 2 to 4, of which `out/one` exists already; `second` is by default `out/two`.
 fn three_files(aws: &Aws, second: &str) -> Sandbox {

@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 mod failed;
 mod links;

@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
 use super::{at_path, tls_secret, with_file};
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 /// User, group and mode of `out/file`.
 fn access(sandbox: &Sandbox) -> (u32, u32, u32) {

@@ -2,9 +2,7 @@
 //! and flags that an old kernel does not know are left out.
 
 use super::tls_secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 /// Installs a seccomp filter as container runtimes do, by which memfd_create answers EPERM, and execs its arguments.
 const SECCOMP: &str = "

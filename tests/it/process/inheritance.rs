@@ -1,9 +1,7 @@
 //! Inheritance of the process: the command has the signals, descriptors, limits and session that it would have without
 //! the program.
 
-use crate::support::aws::served;
-use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// Asserts that the command prints the same with the program and without it.
 fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {

@@ -1,8 +1,6 @@
 //! Resource limits that are too low for a launch (getrlimit(2)): each is named, with the way to raise it.
 
-use crate::support::aws::served;
-use crate::support::sandbox::sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 #[test]
 fn a_limit_of_descriptors_that_leaves_none_for_requests_is_75_and_named() {

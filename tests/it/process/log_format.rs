@@ -5,11 +5,8 @@ use std::time::{Duration, SystemTime};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, served};
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{Sandbox, hanging, local, sandbox};
+use crate::support::sandbox::local;
+use crate::support::*;
 
 const JSON: [&str; 2] = ["--log-format", "json"];
 

@@ -1,11 +1,7 @@
 //! Linux 3.17, the oldest kernel that README names: all later system calls fail with ENOSYS, and madvise(2) rejects its later advice.
 
 use crate::rotation::{Rotating, first_version, rotating};
-use crate::support::aws::served;
-use crate::support::directory::CacheDirectory;
-use crate::support::identity::keyless;
-use crate::support::sandbox::{ACCESS_SECRET, Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// The calls that came after Linux 3.17, in their order; strace ignores those that it does not know.
 const LATER: &str = "?bpf,?execveat,?userfaultfd,?membarrier,?mlock2,?copy_file_range,?preadv2,?pwritev2,?pkey_mprotect,?pkey_alloc,\

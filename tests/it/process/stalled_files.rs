@@ -5,9 +5,7 @@ use std::time::Duration;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::aws::served;
-use crate::support::deadline::{ends_within, keeps_to};
-use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::*;
 
 const TIMEOUT: Duration = Duration::from_millis(1200);
 

@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::aws::fault;
-use crate::support::aws::secret::AGENT_TOKEN;
-use crate::support::aws::{Version, served};
-use crate::support::directory::CacheDirectory;
-use crate::support::sandbox::{CANARY, Sandbox, hanging, sandbox};
+use crate::support::*;
 
 #[test]
 fn the_provider_the_identity_the_endpoint_and_the_time_are_traced() {

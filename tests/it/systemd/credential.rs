@@ -7,14 +7,10 @@ use nix::sys::signal::Signal;
 use nix::unistd::{geteuid, mkfifo};
 use serde_json::Value;
 
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, two_served};
+use crate::support::aws::two_served;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
-use crate::support::directory::CacheDirectory;
-use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::Sandbox;
-use crate::support::skip::{self, skipped};
+use crate::support::skip::skipped;
+use crate::support::*;
 
 const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
 
