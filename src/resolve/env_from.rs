@@ -69,6 +69,12 @@ pub fn variables(
 ) -> (Vec<KeyVariable>, Vec<Problem>) {
     let naming = &entry.naming;
     let mut errors = missing_keys(&members, entry);
+    // The errors with one remedy, each with the other keys that it is about.
+    let mut wrong: Vec<(Problem, Vec<&str>)> = Vec::new();
+    let mut add = |error: Problem, key| match wrong.iter_mut().find(|(first, _)| first.help == error.help) {
+        Some((_, others)) => others.push(key),
+        None => wrong.push((error, Vec::new())),
+    };
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
@@ -79,18 +85,31 @@ pub fn variables(
             Ok(name) => name,
             Err(NamingError::Unsafe(name)) if is_set(&name, &label(&name)) => continue,
             Err(error) => {
-                errors.push(unnamed(key, &error, entry));
+                add(unnamed(key, &error, entry), key);
                 continue;
             }
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
             let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
-            errors.push(clash(&name, other, key));
+            add(clash(&name, other, key), key);
             continue;
         }
         variables.push(KeyVariable { key: key.to_owned(), label: label(name.as_str()), name, value });
     }
+    errors.extend(wrong.into_iter().map(|(error, others)| Problem { text: error.text + &likewise(&others), ..error }));
     (variables, errors)
+}
+
+/// Returns the end of an error that is about these keys as well. At most 19 are listed.
+fn likewise(others: &[&str]) -> String {
+    let listed =
+        others.iter().filter(|key| is_quotable(key)).take(19).map(|key| format!("{key:?}")).collect::<Vec<_>>();
+    match (listed.join(", "), others.len() - listed.len()) {
+        (_, 0) if listed.is_empty() => String::new(),
+        (list, 0) => format!("; likewise {list}"),
+        (_, more) if listed.is_empty() => format!("; likewise {more} more"),
+        (list, more) => format!("; likewise {list} and {more} more"),
+    }
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.

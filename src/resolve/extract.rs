@@ -102,7 +102,28 @@ pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
     }
 }
 
+/// The most bytes of the paths of all nodes that a JSONPath with `..` may visit.
+const MOST_PATH_BYTES: usize = 32 * 1024 * 1024;
+
+/// Returns the bytes of the paths that a JSONPath makes of a node and of all below it. It visits a node once for each way in which its
+/// segments with `..`, as many as `descents`, share the levels above.
+fn path_bytes(json: &Value, path: usize, level: usize, descents: u32) -> usize {
+    let at = |value, name| path_bytes(value, path + name, level + 1, descents);
+    let below: usize = match json {
+        Value::Array(items) => items.iter().map(|item| at(item, "[999]".len())).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| at(value, key.len() + "['']".len())).sum(),
+        _ => 0,
+    };
+    below.saturating_add(path.saturating_mul(level.saturating_pow(descents - 1)))
+}
+
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue> {
+    let descents =
+        path.query.segments.iter().filter(|segment| matches!(segment, Segment::Descendant(_))).count() as u32;
+    if descents > 0 && path_bytes(json, 1, 1, descents) > MOST_PATH_BYTES {
+        let text = format!("is too large for {}", path.text);
+        return Err(NoValue::failed("path", text).help("write the path without `..`"));
+    }
     // The error of jsonpath_rust is dropped, since it quotes the value.
     let found = js_path_process(&path.query, json)
         .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text)))?;

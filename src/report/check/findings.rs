@@ -61,7 +61,13 @@ impl Findings {
     /// Returns the document with a line feed at its end.
     pub fn json(&self) -> String {
         // A document of these types can be written.
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        let document = serde_json::to_string_pretty(self).unwrap_or_default() + "\n";
+        // Only strings have such characters, in which JSON allows them as they are: C1 controls and those that change the direction.
+        let is_harmful = |c: &char| matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        document
+            .chars()
+            .map(|c| if is_harmful(&c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() })
+            .collect()
     }
 }
 

@@ -229,6 +229,15 @@ fn keys_that_are_not_printed_have_their_numbers() {
 }
 
 #[test]
+fn characters_that_disguise_a_line_are_escaped() {
+    let aws = served();
+    let name = "a\u{9b}31m\u{202e}.yaml";
+    let run = check_as_json(&aws).file(name, "env:\n  A: x:k\n").args(["-f", name]).run();
+    assert_eq!(document(&run, 0)["values"][0]["origin"], format!("{name}:2"), "{run}");
+    assert!(run.stdout().contains(r"a\u009b31m\u202e.yaml"), "{run}");
+}
+
+#[test]
 fn an_optional_entry_of_a_file_that_is_given_twice_has_one_value() {
     let aws = served();
     let sandbox = check_as_json(&aws).file("a.yaml", "env:\n  A: { from: 'x:k', optional: true }\n");

@@ -73,3 +73,17 @@ fn an_exponent_stays_an_exponent_with_at_most_a_sign_added() {
         assert!(value.is_some_and(|value| value == literal || value == signed), "{literal} became {value:?}");
     }
 }
+
+#[test]
+fn a_path_that_would_make_gigabytes_of_paths_is_refused() {
+    let wide = |key: &str| format!(r#"{{"{key}":[{}],"a":{{"password":"v-4c7a1e"}}}}"#, vec!["[1]"; 2000].join(","));
+    read("short keys", Secret::text(&wide("k")), ":$..password").launched_silently().has("VALUE", "v-4c7a1e");
+    let long = Secret::text(&wide(&"k".repeat(50_000)));
+    read("a long key", long, ":$..password").refused(78).says([
+        "secret prod/db",
+        "is too large for $..password",
+        "`..`",
+    ]);
+    let nested = format!("{}{}", "[".repeat(120), "]".repeat(120));
+    read("many descents", Secret::text(&nested), ":$..*..*..*..*").refused(78).says(["is too large for $..*"]);
+}
