@@ -2,7 +2,6 @@
 
 mod command;
 mod defaults;
-mod documents;
 mod environment;
 mod export;
 mod generated;

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::Arc;
 
 use nix::unistd::Pid;
 
-use crate::support::sandbox::{CANARY, repository_file};
+use crate::support::directory::Directory;
+use crate::support::lines::{PREFIX, has_label};
+use crate::support::sandbox::CANARY;
+use crate::support::scene::Scene;
 use crate::support::watch;
-
-/// The beginning of each line of the program.
-const PREFIX: &str = "secrets-exec: ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -41,11 +42,19 @@ pub struct Expectations {
     pub target_writes_stderr: bool,
     /// The test, whose values no output may show.
     pub test: String,
+    /// The files of the sandbox, for the messages of failed assertions.
+    pub files: Option<Arc<Directory>>,
 }
 
 impl Default for Expectations {
     fn default() -> Self {
-        Self { case: String::new(), prints_values: false, target_writes_stderr: false, test: watch::test() }
+        Self {
+            case: String::new(),
+            prints_values: false,
+            target_writes_stderr: false,
+            test: watch::test(),
+            files: None,
+        }
     }
 }
 
@@ -56,10 +65,12 @@ pub struct Outcome {
     pub status: Status,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    pub scene: Arc<Scene>,
 }
 
 impl Outcome {
     /// Asserts that the run did not hang, panic, print a secret, or print a line without the prefix `secrets-exec: ` and a label.
+    #[track_caller]
     pub fn keeps_to(&self, expectations: &Expectations) {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
@@ -84,29 +95,34 @@ impl Outcome {
     }
 
     /// Asserts that the command ran and ended with status 0.
+    #[track_caller]
     pub fn launched(&self) -> &Self {
         self.ended(Status::Exit(0))
     }
 
     /// Asserts that the command ran, that it ended with status 0, and that standard error is empty.
+    #[track_caller]
     pub fn launched_silently(&self) -> &Self {
         assert!(self.stderr.is_empty(), "not silent: {self}");
         self.launched()
     }
 
     /// Asserts this exit status, a reason on standard error, and that the command was not started.
+    #[track_caller]
     pub fn refused(&self, status: i32) -> &Self {
         assert!(self.stdout.is_empty(), "the command has started: {self}");
         assert!(!self.stderr.is_empty(), "no reason was given: {self}");
         self.ended(Status::Exit(status))
     }
 
+    #[track_caller]
     pub fn ended(&self, status: Status) -> &Self {
-        assert_eq!(self.status, status, "{self}");
+        assert_eq!(status, self.status, "left is expected, right is seen: {self}");
         self
     }
 
     /// Asserts that standard error holds these texts.
+    #[track_caller]
     pub fn says<'a>(&self, facts: impl IntoIterator<Item = &'a str>) -> &Self {
         for fact in facts {
             assert!(self.stderr().contains(fact), "{fact:?} is not said: {self}");
@@ -115,6 +131,7 @@ impl Outcome {
     }
 
     /// Asserts that standard error holds one of these texts, in upper or lower case.
+    #[track_caller]
     pub fn says_one_of<'a>(&self, ways: impl IntoIterator<Item = &'a str>) -> &Self {
         let stderr = self.stderr().to_lowercase();
         let ways: Vec<&str> = ways.into_iter().collect();
@@ -123,21 +140,23 @@ impl Outcome {
         self
     }
 
+    #[track_caller]
     pub fn says_nothing_of(&self, text: &str) -> &Self {
         assert!(!self.stderr().contains(text), "{text:?} is said: {self}");
         self
     }
 
     /// Asserts the value of a variable of the target that printed its environment.
+    #[track_caller]
     pub fn has(&self, name: &str, value: impl AsRef<[u8]>) -> &Self {
         let found = self.values(name);
         assert_eq!(found.len(), 1, "{name} is there {} times: {self}", found.len());
-        let (found, value) = (found[0].escape_ascii().to_string(), value.as_ref().escape_ascii().to_string());
-        assert_eq!(found, value, "{}: {name}", self.case);
+        self.agrees(name, value.as_ref(), found[0]);
         self
     }
 
     /// Asserts that a variable is not in the environment that the target printed.
+    #[track_caller]
     pub fn lacks(&self, name: &str) -> &Self {
         assert!(self.values(name).is_empty(), "{name} is there: {self}");
         self
@@ -153,34 +172,29 @@ impl Outcome {
     }
 
     /// Asserts the text that the target printed.
+    #[track_caller]
     pub fn printed(&self, text: impl AsRef<[u8]>) -> &Self {
-        assert_eq!(self.stdout.escape_ascii().to_string(), text.as_ref().escape_ascii().to_string(), "{self}");
+        self.agrees("standard output", text.as_ref(), &self.stdout);
         self
     }
 
-    /// The JSON document on standard output.
-    pub fn document(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    /// Asserts all of standard error.
+    #[track_caller]
+    pub fn complained(&self, text: &str) -> &Self {
+        self.agrees("standard error", text.as_bytes(), &self.stderr);
+        self
     }
 
-    /// The lines of `--log-format json`, of which none has a member that docs/logs.md does not give its event.
-    pub fn events(&self) -> Vec<serde_json::Value> {
-        let page = repository_file("docs/logs.md");
-        let event = |line: &str| {
-            let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
-            let row = format!("\n| `{}` | ", event["event"].as_str().unwrap());
-            let (_, row) = page.split_once(&row).unwrap_or_else(|| panic!("no row {row}"));
-            let (_, documented) = row.lines().next().unwrap().split_once(" | ").unwrap();
-            for member in event.as_object().unwrap().keys() {
-                let is_general = ["time", "logger", "level", "event", "message"].contains(&member.as_str());
-                assert!(
-                    is_general || documented.contains(&format!("`{member}`")),
-                    "{member} is not documented: {self}"
-                );
-            }
-            event
-        };
-        self.stderr().lines().map(event).collect()
+    #[track_caller]
+    fn agrees(&self, what: &str, expected: &[u8], seen: &[u8]) {
+        let (expected, seen) = (expected.escape_ascii().to_string(), seen.escape_ascii().to_string());
+        assert!(expected == seen, "{what}\nexpected: {expected}\nseen:     {seen}\n{self}");
+    }
+
+    /// The JSON document on standard output.
+    #[track_caller]
+    pub fn document(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
     }
 
     pub fn stdout(&self) -> String {
@@ -204,21 +218,6 @@ impl Outcome {
     }
 }
 
-/// True for a line in either format of `--log-format`; in text it begins with the program's name and a label, which may be coloured.
-fn has_label(line: &str) -> bool {
-    if line.starts_with('{') {
-        return is_event(line);
-    }
-    let text = line.strip_prefix(PREFIX).unwrap_or_default();
-    let text = text.strip_prefix("\x1b[1;").and_then(|text| text.split_once('m')).map_or(text, |(_, text)| text);
-    ["error:", "warning:", "note:", "help:"].iter().any(|label| text.starts_with(label))
-}
-
-fn is_event(line: &str) -> bool {
-    let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-    ["time", "level", "event", "message"].iter().all(|member| object[member].is_string())
-}
-
 /// The name of an entry. Its first byte may be `=`, since a name has at least one character.
 fn name_of(entry: &[u8]) -> &[u8] {
     let end = entry.iter().skip(1).position(|byte| *byte == b'=');
@@ -227,8 +226,7 @@ fn name_of(entry: &[u8]) -> &[u8] {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {:?}", self.case, self.status)?;
-        writeln!(f, "stdout: {}", self.stdout.escape_ascii())?;
-        write!(f, "stderr:\n{}", self.stderr())
+        let Self { case, scene, status, .. } = self;
+        write!(f, "{case}\n{scene}stdout: {}\nstderr:\n{}[{status:?}]", self.stdout.escape_ascii(), self.stderr())
     }
 }

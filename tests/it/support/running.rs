@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use nix::sys::signal::{SigHandler, Signal, kill, killpg, signal};
 use nix::unistd::Pid;
 
 use crate::support::outcome::{Expectations, Outcome, Status};
+use crate::support::scene::Scene;
 
 pub struct Running {
     pid: Pid,
@@ -26,10 +28,12 @@ pub struct Running {
     stderr: Receiver<Vec<u8>>,
     limit: Duration,
     expectations: Expectations,
+    scene: Arc<Scene>,
 }
 
 impl Running {
     pub fn start(mut command: Command, stdin: Option<Vec<u8>>, limit: Duration, expectations: Expectations) -> Self {
+        let scene = Arc::new(Scene::of(&command, expectations.files.clone()));
         default_signals(&mut command);
         command.process_group(0);
         let mut child = command.spawn().unwrap();
@@ -44,6 +48,7 @@ impl Running {
             ended: end_of(child),
             limit,
             expectations,
+            scene,
         }
     }
 
@@ -73,6 +78,7 @@ impl Running {
     }
 
     /// Sends a signal, waits, and asserts that the run died of it.
+    #[track_caller]
     pub fn ends_by(self, signal: Signal) -> Outcome {
         self.signal(signal);
         let outcome = self.wait();
@@ -81,6 +87,7 @@ impl Running {
     }
 
     /// Waits for the end, at most as long as the limit, and asserts what holds for every run ([`Outcome::keeps_to`]).
+    #[track_caller]
     pub fn wait(mut self) -> Outcome {
         let status = self.ended.recv_timeout(self.limit);
         match status {
@@ -94,6 +101,7 @@ impl Running {
             status: status.unwrap_or(Status::TimedOut),
             stdout: self.output(&self.stdout),
             stderr: self.output(&self.stderr),
+            scene: Arc::clone(&self.scene),
         };
         outcome.keeps_to(&self.expectations);
         outcome

@@ -5,7 +5,9 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-mod absence;
+mod absence {
+    rows::rows!("tests/it/values/absence.rows");
+}
 mod env_from;
 mod env_from_refusals;
 mod expansion;

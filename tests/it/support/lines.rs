@@ -1,0 +1,45 @@
+//! The program's lines on standard error, in both formats of `--log-format`.
+
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::repository_file;
+
+/// The beginning of each line of the program.
+pub const PREFIX: &str = "secrets-exec: ";
+
+impl Outcome {
+    /// The lines of `--log-format json`, of which none has a member that docs/logs.md does not give its event.
+    #[track_caller]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let page = repository_file("docs/logs.md");
+        let event = |line: &str| {
+            let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
+            let row = format!("\n| `{}` | ", event["event"].as_str().unwrap());
+            let (_, row) = page.split_once(&row).unwrap_or_else(|| panic!("no row {row}"));
+            let (_, documented) = row.lines().next().unwrap().split_once(" | ").unwrap();
+            for member in event.as_object().unwrap().keys() {
+                let is_general = ["time", "logger", "level", "event", "message"].contains(&member.as_str());
+                assert!(
+                    is_general || documented.contains(&format!("`{member}`")),
+                    "{member} is not documented: {self}"
+                );
+            }
+            event
+        };
+        self.stderr().lines().map(event).collect()
+    }
+}
+
+/// True for a line in either format of `--log-format`; in text it begins with the program's name and a label, which may be coloured.
+pub fn has_label(line: &str) -> bool {
+    if line.starts_with('{') {
+        return is_event(line);
+    }
+    let text = line.strip_prefix(PREFIX).unwrap_or_default();
+    let text = text.strip_prefix("\x1b[1;").and_then(|text| text.split_once('m')).map_or(text, |(_, text)| text);
+    ["error:", "warning:", "note:", "help:"].iter().any(|label| text.starts_with(label))
+}
+
+fn is_event(line: &str) -> bool {
+    let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    ["time", "level", "event", "message"].iter().all(|member| object[member].is_string())
+}

@@ -1,0 +1,108 @@
+//! The start of a sandbox's run, and what must hold for its files when it is dropped.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use super::{SHOW_ENVIRONMENT, Sandbox, program};
+use crate::support::outcome::Outcome;
+use crate::support::running::Running;
+use crate::support::watch;
+
+/// The file of [`Sandbox::spawn_copy`].
+const COPY: &str = "secrets-exec-copy";
+
+impl Sandbox {
+    #[track_caller]
+    pub fn run(&self) -> Outcome {
+        self.spawn().wait()
+    }
+
+    #[track_caller]
+    pub fn spawn(&self) -> Running {
+        self.start(&self.line(Some(program().as_os_str())))
+    }
+
+    /// Starts a copy of the program that every user may execute.
+    #[track_caller]
+    pub fn spawn_copy(&self) -> Running {
+        let copy = self.path(COPY);
+        copy_elsewhere(&program(), &copy);
+        self.start(&self.line(Some(copy.as_os_str())))
+    }
+
+    /// Runs the command without the program, for comparison.
+    #[track_caller]
+    pub fn control(&self) -> Outcome {
+        self.start(&self.line(None)).wait()
+    }
+
+    fn line(&self, program: Option<&OsStr>) -> Vec<OsString> {
+        let mut line = self.wrapper.clone();
+        if let Some(program) = program {
+            line.push(program.to_owned());
+            line.extend(self.options.iter().cloned());
+            if self.separator {
+                line.push("--".into());
+            }
+        }
+        line.extend(self.command.iter().cloned());
+        line
+    }
+
+    /// The file of `--local`, if there is one.
+    fn local_file(&self) -> Option<&OsString> {
+        let option = self.options.iter().position(|option| option == "--local");
+        let given = option.and_then(|at| self.options.get(at + 1));
+        given.or_else(|| self.environment.get(OsStr::new("SECRETS_EXEC_LOCAL")))
+    }
+
+    fn start(&self, line: &[OsString]) -> Running {
+        let mut command = Command::new(&line[0]);
+        command
+            .args(&line[1..])
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.path(""))
+            .stdin(match self.stdin {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(path) = self.local_file().map(|name| self.path(name)).filter(|path| path.is_file()) {
+            watch::local_file(&String::from_utf8_lossy(&fs::read(path).unwrap()));
+        }
+        if let Some(connection) = self.connection.take() {
+            connection.prepare(&mut command);
+        }
+        let mut expectations = self.expectations.clone();
+        expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
+        Running::start(command, self.stdin.clone(), self.limit, expectations)
+    }
+}
+
+/// Asserts that no file holds a value, but for those that the test itself names.
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        let words =
+            [&self.wrapper, &self.options, &self.command].into_iter().flatten().chain(self.environment.values());
+        let mut named = String::from_utf8_lossy(&self.written).into_owned() + " " + COPY;
+        words.for_each(|word| named.extend([" ", &word.to_string_lossy()]));
+        let named: HashSet<&str> = named.split(|c: char| !c.is_alphanumeric() && !"._-".contains(c)).collect();
+        let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &|name| named.contains(name));
+        assert_eq!(leaked, None, "{}: a value in a file that nothing in the test names", self.expectations.case);
+    }
+}
+
+/// Copies an executable file in a child process. A descriptor of ours that is open for writing could be inherited by a
+/// child that another test forks at that moment, and execve(2) would answer ETXTBSY.
+pub fn copy_elsewhere(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
