@@ -1,81 +1,51 @@
-//! `env-from`: variables from the keys of an object.
+//! All names that `env-from` refuses because they make programs run code. `env_from.rows` has everything else of `env-from`.
 
-use super::{ARN, declared, expanded, sets};
 use crate::support::aws::Aws;
-use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::sandbox::Sandbox;
 
-/// Launches `env-from: [{ from: prod/app, SETTINGS }]` over the object, in which `~` is `-4c7a1e`.
-fn expand(object: &str, settings: &str) -> Outcome {
-    expanded(object, &format!("env-from:\n  - {{ from: prod/app{settings} }}\n"))
-}
+rows::rows!("tests/it/values/env_from.rows");
 
-/// Launches `--env-from ARGUMENT` over a secret with this id.
-fn argument(id: &str, secret: Secret, argument: &str) -> Outcome {
-    Sandbox::new().aws(&Aws::start().secret(id, secret)).case(argument).args(["--env-from", argument]).run()
-}
+/// The refused names, and a match for each pattern of `src/model/entry/env_from.rs`.
+const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
+    LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH GLIBC_TUNABLES MALLOC_CHECK_ LISTEN_FDS NODE_OPTIONS \
+    NODE_EXTRA_CA_CERTS NODE_PATH PYTHONPATH PYTHONSTARTUP PERL5OPT PERL5LIB RUBYLIB RUBYOPT CLASSPATH \
+    JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS NPM_CONFIG_SCRIPT_SHELL DOTNET_STARTUP_HOOKS \
+    CORECLR_PROFILER_PATH COR_PROFILER PHPRC PHP_INI_SCAN_DIR OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES \
+    SSLKEYLOGFILE NODE_TLS_REJECT_UNAUTHORIZED SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE REQUESTS_CA_BUNDLE \
+    HTTPS_PROXY NO_PROXY ALL_PROXY GIT_SSH_COMMAND EDITOR VISUAL PAGER LESSOPEN LESSCLOSE SSH_ASKPASS SUDO_ASKPASS \
+    PERLLIB LUA_INIT ERL_FLAGS BUNDLE_GEMFILE GEM_PATH ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_LS__ HOSTALIASES \
+    LOCALDOMAIN LOCPATH NLSPATH RES_OPTIONS RESOLV_HOST_CONF TMPDIR TZDIR GETCONF_DIR NIS_PATH TERMINFO \
+    TERMINFO_DIRS NOTIFY_SOCKET WATCHDOG_USEC CREDENTIALS_DIRECTORY SECRETS_EXEC_FILE AWS_ACCESS_KEY_ID \
+    AWS_ENDPOINT_URL AWS_REGION TAR_OPTIONS MAKEFLAGS GNUMAKEFLAGS NODE_REDIRECT_WARNINGS NODE_V8_COVERAGE";
 
-#[test]
-fn keys_become_variables_as_the_settings_say() {
-    for (object, settings, variables) in [
-        (
-            r#"{"host":"h~","api-Key.v2":"k~","_x":"u~","straße":"s~"}"#,
-            "",
-            "HOST=h~ API_KEY_V2=k~ _X=u~ STRA_E=s~ -host",
-        ),
-        (r#"{"key":"v~"}"#, ", prefix: Stripe_", "Stripe_KEY=v~ -KEY"),
-        (r#"{"apiKey":"k~","a-b":"v~"}"#, ", case: keep, prefix: p_", "p_apiKey=k~ p_a_b=v~"),
-        (r#"{"a":"1~","b":"2~","A":"3~"}"#, ", only: [a]", "A=1~ -B"),
-        (r#"{"a":"1~","b":"2~"}"#, ", except: [b, not-there]", "A=1~ -B"),
-        (r#"{"a":"1~","b":"2~"}"#, ", only: [a, b], except: [b]", "A=1~ -B"),
-        (r#"{"api_key":"k~"}"#, ", prefix: STRIPE_, rename: { api_key: Key }", "STRIPE_Key=k~ -STRIPE_API_KEY"),
-        (r#"{"a-b":"1~","a.b":"2~"}"#, ", rename: { a.b: OTHER }", "A_B=1~ OTHER=2~"),
-        (r#"{"1st":"x~"}"#, ", prefix: P", "P1ST=x~"),
-        (r#"{"none":null,"a":"1~"}"#, "", "A=1~ -NONE"),
-        (r#"{"a":"first~","a":"last~"}"#, "", "A=last~"),
-        ("{}", ", except: [gone]", "-GONE"),
-        (r#"{"port":5432,"price":1.10,"zero":-0,"on":true}"#, "", "PORT=5432 PRICE=1.10 ZERO=-0 ON=true"),
-        (r#"{"list":[1.10, null],"map":{ "b": 1 }}"#, "", r#"LIST=[1.10,null] MAP={"b":1}"#),
-    ] {
-        sets(expand(object, settings).launched_silently(), variables);
-    }
-    sets(expand(r#"{"empty":""}"#, "").launched().says(["warning: empty values were read: EMPTY ("]), "EMPTY=");
+/// Launches with the keys of this object as variables.
+fn expanded(object: &str) -> Outcome {
+    let aws = Aws::start().secret("prod/app", Secret::text(object));
+    Sandbox::new().aws(&aws).declaration("env-from: [prod/app]\n").run()
 }
 
 #[test]
-fn what_the_argument_names_gives_the_keys() {
-    let nested = r#"{"db":{"host":"h-4c7a1e","pool":{"max":10}},"a":"1-4c7a1e"}"#;
-    let old = Secret::text(r#"{"k":"new-4c7a1e"}"#).previous(Secret::text(r#"{"k":"old-4c7a1e"}"#));
-    let (key, binary) = (Secret::text(r#"{"k":"v-4c7a1e"}"#), Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)));
-    for (id, secret, option, variables) in [
-        ("prod/app", key.clone(), "Stripe_=prod/app", "Stripe_K=v~ -K"),
-        ("prod/app", Secret::text(nested), "DB_=prod/app:db", r#"DB_HOST=h~ DB_POOL={"max":10} -DB_A"#),
-        ("prod/app", Secret::text(nested), "prod/app:$.db.pool", "MAX=10"),
-        ("prod/app", old, "OLD_=prod/app::AWSPREVIOUS", "OLD_K=old~"),
-        ("bytes", binary, "bytes", &format!("K={CANARY}")),
-        (ARN, key.clone(), ARN, "K=v~"),
-        ("A=b=", key.clone(), "=A=b=", "K=v~"),
-        // What is no name before an equals sign belongs to the id.
-        ("prod/a=b", key.clone(), "prod/a=b", "K=v~"),
-        ("1X=app", key.clone(), "1X=app", "K=v~"),
-        ("a-b=c", key, "a-b=c", "K=v~"),
-    ] {
-        sets(argument(id, secret, option).launched_silently(), variables);
+fn every_refused_name_is_reported_with_its_key_and_the_way_out() {
+    let keys = Vec::from_iter(REFUSED.split(' ').map(str::to_lowercase));
+    // One error lists twenty.
+    for keys in keys.chunks(20) {
+        let members: Vec<String> = keys.iter().map(|key| format!(r#""{key}":"x-4c7a1e""#)).collect();
+        let run = expanded(&format!("{{{}}}", members.join(",")));
+        run.refused(78).says(["secrets-exec.yaml:1", "prod/app", "would set ", "`env`"]);
+        run.says(keys.iter().map(String::as_str));
     }
 }
 
 #[test]
-fn whole_secrets_their_aliases_and_single_keys_share_one_request() {
-    let aws = Aws::start().secret("prod/app", Secret::text(r#"{"a":"1-4c7a1e","b":"2-4c7a1e"}"#));
-    let sandbox = declared(&aws, "secrets: { app: prod/app }\nenv-from: [app]\n").args(["--env-from", "P_=prod/app"]);
-    sets(sandbox.resolve("X=prod/app:a").run().launched(), "X=1~ P_B=2~ B=2~");
-    assert_eq!(aws.calls().len(), 1);
-}
-
-#[test]
-fn verbose_tells_where_each_variable_came_from() {
-    let aws = Aws::start().secret("prod/app", Secret::text(r#"{"host":"h-4c7a1e"}"#));
-    let run = Sandbox::new().aws(&aws).args(["-v", "--env-from", "prod/app"]).run();
-    run.launched().says(["HOST", "prod/app", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
+fn keys_with_one_fault_are_one_error_that_lists_twenty() {
+    let digits = Vec::from_iter((1000..1100).map(|key| format!(r#""{key}":1"#)));
+    let run = expanded(&format!(r#"{{{},"a_b":2,"a-b":3,"c_d":4,"c-d":5,"e":6}}"#, digits.join(",")));
+    let likewise = Vec::from_iter((1001..1020).map(|key| format!("\"{key}\""))).join(", ");
+    let said = format!(
+        "the key \"1000\" gives the name \"1000\", which is not legal ([A-Za-z_][A-Za-z0-9_]*); likewise {likewise} and 80 more"
+    );
+    run.refused(78).says([&*said, "\"a_b\" and \"a-b\" both give the variable A_B; likewise \"c-d\""]);
+    assert_eq!(run.stderr().matches("error: ").count(), 5, "{run}");
 }

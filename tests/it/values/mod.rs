@@ -9,7 +9,6 @@ mod absence {
     rows::rows!("tests/it/values/absence.rows");
 }
 mod env_from;
-mod env_from_refusals;
 mod expansion;
 mod json;
 mod layers;
