@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::declared;
 use super::templates::{launch, secrets};
 use crate::support::aws::Aws;
 use crate::support::aws::fault;
@@ -201,12 +200,6 @@ fn a_value_of_128_levels_is_printed_and_a_deeper_one_refused() {
     launch(&aws, &[nested(127)], "").launched_silently().has("V0", &printed);
     let rows = [128, 9_000].map(|loops| (nested(loops), "line 1 of the template: the value is too deeply nested"));
     are_refused(&aws, &rows, ", default: d");
-}
-
-#[test]
-fn an_absent_optional_file_is_not_made() {
-    let declaration = "secrets: { db: prod/db }\nfiles: [{ template: \"{{ db.nope }}\", env: A, optional: true }]\n";
-    declared(&secrets(), declaration).run().launched_silently().lacks("A");
 }
 
 #[test]

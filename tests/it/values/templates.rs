@@ -3,11 +3,12 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{declared, sets};
 use crate::support::aws::Aws;
-use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
+
+rows::rows!("tests/it/values/templates.rows");
 
 pub const AWKWARD: &str = "p@ss:w/rd#?%&+ é";
 const DB: &str = r#"{
@@ -188,77 +189,4 @@ fn conditions_loops_and_assignments_work() {
         (&format!("{{% set scheme = '' %}}{{% if db.ssl %}}{scheme}"), "https"),
         (&format!("{{% set scheme = '' %}}{{% if db.debug %}}{scheme}"), "http"),
     ]);
-}
-
-#[test]
-fn aliases_and_variables_are_those_of_the_declaration() {
-    let db = "secrets: { db: prod/db, sel: prod/sel }";
-    let composed = r#"env: { A: { template: "{{ db.host }}{{ db.port }}{{ db.host }}{{ sel.who }}" }, B: 'db:user' }"#;
-    for (case, earlier, later, variables, asked) in [
-        ("each alias is one request", db, composed, "A=db.internal5432db.internalnobody~ B=app~", 2),
-        (
-            "an alias with the name of a key",
-            "secrets: { db: prod/db, host: gone }",
-            &composed.replace("sel.who", "''"),
-            "B=app~",
-            1,
-        ),
-        ("a template without names", "", r#"env: { A: { template: "{{ 1 + 1 }}plain" } }"#, "A=2plain", 0),
-        (
-            "text around tags that is like an alias",
-            db,
-            r#"env: { A: { template: "{% if env.HOST %}x{% endif %}/db" } }"#,
-            "A=x/db",
-            0,
-        ),
-        ("an inherited variable", db, r#"env: { A: { template: "{{ db.user }}@{{ env.HOST }}" } }"#, "A=app~@old", 1),
-        (
-            "a variable that is set here",
-            "",
-            r#"env: { HOST: { value: new }, A: { template: "{{ env.HOST }}" } }"#,
-            "A=old HOST=new",
-            0,
-        ),
-        (
-            "the stage of an alias",
-            "secrets: { db: prod/db, old: { id: prod/db, stage: AWSPREVIOUS } }",
-            r#"env: { A: { template: "{{ db.host }}/{{ old.host }}" } }"#,
-            "A=db.internal/old.internal",
-            2,
-        ),
-        ("encoding", db, r#"env: { A: { template: "u:{{ db.user }}", encode: base64 } }"#, "A=dTphcHAtNGM3YTFl", 1),
-        (
-            "an overridden template",
-            &format!("{db}\n{composed}"),
-            "env: { A: { value: v }, B: { value: w } }",
-            "A=v B=w",
-            0,
-        ),
-    ] {
-        let aws = secrets();
-        let sandbox = Sandbox::new().aws(&aws).case(case).env("HOST", "old").file("a.yaml", earlier);
-        let run = sandbox.file("b.yaml", later).args(["-f", "a.yaml", "-f", "b.yaml"]).run();
-        sets(run.launched_silently(), variables);
-        assert_eq!(aws.calls().len(), asked, "{case}");
-    }
-}
-
-#[test]
-fn a_template_may_be_a_file() {
-    let declaration =
-        "secrets: { db: prod/db }\nfiles:\n  - env: A\n    template: |\n      [client]\n      password={{ db.user }}\n";
-    let run = declared(&secrets(), declaration).script("cat \"$A\"").prints_values().run();
-    run.launched_silently().printed("[client]\npassword=app-4c7a1e\n");
-}
-
-#[test]
-fn verbose_says_of_which_secrets_a_template_is_composed() {
-    let declaration = "secrets: { db: prod/db, sel: prod/sel }\nenv:\n  \
-                       COMPOSED: { template: \"{{ db.host }}{{ sel.who }}\" }\n  \
-                       PLAIN: { template: \"{{ env.HOME }}/x\" }\n  \
-                       ABSENT: { template: \"{{ db.nope }}\", default: none }\n";
-    let run = declared(&secrets(), declaration).arg("-v").run();
-    run.launched().says(["COMPOSED", "prod/db", "prod/sel", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
-    run.says(["PLAIN (secrets-exec.yaml:4, template): names no secret"]);
-    run.says(["ABSENT (secrets-exec.yaml:5, template): absent, so its default is set"]);
 }
