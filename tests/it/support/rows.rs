@@ -166,7 +166,8 @@ fn serve(aws: Aws, name: &str, value: &str) -> Aws {
             aws.secret(id, versions.fold(current, Secret::previous))
         }
         "parameter" => aws.parameter(id, &value.split(ALSO).map(Version::text).collect::<Vec<_>>()),
-        "fails" => aws.fails(id, fault(value)),
+        "fails" if value == "denied" && id == "AssumeRole" => aws.denies_roles(),
+        "fails" if value != "nothing" => aws.fails(id, fault(value)),
         _ => aws,
     }
 }
@@ -259,7 +260,7 @@ fn request(call: &Call) -> String {
         },
         "GetParameters" => format!("ssm:{}", call.names().join(",")),
         "GetParametersByPath" => format!("ssm:{}", call.parameter_path()),
-        "AssumeRole" | "AssumeRoleWithWebIdentity" => format!("{operation} {}", call.form()["RoleArn"]),
+        "AssumeRole" | "AssumeRoleWithWebIdentity" => assumption(&operation, &call.form()),
         _ => operation,
     };
     if let Some(region) = call.signed_region() {
@@ -271,6 +272,16 @@ fn request(call: &Call) -> String {
         }
     }
     text
+}
+
+/// A request for a role, with its optional fields; a session's name, which it always has, unless it is the program's own.
+fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
+    let fields = ["ExternalId", "DurationSeconds", "RoleSessionName", "WebIdentityToken"];
+    let fields = fields.iter().filter_map(|name| Some((name, form.get(*name)?)));
+    let fields = fields.filter(|(_, value)| *value != "secrets-exec");
+    let fields: String = fields.map(|(name, value)| format!(" {name}={value}")).collect();
+    assert!(form.contains_key("RoleSessionName"), "{form:?}");
+    format!("{operation} {}{fields}", form["RoleArn"])
 }
 
 /// The words of a line, as a shell splits them: `'…'` is literal, in `"…"` and outside of quotes `\` takes the next character as it is.

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use super::{SHOW_ENVIRONMENT, Sandbox, program};
+use crate::support::aws::Aws;
 use crate::support::outcome::Outcome;
 use crate::support::running::Running;
 use crate::support::watch;
@@ -19,6 +20,15 @@ impl Sandbox {
     #[track_caller]
     pub fn run(&self) -> Outcome {
         self.spawn().wait()
+    }
+
+    /// Runs, and asserts that the launch is refused with this status and these words, before any request to the fake.
+    #[track_caller]
+    pub fn refused(&self, aws: &Aws, status: i32, words: &[&str]) -> Outcome {
+        let run = self.run();
+        run.refused(status).says(words.iter().copied());
+        assert!(aws.calls().is_empty(), "{:?} before {run}", aws.calls());
+        run
     }
 
     #[track_caller]
