@@ -1,7 +1,6 @@
 //! The command line, the launch and its environment, the other commands, and the reports of what is wrong.
 
 mod command;
-mod defaults;
 mod environment;
 mod export;
 mod generated;
@@ -10,6 +9,7 @@ mod hints;
 mod install;
 mod launch;
 mod migrate;
+mod options;
 mod report;
 mod usage;
 mod working_directory;

@@ -79,8 +79,9 @@ impl Row {
         self.column(name).into_iter().flat_map(|list| list.split(ALSO))
     }
 
-    fn is_command(&self) -> bool {
-        COMMANDS.contains(&self.line.split(' ').next().unwrap())
+    /// The command of ours that the line has after its variables.
+    fn command(&self) -> Option<&str> {
+        self.line.split(' ').find(|word| !word.contains('=')).filter(|word| COMMANDS.contains(word))
     }
 }
 
@@ -118,7 +119,7 @@ pub fn launch(file: &str, text: &str, number: usize) {
     }
     if let Some((status, parts)) = said_status(&row) {
         run.ended(Status::Exit(status));
-        let may_print = status == 0 || row.line.starts_with("check");
+        let may_print = status < 64 || row.command() == Some("check");
         assert!(may_print || run.stdout.is_empty(), "the command has started: {run}");
         let seen = run.stdout() + &run.stderr();
         for part in parts.split(ALSO) {
@@ -187,6 +188,7 @@ fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         sandbox = match name.split_once(' ').unwrap_or((name, "")) {
             ("file", "") => sandbox.declaration(value),
             ("file", name) => sandbox.file(name, value),
+            ("executable", name) => sandbox.executable(name, value),
             ("home", name) => sandbox.home_file(name, value),
             ("local", "") => sandbox.local(value).arg("-q"),
             ("stdin", "") => sandbox.stdin(value.as_str()),
@@ -205,11 +207,10 @@ fn prepare(row: &Row, aws: &Aws) -> Sandbox {
     }
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     // A command of ours comes before the options of the columns.
-    let sandbox = if row.is_command() { sandbox.options_first(options).bare() } else { sandbox.args(options) };
+    let sandbox = if row.command().is_some() { sandbox.options_first(options).bare() } else { sandbox.args(options) };
     let command: Vec<String> = words.collect();
     let sandbox = if command.is_empty() { sandbox } else { sandbox.command(command) };
-    let prints = !row.line.starts_with("check") && !row.line.starts_with("policy");
-    if prints { sandbox.prints_values() } else { sandbox }
+    if matches!(row.command(), Some("check" | "policy")) { sandbox } else { sandbox.prints_values() }
 }
 
 /// Asserts the whole environment of the command: what the launch has inherited, but for `-NAME`, and the variables that are seen.
