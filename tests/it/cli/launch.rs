@@ -3,56 +3,19 @@
 use std::time::Duration;
 
 use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::{CURRENT_ID, PREVIOUS_ID, Secret};
+use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, served};
 use crate::support::identity::keyless;
 use crate::support::sandbox::{Sandbox, sandbox};
 use crate::support::wire::{Step, Wire, good};
 
-fn database() -> Secret {
-    Secret::text(r#"{"host":"db.internal","port":5432,"user":"app-4c7a"}"#)
-        .previous(Secret::text(r#"{"host":"old.internal"}"#))
-}
+rows::rows!("tests/it/cli/launch.rows");
 
 /// The fake with this many secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each.
 fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
     let aws = (0..count).fold(aws, |aws, n| aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#)));
     let run = (0..count).fold(Sandbox::new(), |sandbox, n| sandbox.resolve(&format!("V{n}=s{n}:k")));
     (aws, run)
-}
-
-#[test]
-fn a_version_of_a_secret_is_one_request_whatever_is_read_of_it() {
-    let by_default = "secrets:\n  db: { id: prod/db, region: us-east-1 }\nenv:\n  A: db:host\n  B: prod/db:host\n";
-    let older = format!("A=prod/db:host::{PREVIOUS_ID}");
-    let both = format!("A=prod/db:host:AWSCURRENT:{CURRENT_ID}");
-    for (what, references, values, requests) in [
-        ("two keys", &["A=prod/db:host", "B=prod/db:port"][..], &["db.internal", "5432"][..], 1),
-        ("one reference twice", &["A=prod/db:host", "B=prod/db:host"], &["db.internal", "db.internal"], 1),
-        ("the default stage", &["A=prod/db:host:AWSCURRENT:", "B=prod/db:user::"], &["db.internal", "app-4c7a"], 1),
-        ("two stages", &["A=prod/db:host", "B=prod/db:host:AWSPREVIOUS"], &["db.internal", "old.internal"], 2),
-        ("a version id", &[&older], &["old.internal"], 1),
-        ("a stage and a version id", &[&both], &["db.internal"], 1),
-        ("the default region", &[], &["db.internal", "db.internal"], 1),
-    ] {
-        let aws = Aws::start().secret("prod/db", database());
-        let sandbox = references.iter().fold(Sandbox::new().aws(&aws), |sandbox, entry| sandbox.resolve(entry));
-        let sandbox = if references.is_empty() { sandbox.declaration(by_default) } else { sandbox };
-        let run = sandbox.case(what).run();
-        run.launched_silently();
-        for (name, value) in ["A", "B"].iter().zip(values) {
-            run.has(name, value);
-        }
-        assert_eq!(aws.calls().len(), requests, "{what}");
-        let asked = aws.reads().into_iter().map(|read| (read.stage(), read.version_id()));
-        let (current, old_id) = (Some("AWSCURRENT".to_owned()), Some(PREVIOUS_ID.to_owned()));
-        let expected = match what {
-            "a version id" => (None, old_id),
-            "a stage and a version id" => (current, Some(CURRENT_ID.to_owned())),
-            _ => (current, None),
-        };
-        assert!(asked.clone().any(|asked| asked == expected), "{what}: {:?}", asked.collect::<Vec<_>>());
-    }
 }
 
 #[test]
@@ -71,29 +34,6 @@ fn the_user_agent_names_the_program_and_its_version() {
     let wanted = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
     let agents = ["user-agent", "x-amz-user-agent"].map(|name| read.header(name));
     assert!(agents.iter().flatten().any(|agent| agent.split(' ').any(|word| word == wanted)), "{agents:?}");
-}
-
-#[test]
-fn standard_input_and_output_are_the_commands_alone() {
-    let aws = served();
-    let sandbox = sandbox(&aws).stdin("first\nlast without newline").script("cat; printf '%s' \"$A\"").prints_values();
-    sandbox.run().launched_silently().printed("first\nlast without newlinev-4c7a1e");
-}
-
-#[test]
-fn literals_alone_need_neither_region_nor_credentials_nor_a_profile() {
-    let run = Sandbox::new().declaration("env:\n  LEVEL: { value: info }\n").env("AWS_PROFILE", "nowhere").run();
-    run.launched_silently().has("LEVEL", "info");
-}
-
-#[test]
-fn a_word_after_the_separator_is_the_commands_whatever_it_is_to_us() {
-    let aws = served();
-    let check = sandbox(&aws).executable("bin/check", "#!/bin/sh\necho \"checked $A $*\"\n");
-    let path = check.path("bin");
-    let words = ["check", "--help", "--env", "B=b", "--", "-v"];
-    let run = check.env("PATH", path).command(words).prints_values().run();
-    run.launched_silently().printed("checked v-4c7a1e --help --env B=b -- -v\n");
 }
 
 #[test]

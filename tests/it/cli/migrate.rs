@@ -1,14 +1,12 @@
 //! `migrate`: what it prints, and what of its file it leaves out and refuses. `mistakes/export.console` has its messages.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::terminal::at_a_terminal;
 
-const DECLARATION: &str = "env:\n  DB_HOST: prod/app:DB_HOST\n  DB_PASSWORD: prod/app:DB_PASSWORD\n";
+rows::rows!("tests/it/cli/migrate.rows");
 
 /// A run for the secret `prod/app`, without credentials, region or network.
 fn migrating(content: impl AsRef<[u8]>, options: &[&str]) -> Sandbox {
@@ -31,49 +29,6 @@ fn refused(content: impl AsRef<[u8]>, options: &[&str], facts: &[&str]) {
 }
 
 #[test]
-fn the_declaration_has_an_entry_for_each_name_and_the_values_are_one_json_object() {
-    let content = format!("# comment\nDB_HOST={CANARY}.example.com\nexport DB_PASSWORD=\"{CANARY}\"\n");
-    migrating(&content, &["-q"]).run().launched_silently().printed(DECLARATION);
-    let content = "B=\"a\\\"\\n\u{1f600}\"\nA=1.10\nC=\nD='$a'\n";
-    let sandbox = migrating(content, &["--values", "-q"]).prints_values();
-    let files = || fs::read_dir(sandbox.path("")).unwrap().count();
-    let before = files();
-    let printed = "{\"B\":\"a\\\"\\n\u{1f600}\",\"A\":\"1.10\",\"C\":\"\",\"D\":\"$a\"}";
-    sandbox.run().launched_silently().printed(printed);
-    migrating(content, &["--values"]).env("SECRETS_EXEC_QUIET", "1").prints_values().run().launched_silently();
-    assert_eq!((files(), fs::read(sandbox.path(".env")).unwrap()), (before, content.as_bytes().to_vec()));
-    migrating("A=1\n", &["--values"]).prepared_by("exec \"$@\" >/dev/full").run().says(["no space left"]);
-}
-
-#[test]
-fn the_variables_that_match_a_glob_are_moved() {
-    let (values, run) = object("DB_HOST=h\nDB_PORT=1\nLOG=x\n1bad=x\n", &["--only", "DB_*", "--only", "LOG"]);
-    assert_eq!(values, json!({ "DB_HOST": "h", "DB_PORT": "1", "LOG": "x" }), "{run}");
-    let (values, run) =
-        object("DB_HOST=h\nDB_PORT=1\nLOG=x\n1bad=x\n", &["--only", "*", "--except", "1*", "--except", "DB_PORT"]);
-    assert_eq!(values, json!({ "DB_HOST": "h", "LOG": "x" }), "{run}");
-}
-
-#[test]
-fn a_literal_is_in_the_declaration_and_not_in_the_secret() {
-    let content = "DB_HOST=h-4c7a1e\nPORT='80'\nLOG_LEVEL=\"a\\\"b \u{1f600}\"\nDB_PASSWORD=p-4c7a1e\n";
-    let options = ["--literal", "PORT", "--literal", "LOG_*", "-q"];
-    let (values, _) = object(content, &options);
-    assert_eq!(values, json!({ "DB_HOST": "h-4c7a1e", "DB_PASSWORD": "p-4c7a1e" }));
-    let declaration = "env:\n  DB_HOST: prod/app:DB_HOST\n  PORT: { value: \"80\" }\n  \
-                       LOG_LEVEL: { value: \"a\\\"b \u{1f600}\" }\n  DB_PASSWORD: prod/app:DB_PASSWORD\n";
-    migrating(content, &options).run().launched_silently().printed(declaration);
-    let local = migrating(content, &options).arg("--for-local").prints_values().run();
-    local.launched_silently().printed("prod/app:\n  DB_HOST: \"h-4c7a1e\"\n  DB_PASSWORD: \"p-4c7a1e\"\n");
-    let run = Sandbox::new().declaration(declaration).local(&local.stdout()).prints_values().run();
-    run.launched()
-        .has("DB_HOST", "h-4c7a1e")
-        .has("PORT", "80")
-        .has("LOG_LEVEL", "a\"b \u{1f600}")
-        .has("DB_PASSWORD", "p-4c7a1e");
-}
-
-#[test]
 fn a_launch_with_the_declaration_has_the_values() {
     let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
     for id in ["prod/app", "@/app", "1e5", "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf"] {
@@ -91,6 +46,15 @@ fn a_launch_with_the_declaration_has_the_values() {
 }
 
 #[test]
+fn no_file_is_made_and_an_output_that_is_full_is_an_error() {
+    let sandbox = migrating("A=1\n", &["--values", "-q"]).prints_values();
+    sandbox.run().launched_silently();
+    assert_eq!(sandbox.names_in(""), [".env"]);
+    assert_eq!(std::fs::read(sandbox.path(".env")).unwrap(), b"A=1\n");
+    sandbox.prepared_by("exec \"$@\" >/dev/full").run().says(["no space left"]);
+}
+
+#[test]
 fn values_are_shown_on_a_terminal_only_with_reveal() {
     for (options, shown) in [
         (&["--values"][..], "[status 64]"),
@@ -102,36 +66,6 @@ fn values_are_shown_on_a_terminal_only_with_reveal() {
         assert!(run.stdout().contains(shown), "{run}");
         assert_eq!(run.stdout().contains("a b"), options.contains(&"--reveal"), "{run}");
     }
-}
-
-#[test]
-fn the_last_value_of_a_name_applies_and_a_name_without_a_value_takes_it_back() {
-    let (values, run) = object("A=1\nB=2\nA=3\nC=4\nC\n", &[]);
-    assert_eq!(values, json!({ "A": "3", "B": "2" }));
-    run.says(["warning: .env:5: a name without a value is left out"]);
-    assert_eq!(object("C=4\nC\nC=5\nB\n", &[]).0, json!({ "C": "5" }));
-}
-
-#[test]
-fn pem_without_quotes_is_refused_and_no_piece_of_it_printed() {
-    for quote in ["", "\""] {
-        let content =
-            format!("A=1\nKEY={quote}-----BEGIN PRIVATE KEY-----\n{CANARY}=\nc3VwZXI=\n-----END PRIVATE KEY-----\n");
-        let run = migrating(&content, &[]).run();
-        run.refused(78).printed("").says([".env:2: "]).says_nothing_of("c3VwZXI");
-    }
-    refused("KEY=-----BEGIN KEY-----\n", &[], &["only the first line of this PEM", "put the whole of it in quotes"]);
-    for content in
-        ["KEY=\"-----BEGIN KEY-----\nab=\n-----END KEY-----\"\n", "KEY='-----BEGIN KEY-----\nab=\n-----END KEY-----'\n"]
-    {
-        assert_eq!(object(content, &[]).0, json!({ "KEY": "-----BEGIN KEY-----\nab=\n-----END KEY-----" }));
-    }
-}
-
-#[test]
-fn variables_of_aws_the_path_and_own_options_are_left_out_and_a_dollar_is_kept() {
-    let content = "AWS_ACCESS_KEY_ID=AKIA\nA=a$b\nPATH=/bin\nB='${HOME}'\nSECRETS_EXEC_REGION=x\n";
-    assert_eq!(object(content, &[]).0, json!({ "A": "a$b", "B": "${HOME}" }));
 }
 
 #[test]

@@ -7,6 +7,8 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
+rows::rows!("tests/it/cli/report.rows");
+
 /// A launch with this declaration, which requests nothing but the secrets and, at most once, the name of the caller.
 fn report(declaration: &str) -> Outcome {
     let aws = Aws::start()
@@ -28,12 +30,6 @@ fn lines(run: &Outcome, file: &str) -> Vec<usize> {
 }
 
 #[test]
-fn the_worst_failure_decides_the_status() {
-    report("env:\n  A: prod/busy:k\n  B: prod/denied:k\n").refused(77);
-    report("env:\n  A: prod/denied:k\n  B: prod/gone:k\n  C: prod/busy:k\n").refused(78);
-}
-
-#[test]
 fn every_failure_is_reported_in_the_order_of_the_lines() {
     let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
@@ -45,28 +41,6 @@ fn every_failure_is_reported_in_the_order_of_the_lines() {
     let many: String = (0..40).map(|number| format!("  VARIABLE_{number}: prod/gone{number}:k\n")).collect();
     let run = report(&format!("env:\n{many}"));
     assert_eq!(lines(run.refused(78), "secrets-exec.yaml"), (2..42).collect::<Vec<_>>(), "{run}");
-}
-
-#[test]
-fn a_text_that_is_there_or_in_the_wrong_place_is_not_guessed_again() {
-    let secrets = r#"{"prod/db":{"k":"v-4c7a1e"},"x":{"password":null,"passwords":"v-4c7a1e"}}"#;
-    let later = "secrets:\n  database: prod/db\nenv:\n  B: { value: v }\n";
-    for (declaration, later, written) in [
-        ("env: { A: \"x:password\" }\n", "", "password"),
-        ("env-from:\n  - { from: x, only: [password] }\n", "", "password"),
-        ("secrets: { s: x }\nenv:\n  A: { template: \"{{ s.password }}\" }\n", "", "password"),
-        ("env: { A: \"prod/db:k:AWSPREVIOUS\" }\n", "", "prod/db"),
-        ("env:\n  A: database:k\n", later, "database"),
-        ("env:\n  A: { template: \"{{ database.k }}\" }\n", later, "database"),
-        ("region: us-east-1\nenv: { A: x }\n", "", "region"),
-        ("env:\n  A: { from: x, prefix: P_ }\n", "", "prefix"),
-        ("defaults: { local: l.json }\nenv: { A: x }\n", "", "local"),
-        ("secrets:\n  s: { id: x, from: y }\n", "", "from"),
-    ] {
-        let sandbox = Sandbox::new().local(secrets).file("a.yaml", declaration).file("b.yaml", later);
-        let run = sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).run();
-        run.refused(78).says([written]).says_nothing_of(&format!("did you mean {written:?}"));
-    }
 }
 
 #[test]
