@@ -5,10 +5,12 @@ use std::fs;
 
 use super::tls_secret;
 use crate::support::aws::Aws;
-use crate::support::aws::secret::{CURRENT_ID, Secret};
+use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
+
+rows::rows!("tests/it/files/memory.rows");
 
 fn in_memory(aws: &Aws, script: &str) -> Sandbox {
     Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
@@ -20,23 +22,10 @@ fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
 }
 
 #[test]
-fn a_shell_and_its_children_read_the_value_again_and_again_at_the_variables_path() {
+fn no_descriptor_but_those_of_files_is_inherited() {
     let aws = tls_secret();
-    let script = "echo \"$F\"; cat \"$F\" \"$F\"; sh -c 'sh -c \"cat \\\"\\$F\\\"; exit 3\"; echo $?'";
-    let run = in_memory(&aws, script).prints_values().run();
-    run.launched_silently().printed("/proc/self/fd/100\nkey-4c7a1e\nkey-4c7a1e\nkey-4c7a1e\n3\n");
-}
-
-#[test]
-fn several_files_get_the_numbers_from_100_on_and_no_other_descriptor_is_inherited() {
-    let aws = tls_secret();
-    let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:empty"];
-    let sandbox =
-        in_memory(&aws, "printf '%s\\n' \"$F\" \"$G\" \"$H\" | sort; cat \"$G\" \"$H\"").args(files).prints_values();
-    let paths = "/proc/self/fd/100\n/proc/self/fd/101\n/proc/self/fd/102\n";
-    let run = sandbox.run();
-    run.launched().says(["warning: empty values were read: H ("]).printed(format!("{paths}certificate-4c7a1e"));
-    assert_eq!(aws.calls().len(), 1);
+    let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:key"];
+    let sandbox = in_memory(&aws, "").args(files);
     let sandbox = sandbox.command(["ls", "-1", "/proc/self/fd"]);
     let numbers = |run: Outcome| run.launched().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let without = numbers(sandbox.control());
@@ -116,46 +105,6 @@ fn a_value_arrives_byte_for_byte() {
 }
 
 #[test]
-fn literals_defaults_and_encodings_serve_files_too() {
-    let aws = Aws::start().secret("x", Secret::text(r#"{"code":"aGktNGM3YTFlCg=="}"#));
-    let declaration = "files:\n\
-        \x20 - { value: \"plain\\n\", env: A }\n\
-        \x20 - { from: \"x:nope\", default: \"default\\n\", env: B }\n\
-        \x20 - { from: \"x:code\", decode: base64, env: C }\n\
-        \x20 - { from: \"x:nope\", optional: true, env: D }\n";
-    let sandbox = Sandbox::new().aws(&aws).declaration(declaration);
-    let run = sandbox.script("cat \"$A\" \"$B\" \"$C\"; echo ${D-none}").prints_values().run();
-    run.launched_silently().printed("plain\ndefault\nhi-4c7a1e\nnone\n");
-}
-
-#[test]
-fn a_file_covers_the_variable_of_an_earlier_layer_unless_it_is_optional_and_absent() {
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"file-4c7a1e"}"#));
-    for (key, printed) in [("k", "file-4c7a1e"), ("nope", "plain")] {
-        let file = format!("files:\n  - {{ from: \"x:{key}\", optional: true, env: A }}\n");
-        let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env:\n  A: { value: plain }\n").file("b.yaml", &file);
-        let script = "if test -f \"$A\"; then cat \"$A\"; else printf %s \"$A\"; fi";
-        sandbox.args(["-f", "a.yaml", "-f", "b.yaml"]).script(script).prints_values().run().launched().printed(printed);
-    }
-}
-
-#[test]
-fn a_later_variable_covers_a_file_which_is_not_fetched() {
-    let aws = tls_secret();
-    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "files: [{ from: \"prod/tls:key\", env: F }]\n");
-    let sandbox = sandbox.file("b.yaml", "env: { F: { value: plain } }\n").args(["-f", "a.yaml", "-f", "b.yaml"]);
-    sandbox.script("printf %s \"$F\"; ls /proc/self/fd | grep -c 100").run().printed("plain0\n");
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn one_name_for_a_file_and_a_variable_is_an_error() {
-    let aws = tls_secret();
-    in_memory(&aws, "true").resolve("F=prod/tls:cert").run().refused(64).says(["F"]);
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
 fn nothing_touches_a_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
     let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
@@ -181,11 +130,4 @@ fn the_signals_of_the_command_are_as_without_files() {
             .through(wrapper);
         sandbox.run().launched_silently().printed(&sandbox.control().stdout);
     }
-}
-
-#[test]
-fn verbose_tells_where_each_file_came_from() {
-    let aws = tls_secret();
-    let run = in_memory(&aws, "true").args(["-v"]).run();
-    run.launched().says(["F", "prod/tls", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
 }

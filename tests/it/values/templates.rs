@@ -111,8 +111,6 @@ fn a_value_prints_alike_through_operators_filters_and_loops() {
         ("{{ [db.version, db.hosts, db.inner.z] | join('|') }}", r#"1.10|["a-4c7a1e","b-4c7a1e"]|1"#),
         ("{{ db.version | string | length }}{{ db.hosts | string }}", r#"4["a-4c7a1e","b-4c7a1e"]"#),
         ("{{ '%s %s %d' | format(db.version, db.hosts, db.port) }}", r#"1.10 ["a-4c7a1e","b-4c7a1e"] 5432"#),
-        ("{{ 'é%(port)s 100%%(é)' | format(port=db.port) }}", "é5432 100%(é)"),
-        ("{{ db.version | split('.') | last }}{{ ' App ' | trim | lower }}", "10app"),
         ("{% set x %}{{ db.ssl }}{% endset %}{{ x }}", "true"),
         ("{% for p in db.ports %}{{ p }};{% endfor %}", "1;2.0;3.10;true;"),
         (
@@ -124,7 +122,6 @@ fn a_value_prints_alike_through_operators_filters_and_loops() {
             "{{ db.hosts | map('upper') }}{{ db.hosts[1:] }}{{ db.hosts | reverse | list }}",
             r#"["A-4C7A1E","B-4C7A1E"]["b-4c7a1e"]["b-4c7a1e","a-4c7a1e"]"#,
         ),
-        ("{{ true }}{{ 1.0 }}{{ (1, 'a') }}", r#"true1.0[1,"a"]"#),
         // Within an expression, a boolean is printed as Jinja does.
         ("{{ 'ssl=' ~ db.ssl }} {{ db.ssl | string }} {{ [db.ssl] | join }}", "ssl=True True True"),
         (
@@ -158,10 +155,6 @@ fn a_number_whose_literal_minijinja_keeps_is_a_number_and_any_other_its_text() {
         ("{{ db.hosts == ['a-4c7a1e', 'b-4c7a1e'] }} {{ 'a-4c7a1e' in db.hosts }}", "true true"),
         ("{{ db.hosts == db.hosts }} {{ 'z' in db.inner }} {{ 'y' in db.inner }}", "true true false"),
         ("{{ db.hosts | length }}", "2"),
-        ("{{ [3, 1, 2] | sort | join }} {{ 'ab' * 2 }} {{ db.host + '/' }}", "123 abab db.internal/"),
-        ("{{ 6 is divisibleby(3) }} {{ 4 is divisibleby(3) }} {{ db.port is divisibleby(-1) }}", "true false true"),
-        ("{{ 4.0 is divisibleby(1) }}", "true"),
-        ("{% for x in range(5) if x is odd %}{{ x }}{{ loop.index }}{% endfor %}", "1132"),
         ("{{ db.version is string }} {{ db.huge is string }}", "true true"),
         ("{{ db.zero is string }} {{ db.wide is string }}", "true true"),
         ("{{ (db.version | float) * 2 }} {{ db.version | float }} {{ db.version | float | round }}", "2.2 1.1 1.0"),
@@ -170,23 +163,15 @@ fn a_number_whose_literal_minijinja_keeps_is_a_number_and_any_other_its_text() {
 }
 
 #[test]
-fn conditions_loops_and_assignments_work() {
-    let scheme = "{% set scheme = 'https' %}{% else %}{% set scheme = 'http' %}{% endif %}{{ scheme }}";
+fn what_is_absent_or_null_is_undefined_and_a_value_has_its_truth_and_its_items() {
     print(&[
         ("{% if db.ssl %}?sslmode=require{% endif %}", "?sslmode=require"),
-        ("{% if db.debug %}x{% elif db.ssl %}y{% endif %}", "y"),
-        ("{% for h in db.hosts %}{{ h }}{% if not loop.last %},{% endif %}{% endfor %}", "a-4c7a1e,b-4c7a1e"),
         ("{% for k in db.inner %}{{ k }},{% endfor %}", "z,a,"),
         ("{{ db.nope is defined }} {{ db.none is defined }} {{ db.port is defined }}", "false false true"),
         ("{{ db.nope | default('y') }} {{ db.none | default('y') }} {{ db.empty | default('y') }}", "y y "),
         ("{{ db.empty | default('y', true) }} {{ db.port | d(1) }}", "y 5432"),
         ("{% for x in db.mixed %}{{ x | default('-') }}{% endfor %}", "1-"),
-        ("{{ 'x' if db.debug }}{{ ('x' if db.debug) ~ 'z' }}{{ ('x' if db.debug) | upper }}", "z"),
         ("{{ plain if plain is string }}", AWKWARD),
-        ("{% set ns = namespace(n=0) %}{% for h in db.hosts %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}", "2"),
         ("{{ db.hosts[0] }}{{ db.hosts[-1] }}{{ db.hosts[1:] | first }}", "a-4c7a1eb-4c7a1eb-4c7a1e"),
-        ("{{ db.host[0] }}{{ db.host[:2] }}", "ddb"),
-        (&format!("{{% set scheme = '' %}}{{% if db.ssl %}}{scheme}"), "https"),
-        (&format!("{{% set scheme = '' %}}{{% if db.debug %}}{scheme}"), "http"),
     ]);
 }
