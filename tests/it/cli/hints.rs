@@ -5,7 +5,6 @@ use std::net::TcpListener;
 use std::thread;
 
 use crate::support::aws::Aws;
-use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
 #[test]
@@ -27,16 +26,10 @@ fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_reported_as_suc
     run.refused(75).says(["the answer is not TLS; the endpoint may speak http"]).says_nothing_of("InvalidContentType");
 }
 
-/// A refused launch with this declaration.
-fn refused_declaration(yaml: &str) -> Outcome {
-    let run = Sandbox::new().declaration(yaml).run();
-    run.refused(78);
-    run
-}
-
 #[test]
 fn a_key_that_could_be_a_value_is_not_printed() {
     for key in [format!("app:{CANARY}"), "x".repeat(65), "pass word".to_owned()] {
-        refused_declaration(&format!("? \"{key}\"\n: x\n")).says(["unknown key"]).says_nothing_of(&key);
+        let run = Sandbox::new().declaration(&format!("? \"{key}\"\n: x\n")).run();
+        run.refused(78).says(["unknown key"]).says_nothing_of(&key);
     }
 }

@@ -20,14 +20,6 @@ fn object(content: &str, options: &[&str]) -> (Value, Outcome) {
     (serde_json::from_str(&run.stdout()).unwrap(), run)
 }
 
-/// Asserts that the file is refused with these facts, whatever is to be printed, and that nothing is printed.
-fn refused(content: impl AsRef<[u8]>, options: &[&str], facts: &[&str]) {
-    for values in [&[][..], &["--values"]] {
-        let run = migrating(&content, options).args(values).run();
-        run.refused(78).printed("").says(facts.iter().copied());
-    }
-}
-
 #[test]
 fn a_launch_with_the_declaration_has_the_values() {
     let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
@@ -81,8 +73,10 @@ fn what_docker_reads_otherwise_is_warned_of_by_name() {
 fn a_file_and_a_secret_of_64_kib_fit_and_one_more_byte_does_not() {
     let content = |length: usize| format!("A={}\n", "x".repeat(length - r#"{"A":""}"#.len()));
     assert_eq!(migrating(content(65_536), &["--values"]).prints_values().run().launched().stdout().len(), 65_536);
-    refused(content(65_537), &[], &[".env: more than 65536 bytes", "split the file"]);
+    for values in [&[][..], &["--values"]] {
+        migrating(content(65_537), values).run().refused(78).says([".env: more than 65536 bytes", "split the file"]);
+    }
     let comment = |length: usize| format!("A=1\n{}", "#".repeat(length - 4));
     assert_eq!(object(&comment(65_536), &[]).0, json!({ "A": "1" }));
-    refused(comment(65_537), &[], &[".env: more than 65536 bytes"]);
+    migrating(comment(65_537), &[]).run().refused(78).says([".env: more than 65536 bytes"]);
 }

@@ -1,18 +1,10 @@
 //! Usage errors: status 64, with a reason, before anything is read or started; and the help.
 
 use crate::support::aws::served;
-use crate::support::outcome::{Outcome, Status};
+use crate::support::outcome::Status;
+use crate::support::pty::terminal;
 use crate::support::sandbox::{Sandbox, repository_file};
 use crate::support::terminal::terminal;
-
-/// Asserts that these arguments alone are refused before any request.
-fn refuses(words: &[&str]) -> Outcome {
-    let aws = served();
-    let run = Sandbox::new().aws(&aws).args(words).bare().run();
-    run.refused(64);
-    assert!(aws.calls().is_empty(), "{run}");
-    run
-}
 
 fn help(words: &[&str]) -> String {
     Sandbox::new().args(words).bare().run().launched_silently().stdout()
@@ -121,6 +113,7 @@ fn no_argument_without_a_hyphen_and_no_wrong_entry_is_printed() {
         "--hunter=hunter2 -- env",
     ] {
         let words: Vec<&str> = words.split(' ').collect();
-        refuses(&words).says_nothing_of("hunter2");
+        let aws = served();
+        Sandbox::new().aws(&aws).args(words).bare().refused(&aws, 64, &[]).says_nothing_of("hunter2");
     }
 }

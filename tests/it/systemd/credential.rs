@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::unistd::{geteuid, mkfifo};
-use serde_json::Value;
 
 use crate::support::aws::two_served;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
@@ -24,10 +23,7 @@ fn local(secrets: &str, declaration: &str) -> Sandbox {
     Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare()
 }
 
-/// A service whose command line is wrong.
-fn slip(arguments: &[&str]) -> Sandbox {
-    Sandbox::new().args(arguments).file("units.yaml", DECLARATION).bare()
-}
+rows::rows!("tests/it/systemd/credential.rows");
 
 /// Asks for a credential of a unit, and returns what it got.
 fn asked(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {
@@ -53,137 +49,24 @@ fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, stat
 }
 
 #[test]
-fn a_unit_gets_its_credential_by_one_request_and_nothing_else_is_looked_up() {
-    let aws = two_served();
-    let others = "env: { A: \"${UNSET}/x\" }\nenv-from: [y]\nfiles: [{ from: y, env: F }]\n";
-    let rotation = "defaults: { on-rotation: signal=HUP, poll-interval: 1m }\n";
-    let sandbox = asking(&aws, &format!("{rotation}{others}{DECLARATION}"));
-    assert_eq!(asked(sandbox, "app.service", "tok"), b"v-4c7a1e");
-    assert_eq!(aws.only_read().secret_id(), "x");
-    // And a launch passes over credentials.
+fn a_launch_passes_over_credentials() {
     let declaration = format!("env: {{ A: \"x:k\" }}\n{}", DECLARATION.replace("y:k", "${UNSET}/y:k"));
-    Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.calls().len(), 2);
+    Sandbox::new().aws(&two_served()).declaration(&declaration).run().launched_silently().has("A", "v-4c7a1e");
 }
 
 #[test]
-fn a_value_is_sent_byte_for_byte_and_may_have_a_template_a_default_and_base64() {
-    let declaration = "secrets: { x: x, y: y }\ncredentials:\n  app.service:\n    both: { template: \"{{ x.k }}:{{ y.k }}\" }\n    \
-                       absent: { from: \"x:nope\", default: \"d\" }\n    decoded: { from: \"x:e\", decode: base64 }\n    \
-                       text: \"x:lines\"\n    bytes: bytes\n    empty: \"x:empty\"\n";
-    let secrets = r#"{ "x": { "k": "v-4c7a1e", "e": "AP8tNGM3YTFl", "lines": "two\nlines\n", "empty": "" }, "y": { "k": "w-4c7a1e" }, "bytes": { "$binary": "AP/+Cg==" } }"#;
-    for (name, value) in [
-        ("both", &b"v-4c7a1e:w-4c7a1e"[..]),
-        ("absent", b"d"),
-        ("decoded", b"\0\xff-4c7a1e"),
-        ("text", b"two\nlines\n"),
-        ("bytes", b"\0\xff\xfe\n"),
-        ("empty", b""),
-    ] {
-        assert_eq!(asked(local(secrets, declaration), "app.service", name), value, "{name}");
-    }
+fn a_value_is_sent_byte_for_byte() {
+    let secrets = r#"{ "x": { "k": "AP8tNGM3YTFl" }, "y": { "$binary": "AP/+Cg==" } }"#;
+    let declaration = "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
+    assert_eq!(asked(local(secrets, declaration), "app.service", "tok"), b"\0\xff-4c7a1e");
+    assert_eq!(asked(local(secrets, declaration), "app.service", "bytes"), b"\0\xff\xfe\n");
 }
 
 #[test]
-fn a_units_own_name_beats_every_pattern() {
-    let declaration =
-        "credentials:\n  \"*.service\": { tok: \"y:k\", only: \"y:k\" }\n  app@1.service: { tok: \"x:k\" }\n";
-    let secrets = r#"{ "x": { "k": "exact-4c7a1e" }, "y": { "k": "pattern-4c7a1e" } }"#;
-    assert_eq!(asked(local(secrets, declaration), "app@1.service", "tok"), b"exact-4c7a1e");
-    assert_eq!(asked(local(secrets, declaration), "app@2.service", "tok"), b"pattern-4c7a1e");
-    // The pattern adds nothing to it.
-    refused(local(secrets, declaration), "app@1.service", "only", 78).says(["app@1.service", "only", "lists tok"]);
-    let declaration = "credentials:\n  \"*\": { tok: \"x:k\" }\n  app.service: {}\n";
-    refused(local(secrets, declaration), "app.service", "tok", 78).says(["app.service", "tok"]);
-}
-
-#[test]
-fn two_patterns_that_match_are_an_error_that_names_both() {
-    let aws = two_served();
-    let declaration = "credentials:\n  \"app@*\": { tok: \"x:k\" }\n  \"*.service\": { other: \"x:k\" }\n";
-    let run = refused(asking(&aws, declaration), "app@1.service", "tok", 78);
-    run.says(["app@*", "*.service", "app@1.service"]);
-    assert_eq!(aws.reads().len(), 0);
-}
-
-#[test]
-fn a_later_file_overrides_a_credential_and_adds_others() {
-    let first = "secrets: { s: x }\ncredentials:\n  app.service: { tok: nowhere, kept: \"s:k\" }\n";
-    let second = "credentials:\n  app.service: { tok: \"x:k\" }\n";
-    let secrets = r#"{ "x": { "k": "v-4c7a1e" } }"#;
-    for name in ["tok", "kept"] {
-        let sandbox = local(secrets, "").file("one.yaml", first).file("two.yaml", second);
-        let sandbox = sandbox.args(["-f", "one.yaml", "-f", "two.yaml"]);
-        assert_eq!(asked(sandbox, "app.service", name), b"v-4c7a1e", "{name}");
-    }
-}
-
-#[test]
-fn what_is_not_listed_is_refused_without_a_request() {
-    let aws = two_served();
-    let unit = refused(asking(&aws, DECLARATION), "apq.service", "tok", 78);
-    unit.says(["apq.service", "tok", "did you mean \"app.service\"?"]);
-    let name = refused(asking(&aws, DECLARATION), "app.service", "token", 78);
-    name.says(["token", "lists other, tok for app.service"]);
-    refused(asking(&aws, "env: { A: \"x:k\" }\n"), "app.service", "tok", 78).says([
-        "app.service",
-        "tok",
-        "no declaration",
-    ]);
-    assert_eq!(aws.calls().len(), 0);
-}
-
-#[test]
-fn a_failure_is_an_answer_too_large_for_a_credential_and_has_the_launch_status() {
-    let fails = |fault: Fault| Aws::start().secret("x", Secret::failing(fault));
-    let refused_as = |aws: &Aws, status| {
-        let run = refused(asking(aws, DECLARATION).attempts(1), "app.service", "tok", status);
-        run.says(["app.service did not get its credential tok"]);
-    };
-    refused_as(&fails(fault::not_found()), 78);
-    refused_as(&fails(fault::denied("x")), 77);
-    refused_as(&fails(fault::unavailable()), 75);
-    let aws = two_served();
-    let run = refused(asking(&aws, "credentials: { app.service: { tok: \"x:nope\" } }\n"), "app.service", "tok", 78);
-    run.says(["app.service/tok (units.yaml:1, x:nope)", "has no key"]);
-    let run = refused(local(r#"{ "x": { "k": null } }"#, DECLARATION), "app.service", "tok", 78);
-    run.says(["give the credential a `default`"]).says_nothing_of("optional");
-    let run = refused(asking(&aws, DECLARATION).args(["--log-format", "json"]), "app.service", "none", 78);
-    let is_refusal = |event: &Value| event["level"] == "error" && event["status"] == 78;
-    assert!(run.events().iter().any(is_refusal), "{run}");
+fn a_local_file_that_is_not_written_in_time_is_refused() {
     let sandbox = Sandbox::new().arg("credential").declaration(DECLARATION).bare();
     mkfifo(&sandbox.path("local.json"), nix::sys::stat::Mode::S_IRUSR).unwrap();
     refused(sandbox.args(["--local", "local.json", "--timeout", "1s"]), "app.service", "tok", 75);
-}
-
-#[test]
-fn where_output_and_error_are_the_connection_nothing_is_written_but_the_value() {
-    let aws = two_served();
-    let (mut client, connection) = load("app.service", "tok");
-    let sandbox = asking(&aws, DECLARATION).arg("-vv");
-    let running = sandbox.connected(connection.everywhere()).spawn();
-    assert_eq!(client.read(), b"v-4c7a1e");
-    running.wait().launched();
-    let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
-    let declared = |declaration: &str| asking(&aws, declaration);
-    for (sandbox, status) in [
-        (declared(DECLARATION), 77),
-        (declared("credentials: [\n"), 78),
-        (declared(DECLARATION).arg("--nope"), 64),
-        (declared(DECLARATION).arg("word"), 64),
-        (declared(DECLARATION).env("SECRETS_EXEC_TIMEOUT", "soon"), 64),
-        (declared(DECLARATION).args(["-f", "absent.yaml"]), 78),
-        (declared(DECLARATION).arg("--help"), 64),
-        (slip(&["credentials", "-f", "units.yaml"]), 64),
-        (slip(&["-v", "credential", "-f", "units.yaml"]), 64),
-        (slip(&["--version"]), 64),
-        (slip(&["--help"]), 64),
-        (slip(&["check", "-f", "units.yaml"]), 64),
-        (slip(&["-f", "units.yaml", "--", "echo", "launched"]), 64),
-    ] {
-        let (client, connection) = load("app.service", "tok");
-        refused_on(sandbox, client, connection.everywhere(), status);
-    }
 }
 
 #[test]
@@ -285,15 +168,6 @@ fn without_a_connection_the_error_says_what_is_missing() {
     asking(&aws, DECLARATION).run().refused(64).says(["standard input is no connection", "LoadCredential="]);
     let listening = asking(&aws, DECLARATION).connected(Connection::listening()).run();
     listening.refused(64).says(["accepts connections", "Accept=yes"]);
-}
-
-#[test]
-fn standard_input_is_no_declaration_and_the_command_line_has_no_entries() {
-    let aws = two_served();
-    let sandbox = || Sandbox::new().arg("credential").aws(&aws).bare();
-    refused(sandbox().args(["-f", "-"]), "app.service", "tok", 64).says(["-f -", "connection"]);
-    refused(sandbox().args(["-e", "A=x:k"]), "app.service", "tok", 64).says(["unexpected argument '-e'"]);
-    refused(sandbox().args(["--", "env"]), "app.service", "tok", 64).says(["argument 3 "]);
 }
 
 #[test]

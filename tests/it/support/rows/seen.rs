@@ -1,0 +1,97 @@
+//! What is seen of a row: its environment, its requests, and what systemd gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+
+use super::{ALSO, Row};
+use crate::support::aws::Call;
+use crate::support::connection::load;
+use crate::support::identity::KEY;
+use crate::support::outcome::Outcome;
+use crate::support::sandbox::Sandbox;
+
+/// Runs with a connection of systemd's for a credential `UNIT/NAME`, and asserts what that gets; `everywhere` makes it the output, too.
+pub fn sends(row: &Row, unit: &str, sandbox: &Sandbox) -> Outcome {
+    let (address, everywhere) = unit.split_once(' ').unwrap_or((unit, ""));
+    let (unit, name) = address.split_once('/').expect("UNIT/NAME");
+    let (mut client, connection) = load(unit, name);
+    let connection = if everywhere.is_empty() { connection } else { connection.everywhere() };
+    let running = sandbox.connected(connection).spawn();
+    match row.seen.strip_prefix("sends ") {
+        Some(value) => assert_eq!(String::from_utf8_lossy(&client.read()), value.replace('⏎', "\n"), "{}", row.line),
+        None => client.is_refused(),
+    }
+    running.wait()
+}
+
+/// Asserts the whole environment of the command: what the launch has inherited, but for `-NAME`, and the variables that are seen.
+#[track_caller]
+pub fn gets(run: &Outcome, row: &Row, given: &BTreeMap<OsString, OsString>) {
+    let inherited = given.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
+    let inherited = inherited.filter(|(name, _)| !name.starts_with("SECRETS_EXEC_"));
+    let mut expected: BTreeMap<String, String> =
+        inherited.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    for variable in row.seen.split(ALSO) {
+        match variable.split_once('=') {
+            Some((name, value)) => drop(expected.insert(name.to_owned(), value.replace('⏎', "\n"))),
+            None => drop(expected.remove(variable.strip_prefix('-').expect("NAME=VALUE or -NAME"))),
+        }
+    }
+    let expected: BTreeSet<String> = expected.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let printed = run.launched().stdout();
+    let entries: Vec<&str> = printed.split_terminator('\0').collect();
+    let seen: BTreeSet<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
+    let missing: Vec<_> = expected.difference(&seen).collect();
+    let more: Vec<_> = seen.difference(&expected).collect();
+    assert!(missing.is_empty() && more.is_empty(), "expected: {missing:?}\nseen:     {more:?}\n{run}");
+    assert_eq!(entries.len(), seen.len(), "an entry is there twice: {run}");
+}
+
+/// Asserts the requests: those of the column `asks`, or else none where the arguments are wrong, and none twice.
+#[track_caller]
+pub fn asked(run: &Outcome, row: &Row, calls: &[Call]) {
+    let mut seen: Vec<String> = calls.iter().map(request).collect();
+    seen.sort_unstable();
+    let mut expected: Vec<&str> = row.parts("asks").filter(|part| *part != "nothing").collect();
+    expected.sort_unstable();
+    if row.column("asks").is_some() || row.seen.starts_with("64") {
+        assert!(seen == expected, "requests\nexpected: {expected:?}\nseen:     {seen:?}\n{run}");
+    }
+    assert!(row.column("asks").is_some() || seen.windows(2).all(|two| two[0] != two[1]), "twice: {seen:?}\n{run}");
+}
+
+/// A request as a row writes it: a reference without its key, or an operation; `@` and its region, unless that is us-east-1; and its
+/// access key, unless that is the shell's.
+fn request(call: &Call) -> String {
+    let operation = call.operation();
+    let mut text = match &*operation {
+        "GetSecretValue" => match (call.stage(), call.version_id()) {
+            (Some(stage), None) if stage == "AWSCURRENT" => call.secret_id(),
+            (stage, None) => format!("{}::{}", call.secret_id(), stage.unwrap_or_default()),
+            (stage, Some(version)) => format!("{}::{}:{version}", call.secret_id(), stage.unwrap_or_default()),
+        },
+        "GetParameters" => format!("ssm:{}", call.names().join(",")),
+        "GetParametersByPath" => format!("ssm:{}", call.parameter_path()),
+        "AssumeRole" | "AssumeRoleWithWebIdentity" => assumption(&operation, &call.form()),
+        _ => operation,
+    };
+    if let Some(region) = call.signed_region() {
+        if region != "us-east-1" {
+            text.extend(["@", &region]);
+        }
+        if call.access_key() != KEY {
+            text.extend([" by ", &call.access_key()]);
+        }
+    }
+    text
+}
+
+/// A request for a role, with its optional fields; a session's name, which it always has, unless it is the program's own.
+fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
+    let fields = ["ExternalId", "DurationSeconds", "RoleSessionName", "WebIdentityToken"];
+    let fields = fields.iter().filter_map(|name| Some((name, form.get(*name)?)));
+    let fields = fields.filter(|(_, value)| *value != "secrets-exec");
+    let fields: String = fields.map(|(name, value)| format!(" {name}={value}")).collect();
+    assert!(form.contains_key("RoleSessionName"), "{form:?}");
+    format!("{operation} {}{fields}", form["RoleArn"])
+}
