@@ -1,15 +1,97 @@
-//! `check` and `policy`: the values, secrets and permissions of a launch, without a value.
+//! `check` and `policy`: the values, secrets and permissions of a launch, without a value. Pages as [`console`] runs them.
 
-use crate::support::aws::Aws;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Version, fault};
+use crate::support::console;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{CANARY, Sandbox};
 
-mod describe;
-mod json;
+mod documented;
 mod metadata;
-mod offline;
-mod policy;
-mod table;
+mod requests;
+
+console::pages! { "check", prints_what_it_says: describe json offline policy table }
+
+/// Pages without a request, to the instance's metadata neither.
+const WITHOUT_REQUESTS: [&str; 2] = ["offline", "policy"];
+
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+
+fn prints_what_it_says(page: &str) {
+    let aws = catalogue();
+    let sandbox = Sandbox::new().aws(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
+    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+    console::assert_printed(page, sandbox, aws.address().port());
+    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
+        assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+    }
+}
+
+fn seconds_ago(seconds: u64) -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() - seconds
+}
+
+/// The secrets and parameters of all pages.
+fn catalogue() -> Aws {
+    let days = |count: u64| json!({ "AutomaticallyAfterDays": count });
+    // A minute more, so that an age does not depend on the time that the page takes.
+    let ago = |days: u64| json!(seconds_ago(days * 24 * 60 * 60 + 60));
+    let described = [
+        ("late", days(10), ago(40), ago(30)),
+        ("undated", days(10), ago(40), Value::Null),
+        ("due", days(10), ago(5), json!(seconds_ago(0) + 5 * 24 * 60 * 60)),
+        ("lastday", days(10), ago(10), Value::Null),
+        ("cron", json!({ "ScheduleExpression": "cron(0 8 1 * ? *)" }), ago(40), ago(9)),
+        ("hourly", json!({ "ScheduleExpression": "rate(4 hours)" }), ago(40), Value::Null),
+        ("endless", days(u32::MAX.into()), ago(40), Value::Null),
+        ("daily", json!({ "ScheduleExpression": "rate(1 day)" }), Value::Null, Value::Null),
+        ("dated", json!({ "ScheduleExpression": "rate(10 days)" }), json!(1_523_477_145.713), json!(1_524_341_145)),
+        ("rotated", days(30), ago(12), json!(seconds_ago(0) + 18 * 24 * 60 * 60)),
+    ];
+    let rotated = |aws: Aws, (id, rules, last, next): (&str, Value, Value, Value)| {
+        let rotation = json!({
+            "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last, "NextRotationDate": next, "KmsKeyId": KEY,
+            "ReplicationStatus": [
+                { "Region": "us-west-2", "Status": "Failed", "StatusMessage": "no key", "KmsKeyId": "alias/aws/secretsmanager" },
+                { "Region": "eu-west-1", "Status": "InSync" },
+            ],
+        });
+        aws.secret(id, Secret::text(r#"{"host": "v-4c7a1e"}"#)).describes(id, rotation)
+    };
+    described
+        .into_iter()
+        .fold(Aws::start(), rotated)
+        .secret("prod/db", Secret::text(r#"{"host": "v-4c7a1e", "password": "w-4c7a1e", "none": null}"#))
+        .secret("prod/all", Secret::text(r#"{"one": "one-4c7a1e", "two": "two-4c7a1e"}"#))
+        .secret("prod/more", Secret::text(r#"{"two": "more-4c7a1e"}"#))
+        .secret("prod/list", Secret::text(r#"["one-4c7a1e"]"#))
+        .secret("prod/text", Secret::text(CANARY))
+        .secret("prod/nul", Secret::binary(format!("{CANARY}\0").as_bytes()))
+        .secret("prod/long", Secret::text(&CANARY.repeat(20_000)))
+        .secret("prod/large", Secret::text(&CANARY.repeat(7500)))
+        .secret("prod/odd", Secret::text(r#"{"Jwt:Key": "v-4c7a1e", "k": "w-4c7a1e", "Smtp:Pass": "v-4c7a1e\u0000"}"#))
+        .secret("denied", Secret::failing(fault::denied("arn:aws:secretsmanager:us-east-1:123456789012:secret:denied")))
+        .secret("gone", Secret::failing(fault::marked_for_deletion()))
+        .describes("gone", json!({ "DeletedDate": ago(3) }))
+        .secret("kms", Secret::failing(fault::denied_by_kms()))
+        .describes("kms", json!({ "KmsKeyId": KEY }))
+        .secret("throttled", Secret::failing(fault::throttled()))
+        .secret("silent", Secret::failing(fault::Fault::Hang))
+        .secret("undescribed", Secret::text(CANARY))
+        .refuses_to_describe("undescribed", fault::denied_description())
+        .secret("broken", Secret::text(CANARY))
+        .refuses_to_describe("broken", fault::internal_error())
+        .secret("expired", Secret::text(CANARY))
+        .refuses_to_describe("expired", fault::expired_token())
+        .secret("replica", Secret::text(CANARY))
+        .describes("replica", json!({ "PrimaryRegion": "eu-west-1" }))
+        .parameter("/app/db/host", &[Version::text(CANARY)])
+        .parameter("/app/port", &[Version::text("5432-port")])
+}
 
 fn check(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).arg("check").bare()

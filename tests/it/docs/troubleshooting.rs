@@ -1,7 +1,7 @@
 //! The messages that docs/troubleshooting.md explains are those of the pages of mistakes, under the exit status of their section.
 
 use super::page::Page;
-use crate::mistakes::{mistakes, pages};
+use crate::support::console::{outputs, pages_in};
 
 /// Messages that no page of mistakes can have: of a rotation, of TLS, and of a system without files in memory.
 const OTHERS: [&str; 3] = [
@@ -29,8 +29,7 @@ fn fits(message: &str, line: &str) -> bool {
 #[test]
 fn each_message_is_that_of_a_mistake_with_the_status_of_its_section() {
     let page = Page::read("docs/troubleshooting.md");
-    let mistakes = pages().into_iter().flat_map(|page| mistakes(&page));
-    let outputs: Vec<String> = mistakes.flat_map(|mistake| mistake.commands).map(|(_, output)| output).collect();
+    let outputs: Vec<String> = pages_in("mistakes").into_iter().flat_map(outputs).collect();
     for (section, statuses) in SECTIONS {
         let has_status = |output: &str| statuses.iter().any(|status| output.ends_with(&format!("\n[{status}]\n")));
         let printed: Vec<&str> =

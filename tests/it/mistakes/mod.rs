@@ -1,44 +1,33 @@
-//! Mistakes that operators and developers make, each with all that it prints. A page (`*.console`) is a topic, a paragraph a mistake:
+//! Mistakes that operators and developers make, each with all that it prints: pages as [`console`] runs them, of which a paragraph is a
+//! mistake.
 //!
-//! ```text
-//! # A key that is mistyped.
-//! $ cat >secrets-exec.yaml <<EOF
-//! > env:
-//! >   DB_HOST: prod/db:hots
-//! > EOF
-//! $ secrets-exec -- app
-//! secrets-exec: error: secret prod/db, region us-east-1: has no key "hots"
-//! [78]
-//! ```
-//!
-//! - A paragraph is a shell of its own, in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
-//! - Standard output and standard error stand as they come, without blank lines; below them in brackets the exit status, unless it is 0.
-//! - AWS is a fake with the secrets of [`catalogue`]. The environment has its endpoint, us-east-1 and keys, which `unset` and `env -u` take
-//!   away, and no instance metadata.
-//! - Every value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page. No command may print it.
-//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, and the time that attempts took as `TIME`.
-//!
-//! `UPDATE=1 cargo test --test it mistakes::` writes what the commands print into the pages: read the diff. With CI set it compares as always.
-
-use std::path::Path;
-use std::{env, fs};
+//! AWS is a fake with the secrets of [`catalogue`]. The environment has its endpoint, us-east-1 and keys, which `unset` and `env -u` take
+//! away, and no instance metadata. Every value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page. No command
+//! may print it.
 
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault};
-use crate::support::console::{Console, script};
-use crate::support::rows::side_by_side;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::console;
+use crate::support::sandbox::Sandbox;
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/mistakes");
-
-/// The end of every value that a page or [`catalogue`] has.
-const VALUE: &str = "4c7a1e";
+console::pages! { "mistakes", prints_what_it_says:
+    arguments cache command credentials declaration denied export files local missing network offline references regions templates
+}
 
 /// Pages of mistakes that are found before any request.
 const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
 
-/// A byte that no output holds.
-const SEPARATOR: char = '\u{1}';
+/// The end of every value that a page or [`catalogue`] has.
+const VALUE: &str = "4c7a1e";
+
+fn prints_what_it_says(page: &str) {
+    let aws = catalogue();
+    console::assert_printed(page, Sandbox::new().aws(&aws), aws.address().port());
+    assert!(!console::outputs(page).any(|output| output.contains(VALUE)), "a value is printed");
+    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
+        assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+    }
+}
 
 /// The secrets and parameters of all pages.
 fn catalogue() -> Aws {
@@ -80,92 +69,4 @@ fn catalogue() -> Aws {
         .parameter("/clash/db_host", &[Version::text("two-4c7a1e")])
         .parameter("/clash/ld/preload", &[Version::text("three-4c7a1e")])
         .parameter("/prod/app/level", &[Version::text("debug-4c7a1e")])
-}
-
-/// The paths of all pages.
-pub fn pages() -> Vec<String> {
-    let names = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let pages: Vec<String> =
-        names.filter(|name| Path::new(name).extension().is_some_and(|end| end == "console")).collect();
-    assert!(!pages.is_empty());
-    pages.iter().map(|name| format!("{FOLDER}/{name}")).collect()
-}
-
-/// The paragraphs of a page.
-pub fn mistakes(page: &str) -> Vec<Console> {
-    fs::read_to_string(page).unwrap().split("\n\n").map(Console::parse).collect()
-}
-
-/// A script of the commands, each in the shell of its paragraph, with [`SEPARATOR`] around its exit status.
-fn in_shells(mistakes: &[Console]) -> String {
-    let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
-    for (number, mistake) in mistakes.iter().enumerate() {
-        lines += &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
-        for (command, _) in &mistake.commands {
-            lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
-        }
-        lines += ")\n";
-    }
-    lines
-}
-
-/// Replaces the time in `(after 1 attempt in 1.0s: …)`, and in the last line of `-v`.
-fn without_time(mut output: String) -> String {
-    for (before, after) in [(" attempt in ", ": "), ("secrets in ", ", ")] {
-        if let Some((beginning, rest)) = output.split_once(before) {
-            let (_, end) = rest.split_once(after).unwrap();
-            output = format!("{beginning}{before}TIME{after}{end}");
-        }
-    }
-    output
-}
-
-/// Runs the mistakes of a page, and returns its text with what they print now.
-fn printed(page: &str, mistakes: &[Console]) -> String {
-    let aws = catalogue();
-    let sandbox = Sandbox::new().aws(&aws).env("PATH", "/usr/bin:/bin").bare();
-    let directory = sandbox.path("");
-    let run = sandbox.prepared_by(&script(&in_shells(mistakes))).run();
-    let stdout = run.launched().stdout();
-    assert!(!stdout.contains(VALUE) && !stdout.contains(CANARY), "a value is printed: {stdout}");
-    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
-        assert!(aws.calls().is_empty(), "{page}: {:?}", aws.calls());
-    }
-    let mut outputs = stdout.split(SEPARATOR);
-    let mut paragraphs = Vec::new();
-    for (number, mistake) in mistakes.iter().enumerate() {
-        let home = directory.join(number.to_string());
-        let mut paragraph = mistake.prose.clone();
-        for (command, _) in &mistake.commands {
-            let [output, status] = [outputs.next().unwrap(), outputs.next().unwrap()];
-            let output = output
-                .replace(home.to_str().unwrap(), "/home/dev")
-                .replace(directory.join("bin").to_str().unwrap(), "/usr/local/bin")
-                .replace(&format!(":{}", aws.address().port()), ":PORT");
-            let output = without_time(output);
-            paragraph += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
-            if status != "0" {
-                paragraph += &format!("[{status}]\n");
-            }
-        }
-        paragraphs.push(paragraph);
-    }
-    paragraphs.join("\n")
-}
-
-#[test]
-fn every_mistake_prints_what_its_page_says() {
-    let is_updated = env::var_os("UPDATE").is_some() && env::var_os("CI").is_none();
-    side_by_side(pages(), |page| {
-        let mistakes = mistakes(&page);
-        let printed = printed(&page, &mistakes);
-        if is_updated {
-            fs::write(&page, &printed).unwrap();
-        }
-        let shown = fs::read_to_string(&page).unwrap();
-        for (shown, printed) in shown.split("\n\n").zip(printed.split("\n\n")) {
-            assert!(shown.trim_end() == printed.trim_end(), "{page}:\n{shown}\n--- now ---\n{printed}");
-        }
-        assert_eq!(shown, printed);
-    });
 }

@@ -1,5 +1,170 @@
-//! A block of a console: commands, each after `$ `, and below each what it prints.
+//! Pages of a console: commands, each after `$ `, and below each what it prints.
+//!
+//! A page `*.console` is a topic, a paragraph a situation:
+//!
+//! ```text
+//! # A key that is mistyped.
+//! $ cat >secrets-exec.yaml <<EOF
+//! > env:
+//! >   DB_HOST: prod/db:hots
+//! > EOF
+//! $ secrets-exec -- app
+//! secrets-exec: error: secret prod/db, region us-east-1: has no key "hots"
+//! [78]
+//! ```
+//!
+//! - A paragraph is a shell of its own, in `/home/dev/app`, an empty directory. `app` is a program that does nothing.
+//! - Standard output and standard error stand as they come, without blank lines; below them in brackets the exit status, unless it is 0.
+//! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time that attempts took as `TIME`, and the age of
+//!   what the fake dates as `Ny`.
+//!
+//! `UPDATE=1 cargo test --test it PAGE` writes what the commands print into the page: read the diff. With CI set it compares as always.
 
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use std::{env, fs};
+
+use super::sandbox::Sandbox;
+
+/// A byte that no output holds.
+const SEPARATOR: char = '\u{1}';
+
+/// The date of every version of the fake, and the length of a year, in seconds.
+const CREATED: u64 = 1_523_477_145;
+const YEAR: u64 = 365 * 24 * 60 * 60;
+
+/// A test for each page of the folder of this module, by a function that gets the page's path; and one that no page is without a test.
+macro_rules! pages {
+    ($folder:literal, $test:path: $($page:ident)*) => {
+        $(
+            #[test]
+            fn $page() {
+                $test(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/", $folder, "/", stringify!($page), ".console"));
+            }
+        )*
+
+        #[test]
+        fn each_page_has_a_test() {
+            let pages = crate::support::console::pages_in($folder);
+            assert_eq!(pages.iter().map(|page| page.file_stem().unwrap()).collect::<Vec<_>>(), [$(stringify!($page)),*]);
+        }
+    };
+}
+pub(crate) use pages;
+
+/// The pages of a folder of `tests/it`, in the order of their names.
+pub fn pages_in(folder: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder)).unwrap();
+    let mut pages: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    pages.retain(|page| page.extension().is_some_and(|end| end == "console"));
+    pages.sort();
+    pages
+}
+
+/// The paragraphs of a page.
+pub fn paragraphs(page: impl AsRef<Path>) -> Vec<Console> {
+    fs::read_to_string(page).unwrap().split("\n\n").map(Console::parse).collect()
+}
+
+/// What the commands of a page print, by the page.
+pub fn outputs(page: impl AsRef<Path>) -> impl Iterator<Item = String> {
+    paragraphs(page).into_iter().flat_map(|paragraph| paragraph.commands).map(|(_, output)| output)
+}
+
+/// Asserts that each command of a page prints what the page says. The sandbox has the environment of its shells, and may have an endpoint on
+/// a port of this machine.
+pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
+    let shown = paragraphs(page);
+    let printed = printed(&shown, sandbox, port);
+    if env::var_os("UPDATE").is_some() && env::var_os("CI").is_none() {
+        let text: Vec<String> = printed.iter().map(Console::text).collect();
+        fs::write(page, text.join("\n")).unwrap();
+    }
+    let mut differences = String::new();
+    for (shown, printed) in paragraphs(page).iter().zip(&printed) {
+        for ((command, shown), (_, printed)) in shown.commands.iter().zip(&printed.commands) {
+            if shown.trim_end() != printed.trim_end() {
+                differences += &format!("\n$ {command}\n{}", difference(shown, printed));
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{page}: - is what the page says, + what is printed now\n{differences}");
+}
+
+/// Runs the commands of a page, and returns its paragraphs with what they print now.
+fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> {
+    let sandbox = sandbox.env("PATH", "/usr/bin:/bin").bare();
+    let directory = sandbox.path("");
+    let run = sandbox.prepared_by(&script(&in_shells(paragraphs))).run();
+    let stdout = run.launched().stdout();
+    let mut outputs = stdout.split(SEPARATOR);
+    let mut printed = Vec::new();
+    for (number, paragraph) in paragraphs.iter().enumerate() {
+        let home = directory.join(number.to_string());
+        let mut commands = Vec::new();
+        for (command, _) in &paragraph.commands {
+            let [output, status] = [outputs.next().unwrap(), outputs.next().unwrap()];
+            let output = output
+                .replace(home.to_str().unwrap(), "/home/dev")
+                .replace(directory.join("bin").to_str().unwrap(), "/usr/local/bin")
+                .replace(&format!(":{port}"), ":PORT");
+            let output: String = without_time(output)
+                .lines()
+                .filter(|line| !line.is_empty())
+                .map(|line| line.to_owned() + "\n")
+                .collect();
+            let status = if status == "0" { String::new() } else { format!("[{status}]\n") };
+            commands.push((command.clone(), output + &status));
+        }
+        printed.push(Console { prose: paragraph.prose.clone(), commands });
+    }
+    printed
+}
+
+/// A script of the commands, each in the shell of its paragraph, with [`SEPARATOR`] around its exit status.
+fn in_shells(paragraphs: &[Console]) -> String {
+    let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
+    for (number, paragraph) in paragraphs.iter().enumerate() {
+        lines += &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
+        for (command, _) in &paragraph.commands {
+            lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
+        }
+        lines += ")\n";
+    }
+    lines
+}
+
+/// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of what the fake dates.
+fn without_time(mut output: String) -> String {
+    for (before, after) in [(" attempt in ", ": "), ("secrets in ", ", ")] {
+        if let Some((beginning, rest)) = output.split_once(before) {
+            let (_, end) = rest.split_once(after).unwrap();
+            output = format!("{beginning}{before}TIME{after}{end}");
+        }
+    }
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    output.replace(&format!("{:<5}", format!("{}y", (now - CREATED) / YEAR)), "Ny   ")
+}
+
+/// The lines of two texts, less those with which both begin and end.
+fn difference(shown: &str, printed: &str) -> String {
+    let (mut shown, mut printed): (Vec<_>, Vec<_>) = (shown.lines().collect(), printed.lines().collect());
+    let mut difference = String::new();
+    while let (Some(first), true) = (shown.first(), shown.first() == printed.first()) {
+        difference += &format!("  {first}\n");
+        shown.remove(0);
+        printed.remove(0);
+    }
+    while !shown.is_empty() && shown.last() == printed.last() {
+        shown.pop();
+        printed.pop();
+    }
+    difference.extend(shown.iter().map(|line| format!("- {line}\n")));
+    difference.extend(printed.iter().map(|line| format!("+ {line}\n")));
+    difference
+}
+
+/// A block of a console.
 pub struct Console {
     /// The lines that begin with `#`, before the first command.
     pub prose: String,
@@ -30,6 +195,15 @@ impl Console {
             }
         }
         Self { prose, commands }
+    }
+
+    /// The block as it is written.
+    fn text(&self) -> String {
+        let mut text = self.prose.clone();
+        for (command, output) in &self.commands {
+            text += &format!("$ {}\n{output}", command.replace('\n', "\n> "));
+        }
+        text
     }
 
     /// True if all commands are of this program.

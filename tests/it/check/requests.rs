@@ -1,0 +1,71 @@
+//! What `check` asks AWS for, and when it does not wait.
+
+use super::{check, line};
+use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::Secret;
+use crate::support::aws::{Aws, Call, Version, fault, served};
+use crate::support::outcome::Status;
+use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::skip;
+
+fn operations(aws: &Aws) -> Vec<String> {
+    let mut operations: Vec<String> = aws.calls().iter().map(Call::operation).collect();
+    operations.sort();
+    operations
+}
+
+#[test]
+fn a_check_needs_the_requests_of_a_launch_and_asks_for_the_callers_identity() {
+    let aws = served().parameter("/p", &[Version::text(CANARY)]);
+    check(&aws).resolve("A=x:k").resolve("B=x").resolve("C=ssm:/p").run().ended(Status::Exit(0));
+    assert_eq!(operations(&aws), ["GetCallerIdentity", "GetParameters", "GetSecretValue"]);
+}
+
+#[test]
+fn a_caller_whom_sts_does_not_tell_within_two_seconds_is_unknown_and_changes_no_status() {
+    for fault in [Fault::Hang, fault::unavailable()] {
+        let aws = served().fails("GetCallerIdentity", fault);
+        // It does not wait for the deadline.
+        let run = check(&aws).resolve("A=x:k").timeout("1h").run();
+        run.ended(Status::Exit(0));
+        assert_eq!(line(&run.stdout(), "unknown"), ["unknown", "unknown", "environment"], "{run}");
+    }
+}
+
+#[test]
+fn a_secret_is_described_once_by_the_role_and_in_the_region_that_read_it_and_a_parameter_is_not() {
+    let secret = Secret::text(r#"{"a":"v-4c7a1e","b":"w-4c7a1e"}"#).previous(Secret::text(r#"{"a":"old-4c7a1e"}"#));
+    let aws = Aws::start().region_fails("us-east-1", fault::unavailable());
+    let aws = aws.secret("x", secret).parameter("/p", &[Version::text(CANARY)]);
+    let sandbox = check(&aws).args(["--describe", "--fallback-region", "eu-west-1"]).env("AWS_MAX_ATTEMPTS", "1");
+    let sandbox = sandbox.args(["--role-arn", "arn:aws:iam::123456789012:role/Reader"]);
+    let sandbox = sandbox.resolve("A=x:a").resolve("B=x:b").resolve("C=x:a:AWSPREVIOUS").resolve("D=ssm:/p");
+    sandbox.run().ended(Status::Exit(0));
+    let [described] = &aws.calls_of("DescribeSecret")[..] else { panic!("{:?}", operations(&aws)) };
+    let read = &aws.reads()[0];
+    assert_eq!((described.region(), described.access_key()), ("eu-west-1".to_owned(), read.access_key()));
+}
+
+#[test]
+fn the_agent_describes_nothing_unless_it_falls_back_and_a_missing_secret_is_not_asked_for_twice() {
+    let aws = served();
+    let token = crate::support::aws::agent::TOKEN;
+    let sandbox = check(&aws).arg("--describe").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.agent()));
+    let sandbox = sandbox.resolve("A=x:k");
+    sandbox.run().ended(Status::Exit(0));
+    assert!(aws.calls_of("DescribeSecret").is_empty());
+    sandbox.arg("--agent-fallback").run().ended(Status::Exit(0));
+    assert_eq!(aws.calls_of("DescribeSecret").len(), 1);
+    check(&aws).arg("--describe").resolve("A=nothing").run().ended(Status::Exit(78));
+    assert_eq!(aws.calls_of("DescribeSecret").len(), 1);
+}
+
+#[test]
+fn an_offline_check_opens_no_socket() {
+    let Some(tracing) = skip::traced(&["-f", "-e", "trace=network,process"], "no socket is opened") else { return };
+    let sandbox = Sandbox::new().args(["check", "--offline"]).bare().resolve("A=prod/db:password");
+    let sandbox = sandbox.region("us-east-1").through(tracing);
+    sandbox.run().ended(Status::Exit(0));
+    let calls = std::fs::read_to_string(sandbox.path("trace")).unwrap();
+    assert!(!calls.contains("socket(") && calls.contains("execve("), "{calls}");
+}
