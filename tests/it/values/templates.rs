@@ -107,21 +107,15 @@ fn a_value_prints_alike_through_operators_filters_and_loops() {
         ("{{ 'v=' ~ db.version ~ db.inner.z }}", "v=1.101"),
         ("{{ db.hosts ~ db.inner }}", &format!(r#"["a-4c7a1e","b-4c7a1e"]{inner}"#)),
         ("{{ '' ~ [db.hosts, db.version] }}", r#"[["a-4c7a1e","b-4c7a1e"], '1.10']"#),
-        ("{% set a = db.inner.a %}{{ a[:2] | join(',') }}", "1.10,-0"),
         ("{{ [db.version, db.hosts, db.inner.z] | join('|') }}", r#"1.10|["a-4c7a1e","b-4c7a1e"]|1"#),
         ("{{ db.version | string | length }}{{ db.hosts | string }}", r#"4["a-4c7a1e","b-4c7a1e"]"#),
         ("{{ '%s %s %d' | format(db.version, db.hosts, db.port) }}", r#"1.10 ["a-4c7a1e","b-4c7a1e"] 5432"#),
-        ("{% set x %}{{ db.ssl }}{% endset %}{{ x }}", "true"),
         ("{% for p in db.ports %}{{ p }};{% endfor %}", "1;2.0;3.10;true;"),
         (
             "{% for k, v in db.inner | items %}{{ k }}={{ v }};{% endfor %}",
             r#"z=1;a=[1.10,-0,true,null,"</é\"-4c7a1e"];"#,
         ),
         ("{{ {'b': db.ssl, 'a': db.port} }}", r#"{"b":true,"a":5432}"#),
-        (
-            "{{ db.hosts | map('upper') }}{{ db.hosts[1:] }}{{ db.hosts | reverse | list }}",
-            r#"["A-4C7A1E","B-4C7A1E"]["b-4c7a1e"]["b-4c7a1e","a-4c7a1e"]"#,
-        ),
         // Within an expression, a boolean is printed as Jinja does.
         ("{{ 'ssl=' ~ db.ssl }} {{ db.ssl | string }} {{ [db.ssl] | join }}", "ssl=True True True"),
         (
@@ -147,31 +141,32 @@ fn a_value_prints_alike_through_operators_filters_and_loops() {
 #[test]
 fn a_number_whose_literal_minijinja_keeps_is_a_number_and_any_other_its_text() {
     print(&[
-        ("{{ db.port + 1 }} {{ db.port // 2 }} {{ -db.port }} {{ db.ratio * 2 }}", "5433 2716 -5432 3.0"),
-        ("{{ 2 ** 10 }} {{ db.port ** 2 }} {{ 10 ** -2 }}", "1024 29506624 0.01"),
-        ("{{ db.port == 5432 }} {{ db.port > 80 }} {{ db.big > db.port }}", "true true true"),
-        ("{{ db.port is number }} {{ db.port is integer }} {{ db.ratio is float }}", "true true true"),
-        ("{{ db.big + 1 }} {{ db.ssl == true }}", "12345678901234567891 true"),
-        ("{{ db.hosts == ['a-4c7a1e', 'b-4c7a1e'] }} {{ 'a-4c7a1e' in db.hosts }}", "true true"),
-        ("{{ db.hosts == db.hosts }} {{ 'z' in db.inner }} {{ 'y' in db.inner }}", "true true false"),
-        ("{{ db.hosts | length }}", "2"),
-        ("{{ db.version is string }} {{ db.huge is string }}", "true true"),
-        ("{{ db.zero is string }} {{ db.wide is string }}", "true true"),
-        ("{{ (db.version | float) * 2 }} {{ db.version | float }} {{ db.version | float | round }}", "2.2 1.1 1.0"),
-        ("{{ db.version == '1.10' }} {{ db.version | tojson }}", "true \"1.10\""),
+        ("{{ db.port + 1 }} {{ -db.port }} {{ db.ratio * 2 }} {{ db.big + 1 }}", "5433 -5432 3.0 12345678901234567891"),
+        (
+            "{{ db.port == 5432 }} {{ db.big > db.port }} {{ db.port is integer }} {{ db.ratio is float }}",
+            "true true true true",
+        ),
+        (
+            "{{ db.version is string }} {{ db.huge is string }} {{ db.zero is string }} {{ db.wide is string }}",
+            "true true true true",
+        ),
+        ("{{ db.version == '1.10' }} {{ db.version | tojson }} {{ db.version | float }}", "true \"1.10\" 1.1"),
     ]);
 }
 
 #[test]
-fn what_is_absent_or_null_is_undefined_and_a_value_has_its_truth_and_its_items() {
+fn an_object_and_an_array_of_a_secret_are_those_of_jinja_and_null_is_undefined() {
     print(&[
-        ("{% if db.ssl %}?sslmode=require{% endif %}", "?sslmode=require"),
-        ("{% for k in db.inner %}{{ k }},{% endfor %}", "z,a,"),
+        ("{% if db.ssl and not db.debug %}?sslmode=require{% endif %}", "?sslmode=require"),
+        ("{{ db.hosts == ['a-4c7a1e', 'b-4c7a1e'] }} {{ 'z' in db.inner }} {{ 'y' in db.inner }}", "true true false"),
+        (
+            "{% for h in db.hosts %}{{ h }},{% endfor %}{% for k in db.inner %}{{ k }},{% endfor %}",
+            "a-4c7a1e,b-4c7a1e,z,a,",
+        ),
+        ("{{ db.hosts | length }}{{ db.hosts[-1] }}{{ db.hosts[1:] | first }}{{ db.host[:2] }}", "2b-4c7a1eb-4c7a1edb"),
         ("{{ db.nope is defined }} {{ db.none is defined }} {{ db.port is defined }}", "false false true"),
         ("{{ db.nope | default('y') }} {{ db.none | default('y') }} {{ db.empty | default('y') }}", "y y "),
-        ("{{ db.empty | default('y', true) }} {{ db.port | d(1) }}", "y 5432"),
         ("{% for x in db.mixed %}{{ x | default('-') }}{% endfor %}", "1-"),
         ("{{ plain if plain is string }}", AWKWARD),
-        ("{{ db.hosts[0] }}{{ db.hosts[-1] }}{{ db.hosts[1:] | first }}", "a-4c7a1eb-4c7a1eb-4c7a1e"),
     ]);
 }
