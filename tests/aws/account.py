@@ -67,7 +67,7 @@ class Account:
             arn = client.create_secret(Name=f"{self.prefix}/{name}", Tags=TAGS, **content)["ARN"]
             word = name.partition("-")[0]
             yield self.names.update({f"arn_{word}": arn, f"partial_{word}": arn[:-7]})
-        for number, stage in ((2, "AWSCURRENT"), (3, "blue")):
+        for number, stage in ((2, "AWSCURRENT"), (3, "blue/green")):
             yield self.names.update({f"version_{number}": self.put("versions", number, stage)})
         yield client.delete_secret(SecretId=f"{self.prefix}/deleted", RecoveryWindowInDays=7)
         client = self.client("ssm")

@@ -130,14 +130,6 @@ impl Credentials {
         credentials
     }
 
-    /// These keys with another secret access key.
-    pub(super) fn forged(&self, secret: &str) -> Self {
-        let mut credentials = self.clone();
-        let name = "aws_secret_access_key".to_owned();
-        credentials.0.insert(name, secret.to_owned());
-        credentials
-    }
-
     /// The credentials in the form that `driver.py` takes.
     pub(super) fn as_json(&self) -> Value {
         json!(self.0)

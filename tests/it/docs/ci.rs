@@ -35,12 +35,6 @@ fn steps(workflow: &str) -> String {
 }
 
 #[test]
-fn the_commands_for_ci_print_what_the_page_says() {
-    let page = Page::read("docs/ci.md");
-    page.runs(page.sandbox());
-}
-
-#[test]
 fn the_jobs_in_review_pass_for_a_declaration_and_its_policy() {
     for review in workflows("--offline") {
         assert_eq!(review.lines().count(), 2, "{review}");

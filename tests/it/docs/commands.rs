@@ -36,18 +36,6 @@ fn run(command: &str) -> String {
 }
 
 #[test]
-fn the_console_blocks_of_the_readme_print_what_it_says() {
-    let page = Page::read("README.md");
-    page.runs(page.sandbox());
-}
-
-#[test]
-fn the_console_blocks_of_the_reference_print_what_it_says() {
-    let page = Page::read("docs/reference.md");
-    page.runs(page.sandbox());
-}
-
-#[test]
 fn the_launches_of_the_readme_and_the_reference_start_their_commands() {
     let launches: Vec<String> = ["README.md", "docs/reference.md"].into_iter().flat_map(launches).collect();
     assert!(launches.len() >= 4, "{launches:#?}");

@@ -1,32 +1,20 @@
-//! docs/containers.md: its task definitions give the program the same variables, and its commands run. Its images are built by
+//! docs/containers.md: its task definitions give the program the same variables, and its images are built by
 //! `tests/hosts`.
 
 use serde_json::{Value, json};
 
 use super::migrating::{declaration_of, has_jq};
-use super::page::{Page, wrote_policy};
+use super::page::Page;
 use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 /// The task definitions of the page: before, and after.
-fn task_definitions() -> [String; 2] {
+pub fn task_definitions() -> [String; 2] {
     let page = Page::read("docs/containers.md");
     let [before, after] = page.blocks("json").try_into().unwrap();
     [before.to_owned(), after.to_owned()]
-}
-
-#[test]
-fn the_commands_of_the_page_on_containers_print_what_the_page_says() {
-    if !has_jq() {
-        return;
-    }
-    let [before, _] = task_definitions();
-    let page = Page::read("docs/containers.md");
-    let sandbox = page.with_examples().file("from-ecs.json", declaration_of(&before).to_string());
-    let sandbox = page.runs(sandbox);
-    wrote_policy(&sandbox, &["prod/api-token", "prod/db"]);
 }
 
 fn aws() -> Aws {

@@ -1,6 +1,6 @@
-//! docs/kubernetes.md: the pods that it shows are the examples, and its commands run. `tests/hosts` runs them.
+//! docs/kubernetes.md: the pods that it shows are the examples. `tests/hosts` runs them.
 
-use super::page::{Page, wrote_policy};
+use super::page::Page;
 use crate::support::sandbox::repository_file;
 
 #[test]
@@ -15,16 +15,9 @@ fn the_pods_of_the_page_on_kubernetes_are_those_of_the_examples() {
 }
 
 /// The declaration in the example's ConfigMap.
-fn declaration() -> String {
+pub fn declaration() -> String {
     let example = repository_file("examples/kubernetes/app.yaml");
     let (_, declaration) = example.split_once("  secrets-exec.yaml: |\n").unwrap();
     let (declaration, _) = declaration.split_once("---\n").unwrap();
     declaration.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap())).collect()
-}
-
-#[test]
-fn the_commands_of_the_page_on_kubernetes_print_what_the_page_says() {
-    let page = Page::read("docs/kubernetes.md");
-    let sandbox = page.runs(page.sandbox().file("secrets-exec.yaml", declaration()));
-    wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"]);
 }

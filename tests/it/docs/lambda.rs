@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::page::{Page, wrote_policy};
+use super::page::Page;
 use crate::peers::interpreter;
 use crate::support::aws::http::Response;
 use crate::support::sandbox::repository_file;
@@ -16,15 +16,7 @@ fn the_script_of_the_page_on_lambda_is_the_example() {
     assert_eq!(Page::read("docs/lambda.md").blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
 }
 
-#[test]
-fn the_commands_of_the_page_on_lambda_print_what_the_page_says() {
-    let declaration = repository_file("examples/lambda/secrets-exec.yaml");
-    let page = Page::read("docs/lambda.md");
-    let sandbox = page.runs(page.sandbox().file("secrets-exec.yaml", declaration));
-    wrote_policy(&sandbox, &["prod/db", "prod/api-token"]);
-}
-
-/// The code of the function, which answers with its environment and ends the runtime at the third event.
+/// The code of the function, which answers with its environment and ends the runtime after the last event.
 const FUNCTION: &str = "\
 import os
 

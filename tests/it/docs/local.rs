@@ -4,14 +4,8 @@ use super::page::Page;
 use crate::support::console::script;
 
 /// Stands in for Docker: complains unless it would start the services with their variables.
-const DOCKER: &str =
+pub const DOCKER: &str =
     "#!/bin/sh\n[ \"$*\" = 'compose up' ] && [ -n \"$DB_HOST\" ] && [ -n \"$DB_PASSWORD\" ] || echo not so\n";
-
-#[test]
-fn the_commands_for_local_development_print_what_the_page_says() {
-    let page = Page::read("docs/local.md");
-    page.runs(page.sandbox().executable("bin/docker", DOCKER).executable("app", "#!/bin/sh\n"));
-}
 
 #[test]
 fn the_envrc_for_direnv_loads_the_values() {

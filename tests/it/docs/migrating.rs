@@ -7,7 +7,7 @@ use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
 /// The secrets of the page, for `--local`.
-const SECRETS: &str = r#"
+pub const SECRETS: &str = r#"
 prod/db: { $stages: { AWSCURRENT: { host: db.example.com, password: p@ss/word }, AWSPREVIOUS: { password: x-4c7a1e } } }
 prod/api-token: not-a-real-token
 ssm:/prod/api-token: not-a-real-token
@@ -31,14 +31,6 @@ esac
 
 pub fn has_jq() -> bool {
     skip::can(&["jq", "--version"], "docs/migrating.md")
-}
-
-#[test]
-fn the_console_blocks_on_migrating_print_what_the_page_says() {
-    if has_jq() {
-        let page = Page::read("docs/migrating.md");
-        page.runs(page.with_secrets(SECRETS));
-    }
 }
 
 /// The variables of the script that are also in the declaration, in this order.

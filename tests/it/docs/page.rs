@@ -24,7 +24,7 @@ const LOCAL: &str = "secrets-exec: warning: secrets are read from local.yaml, no
 const END_OF_BLOCK: char = '\u{1}';
 
 pub struct Page {
-    path: &'static str,
+    pub path: String,
     text: String,
     blocks: Vec<Block>,
 }
@@ -35,7 +35,7 @@ struct Block {
 }
 
 impl Page {
-    pub fn read(path: &'static str) -> Self {
+    pub fn read(path: &str) -> Self {
         let text = repository_file(path);
         let mut blocks = Vec::new();
         let mut lines = text.lines();
@@ -46,7 +46,7 @@ impl Page {
             let text = body.map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect();
             blocks.push(Block { language: language.to_owned(), text });
         }
-        Self { path, text, blocks }
+        Self { path: path.to_owned(), text, blocks }
     }
 
     /// The section whose heading begins so, without the heading.

@@ -1,4 +1,4 @@
-//! docs/recipes.md: its commands print what it says, and its script redeploys only with all values.
+//! docs/recipes.md: its script redeploys only with all values.
 
 use super::page::Page;
 use crate::support::aws::Aws;
@@ -6,12 +6,6 @@ use crate::support::aws::secret::Secret;
 use crate::support::console::script;
 use crate::support::sandbox::CANARY;
 use crate::support::skip;
-
-#[test]
-fn the_commands_of_the_recipes_print_what_the_page_says() {
-    let page = Page::read("docs/recipes.md");
-    page.runs(page.with_examples());
-}
 
 /// Runs the script of the page with a declaration, and a `kubectl` that prints its arguments.
 fn redeployment(declaration: &str) -> Option<crate::support::outcome::Outcome> {

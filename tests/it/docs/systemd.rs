@@ -5,12 +5,6 @@ use crate::support::connection::load;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 
 #[test]
-fn the_console_blocks_on_systemd_print_what_the_page_says() {
-    let page = Page::read("docs/systemd.md");
-    page.runs(page.sandbox());
-}
-
-#[test]
 fn every_line_of_a_unit_is_in_an_example_that_is_started() {
     let names =
         ["app.service", "systemd/files.service", "systemd/credentials.service", "systemd/load-credential.service"];
