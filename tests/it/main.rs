@@ -11,6 +11,7 @@ mod check;
 mod cli;
 mod declaration;
 mod docs;
+mod export;
 mod files;
 #[path = "../hosts/mod.rs"]
 mod hosts;

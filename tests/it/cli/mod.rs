@@ -2,14 +2,11 @@
 
 mod command;
 mod environment;
-mod export;
 mod generated;
 mod get;
 mod hints;
 mod install;
 mod launch;
-mod migrate;
-mod options;
 mod report;
 mod usage;
 mod working_directory;
