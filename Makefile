@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` and `make test` need a Rust toolchain and Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-aws test-all mutants ci lint deny fuzz release install dist macos bench bench-quick soak clean
+.PHONY: help demo test test-hosts test-aws test-faults test-all mutants ci lint deny fuzz release install dist macos bench bench-quick soak clean
 
 CARGO = cargo
 CARGO_TARGET_DIR ?= target
@@ -13,6 +13,8 @@ NODE_PEERS = tests/peers/package.json tests/peers/package-lock.json
 TESTS =
 # Names of patches for `make mutants`; all without.
 MUTANTS =
+# Scenes of tests/faults/run for `make test-faults`; all without.
+SCENES =
 # Options of tests/aws/run, such as `--regions us-east-1,eu-west-1`; its --help lists them.
 AWS =
 FUZZ_SECONDS = 600
@@ -50,6 +52,10 @@ test-hosts: $(VENV)/stamp ## the suite with a static binary; containers and syst
 test-aws: $(VENV)/stamp ## every case in an account of AWS, with the credentials of the shell: created, launched and removed (CONTRIBUTING.md)
 	$(CARGO) build --locked
 	$(VENV)/bin/python -B tests/aws/run $(AWS)
+
+test-faults: ## each system call of a launch fails once, and meets TERM and KILL (strace; half a minute)
+	$(CARGO) build --locked
+	python3 tests/faults/run $(SCENES)
 
 test-all: $(VENV)/stamp $(NODE)/stamp $(DIST_VENV)/stamp ## a night's: both with the packages' binary, deny, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
