@@ -19,6 +19,7 @@ mod mistakes;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod process;
+mod promises;
 mod rotation;
 mod systemd;
 mod values;

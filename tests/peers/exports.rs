@@ -176,6 +176,24 @@ fn every_shell_that_evaluates_the_output_sets_every_value() {
     }
 }
 
+#[test]
+fn a_shell_reads_the_file_of_kubernetes_as_kubernetes_does() {
+    let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
+    let (run, exported) = export_what_fits(variables, "kubernetes");
+    let sandbox = Sandbox::new().file("exports", &run.stdout);
+    for shell in ["dash", "bash"] {
+        let script = "set -a; . ./exports; exec env -0";
+        let output =
+            Command::new(shell).args(["-c", script]).env_clear().current_dir(sandbox.path("")).output().unwrap();
+        assert!(
+            output.stderr.is_empty() && exported.len() > 1000,
+            "{shell}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert_read(shell, &environment(&output.stdout), &exported);
+    }
+}
+
 /// The names of variables that a script finds in a shell, and more that appear only when they are used.
 fn names(shell: &str, script: &str) -> BTreeSet<String> {
     let output = Command::new(shell).args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();

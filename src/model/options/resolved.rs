@@ -170,3 +170,17 @@ impl TypedOptions {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_have_the_defaults_of_the_help() {
+        let rotating = TypedOptions { on_rotation: Some(OnRotation::Restart), ..TypedOptions::default() };
+        let (options, _) = rotating.resolve(&Inherited::default());
+        let rotation = options.rotation.unwrap();
+        let seconds = [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
+        assert_eq!((seconds, rotation.splay), ([30, 5 * 60, 30], Duration::ZERO));
+    }
+}

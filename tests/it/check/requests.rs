@@ -1,9 +1,12 @@
 //! What `check` asks AWS for, and when it does not wait.
 
+use std::time::Duration;
+
 use super::{check, line};
 use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault, served};
+use crate::support::deadline::keeps_to;
 use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
@@ -25,8 +28,7 @@ fn a_check_needs_the_requests_of_a_launch_and_asks_for_the_callers_identity() {
 fn a_caller_whom_sts_does_not_tell_within_two_seconds_is_unknown_and_changes_no_status() {
     for fault in [Fault::Hang, fault::unavailable()] {
         let aws = served().fails("GetCallerIdentity", fault);
-        // It does not wait for the deadline.
-        let run = check(&aws).resolve("A=x:k").timeout("1h").run();
+        let run = keeps_to(Duration::from_secs(2), &check(&aws).resolve("A=x:k").timeout("1h"));
         run.ended(Status::Exit(0));
         assert_eq!(line(&run.stdout(), "unknown"), ["unknown", "unknown", "environment"], "{run}");
     }

@@ -195,8 +195,29 @@ impl Aws {
     }
 }
 
+/// The operations of AWS that may be asked for: none changes anything.
+const READS: [&str; 8] = [
+    "AssumeRole",
+    "AssumeRoleWithWebIdentity",
+    "DescribeParameters",
+    "DescribeSecret",
+    "GetCallerIdentity",
+    "GetParameters",
+    "GetParametersByPath",
+    "GetSecretValue",
+];
+
 impl Drop for Aws {
+    /// Asserts that nothing but reads has been asked for. What has no operation, such as instance metadata, has a path.
     fn drop(&mut self) {
+        if !thread::panicking() {
+            let asked = self
+                .calls()
+                .iter()
+                .map(Call::operation)
+                .find(|asked| !asked.starts_with('/') && !READS.contains(&&**asked));
+            assert_eq!(asked, None, "a request that is no read");
+        }
         self.shared.stopped.store(true, Ordering::SeqCst);
         self.shared.journal.stop();
         // Wakes the listener's thread, so that it ends.

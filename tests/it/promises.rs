@@ -1,0 +1,68 @@
+//! Promises of the contract that belong to no one topic: where options are read from, the order at the end of a launch, limits of its own.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::aws::{Aws, fault, served};
+use crate::support::cache::CacheDirectory;
+use crate::support::deadline::keeps_to;
+use crate::support::manager::Manager;
+use crate::support::sandbox::{Sandbox, repository_file, sandbox};
+use crate::support::skip;
+use crate::support::tls::Authority;
+
+#[test]
+fn every_option_of_defaults_is_read_from_its_variable_too() {
+    let schema: Value = serde_json::from_str(&repository_file("secrets-exec.schema.json")).unwrap();
+    let options = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
+    assert!(options.len() > 25, "{options:?}");
+    for name in options.keys() {
+        // No option takes this text, or it names nothing; the error says where it stands.
+        let value = "[ ?";
+        let launch = || Sandbox::new().region("us-east-1").keys().case(name);
+        let variable = format!("SECRETS_EXEC_{}", name.to_uppercase().replace('-', "_"));
+        let run = launch().env(&variable, value).resolve("A=x").run();
+        run.says_one_of([&*variable, &*format!("--{name}"), value]);
+        let run = launch().declaration(&format!("defaults:\n  {name}: \"{value}\"\nenv: {{ A: x }}\n")).run();
+        run.says_one_of(["secrets-exec.yaml:2", &*format!("--{name}"), value]);
+    }
+}
+
+#[test]
+fn readiness_is_sent_after_the_files_and_before_the_command() {
+    let Some(tracing) = skip::traced(&["-f", "-e", "trace=renameat,sendto,execve"], "the order of READY=1") else {
+        return;
+    };
+    let aws = served();
+    let declaration = "files: [{ from: \"x:k\", path: key, env: KEY }]\n";
+    let (manager, sandbox) = Manager::of(Sandbox::new().aws(&aws).declaration(declaration).arg("--notify-ready"));
+    let sandbox = sandbox.script("exit 0").through(tracing);
+    sandbox.run().launched();
+    assert_eq!(manager.readiness(), ["READY=1"]);
+    let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    let at = |call: &str| trace.find(call).unwrap_or_else(|| panic!("no {call}: {trace}"));
+    assert!(at("\"key\") = 0") < at("\"READY=1\""), "{trace}");
+    assert!(at("\"READY=1\"") < at("execve(\"/bin/sh\""), "{trace}");
+}
+
+#[test]
+fn a_launch_that_the_cache_can_serve_waits_five_seconds_for_aws() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = cache.with(sandbox(&aws), &["--timeout", "1h"]);
+    launch.run().launched_silently();
+    let _aws = aws.fails("GetSecretValue", fault::unavailable());
+    keeps_to(Duration::from_secs(5), &launch).launched().has("A", "v-4c7a1e").says(["answers of the cache are used"]);
+}
+
+/// A chain that claims an issuer whom browsers trust, with a key of another kind: a store that has this root finds the signature bad, and any
+/// other one the issuer unknown.
+#[test]
+fn the_roots_of_browsers_are_compiled_in() {
+    let hidden = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /etc/ssl && exec \"$@\"", "sh"];
+    let Some(hidden) = skip::wrapper(hidden, "roots without those of the system") else { return };
+    let Some(authority) = Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES") else { return };
+    let aws = Aws::start_tls(authority.acceptor());
+    sandbox(&aws).through(hidden).run().refused(78).says(["UnsupportedSignatureAlgorithmForPublicKey"]);
+}
