@@ -108,17 +108,3 @@ fn caller_row(CheckedCaller { account, arn, credentials }: &CheckedCaller) -> Ve
     let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
     vec![or_unknown(account.as_deref()), or_unknown(name), (*credentials).to_owned()]
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_aligned_and_control_characters_are_escaped() {
-        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
-        let rows = vec![row(["A", "prod/db:key", "ok"]), row(["LONGER", "", "a\x1b[31m\nb"])];
-        let text = layout(&["NAME", "REFERENCE", "STATUS"], rows);
-        let expected = "NAME    REFERENCE    STATUS\nA       prod/db:key  ok\nLONGER  -            a\\u{1b}[31m\\nb\n";
-        assert_eq!(text, expected);
-    }
-}

@@ -7,14 +7,12 @@ use serde_json::{Value, json};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault};
 use crate::support::console;
-use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
 mod documented;
-mod metadata;
 mod requests;
 
-console::pages! { "check", prints_what_it_says: describe json offline policy table }
+console::pages! { "check", prints_what_it_says: describe json metadata offline policy table }
 
 /// Pages without a request, to the instance's metadata neither.
 const WITHOUT_REQUESTS: [&str; 2] = ["offline", "policy"];
@@ -89,6 +87,7 @@ fn catalogue() -> Aws {
         .refuses_to_describe("expired", fault::expired_token())
         .secret("replica", Secret::text(CANARY))
         .describes("replica", json!({ "PrimaryRegion": "eu-west-1" }))
+        .fails("DescribeParameters", fault::denied("/app"))
         .parameter("/app/db/host", &[Version::text(CANARY)])
         .parameter("/app/port", &[Version::text("5432-port")])
 }
@@ -102,9 +101,4 @@ fn line(table: &str, first: &str) -> Vec<String> {
     let mut lines = table.lines().map(|line| line.split("  ").map(str::trim).filter(|word| !word.is_empty()));
     let found = lines.find(|words| words.clone().next() == Some(first));
     found.unwrap_or_else(|| panic!("no line {first:?}: {table}")).map(str::to_owned).collect()
-}
-
-/// The statuses of the lines that begin with these words.
-fn statuses<const N: usize>(run: &Outcome, first: [&str; N]) -> [String; N] {
-    first.map(|first| line(&run.stdout(), first).pop().unwrap())
 }

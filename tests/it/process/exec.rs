@@ -124,7 +124,7 @@ fn an_environment_that_only_execve_can_make_is_no_crash_and_no_name_is_there_twi
 }
 
 #[test]
-fn a_dynamic_build_of_debian_12_runs_on_amazon_linux_2023() {
+fn a_dynamic_build_of_debian_12_asks_for_no_later_glibc_than_that_of_amazon_linux_2023() {
     let table = Command::new("readelf").args(["--wide", "--dynamic", "--version-info"]).arg(program()).output();
     let Ok(table) = table else { return skipped("libraries: readelf is not installed") };
     let table = String::from_utf8(table.stdout).unwrap();
