@@ -1,14 +1,13 @@
-//! `install`: a complete copy of the program under its own name, or nothing; `make install`; and what `cargo publish` would publish.
+//! `install` by a user without privileges; `make install`; and what `cargo publish` would publish. `export/install.console` has more.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
 use crate::docs::links::links;
 use crate::support::directory::Directory;
-use crate::support::outcome::Outcome;
 use crate::support::sandbox::{Sandbox, program};
 use crate::support::skip;
 
@@ -16,51 +15,18 @@ fn installing(directory: &str) -> Sandbox {
     Sandbox::new().args(["install", directory]).bare().file("there/other", "other")
 }
 
-/// Asserts that the copy is the program, that it can be executed, and that nothing else was added.
-fn is_installed(sandbox: &Sandbox, run: &Outcome) {
-    run.launched_silently().printed("");
-    let copy = sandbox.path("there/secrets-exec");
-    assert!(fs::read(&copy).unwrap() == fs::read(program()).unwrap(), "the copy differs");
-    assert_eq!(fs::metadata(&copy).unwrap().mode() & 0o7777, 0o755);
-    let version = Command::new(&copy).arg("--version").env_clear().output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&version.stdout), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
-    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
-}
-
-/// Asserts that it is refused with this status and these facts, and that the directory is as before.
-fn is_refused(sandbox: &Sandbox, run: &Outcome, status: i32, facts: &[&str]) {
-    run.refused(status).says(facts.iter().copied());
-    assert_eq!(sandbox.names_in("there"), ["other"], "{run}");
-}
-
-#[test]
-fn the_copy_is_the_whole_program_under_any_umask_and_variables_and_replaces_itself() {
-    let sandbox = installing("there/").prepared_by("umask 077; exec \"$@\"").env("SECRETS_EXEC_TIMEOUT", "nonsense");
-    is_installed(&sandbox, &sandbox.run());
-    let copy = sandbox.path("there/secrets-exec");
-    let again = Command::new(&copy).args(["install", "there"]).current_dir(sandbox.path("")).env_clear().output();
-    assert!(again.unwrap().status.success());
-    is_installed(&sandbox, &sandbox.run());
-}
-
-#[test]
-fn a_file_of_the_programs_name_is_replaced_and_its_readers_keep_the_old_file() {
-    let sandbox = installing("there").file("there/secrets-exec", "old").mode("there/secrets-exec", 0o400);
-    let old = fs::File::open(sandbox.path("there/secrets-exec")).unwrap();
-    is_installed(&sandbox, &sandbox.run());
-    assert_eq!(std::io::read_to_string(old).unwrap(), "old");
-}
-
 #[test]
 fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
     let writable = sandbox();
-    is_installed(&writable, &writable.spawn_copy().wait());
+    writable.spawn_copy().wait().launched_silently();
+    assert!(fs::read(writable.path("there/secrets-exec")).unwrap() == fs::read(program()).unwrap(), "the copy differs");
     assert_eq!(fs::metadata(writable.path("there/secrets-exec")).unwrap().uid(), 65_534);
     let of_another = sandbox().mode("there", 0o755);
     let run = of_another.spawn_copy().wait();
-    is_refused(&of_another, &run, 78, &["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
+    run.refused(78).says(["there/secrets-exec (install)", "cannot be created", "ermission denied"]);
+    assert_eq!(of_another.names_in("there"), ["other"]);
     let sandbox = sandbox();
     let copy = sandbox.path("unreadable");
     // By another process: a descriptor of ours that is open for writing could be inherited, and execve(2) would answer ETXTBSY.
@@ -68,42 +34,6 @@ fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program()
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o711)).unwrap();
     let run = sandbox.command([copy.as_os_str(), "install".as_ref(), "there".as_ref()]).control();
     run.refused(78).says(["there/secrets-exec (install)", "the running program cannot be read"]);
-}
-
-#[test]
-fn a_path_that_is_no_directory_is_an_error_and_a_missing_directory_not_created() {
-    for (directory, facts) in [
-        ("missing", ["missing/secrets-exec (install)", "does not exist"]),
-        ("there/other", ["there/other/secrets-exec", "not a directory"]),
-    ] {
-        let sandbox = installing(directory);
-        is_refused(&sandbox, &sandbox.run(), 78, &facts);
-        assert!(!sandbox.path("missing").exists());
-    }
-}
-
-#[test]
-fn a_directory_or_a_link_of_the_programs_name_is_left_alone() {
-    let sandbox = installing("there").file("there/secrets-exec/file", "");
-    sandbox.run().refused(78).says(["is a directory"]);
-    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
-    let sandbox = installing("there");
-    symlink("other", sandbox.path("there/secrets-exec")).unwrap();
-    sandbox.run().refused(78).says(["symbolic link"]);
-    assert_eq!(fs::read_to_string(sandbox.path("there/other")).unwrap(), "other");
-}
-
-#[test]
-fn a_file_system_without_room_is_an_error_that_leaves_nothing_and_the_old_file() {
-    // A file may have at most 64 KiB, less than the program.
-    let sandbox = installing("there").through(["prlimit", "--fsize=65536"]);
-    is_refused(&sandbox, &sandbox.run(), 78, &["cannot be written", "arge"]);
-    let sandbox = sandbox.file("there/secrets-exec", "old");
-    sandbox.run().refused(78);
-    assert_eq!(fs::read_to_string(sandbox.path("there/secrets-exec")).unwrap(), "old");
-    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
-    let limited = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
-    is_refused(&limited, &limited.run(), 78, &["there/secrets-exec (install)"]);
 }
 
 /// A command in this repository.

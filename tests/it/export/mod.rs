@@ -1,4 +1,4 @@
-//! `export` and `migrate`: what they print. Pages as [`console`] runs them, and what needs a terminal, a pipe or more than a page.
+//! `export`, `migrate` and `install`: what they print. Pages as [`console`] runs them, and what needs a terminal, a pipe or more than a page.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::terminal::at_a_terminal;
 
-console::pages! { "export", prints_what_it_says: export migrate }
+console::pages! { "export", prints_what_it_says: export install migrate }
 
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
