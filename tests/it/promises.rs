@@ -24,9 +24,9 @@ fn every_option_of_defaults_is_read_from_its_variable_too() {
         let launch = || Sandbox::new().region("us-east-1").keys().case(name);
         let variable = format!("SECRETS_EXEC_{}", name.to_uppercase().replace('-', "_"));
         let run = launch().env(&variable, value).resolve("A=x").run();
-        run.says_one_of([&*variable, &*format!("--{name}"), value]);
+        run.says_one_of([&*format!("error: {variable}"), &*format!("error: --{name}"), value]);
         let run = launch().declaration(&format!("defaults:\n  {name}: \"{value}\"\nenv: {{ A: x }}\n")).run();
-        run.says_one_of(["secrets-exec.yaml:2", &*format!("--{name}"), value]);
+        run.says_one_of(["error: secrets-exec.yaml:2", &*format!("error: --{name}"), value]);
     }
 }
 
