@@ -30,5 +30,6 @@ mod profiles;
 mod rotation;
 mod tls;
 mod tunnels;
+mod tutorial;
 
 pub use python::interpreter;

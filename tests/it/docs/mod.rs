@@ -22,6 +22,7 @@ mod outages;
 mod recipes;
 mod systemd;
 mod troubleshooting;
+mod tutorial;
 
 /// The names of the pages with commands, and README.
 fn pages_with_commands() -> Vec<String> {

@@ -119,7 +119,7 @@ impl Page {
             return;
         }
         let sandbox = self.sandbox().home_file(".aws/config", "[profile dev]\nregion = us-east-1\n");
-        let run = sandbox.prepared_by(&script(command)).run();
+        let run = sandbox.target_writes_stderr().prepared_by(&script(command)).run();
         assert!(![Status::Exit(0), Status::Exit(64)].contains(&run.status), "{}: {command}\n{run}", self.path);
     }
 }

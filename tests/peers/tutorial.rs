@@ -1,0 +1,62 @@
+//! docs/tutorial.md, followed step by step with the AWS CLI and moto.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::moto::{Moto, REGION};
+use crate::docs::page::Page;
+use crate::support::directory::Directory;
+use crate::support::sandbox::program;
+use crate::support::skip::can;
+
+/// Version 2.9 of the AWS CLI does not know AWS_ENDPOINT_URL.
+const CLI: &str = "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }";
+
+/// The words of a line but those that differ with each run: version ids and ages.
+fn stable(line: &str) -> Vec<&str> {
+    let differs = |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit()) || is_age(word);
+    line.split_whitespace().filter(|word| !differs(word)).collect()
+}
+
+fn is_age(word: &str) -> bool {
+    word.strip_suffix('s').is_some_and(|seconds| seconds.parse::<u32>().is_ok())
+}
+
+#[test]
+fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
+    // The secret of the page has no name of the test's own.
+    let Some(moto) = Moto::start() else { return };
+    if !can(&["aws", "--version"], "docs/tutorial.md") {
+        return;
+    }
+    let page = Page::read("docs/tutorial.md");
+    let directory = Directory::new();
+    for (name, text) in page.files() {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let path = format!("{}:{}", program().parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let shell = |script: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &format!("{CLI}\n{script}")]).current_dir(directory.path()).env("PATH", &path);
+        shell.envs([("AWS_ACCESS_KEY_ID", "AKIADUMMY"), ("AWS_SECRET_ACCESS_KEY", "dummy")]);
+        shell.envs([("AWS_REGION", REGION), ("AWS_DEFAULT_REGION", REGION), ("AWS_ENDPOINT_URL", &moto.url)]);
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let consoles = page.consoles();
+    for (command, shown) in consoles.iter().flat_map(|console| &console.commands) {
+        let printed = shell(command);
+        let mut lines = printed.lines().map(stable);
+        for line in shown.lines().map(stable) {
+            assert!(lines.any(|printed| printed == line), "{command} did not print {line:?}: {printed}");
+        }
+    }
+    let task: Value = serde_json::from_str(page.blocks("json")[0]).unwrap();
+    let container = &task["containerDefinitions"][0];
+    let words = [&container["entryPoint"], &container["command"]].map(|words| words.as_array().unwrap().clone());
+    let command: Vec<_> = words.iter().flatten().map(|word| word.as_str().unwrap()).collect();
+    assert!(shell(&command.join(" ")).contains("a password of 16 characters"));
+}
