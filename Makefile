@@ -100,7 +100,7 @@ macos: $(DIST_VENV)/stamp ## compile for macOS, arm64 and x86-64, without optimi
 	    QUICK=1 ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
 	done
 
-bench: ## measure against the floor and other tools, into docs/ and README.md (a quarter of an hour; Linux, GNU time, openssl)
+bench: ## measure against the floor and other tools, into docs/benchmarks.md and README.md (a quarter of an hour; Linux, GNU time, openssl)
 	CARGO='$(CARGO)' python3 benches/bench.py $(BENCH)
 
 bench-quick: ## the same with fewer rounds, printed, however busy the machine is

@@ -2,8 +2,8 @@
 """Measures secrets-exec, the floor and other tools that do the same, in one run; `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a network namespace of
-its own, AWS's host name is the server's. The result is docs/benchmarks.md, and the figures of README.md
-and docs/comparison.md; --quick prints the page. A tool that this machine does not have is named there.
+its own, AWS's host name is the server's. The result is docs/benchmarks.md and the figures of README.md, and what it prints; --quick writes
+nothing, and prints the page, too. A tool that this machine does not have is named in the page.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def main():
     else:
         (ROOT / "docs/benchmarks.md").write_text(page)
         report.rewrite(ROOT / "README.md", report.line(results))
-        report.rewrite(ROOT / "docs/comparison.md", report.comparison(results))
+    print(report.details(results))
 
 
 def parse():
@@ -87,10 +87,11 @@ def cargo(*arguments):
 
 
 def simulated():
-    """The table that the simulation prints."""
+    """The section of the page on a simulated fleet, with the last row of the table that the simulation prints."""
     say("simulating a fleet")
     printed = cargo("test", "--quiet", "--offline", *SIMULATION, "--", "--nocapture")
-    return [line for line in printed.splitlines() if line.startswith("|")]
+    row = [line for line in printed.splitlines() if line.startswith("|")][-1]
+    return fleet.simulated(*(cell.strip() for cell in row.strip("|").split("|")))
 
 
 def quiet():
@@ -119,6 +120,7 @@ def run(options, lab, tools, binary, skipped):
     for tool in tools:
         for count in tool.counts:
             rows[tool.key, count, NEAR] |= lab.count(*launch(lab, tool, count))
+        rows[tool.key, 1, NEAR]["cold"] = lab.cold(*launch(lab, tool, 1))
     ending = {"/bin/true": ["/bin/true"], "--help": [binary, "--help"], "--version": [binary, "--version"]}
     plain = {key: (arguments, {"PATH": "/usr/bin:/bin"}) for key, arguments in ending.items()}
     rows |= {(key, 0, NEAR): row for key, row in lab.compare(NEAR, plain, rounds).items()}

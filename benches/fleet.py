@@ -1,4 +1,4 @@
-"""Many launches at once against a service that grants a fixed rate: the last sections of docs/benchmarks.md.
+"""Many launches at once against a service that grants a fixed rate.
 
     fleet.py BINARY    fails unless all launches succeed
 
@@ -82,29 +82,26 @@ async def launches(binary):
 
 
 def run(binary):
-    """The last sections of the page, without the table of the simulation."""
+    """What is printed of them."""
     say(f"{LAUNCHES} launches at once")
     asked, ended = asyncio.run(launches(binary))
     succeeded, took = sum(status == 0 for status, _ in ended), sorted(seconds for _, seconds in ended)
     # The first request of each launch counts.
     refused = LAUNCHES - sum(dict(reversed(asked)).values())
-    return f"""## A fleet that starts at once
+    return f"""# A fleet that starts at once
 
-{LAUNCHES} launches with one secret each start together on one machine. The service grants {RATE} requests per second, with a burst of
-{BURST}, and throttles the rest; `--timeout {TIMEOUT}s`.
+{LAUNCHES} launches with one secret each, on one machine; the service grants {RATE} requests per second, with a burst of {BURST}.
+{succeeded} succeed, half of them within {took[LAUNCHES // 2]:.1f} s and the last after {took[-1]:.1f} s. They send {len(asked)} requests, {len(asked) / (LAUNCHES + refused):.2f} times the
+ideal number: one per launch, and one more for each of the {refused} that are throttled at first."""
 
-{succeeded} of {LAUNCHES} launches succeed, half of them within {took[LAUNCHES // 2]:.1f} s and the last after {took[-1]:.1f} s. They send {len(asked)} requests, {len(asked) / (LAUNCHES + refused):.2f} times the
-ideal number: one per launch, and one more for each of the {refused} that are throttled at first, since a launch cannot know about the
-others before its first request.
 
-After throttling, the maximum backoff is 2 s, then 8 s, then 30 s, but at most half of the remaining time; after other failures (5xx, a
-broken connection) it is 0.1 s, doubling up to 5 s. The backoff is a random time between zero and the maximum (full jitter).
+def simulated(launches, succeed, median, last, mean, most):
+    """The section of docs/benchmarks.md on a fleet that no machine can start."""
+    return f"""## A fleet larger than a machine
 
-## A fleet larger than a machine
-
-A simulation with the code of the retries and a clock that jumps to the next event: launches with one secret each start together,
-against AWS's quota for GetSecretValue, 10000 requests per second in an account and region. AWS does not say how many it grants at
-once; a burst of 1000 and 10 ms to answer are assumptions. `--timeout 30s`."""
+A simulation with the code of the retries: {launches} launches with one secret each start together, against AWS's quota of 10000
+GetSecretValue per second (a burst of 1000 and 10 ms to answer are assumptions). {succeed} succeed within `--timeout 30s`, half of them
+within {median}, the last after {last}, with {mean} requests on average and {most} at most."""
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ Place = collections.namedtuple("Place", "title round_trip answer")
 REGIONAL, NEAR, FAR = Place("in the same region", 1, 10), Place("near by", 0, 0), Place("20 ms away", 20, 0)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 REST = 5  # seconds
+COLD = 5  # launches without a page cache
 SHARE = 4000  # ms that the rounds may take of a tool, which is run less often if it is slow
 TIME = shutil.which("time")  # not in the PATH of the measured tools
 
@@ -137,6 +138,19 @@ class Lab:
         subprocess.run([TIME, "-q", "-f", "%M", "-o", str(out), *arguments], env=environment, check=True)
         return server.ask("counts") | {"memory": int(out.read_text()) * 1024 / 1e6}
 
+    def cold(self, arguments, environment):
+        """The wall time in ms of a launch that finds nothing in the page cache, and the MB that it reads: medians, or None without root."""
+        self.go_to(NEAR)
+        samples = []
+        for _ in range(COLD):
+            os.sync()
+            try:
+                Path("/proc/sys/vm/drop_caches").write_text("3")
+            except OSError:
+                return None
+            samples.append(timed(arguments, environment))
+        return statistics.median(sample.wall for sample in samples), statistics.median(sample.read for sample in samples)
+
     def compare(self, place, launches, rounds):
         """Times launches (arguments and environment, by key) in rounds, each in an order of its own, so that a change of the machine's
         speed meets all. Returns quartiles of the wall time in ms, and medians of the CPU time in ms and of page faults."""
@@ -170,7 +184,7 @@ class Lab:
         self.place = self.server = None
 
 
-Sample = collections.namedtuple("Sample", "wall cpu faults")
+Sample = collections.namedtuple("Sample", "wall cpu faults read")
 
 
 def timed(arguments, environment):
@@ -181,11 +195,11 @@ def timed(arguments, environment):
     wall = (time.perf_counter() - begun) * 1000
     if ended != 0:
         raise SystemExit(f"bench: {shlex.join(arguments)} fails")
-    return Sample(wall, (used.ru_utime + used.ru_stime) * 1000, used.ru_minflt)
+    return Sample(wall, (used.ru_utime + used.ru_stime) * 1000, used.ru_minflt, used.ru_inblock * 512 / 1e6)
 
 
 def summary(samples):
-    wall, cpu, faults = zip(*samples, strict=True)
+    wall, cpu, faults, _ = zip(*samples, strict=True)
     low, median, high = statistics.quantiles(wall, n=4, method="inclusive")
     return {"low": low, "median": median, "high": high, "cpu": statistics.median(cpu), "faults": int(statistics.median(faults))}
 
