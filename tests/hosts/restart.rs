@@ -1,4 +1,4 @@
-//! `Restart=on-failure` with the README's `RestartPreventExitStatus=`: temporary failures are restarted, permanent ones
+//! `Restart=on-failure` with `RestartPreventExitStatus=` of docs/systemd.md: temporary failures are restarted, permanent ones
 //! are not.
 
 use super::podman::await_that;
@@ -6,11 +6,12 @@ use super::systemd::{LOCAL, Systemd, Unit, asking, asking_with_keys};
 use crate::support::sandbox::repository_file;
 use crate::support::*;
 
-/// A service with the lines of README.md.
+/// A service with the lines of docs/systemd.md.
 fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
     let systemd = Systemd::shared()?;
-    let readme = repository_file("README.md");
-    let restart: Vec<&str> = readme.lines().map(str::trim).filter(|line| line.starts_with("Restart")).collect();
+    let page = repository_file("docs/systemd.md");
+    let is_kept = |line: &&str| line.starts_with("Restart=") || line.starts_with("RestartPreventExitStatus=");
+    let restart: Vec<&str> = page.lines().filter(is_kept).collect();
     assert_eq!(restart.len(), 2, "{restart:?}");
     let restart = restart.join("\n");
     Some(systemd.unit(name, &format!("Type=exec\n{restart}\nRestartSec=100ms\n{lines}ExecStart={command}\n")))
