@@ -13,9 +13,6 @@ prod/api-token: not-a-real-token
 ssm:/prod/api-token: not-a-real-token
 prod/tls: "key material"
 prod/app: { DB_HOST: db.example.com, DB_PASSWORD: p@ss/word }
-ssm:/app/db-host: db.example.com
-ssm:/app/api_key: k-4c7a1e
-ssm:/app/cache/url: redis://cache
 "#;
 
 /// The AWS CLI as the script uses it.
