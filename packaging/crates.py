@@ -22,8 +22,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LICENCE_FILES = re.compile(r"(LICEN[CS]E|COPYING|COPYRIGHT|NOTICE|UNLICENSE)", re.IGNORECASE)
-# The version of musl, which is the same in Rust 1.95 and in Zig 0.17.
-MUSL = "1.2.5"
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def is_native(target):
+    return target == platform.machine() + "-unknown-linux-musl"
+
+
+def musl(target):
+    """The version of musl, as the library of Rust's or Zig's has it that is linked."""
+    if is_native(target):
+        library = Path(output_of("rustc", "--print", "target-libdir", "--target", target), "self-contained/libc.a")
+        return re.search(rb"\0(\d+\.\d+\.\d+)\0", library.read_bytes())[1].decode()
+    zig = output_of(os.environ["ZIG_PYTHON"], "-c", "import ziglang; print(*ziglang.__path__)")
+    return re.search(r'"(.+)"', Path(zig, "lib/libc/musl/src/internal/version.h").read_text())[1]
 
 
 def cargo(*arguments):
@@ -96,7 +111,7 @@ def notices(target):
     print()
     print((ROOT / "packaging/linked-libraries.txt").read_text().strip())
     if target.endswith("-musl"):
-        print(f"\n{'=' * 80}\nmusl {MUSL}\n")
+        print(f"\n{'=' * 80}\nmusl {musl(target)}\n")
         print((ROOT / "packaging/musl-COPYRIGHT").read_text().strip())
     for package in without_text:
         print(f"\n{'=' * 80}\n{package['name']} {package['version']}\n")
@@ -145,7 +160,7 @@ def component(package, kind, checksum):
 
 def linked(target):
     """The libraries that are linked and are no crates of Cargo.lock."""
-    release = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
+    release = output_of("rustc", "--version").split()[1]
     yield {
         "type": "library",
         "bom-ref": f"pkg:generic/rust-std@{release}",
@@ -157,14 +172,14 @@ def linked(target):
     }
     if target.endswith("-musl"):
         zig = re.search(r"^ziglang==(\S+)", (ROOT / "packaging/requirements.txt").read_text(), re.MULTILINE)[1]
-        native = target == platform.machine() + "-unknown-linux-musl"
-        origin = f"Rust {release}" if native else f"Zig {zig}"
+        origin = f"Rust {release}" if is_native(target) else f"Zig {zig}"
+        version = musl(target)
         yield {
             "type": "library",
-            "bom-ref": f"pkg:generic/musl@{MUSL}",
+            "bom-ref": f"pkg:generic/musl@{version}",
             "name": "musl",
-            "version": MUSL,
-            "purl": f"pkg:generic/musl@{MUSL}",
+            "version": version,
+            "purl": f"pkg:generic/musl@{version}",
             "licenses": [{"license": {"id": "MIT"}}],
             "description": f"The C library, as {origin} has it",
         }

@@ -1,5 +1,5 @@
-//! What docs/containers.md promises, by podman and by Docker's engine, in the image of `Dockerfile.scratch`: the static binary
-//! alone, and a user who is not root.
+//! What docs/containers.md promises, by podman and by Docker's engine, in the image of `packaging/image`: the static binary alone,
+//! and a user who is not root.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::podman::{self, Container};
+use crate::docs::page::Page;
 use crate::support::directory::Directory;
 use crate::support::sandbox::repository_file;
 use crate::support::skip::can;
@@ -82,6 +83,9 @@ fn an_archive_has_binary_man_page_completions_and_licences() {
             .collect();
         let expected = [
             ("-rwxr-xr-x 0/0", "secrets-exec"),
+            ("-rw-r--r-- 0/0", "README.md"),
+            ("-rw-r--r-- 0/0", "CHANGELOG.md"),
+            ("-rw-r--r-- 0/0", "SECURITY.md"),
             ("-rw-r--r-- 0/0", "secrets-exec.1"),
             ("-rw-r--r-- 0/0", "completions/secrets-exec.bash"),
             ("-rw-r--r-- 0/0", "completions/_secrets-exec"),
@@ -92,7 +96,189 @@ fn an_archive_has_binary_man_page_completions_and_licences() {
             ("-rw-r--r-- 0/0", "THIRD-PARTY-NOTICES"),
             ("-rw-r--r-- 0/0", "secrets-exec.schema.json"),
         ];
-        assert_eq!(found, expected.map(|(mode, name)| (mode.to_owned(), name.to_owned())).into());
+        let pages = pages().into_iter().map(|page| ("-rw-r--r-- 0/0".to_owned(), format!("docs/{page}")));
+        let expected = expected.map(|(mode, name)| (mode.to_owned(), name.to_owned()));
+        assert_eq!(found, expected.into_iter().chain(pages).collect());
+    }
+}
+
+/// The names of the files in `docs/`.
+fn pages() -> Vec<String> {
+    let pages = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
+    pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Asserts that the links between the pages below a folder lead to files there.
+fn links_lead_to_files(folder: &Path) {
+    let mut count = 0;
+    for page in pages().iter().map(|page| format!("docs/{page}")).chain(["README.md".into(), "SECURITY.md".into()]) {
+        let text = fs::read_to_string(folder.join(&page)).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')?.0.split('#').next());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains([':', ' '])) {
+            let path = folder.join(&page).parent().unwrap().join(target);
+            assert!(path.exists(), "{page}: {target}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count} links");
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn no_link_of_a_packages_pages_is_dead() {
+    let (_directory, folder) = unpacked(&native());
+    links_lead_to_files(&folder);
+    let directory = Directory::new();
+    output_of("dpkg-deb", &["--extract", &deb(), directory.path().to_str().unwrap()]);
+    links_lead_to_files(&directory.path().join("usr/share/doc/secrets-exec"));
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn the_page_on_installing_names_files_of_the_release() {
+    let page = repository_file("docs/installing.md");
+    let words = page.split(|c: char| c.is_whitespace() || "`:".contains(c));
+    let named: BTreeSet<_> = words.filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0")).collect();
+    assert_eq!(named.len(), 4, "{named:?}");
+    for name in named {
+        assert!(dist().join(name.replace("0.1.0", VERSION)).exists(), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn the_addresses_of_binstall_are_those_of_the_archives() {
+    let manifest = repository_file("Cargo.toml");
+    let template = |key: &str| {
+        let line = manifest.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap().trim_matches('"');
+        let line = line.replace("{ name }", "secrets-exec").replace("{ bin }", "secrets-exec");
+        line.replace("{ version }", VERSION)
+            .replace("{ target }", &format!("{}-unknown-linux-musl", std::env::consts::ARCH))
+    };
+    assert_eq!(template("pkg-url"), format!("{{ repo }}/releases/download/v{VERSION}/{}", native()));
+    let (directory, _) = unpacked(&native());
+    assert!(directory.path().join(template("bin-dir")).exists());
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn the_lines_for_ci_install_the_binary() {
+    if podman::works() {
+        let page = Page::read("docs/ci.md");
+        let step = page.blocks("yaml").into_iter().find(|block| block.contains("gh attestation")).unwrap();
+        let lines = step.lines().skip(1).take_while(|line| line.starts_with("    ")).collect::<Vec<_>>().join("\n");
+        // Without an account, the download is a copy.
+        let gh =
+            "case $1 in release) cp /dist/*-\"$(uname -m)\"-unknown-linux-musl.tar.gz . ;; esac; echo \"$*\" >>/asked";
+        let script = format!(
+            "cd /root; gh() {{ {gh}; }}; sudo() {{ \"$@\"; }}\n{lines}\nsecrets-exec --version; grep -c OWNER /asked"
+        );
+        assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\n2\n"));
+    }
+}
+
+/// A file of the image's archive.
+fn blob(digest: &str) -> Vec<u8> {
+    let archive = dist().join(format!("secrets-exec-{VERSION}-oci.tar"));
+    let path = format!("blobs/{}", digest.replace(':', "/"));
+    let output =
+        Command::new("tar").args(["--extract", "--to-stdout", "--file"]).arg(archive).arg(path).output().unwrap();
+    output.stdout
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn the_image_has_for_each_architecture_the_binary_of_its_archive() {
+    let archive = format!("secrets-exec-{VERSION}-oci.tar");
+    let read = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).unwrap();
+    let digest = |value: &serde_json::Value| value["digest"].as_str().unwrap().to_owned();
+    let index = output_of("tar", &["--extract", "--to-stdout", "--file", &archive, "index.json"]);
+    let index = read(&blob(&digest(&read(index.as_bytes())["manifests"][0])));
+    let manifests = index["manifests"].as_array().unwrap();
+    assert_eq!(manifests.len(), 2, "{index}");
+    for manifest in manifests {
+        let machine = if manifest["platform"]["architecture"] == "arm64" { "aarch64" } else { "x86_64" };
+        let manifest = read(&blob(&digest(manifest)));
+        assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+        let directory = Directory::new();
+        fs::write(directory.path().join("layer"), blob(&digest(&manifest["layers"][0]))).unwrap();
+        let layer = directory.path().to_str().unwrap();
+        output_of("tar", &["-xzf", &format!("{layer}/layer"), "-C", layer]);
+        let (_unpacked, folder) = unpacked(&format!("secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"));
+        assert!(
+            fs::read(directory.path().join("secrets-exec")).unwrap() == fs::read(folder.join("secrets-exec")).unwrap()
+        );
+    }
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn the_image_for_arm64_launches_under_an_emulator() {
+    let emulator = "/usr/bin/qemu-aarch64-static";
+    if podman::works() && can(&[emulator, "--version"], "a binary for arm64") {
+        let archive = format!("oci-archive:{}/secrets-exec-{VERSION}-oci.tar", dist().display());
+        let image: &'static str = podman::done(["pull", "--quiet", "--arch=arm64", &archive]).trim().to_owned().leak();
+        assert_eq!(
+            podman::done(["image", "inspect", "--format={{.Architecture}} {{.User}}", image]),
+            "arm64 65532:65532\n"
+        );
+        let container =
+            Container::of(image).option(format!("--volume={emulator}:/emulator:ro")).option("--entrypoint=/emulator");
+        let launched = container.option("--arch=arm64").local().busybox().words(["/secrets-exec", "-q", "-e", "A=x:k"]);
+        launched
+            .words(["--", "/emulator", "/secrets-exec", "--version"])
+            .run()
+            .launched()
+            .printed(format!("secrets-exec {VERSION}\n"));
+    }
+}
+
+/// A root file system with the RPM, by this machine's rpm.
+fn with_rpm() -> Option<(Directory, String)> {
+    can(&["rpm", "--version"], "the RPM").then(|| {
+        let directory = Directory::new();
+        let root = directory.path().to_str().unwrap().to_owned();
+        output_of("rpm", &["--root", &root, "--install", &rpm()]);
+        (directory, root)
+    })
+}
+
+fn rpm() -> String {
+    named(&format!(".{}.rpm", std::env::consts::ARCH)).remove(0)
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn the_rpm_installs_the_files_of_the_debian_package_runs_and_is_removed() {
+    let Some((directory, root)) = with_rpm() else { return };
+    assert_eq!(output_of(&format!("{root}/usr/bin/secrets-exec"), &["--version"]), format!("secrets-exec {VERSION}\n"));
+    assert_eq!(output_of("rpm", &["--root", &root, "--verify", "secrets-exec"]), "");
+    links_lead_to_files(&directory.path().join("usr/share/doc/secrets-exec"));
+    let listing = output_of("dpkg-deb", &["--contents", &deb()]);
+    let files = listing.lines().filter_map(|line| line.split_whitespace().nth(5)).filter(|path| !path.ends_with('/'));
+    let files = files.filter(|path| !path.ends_with("/copyright")).map(|path| path.trim_start_matches('.'));
+    let files = files.map(|path| path.replace("vendor-completions", "site-functions").replace(".1.gz", ".1"));
+    let installed = output_of("rpm", &["--root", &root, "--query", "--list", "secrets-exec"]);
+    let installed: BTreeSet<_> = installed.lines().map(str::to_owned).collect();
+    assert_eq!(installed, files.collect());
+    output_of("rpm", &["--root", &root, "--erase", "secrets-exec"]);
+    assert_eq!(output_of("find", &[&root, "-name", "*secrets-exec*", "-type", "f"]), "");
+}
+
+#[test]
+#[ignore = "by make test-all"]
+fn each_rpm_is_for_its_binarys_architecture_and_needs_no_other_package() {
+    if can(&["rpm", "--version"], "the RPM") {
+        for rpm in named(".rpm") {
+            let needs = output_of("rpm", &["--query", "--package", "--requires", &rpm]);
+            assert!(needs.lines().all(|line| line.starts_with("rpmlib(")), "{rpm}: {needs}");
+            let architecture = output_of("rpm", &["--query", "--package", "--queryformat=%{ARCH}", &rpm]);
+            let script = format!(
+                "rpm2cpio {rpm} | cpio --quiet --extract --to-stdout ./usr/bin/secrets-exec | readelf --file-header /dev/stdin"
+            );
+            let machine = if architecture == "aarch64" { "AArch64" } else { "X86-64" };
+            assert!(output_of("sh", &["-c", &script]).contains(machine), "{rpm}");
+        }
     }
 }
 
@@ -311,7 +497,9 @@ fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
         "./usr/share/doc/secrets-exec/CHANGELOG.md",
         "./usr/share/doc/secrets-exec/LICENSE",
         "./usr/share/doc/secrets-exec/LICENSE-APACHE",
+        "./usr/share/doc/secrets-exec/LICENSE-MIT",
         "./usr/share/doc/secrets-exec/README.md",
+        "./usr/share/doc/secrets-exec/SECURITY.md",
         "./usr/share/doc/secrets-exec/THIRD-PARTY-NOTICES",
         "./usr/share/doc/secrets-exec/copyright",
         "./usr/share/fish/vendor_completions.d/secrets-exec.fish",
@@ -319,9 +507,7 @@ fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
         "./usr/share/secrets-exec/secrets-exec.schema.json",
         "./usr/share/zsh/vendor-completions/_secrets-exec",
     ];
-    let pages = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
-    let pages = pages.map(|page| page.unwrap().file_name().into_string().unwrap());
-    let pages = pages.map(|page| format!("./usr/share/doc/secrets-exec/docs/{page}"));
+    let pages = pages().into_iter().map(|page| format!("./usr/share/doc/secrets-exec/docs/{page}"));
     assert_eq!(files, expected.map(str::to_owned).into_iter().chain(pages).collect());
 }
 

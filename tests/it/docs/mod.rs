@@ -12,6 +12,7 @@ pub mod page;
 mod ci;
 mod commands;
 mod containers;
+mod installing;
 mod kubernetes;
 mod lambda;
 pub mod links;
