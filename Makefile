@@ -20,7 +20,7 @@ AWS =
 FUZZ_SECONDS = 600
 # Further options of libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
-FUZZ_TARGETS = reference declaration inherited extraction template response
+FUZZ_TARGETS = reference declaration inherited extraction template response env_file config_file cache_entry
 # Where `make install` puts files, below DESTDIR if that is set; and the binary, which `make release` builds.
 PREFIX = /usr/local
 BINARY = $(CARGO_TARGET_DIR)/$$(uname -m)-unknown-linux-musl/release/secrets-exec

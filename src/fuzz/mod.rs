@@ -2,7 +2,10 @@
 //!
 //! They are compiled under `cfg(fuzzing)`, and in the unit tests, which run them on the seeds in `fuzz/seeds`.
 
+mod cache_entry;
+mod config_file;
 mod declaration;
+mod env_file;
 mod extraction;
 mod inherited;
 mod reference;
@@ -10,7 +13,10 @@ mod response;
 mod support;
 mod template;
 
+pub use cache_entry::cache_entry;
+pub use config_file::config_file;
 pub use declaration::declaration;
+pub use env_file::env_file;
 pub use extraction::extraction;
 pub use inherited::inherited;
 pub use reference::reference;
@@ -43,5 +49,8 @@ mod tests {
         replay("extraction", super::extraction);
         replay("response", super::response);
         replay("template", super::template);
+        replay("env_file", super::env_file);
+        replay("config_file", super::config_file);
+        replay("cache_entry", super::cache_entry);
     }
 }

@@ -14,6 +14,8 @@ mod replay;
 mod secrets_manager;
 mod session;
 
+#[cfg(any(fuzzing, test))]
+pub use config::parse_ini;
 pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
 pub use policy::{PolicyNotice, PolicyOptions, policy};

@@ -3,7 +3,7 @@
 //! An answer is kept as AWS gave it, before any key is taken from it, so that a changed declaration needs no new request.
 
 mod directory;
-mod entry;
+pub mod entry;
 
 pub use directory::CacheDirectory;
 

@@ -92,7 +92,7 @@ fn too_large(file: &str) -> Problem {
     error(file, format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
 }
 
-fn parse(file: &str, text: &str, arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
+pub fn parse(file: &str, text: &str, arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
     // A .env file, which does not begin so, is not parsed as YAML: the tree would leave copies of values in memory.
     if text.trim_start().starts_with('{') && yaml::parse(text).0.is_some_and(|node| node.is_task_definition()) {
         return Err(vec![error(file, "is a task definition of ECS, not a .env file").help(TASK_DEFINITION_HELP)]);

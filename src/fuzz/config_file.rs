@@ -1,0 +1,27 @@
+//! AWS's configuration files: what is read is read again from its own printed form, and an error has a line.
+
+use std::fmt::Write;
+
+use crate::backend::aws::parse_ini;
+
+/// `data` is a configuration file.
+pub fn config_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match parse_ini(text) {
+        Err((line, expected)) => {
+            assert!((1..=text.lines().count()).contains(&line) && !expected.is_empty(), "line {line}");
+        }
+        Ok(sections) => {
+            let mut printed = String::new();
+            for (name, section) in &sections {
+                let _ = writeln!(printed, "[{name}]");
+                for (key, value) in section {
+                    // A setting below another one is indented, and so are further lines of a value.
+                    let key = key.split_once('\n').map_or(key.clone(), |(_, below)| format!(" {below}"));
+                    let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
+                }
+            }
+            assert_eq!(parse_ini(&printed).as_ref(), Ok(&sections), "{printed}");
+        }
+    }
+}
