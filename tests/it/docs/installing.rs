@@ -1,5 +1,8 @@
 //! `docs/installing.md`. `tests/hosts/packages.rs` has its packages.
 
+use super::page::Page;
+use crate::support::console::script;
+use crate::support::outcome::Status;
 use crate::support::sandbox::repository_file;
 
 #[test]
@@ -12,5 +15,16 @@ fn a_build_elsewhere_gets_the_variables_of_cargos_configuration() {
     for (name, value) in variables {
         let written = [format!("AWS_LC_SYS_{name}={value} "), format!("AWS_LC_SYS_{name}='{value}' ")];
         assert!(written.iter().any(|written| page.contains(written)), "{name}");
+    }
+}
+
+#[test]
+fn the_hook_for_pre_commit_refuses_a_declaration_with_a_mistake() {
+    let hooks = repository_file(".pre-commit-hooks.yaml");
+    let entry = hooks.lines().find_map(|line| line.trim().strip_prefix("entry: ")).unwrap();
+    let page = Page::read("docs/installing.md");
+    for (second, status) in [("env: { A: \"x:k\" }\n", 0), ("env: { A: { frm: x } }\n", 78)] {
+        let sandbox = page.sandbox().file("a.yaml", "env: { A: \"x:k\" }\n").file("b.yaml", second);
+        sandbox.prepared_by(&script(&format!("{entry} a.yaml b.yaml"))).run().ended(Status::Exit(status));
     }
 }

@@ -22,6 +22,7 @@ mod migrating;
 mod outages;
 mod recipes;
 mod systemd;
+mod terraform;
 mod troubleshooting;
 mod tutorial;
 
