@@ -88,7 +88,7 @@ install: ## binary, man page and completions to PREFIX (/usr/local), below DESTD
 	@test -x "$(BINARY)" || { echo "there is no $(BINARY): \`make release\` builds it" >&2; exit 1; }
 	packaging/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
 
-dist: $(DIST_VENV)/stamp ## archives, SBOMs, Debian packages and checksums of TARGETS (x86-64 and arm64): target/dist
+dist: $(DIST_VENV)/stamp ## archives, SBOMs, Debian packages, RPMs, an image and checksums of TARGETS (x86-64 and arm64): target/dist
 	QUICK= ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/dist $(TARGETS)
 
 macos: $(DIST_VENV)/stamp ## compile for macOS, arm64 and x86-64, without optimizations; nothing is run
