@@ -238,7 +238,7 @@ fn with_rpm() -> Option<(Directory, String)> {
     can(&["rpm", "--version"], "the RPM").then(|| {
         let directory = Directory::new();
         let root = directory.path().to_str().unwrap().to_owned();
-        output_of("rpm", &["--root", &root, "--install", &rpm()]);
+        output_of("rpm", &["--root", &root, "--force-debian", "--install", &rpm()]);
         (directory, root)
     })
 }
@@ -261,7 +261,7 @@ fn the_rpm_installs_the_files_of_the_debian_package_runs_and_is_removed() {
     let installed = output_of("rpm", &["--root", &root, "--query", "--list", "secrets-exec"]);
     let installed: BTreeSet<_> = installed.lines().map(str::to_owned).collect();
     assert_eq!(installed, files.collect());
-    output_of("rpm", &["--root", &root, "--erase", "secrets-exec"]);
+    output_of("rpm", &["--root", &root, "--force-debian", "--erase", "secrets-exec"]);
     assert_eq!(output_of("find", &[&root, "-name", "*secrets-exec*", "-type", "f"]), "");
 }
 
