@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use glob::Pattern;
+use clap::{Args, Command, FromArgMatches};
 
 use super::support::{CANARY, assert_hold_no_value};
-use crate::input::env_file::{Chosen, parse};
+use crate::input::cli::MigrateArguments;
+use crate::input::env_file::parse;
 
 /// `data` is a .env file, whose values get the canary at their beginning.
 pub fn env_file(data: &[u8]) {
@@ -13,9 +14,10 @@ pub fn env_file(data: &[u8]) {
     if text.contains(CANARY) {
         return;
     }
-    let all: [Pattern; 0] = [];
-    let chosen = Chosen { only: &all, except: &all, literal: &all };
-    match parse("a.env", &text.replace('=', &format!("={CANARY}")), &chosen) {
+    let command = MigrateArguments::augment_args(Command::new("migrate"));
+    let matches = command.try_get_matches_from(["migrate", "a.env", "--secret", "id"]);
+    let Ok(arguments) = matches.and_then(|matches| MigrateArguments::from_arg_matches(&matches)) else { return };
+    match parse("a.env", &text.replace('=', &format!("={CANARY}")), &arguments) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
             assert!(file.notices.iter().all(|notice| !notice.contains(CANARY)), "{:?}", file.notices);
