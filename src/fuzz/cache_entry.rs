@@ -16,7 +16,9 @@ pub fn cache_entry(data: &[u8]) {
         "{debugged}"
     );
     let written = encode("name", &read.document, read.fetched).map(|bytes| decode("name", &bytes));
-    let Some(Ok(again)) = written else { panic!("{debugged} cannot be written, or read again") };
+    let again = written.and_then(Result::ok);
+    assert!(again.is_some(), "{debugged} cannot be written, or read again");
+    let Some(again) = again else { return };
     assert_eq!((again.fetched, values(&again.document)), (read.fetched, values(&read.document)));
     let damaged = [&entry, CANARY.as_bytes()].concat();
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
