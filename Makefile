@@ -53,7 +53,7 @@ test-aws: $(VENV)/stamp ## every case in an account of AWS, with the credentials
 	$(CARGO) build --locked
 	$(VENV)/bin/python -B tests/aws/run $(AWS)
 
-test-all: ## a night's: both with the packages' binary, deny, fuzzing, the agent, packages, soak, macOS (hours)
+test-all: ## a night's: both with the packages' binary, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
 
 mutants: ## break the program as each patch of tests/mutants says: the tests that it names must fail (ten minutes)
