@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::aws::{Aws, fault, served};
-use crate::support::cache::CacheDirectory;
 use crate::support::deadline::keeps_to;
-use crate::support::manager::Manager;
+use crate::support::directory::CacheDirectory;
+use crate::support::record::Manager;
 use crate::support::sandbox::{Sandbox, repository_file, sandbox};
 use crate::support::skip;
 use crate::support::tls::Authority;

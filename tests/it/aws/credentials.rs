@@ -5,7 +5,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, served};
 use crate::support::identity::{ROLE, keyless, pair};
 
-rows::rows!("tests/it/aws/credentials.rows");
+::rows::rows!("tests/it/aws/credentials.rows");
 
 #[test]
 fn the_older_name_of_the_session_token_precedes_the_newer_name() {

@@ -5,7 +5,7 @@ use crate::support::identity::{ROLE, keyless, pair};
 use crate::support::sandbox::sandbox;
 use crate::support::skip;
 
-rows::rows!("tests/it/aws/profiles.rows");
+::rows::rows!("tests/it/aws/profiles.rows");
 
 #[test]
 fn a_configuration_file_without_read_permission_is_an_error_unless_unreachable() {

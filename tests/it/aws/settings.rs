@@ -7,7 +7,7 @@ use crate::support::aws::{fault, served};
 use crate::support::identity::keyless;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 
-rows::rows!("tests/it/aws/settings.rows");
+::rows::rows!("tests/it/aws/settings.rows");
 
 #[test]
 fn a_variable_that_makes_no_sense_is_a_usage_error() {

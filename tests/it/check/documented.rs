@@ -8,9 +8,9 @@ use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault, served};
 use crate::support::console::{outputs, pages_in};
 use crate::support::outcome::Status;
-use crate::support::pty::output_terminal;
 use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 use crate::support::skip;
+use crate::support::terminal::output_terminal;
 
 #[test]
 fn every_field_that_a_page_shows_is_documented() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{check, line};
 use crate::support::aws::fault::Fault;
+use crate::support::aws::secret::AGENT_TOKEN;
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Call, Version, fault, served};
 use crate::support::deadline::keeps_to;
@@ -51,7 +52,7 @@ fn a_secret_is_described_once_by_the_role_and_in_the_region_that_read_it_and_a_p
 #[test]
 fn the_agent_describes_nothing_unless_it_falls_back_and_a_missing_secret_is_not_asked_for_twice() {
     let aws = served();
-    let token = crate::support::aws::agent::TOKEN;
+    let token = AGENT_TOKEN;
     let sandbox = check(&aws).arg("--describe").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.agent()));
     let sandbox = sandbox.resolve("A=x:k");
     sandbox.run().ended(Status::Exit(0));

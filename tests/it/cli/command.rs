@@ -8,7 +8,7 @@ use crate::support::outcome::Status;
 use crate::support::sandbox::sandbox;
 use crate::support::skip;
 
-rows::rows!("tests/it/cli/command.rows");
+::rows::rows!("tests/it/cli/command.rows");
 
 #[test]
 fn a_command_that_cannot_be_found_opens_no_connection() {

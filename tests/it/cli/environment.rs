@@ -9,7 +9,7 @@ use crate::support::aws::served;
 use crate::support::sandbox::{CANARY, Sandbox, sandbox};
 use crate::support::skip;
 
-rows::rows!("tests/it/cli/environment.rows");
+::rows::rows!("tests/it/cli/environment.rows");
 
 /// Every name that `--clean-env` keeps, with one example of each pattern.
 const KEPT: &str = "A AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_RUNTIME_API CACHE_DIRECTORY CONFIGURATION_DIRECTORY \

@@ -5,7 +5,7 @@ use crate::support::aws::{Aws, served};
 use crate::support::sandbox::Sandbox;
 use crate::support::terminal::at_a_terminal;
 
-rows::rows!("tests/it/cli/names.rows");
+::rows::rows!("tests/it/cli/names.rows");
 
 fn get(aws: &Aws, reference: &str) -> Sandbox {
     Sandbox::new().aws(aws).args(["get", reference]).prints_values().bare()

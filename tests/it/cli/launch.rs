@@ -9,7 +9,7 @@ use crate::support::identity::keyless;
 use crate::support::sandbox::{Sandbox, sandbox};
 use crate::support::wire::{Step, Wire, good};
 
-rows::rows!("tests/it/cli/launch.rows");
+::rows::rows!("tests/it/cli/launch.rows");
 
 /// The fake with this many secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each.
 fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {

@@ -3,7 +3,7 @@
 use crate::support::aws::served;
 use crate::support::sandbox::{CANARY, Sandbox, local, sandbox};
 
-rows::rows!("tests/it/cli/options.rows");
+::rows::rows!("tests/it/cli/options.rows");
 
 #[test]
 fn an_endpoint_turns_off_the_fallback_region_of_a_declaration() {

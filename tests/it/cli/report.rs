@@ -7,7 +7,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-rows::rows!("tests/it/cli/report.rows");
+::rows::rows!("tests/it/cli/report.rows");
 
 /// A launch with this declaration, which requests nothing but the secrets and, at most once, the name of the caller.
 fn report(declaration: &str) -> Outcome {

@@ -2,7 +2,6 @@
 
 use crate::support::aws::served;
 use crate::support::outcome::Status;
-use crate::support::pty::terminal;
 use crate::support::sandbox::{Sandbox, repository_file};
 use crate::support::terminal::terminal;
 

@@ -4,7 +4,7 @@ use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::sandbox::Sandbox;
 
-rows::rows!("tests/it/declaration/accepted.rows");
+::rows::rows!("tests/it/declaration/accepted.rows");
 
 #[test]
 fn yaml_and_json_say_the_same() {

@@ -10,7 +10,7 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 
-rows::rows!("tests/it/files/memory.rows");
+::rows::rows!("tests/it/files/memory.rows");
 
 fn in_memory(aws: &Aws, script: &str) -> Sandbox {
     Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)

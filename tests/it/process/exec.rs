@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
+use std::sync::Arc;
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -106,7 +107,8 @@ fn run_with(entries: &[&[u8]]) -> Outcome {
         panic!("it did not exit");
     };
     let [stdout, stderr] = files.map(|path| fs::read(path).unwrap());
-    let outcome = Outcome { case: String::new(), pid, status: Status::Exit(code), stdout, stderr };
+    let outcome =
+        Outcome { case: String::new(), pid, status: Status::Exit(code), stdout, stderr, scene: Arc::default() };
     outcome.keeps_to(&Expectations { prints_values: true, ..Expectations::default() });
     outcome
 }

@@ -12,15 +12,11 @@
 //! - [`console`]: the commands of a page, and what they print.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
-//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`.
-//! - [`terminal`]: runs on a terminal, on which something is typed.
-//! - [`pty`]: runs whose standard error is a terminal of a width, and what it shows.
-//! - [`record`]: commands that report to a file what happens to them while they run.
-//! - [`directory`]: a scratch directory, removed when dropped.
-//! - [`rotating`]: runs with `--on-rotation` that poll only on request.
+//! - [`network`]: a network namespace with a silent link, and runs with other files in `/etc`; a relay, and a proxy.
+//! - [`terminal`]: runs on a terminal, on which something is typed, or which is their standard error; what it shows.
+//! - [`record`]: commands that report to a file what happens to them while they run; a service manager, which a run tells of its state.
+//! - [`directory`]: scratch directories, removed when dropped, and such for `--cache`.
 //! - [`rows`]: the launches of a file of rows; the rows of a table at the same time.
-//! - [`shared`]: a fixture that many tests share, made by the first of them.
-//! - [`manager`]: a service manager, which a run tells of its state.
 //! - [`skip`]: reports of tests that this machine cannot run.
 //! - [`watch`]: the values that a test serves, which no output may show.
 
@@ -31,7 +27,6 @@ pub mod deadline;
 pub mod directory;
 pub mod identity;
 pub mod lines;
-pub mod manager;
 pub mod network;
 pub mod outcome;
 pub mod record;
@@ -39,7 +34,6 @@ pub mod rows;
 pub mod running;
 pub mod sandbox;
 pub mod scene;
-pub mod shared;
 pub mod skip;
 pub mod terminal;
 pub mod tls;

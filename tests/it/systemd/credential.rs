@@ -23,7 +23,7 @@ fn local(secrets: &str, declaration: &str) -> Sandbox {
     Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare()
 }
 
-rows::rows!("tests/it/systemd/credential.rows");
+::rows::rows!("tests/it/systemd/credential.rows");
 
 /// Asks for a credential of a unit, and returns what it got.
 fn asked(sandbox: Sandbox, unit: &str, name: &str) -> Vec<u8> {

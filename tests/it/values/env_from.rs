@@ -5,7 +5,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::Sandbox;
 
-rows::rows!("tests/it/values/env_from.rows");
+::rows::rows!("tests/it/values/env_from.rows");
 
 /// The refused names, and a match for each pattern of `src/model/entry/env_from.rs`.
 const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \

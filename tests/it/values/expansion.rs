@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::support::aws::served;
 use crate::support::sandbox::sandbox;
 
-rows::rows!("tests/it/values/expansion.rows");
+::rows::rows!("tests/it/values/expansion.rows");
 
 #[test]
 fn a_variable_that_is_no_text_is_an_error_before_any_request() {

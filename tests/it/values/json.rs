@@ -8,7 +8,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-rows::rows!("tests/it/values/json.rows");
+::rows::rows!("tests/it/values/json.rows");
 
 /// Launches with `V` from this secret; the entry is `x`, say.
 fn read(secret: Secret, entry: &str) -> Outcome {

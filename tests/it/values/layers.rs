@@ -4,7 +4,7 @@ use crate::support::aws::Aws;
 use crate::support::aws::secret::Secret;
 use crate::support::sandbox::Sandbox;
 
-rows::rows!("tests/it/values/layers.rows");
+::rows::rows!("tests/it/values/layers.rows");
 
 fn two_sources() -> Aws {
     Aws::start()

@@ -8,7 +8,7 @@ use crate::support::deadline::ends_within;
 use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox, local};
 
-rows::rows!("tests/it/values/local.rows");
+::rows::rows!("tests/it/values/local.rows");
 
 #[test]
 fn a_local_file_is_announced_by_one_line_and_may_be_binary() {

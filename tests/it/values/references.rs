@@ -3,7 +3,7 @@
 use crate::support::aws::Aws;
 use crate::support::sandbox::Sandbox;
 
-rows::rows!("tests/it/values/references.rows");
+::rows::rows!("tests/it/values/references.rows");
 
 #[test]
 fn a_label_that_is_too_long_is_an_error_before_any_request() {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::support::aws::served;
 use crate::support::sandbox::Sandbox;
 
-rows::rows!("tests/it/values/resolve_env.rows");
+::rows::rows!("tests/it/values/resolve_env.rows");
 
 #[test]
 fn bytes_that_are_no_text_are_no_reference() {

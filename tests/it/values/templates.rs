@@ -8,7 +8,7 @@ use crate::support::aws::secret::Secret;
 use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
-rows::rows!("tests/it/values/templates.rows");
+::rows::rows!("tests/it/values/templates.rows");
 
 pub const AWKWARD: &str = "p@ss:w/rd#?%&+ é";
 const DB: &str = r#"{

@@ -71,7 +71,7 @@ fn request(call: &Call) -> String {
             (stage, Some(version)) => format!("{}::{}:{version}", call.secret_id(), stage.unwrap_or_default()),
         },
         "GetParameters" => format!("ssm:{}", call.names().join(",")),
-        "GetParametersByPath" => format!("ssm:{}", call.parameter_path()),
+        "GetParametersByPath" => format!("ssm:{}", call.body()["Path"].as_str().expect("a Path")),
         "AssumeRole" | "AssumeRoleWithWebIdentity" => assumption(&operation, &call.form()),
         _ => operation,
     };
