@@ -93,10 +93,12 @@ impl Host {
         let _permit = self.permits.acquire().await?;
         let mut request = request;
         if let Some(mut connection) = self.spare_connection().await {
-            let again = copy(&request);
-            match (connection.send_request(request).await, again) {
+            let (head, body) = request.into_parts();
+            let again = body.try_clone().map(|body| Request::from_parts(head.clone(), body));
+            match (connection.send_request(Request::from_parts(head, body)).await, again) {
                 (Ok(response), _) => return Ok((InUse { host: self, connection, _permit }, response)),
                 (Err(_), Some(again)) => request = again,
+                // Its body is a stream.
                 (Err(error), None) => return Err(error.into()),
             }
         }
@@ -129,12 +131,4 @@ impl InUse<'_> {
     pub fn give_back(self) {
         self.host.spare().idle.push(self.connection);
     }
-}
-
-/// Returns a copy of a request; `None` if its body is a stream.
-fn copy(request: &Request<SdkBody>) -> Option<Request<SdkBody>> {
-    let mut copy = Request::new(request.body().try_clone()?);
-    (*copy.method_mut(), *copy.uri_mut()) = (request.method().clone(), request.uri().clone());
-    *copy.headers_mut() = request.headers().clone();
-    Some(copy)
 }

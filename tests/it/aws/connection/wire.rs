@@ -211,8 +211,27 @@ fn a_connection_is_used_again_and_replaced_when_that_fails() {
     ] {
         let scripts = [[vec![Step::Request, Step::Send(first)], then].concat(), good("v-4c7a1e")];
         both_ways(case, &scripts, |wire, sandbox| {
-            sandbox.args(["--role-arn", ROLE]).run().launched_silently().has("A", "v-4c7a1e");
+            sandbox.args(["--role-arn", ROLE]).attempts(1).run().launched_silently().has("A", "v-4c7a1e");
             assert_eq!(wire.connections(), connections, "{case}: {:#?}", wire.heads());
         });
+    }
+}
+
+/// The connection is opened while STS is asked for the role.
+#[test]
+fn a_connection_that_was_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
+    for (case, closed) in [
+        ("before the request", Vec::new()),
+        ("and cut before the request", vec![Step::Cut]),
+        ("after the request", vec![Step::Request]),
+        ("and cut after the request", vec![Step::Request, Step::Cut]),
+    ] {
+        let sts = Wire::plain(vec![answered_with(role())]);
+        let sts_url = format!("http://localhost:{}", sts.port());
+        let wire = Wire::plain(vec![closed, good("v-4c7a1e")]);
+        let sandbox = at_url(format!("http://localhost:{}", wire.port())).case(case);
+        let sandbox = sandbox.env("AWS_ENDPOINT_URL_STS", sts_url).args(["--role-arn", ROLE]).attempts(1);
+        sandbox.run().launched_silently().has("A", "v-4c7a1e");
+        assert_eq!(wire.connections(), 2, "{case}: {:#?}", wire.heads());
     }
 }
