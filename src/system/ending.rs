@@ -28,7 +28,7 @@ use super::signals::{self, InheritedSignals};
 use super::terminal;
 
 /// A program that is asked for credentials.
-pub struct Program {
+pub struct AskedProgram {
     pub child: Child,
     /// The terminal on which the program may ask for a password, and the modes from before.
     pub terminal: Option<(File, Termios)>,
@@ -36,7 +36,7 @@ pub struct Program {
 
 /// The program that is asked for credentials, until [`kill_program`]. Whoever has the lock may reap it: nobody kills another process that
 /// got its id.
-static PROGRAM: Mutex<Option<Program>> = Mutex::new(None);
+static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
 static CONNECTION: OnceLock<CredentialConnection> = OnceLock::new();
 
@@ -151,7 +151,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
 }
 
 /// Returns the program that is asked for credentials, to be set once it runs.
-pub fn program() -> MutexGuard<'static, Option<Program>> {
+pub fn program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -163,7 +163,7 @@ pub fn asks_on_terminal() -> bool {
 /// Kills the program that is asked for credentials, unless it has ended, and its descendants. Restores the terminal's modes, which the
 /// program may have changed to ask for a password. Returns the program, which is not reaped yet.
 pub fn kill_program() -> Option<Child> {
-    let Program { mut child, terminal } = program().take()?;
+    let AskedProgram { mut child, terminal } = program().take()?;
     if let Ok(None) = child.try_wait() {
         for process in descendants(Pid::from_raw(child.id().cast_signed())) {
             let _ = kill(process, Signal::SIGKILL);

@@ -19,7 +19,7 @@ use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
 use crate::backend::aws::protocol::error_text;
-use crate::system::ending::{self, Program};
+use crate::system::ending::{self, AskedProgram};
 use crate::system::terminal;
 
 /// The limit for the output, in bytes. Credentials take a few kilobytes.
@@ -44,7 +44,7 @@ impl CredentialProcess {
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
         let mut child = command.spawn()?;
         let stdout = child.stdout.take();
-        *ending::program() = Some(Program { child, terminal });
+        *ending::program() = Some(AskedProgram { child, terminal });
         Ok(Self(stdout))
     }
 
