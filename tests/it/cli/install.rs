@@ -36,6 +36,13 @@ fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program()
     run.refused(78).says(["there/secrets-exec (install)", "the running program cannot be read"]);
 }
 
+#[test]
+fn a_limit_of_descriptors_is_an_error_that_leaves_nothing() {
+    let sandbox = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
+    sandbox.run().refused(78).says(["there/secrets-exec (install)"]);
+    assert_eq!(sandbox.names_in("there"), ["other"]);
+}
+
 /// A command in this repository.
 fn here(name: &str) -> Command {
     let mut command = Command::new(name);
