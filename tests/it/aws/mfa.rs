@@ -54,39 +54,18 @@ fn one_code_is_asked_for_in_the_terminals_modes_and_sent_with_the_serial_number_
         format!("QUESTIONsecrets-exec: error: {signal} after …{line}\n[signal {}]\n", signal as i32)
     };
     let (interrupted, quit) = (on_signal(Signal::SIGINT), on_signal(Signal::SIGQUIT));
+    let (stopped, typed_again) = ("QUESTION[stopped][v-4c7a1e][status 0]\n", "\\x1a|123456\\n");
+    let echoed = "QUESTION123456\n[v-4c7a1e][status 0]\n";
+    let continued = "[stopped]QUESTION[v-4c7a1e][status 0]\n";
     // The service, options, a wrapper, the text after which each text is typed, all that is shown, and the calls of AssumeRole.
     for (case, aws, options, wrapper, (shown, typed), expected, calls) in [
         ("for two secrets", served(), ["-e", "B=x:k:AWSCURRENT"], &[][..], (": ", code), good, 1),
         ("again", served(), ["-e", "B=x:k"], &[], (": |six digits", "12345\\n|123456\\n"), again, 1),
         ("for two roles of its device", failing(), ["--profile", "two"], &[], (": ", code), good, 4),
         ("the time for typing does not count", served(), ["--timeout", "1s"], &[], (&long, &late), good, 1),
-        (
-            "after a stop",
-            served(),
-            ["-e", "B=x:k"],
-            &[],
-            (": |[stopped]", "\\x1a|123456\\n"),
-            "QUESTION[stopped][v-4c7a1e][status 0]\n",
-            1,
-        ),
-        (
-            "echoed where the terminal echoes",
-            served(),
-            ["-e", "B=x:k"],
-            &echoing,
-            (": ", code),
-            "QUESTION123456\n[v-4c7a1e][status 0]\n",
-            1,
-        ),
-        (
-            "in the background",
-            served(),
-            ["-e", "B=x:k"],
-            &background,
-            (": ", code),
-            "[stopped]QUESTION[v-4c7a1e][status 0]\n",
-            1,
-        ),
+        ("after a stop", served(), ["-e", "B=x:k"], &[], (": |[stopped]", typed_again), stopped, 1),
+        ("where the terminal echoes", served(), ["-e", "B=x:k"], &echoing, (": ", code), echoed, 1),
+        ("in the background", served(), ["-e", "B=x:k"], &background, (": ", code), continued, 1),
         ("rejected by STS", rejected(), ["-e", "B=x:k"], &[], (": ", code), "QUESTION…[status 77]\n", 1),
         ("the end of input", served(), ["-e", "B=x:k"], &[], (": ", "\\x04"), "QUESTION…[status 77]\n", 0),
         ("Ctrl-C", served(), ["-e", "B=x:k"], &[], (": ", "\\x03"), &interrupted, 0),

@@ -11,101 +11,59 @@ fn by_name_and_arn() -> Aws {
     Aws::start().secret("x", secret().previous(secret())).secret(arn, secret())
 }
 
-fn profile(name: &str, key: &str) -> String {
-    format!("[profile {name}]\n{}", pair(key))
-}
-
 #[test]
 fn no_launch_is_served_by_what_another_launch_read() {
-    let aws = by_name_and_arn();
-    let role = |name, role| format!("[profile {name}]\nrole_arn = {role}\nsource_profile = one\n");
-    let profiles = profile("one", "AKIAONE") + &profile("two", "AKIAONE");
-    let roles = profile("one", "AKIAONE") + &role("reader", ROLE) + &role("writer", OTHER_ROLE);
-    let files = Directory::new();
+    let (aws, files, cache) = (by_name_and_arn(), Directory::new(), CacheDirectory::new());
     let file = |name: &str, key: &str| {
         let path = files.path().join(name);
-        std::fs::write(&path, profile("one", key)).unwrap();
+        let with_keys = ["one", "two", "three"].map(|name| format!("[profile {name}]\n{}", pair(key))).concat();
+        let role = |name, role| format!("[profile {name}]\nrole_arn = {role}\nsource_profile = one\n");
+        std::fs::write(&path, with_keys + &role("reader", ROLE) + &role("writer", OTHER_ROLE)).unwrap();
         path
     };
-    let (one, other) = (file("one", "AKIAONE"), file("other", "AKIATWO"));
-    let of = |reference: &str| Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
-    let web_identity = |role| {
-        let sandbox = keyless(&aws).web_identity().env("AWS_ROLE_ARN", role);
-        sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", "token")
-    };
+    let (first, second) = (file("first", "AKIAONE"), file("second", "AKIATWO"));
+    let profile = |name: &str| keyless(&aws).env("AWS_CONFIG_FILE", &first).env("AWS_PROFILE", name);
+    let role = |options: &[&str]| sandbox(&aws).arg("--role-arn").args(options);
+    let web_identity = |role| keyless(&aws).web_identity().env("AWS_ROLE_ARN", role);
+    let web_identity = |role| web_identity(role).env("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
     let task = aws.container_credentials() + "?task=2";
-    let named = |name: &str| keyless(&aws).config(&roles).env("AWS_PROFILE", name);
-    for (case, launches) in [
-        ("other keys", vec![sandbox(&aws), sandbox(&aws).env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7ANOTHER")]),
-        (
-            "another profile",
-            vec![
-                keyless(&aws).config(&profiles).env("AWS_PROFILE", "one"),
-                keyless(&aws).config(&profiles).args(["--profile", "two"]),
-                sandbox(&aws),
-            ],
-        ),
-        (
-            "a profile of the option, and of the variable that keys precede",
-            vec![
-                sandbox(&aws).env("AWS_CONFIG_FILE", &one).env("AWS_PROFILE", "one"),
-                sandbox(&aws).env("AWS_CONFIG_FILE", &one).args(["--profile", "one"]),
-            ],
-        ),
-        (
-            "a profile of another file",
-            vec![
-                keyless(&aws).env("AWS_CONFIG_FILE", &one).env("AWS_PROFILE", "one"),
-                keyless(&aws).env("AWS_CONFIG_FILE", &other).env("AWS_PROFILE", "one"),
-            ],
-        ),
-        ("another role of a profile", ["one", "reader", "writer"].map(named).into()),
-        (
-            "another role, another external id",
-            vec![
-                sandbox(&aws),
-                sandbox(&aws).args(["--role-arn", ROLE]),
-                sandbox(&aws).args(["--role-arn", OTHER_ROLE]),
-                sandbox(&aws).args(["--role-arn", ROLE, "--external-id", "one"]),
-                sandbox(&aws).args(["--role-arn", ROLE, "--external-id", "two"]),
-            ],
-        ),
-        ("another web identity", [ROLE, OTHER_ROLE].map(web_identity).into()),
-        (
-            "a container, another one, an instance and keys",
-            vec![
-                keyless(&aws).in_container(&aws),
-                keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", task),
-                keyless(&aws).on_instance(&aws),
-                sandbox(&aws),
-            ],
-        ),
-        (
-            "another region, stage, version or name",
-            vec![
-                of("x:k"),
-                of("x:k").region("eu-west-1"),
-                of("x:k:AWSPREVIOUS"),
-                of(&format!("x:k::{CURRENT_ID}")),
-                of(&format!("x:k:AWSCURRENT:{CURRENT_ID}")),
-                of("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"),
-            ],
-        ),
-        ("another endpoint", vec![sandbox(&aws), sandbox(&aws).endpoint(&aws.agent())]),
-    ] {
-        let cache = CacheDirectory::new();
-        let launches: Vec<_> = launches.into_iter().map(|launch| cache.with(launch.case(case), &TTL)).collect();
-        for (index, launch) in launches.iter().enumerate() {
-            let reads = aws.reads().len();
-            launch.run().launched_silently();
-            assert_eq!(aws.reads().len(), reads + 1, "{case}: launch {index} was served by an earlier one");
-        }
-        let calls = aws.calls().len();
-        for launch in launches {
-            launch.run().launched_silently();
-        }
-        assert_eq!(aws.calls().len(), calls, "{case}: not each launch was served by what it read itself");
+    let of = |reference: &str| Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
+    let launches = [
+        ("keys", sandbox(&aws)),
+        ("other keys", sandbox(&aws).env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7ANOTHER")),
+        ("a profile", profile("one")),
+        ("another profile with the same keys", profile("two")),
+        ("that profile of another file", profile("two").env("AWS_CONFIG_FILE", &second)),
+        ("keys that precede a profile", profile("one").keys()),
+        ("a profile of the option, beside keys", profile("one").keys().args(["--profile", "three"])),
+        ("a role of a profile", profile("reader")),
+        ("another role of a profile", profile("writer")),
+        ("a role", role(&[ROLE])),
+        ("another role", role(&[OTHER_ROLE])),
+        ("an external id", role(&[ROLE, "--external-id", "one"])),
+        ("another external id", role(&[ROLE, "--external-id", "two"])),
+        ("a web identity", web_identity(ROLE)),
+        ("another web identity", web_identity(OTHER_ROLE)),
+        ("a container", keyless(&aws).in_container(&aws)),
+        ("another container", keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", task)),
+        ("an instance", keyless(&aws).on_instance(&aws)),
+        ("another region", sandbox(&aws).region("eu-west-1")),
+        ("another stage", of("x:k:AWSPREVIOUS")),
+        ("a version", of(&format!("x:k::{CURRENT_ID}"))),
+        ("a stage and a version", of(&format!("x:k:AWSCURRENT:{CURRENT_ID}"))),
+        ("an ARN", of("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k")),
+        ("another endpoint", sandbox(&aws).endpoint(&aws.agent())),
+    ];
+    let launches = launches.map(|(case, launch)| cache.with(launch.case(case), &TTL));
+    for (before, launch) in launches.iter().enumerate() {
+        launch.run().launched_silently();
+        assert_eq!(aws.reads().len(), before + 1, "launch {before} was served by an earlier one");
     }
+    let calls = aws.calls().len();
+    for launch in launches {
+        launch.run().launched_silently();
+    }
+    assert_eq!(aws.calls().len(), calls, "not each launch was served by what it read itself");
 }
 
 #[test]

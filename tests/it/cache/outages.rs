@@ -32,14 +32,6 @@ fn is_covered(sandbox: &Sandbox, said: &str) {
 }
 
 #[test]
-fn a_body_without_an_end_is_covered() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let launch = filled(&cache, sandbox(&aws), &[]).attempts(1);
-    let _aws = aws.fails(READ, Fault::Endless);
-    is_covered(&launch, "");
-}
-
-#[test]
 fn failures_of_one_kind_are_one_warning_and_of_two_kinds_two() {
     let (aws, cache) = (served().secret("y", secret()), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws).resolve("B=y:k").attempts(1), &[]);
@@ -55,6 +47,7 @@ fn a_service_that_never_answers_or_is_gone_is_covered_long_before_the_deadline()
     side_by_side(
         [
             ("it is silent", Some(Fault::Hang), LONG),
+            ("its answer has no end", Some(Fault::Endless), LONG),
             ("it is unavailable", Some(fault::unavailable()), LONG),
             ("it is gone, and waited for", None, ["--wait", "1h"]),
         ],

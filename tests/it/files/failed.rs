@@ -4,7 +4,6 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
-use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 
 use super::{tls_secret, with_file};
@@ -177,19 +176,5 @@ fn a_signal_while_files_are_written_ends_the_launch_and_leaves_no_new_file() {
             let Some(sandbox) = injected(three_files(&aws, "out/two"), calls, &result) else { return };
             leaves(&sandbox, Status::Signal(number));
         }
-    }
-}
-
-#[test]
-fn a_signal_while_resolving_leaves_nothing() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGKILL] {
-        let aws = Aws::start().secret("prod/tls", Secret::failing(Fault::Hang));
-        let sandbox = three_files(&aws, "out/two");
-        let running = sandbox.spawn();
-        aws.await_calls(1);
-        assert_eq!(sandbox.names_in("out"), ["one"]);
-        running.ends_by(signal);
-        assert_eq!(sandbox.names_in("out"), ["one"]);
-        assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old");
     }
 }
