@@ -106,7 +106,7 @@ fn words_of(aws: &Aws) -> BTreeMap<String, String> {
 }
 
 /// Launches a row, and compares what is seen.
-pub fn launch(file: &str, text: &str, number: usize) {
+pub fn test_row(file: &str, text: &str, number: usize) {
     let aws = Aws::start();
     let row = Row::read(text, number, &aws);
     let aws = row.columns.iter().fold(aws, |aws, (name, value)| serve(aws, name, value));
