@@ -273,11 +273,12 @@ fn each_rpm_is_for_its_binarys_architecture_and_needs_no_other_package() {
             let needs = output_of("rpm", &["--query", "--package", "--requires", &rpm]);
             assert!(needs.lines().all(|line| line.starts_with("rpmlib(")), "{rpm}: {needs}");
             let architecture = output_of("rpm", &["--query", "--package", "--queryformat=%{ARCH}", &rpm]);
-            let script = format!(
-                "rpm2cpio {rpm} | cpio --quiet --extract --to-stdout ./usr/bin/secrets-exec | readelf --file-header /dev/stdin"
-            );
+            let directory = Directory::new();
+            let binary = directory.path().join("secrets-exec").display().to_string();
+            let script = "rpm2cpio \"$0\" | cpio --quiet --extract --to-stdout ./usr/bin/secrets-exec >\"$1\"";
+            output_of("sh", &["-c", script, &rpm, &binary]);
             let machine = if architecture == "aarch64" { "AArch64" } else { "X86-64" };
-            assert!(output_of("sh", &["-c", &script]).contains(machine), "{rpm}");
+            assert!(output_of("readelf", &["--file-header", &binary]).contains(machine), "{rpm}");
         }
     }
 }
