@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use clap::{Args, Command, FromArgMatches};
-
 use super::support::{CANARY, assert_hold_no_value};
 use crate::input::cli::MigrateArguments;
 use crate::input::env_file::parse;
+use crate::model::reference::SecretId;
 
 /// `data` is a .env file, whose values get the canary at their beginning.
 pub fn env_file(data: &[u8]) {
@@ -14,9 +13,17 @@ pub fn env_file(data: &[u8]) {
     if text.contains(CANARY) {
         return;
     }
-    let command = MigrateArguments::augment_args(Command::new("migrate"));
-    let matches = command.try_get_matches_from(["migrate", "a.env", "--secret", "id"]);
-    let Ok(arguments) = matches.and_then(|matches| MigrateArguments::from_arg_matches(&matches)) else { return };
+    let arguments = MigrateArguments {
+        file: "a.env".into(),
+        secret: SecretId::Name("id".to_owned()),
+        only: Vec::new(),
+        except: Vec::new(),
+        literal: Vec::new(),
+        values: false,
+        for_local: false,
+        reveal: false,
+        quiet: false,
+    };
     match parse("a.env", &text.replace('=', &format!("={CANARY}")), &arguments) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
