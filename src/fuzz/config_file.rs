@@ -1,5 +1,6 @@
 //! AWS's configuration files: what is read is read again from its own printed form, and an error has a line.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::backend::aws::parse_ini;
@@ -11,6 +12,9 @@ pub fn config_file(data: &[u8]) {
         Err((line, expected)) => {
             assert!((1..=text.lines().count()).contains(&line) && !expected.is_empty(), "line {line}");
         }
+        // A setting that is written again, with a value, keeps the settings that were below it, and so has no printed form.
+        Ok(sections)
+            if sections.iter().any(|(_, section)| section.keys().any(|key| is_below_a_value(section, key))) => {}
         Ok(sections) => {
             let mut printed = String::new();
             for (name, section) in &sections {
@@ -24,4 +28,8 @@ pub fn config_file(data: &[u8]) {
             assert_eq!(parse_ini(&printed).as_ref(), Ok(&sections), "{printed}");
         }
     }
+}
+
+fn is_below_a_value(section: &BTreeMap<String, String>, key: &str) -> bool {
+    key.split_once('\n').is_some_and(|(outer, _)| section.get(outer).is_some_and(|value| !value.is_empty()))
 }
