@@ -72,3 +72,12 @@ fn an_offline_check_opens_no_socket() {
     let calls = std::fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(!calls.contains("socket(") && calls.contains("execve("), "{calls}");
 }
+
+#[test]
+fn secrets_that_are_not_described_in_time_hold_up_no_parameter() {
+    let aws = Aws::start().secret("x", Secret::text(CANARY)).fails_first("DescribeSecret", 9, Fault::Hang);
+    let aws = aws.fails_first("DescribeParameters", 9, fault::denied("/p"));
+    let run = check(&aws).args(["--metadata", "--timeout", "1s", "-e", "A=x:k", "-e", "B=ssm:/p"]).run();
+    run.ended(Status::Exit(77))
+        .says(["secret x, region us-east-1: timed out", "parameter /p, region us-east-1: denied"]);
+}
