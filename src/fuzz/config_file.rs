@@ -19,10 +19,13 @@ pub fn config_file(data: &[u8]) {
             let mut printed = String::new();
             for (name, section) in &sections {
                 let _ = writeln!(printed, "[{name}]");
-                for (key, value) in section {
-                    // A setting below another one is indented, and so are further lines of a value.
-                    let key = key.split_once('\n').map_or(key.clone(), |(_, below)| format!(" {below}"));
+                for (key, value) in section.iter().filter(|(key, _)| !key.contains('\n')) {
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
+                    // Settings below another one are indented, as are further lines of a value.
+                    for (below, value) in section {
+                        let name = below.strip_prefix(key.as_str()).and_then(|rest| rest.strip_prefix('\n'));
+                        let _ = name.map(|name| writeln!(printed, " {name} = {}", value.replace('\n', "\n ")));
+                    }
                 }
             }
             assert_eq!(parse_ini(&printed).as_ref(), Ok(&sections), "{printed}");
