@@ -7,19 +7,15 @@ use crate::support::sandbox::Sandbox;
 
 #[test]
 fn a_label_that_is_too_long_is_an_error_before_any_request() {
-    for (reference, message) in [
-        (format!("prod/db:k:{}", "x".repeat(257)), "has a staging label of more than 256 characters"),
-        (format!("ssm:/app/db:k:{}", "l".repeat(101)), "has a label that no parameter has"),
-    ] {
-        let aws = Aws::start();
-        let run = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).run();
-        run.refused(64).says(["A", "--env"]).says_nothing_of(&reference);
-        for absence in ["default: d", "optional: true"] {
-            let declaration = format!("env:\n  A: {{ from: {reference:?}, {absence} }}\n");
-            Sandbox::new().aws(&aws).declaration(&declaration).run().refused(78).says(["secrets-exec.yaml:2", message]);
-        }
-        assert!(aws.calls().is_empty(), "{:?}", aws.calls());
+    let (reference, aws) = (format!("prod/db:k:{}", "x".repeat(257)), Aws::start());
+    let run = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).run();
+    run.refused(64).says(["A", "--env"]).says_nothing_of(&reference);
+    let message = "has a staging label of more than 256 characters";
+    for absence in ["default: d", "optional: true"] {
+        let declaration = format!("env:\n  A: {{ from: {reference:?}, {absence} }}\n");
+        Sandbox::new().aws(&aws).declaration(&declaration).run().refused(78).says(["secrets-exec.yaml:2", message]);
     }
+    assert!(aws.calls().is_empty(), "{:?}", aws.calls());
     let longest = format!("A=x:k:{}:{}", "ä".repeat(256), "i".repeat(64));
     Sandbox::new().args(["check", "--offline"]).bare().resolve(&longest).run().launched();
 }
