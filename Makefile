@@ -53,6 +53,10 @@ test-aws: $(VENV)/stamp ## every case in an account of AWS, with the credentials
 	$(CARGO) build --locked
 	$(VENV)/bin/python -B tests/aws/run $(AWS)
 
+test-faults: ## each system call of a launch fails once, and meets TERM and KILL (strace; half a minute)
+	$(CARGO) build --locked
+	python3 tests/faults/run $(SCENES)
+
 test-all: ## a night's: both with the packages' binary, fuzzing, the agent, packages, soak, macOS (hours)
 	tests/all $(FUZZ_SECONDS)
 
