@@ -18,8 +18,8 @@ use crate::model::environment::{Environment, unusable};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::report::check::{
-    CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings, override_notes,
-    override_object, overrides, rows, text,
+    CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
+    description_warnings, override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
@@ -125,6 +125,10 @@ impl Check<'_> {
         if options.verbose {
             terminal::print_records(report::provenance(&outcome.resolved, &fetched));
             terminal::print_records(override_notes(&overridden));
+        }
+        // With --metadata a failure is an error of its value.
+        if depth == CheckDepth::Values {
+            terminal::print_notices(description_warnings(&secrets), options);
         }
         if self.arguments.offline {
             terminal::print_notices(alias_warnings(plan), options);

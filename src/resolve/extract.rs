@@ -7,6 +7,7 @@ use jsonpath_rust::query::js_path_process;
 use serde_json::{Map, Value};
 
 use super::json::{Json, NotJson, quotable_keys};
+use crate::model::env_name::is_name;
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Selector};
@@ -155,7 +156,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
 /// Follows the leading names of a path to the first that does not exist, and returns the hint about the object that lacks it, or about the
 /// text of JSON in its place.
 fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
-    let mut parent = "";
+    let mut names = Vec::new();
     for segment in &path.query.segments {
         let Segment::Selector(Selected::Name(name)) = segment else { return None };
         json = match json {
@@ -163,15 +164,21 @@ fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                 Some(found) => found,
                 None => return Some(keys_hint(map, name)),
             },
-            Value::String(text) if text.trim_start().starts_with('{') => {
+            Value::String(text) if text.trim_start().starts_with('{') && has_template(&names, name) => {
+                let parent = names.join(".");
                 let template = format!("{{{{ (app.{parent} | fromjson).{name} }}}}");
                 return Some(format!("the value of {parent} is text, which a template can parse: {template}"));
             }
             _ => return None,
         };
-        parent = name;
+        names.push(name.as_str());
     }
     None
+}
+
+/// True if a template can spell all names of a path to a text, and the name in it.
+fn has_template(names: &[&str], name: &str) -> bool {
+    !names.is_empty() && names.iter().chain([&name]).all(|name| is_name(name))
 }
 
 /// Returns a JSON value as text: a string's characters, a number's literal, `true` or `false`, else compact JSON; `None` for null.

@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::{io, iter, thread};
+use std::{io, thread};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -179,8 +179,12 @@ pub fn kill_program() -> Option<Child> {
 
 /// Returns a process and, on Linux, its descendants: `sh` runs most commands as a child, which would go on reading from the terminal.
 fn descendants(process: Pid) -> Vec<Pid> {
-    // A shell has one thread.
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|id| id.parse().ok()).map(Pid::from_raw);
-    iter::once(process).chain(children.flat_map(descendants)).collect()
+    let mut found = vec![process];
+    // Any thread may have children.
+    for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|id| id.parse().ok()).map(Pid::from_raw);
+        found.extend(children.flat_map(descendants));
+    }
+    found
 }

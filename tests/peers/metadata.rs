@@ -23,6 +23,7 @@ env:
   VERSION: ssm:/m/p:::7
   FOREIGN: arn:aws:ssm:us-east-1:210987654321:parameter/m/p
   NO_PARAMETER: ssm:/m/absent
+  UNLISTED: "m/db:k::01234567-89ab-cdef-0123-456789abcdef"
 env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, prefix: DB_ }]
 "#;
 
@@ -64,6 +65,7 @@ fn what_exists_is_known_and_no_value_is_read() {
         ("PARAMETER", "not-read", "ok"),
         ("VERSION", "not-read version not checked", "ok"),
         ("FOREIGN", "not-checked", "not-checked"),
+        ("UNLISTED", "not-checked", "not-checked"),
         ("NO_PARAMETER", "failed not-found", "failed"),
         ("*", "not-read", "ok"),
         ("NONE_*", "failed not-found", "failed"),

@@ -40,7 +40,7 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers
         let is_about = |secret: &&DescribedSecret| {
             (&secret.id, Some(&secret.region), &secret.role) == (&request.id, request.region.as_ref(), &request.role)
         };
-        let found = described.iter().find(is_about).map(|secret| document(secret, &request.version));
+        let found = described.iter().find(is_about).and_then(|secret| document(secret, &request.version));
         answers.extend(found.map(|answer| (request, answer)));
     }
     answers.extend(parameters);
@@ -54,17 +54,30 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers
     (answers, described)
 }
 
-/// Returns the answer for a version of a described secret.
-fn document(DescribedSecret { region, description, .. }: &DescribedSecret, version: &Version) -> Answer {
-    let fail = |error| FetchFailure::new(Some(region.clone()), error);
-    let Description { deleted, versions, .. } = description.as_ref().map_err(|error| fail(error.clone()))?;
+/// Returns the answer for a version of a described secret; none for a version id that is not listed: DescribeSecret lists the versions with a
+/// staging label, and a launch reads the others, too.
+fn document(DescribedSecret { region, description, .. }: &DescribedSecret, version: &Version) -> Option<Answer> {
+    let fail = |error| Some(Err(FetchFailure::new(Some(region.clone()), error)));
+    let Description { deleted, versions, .. } = match description {
+        Ok(description) => description,
+        Err(error) => return fail(error.clone()),
+    };
     if deleted.is_some() {
-        return Err(fail(FetchError::Refused(Refusal::MarkedForDeletion)));
+        return fail(FetchError::Refused(Refusal::MarkedForDeletion));
     }
-    let found = versions.iter().find(|(id, stages)| version.is_answered_by(Some(id), stages));
-    let (id, stages) = found.ok_or_else(|| fail(FetchError::NotFound { missing: Missing::Version, nearest: None }))?;
-    let (version_id, stages, region) = (Some(id.clone()), stages.clone(), Some(region.clone()));
-    Ok(Document { version_id, stages, region, ..Document::new(SecretValue::default()) })
+    match versions.iter().find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
+        Some((id, stages)) => {
+            let (version_id, stages, region) = (Some(id.clone()), stages.clone(), Some(region.clone()));
+            Some(Ok(Document { version_id, stages, region, ..Document::new(SecretValue::default()) }))
+        }
+        None if matches!(version, Version::Id(_)) => None,
+        None => fail(FetchError::NotFound { missing: Missing::Version, nearest: None }),
+    }
+}
+
+/// True unless DescribeParameters does not know the parameter: one of AWS's own, and one of another account, which an ARN may name.
+pub fn is_described(request: &Locator) -> bool {
+    request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/")
 }
 
 /// The most names in a filter, and the most parameters on a page.
@@ -86,10 +99,9 @@ struct ParameterMetadata {
     last_modified_date: Option<Value>,
 }
 
-/// Answers complete locators, parameters by fifty and each path by itself. DescribeParameters knows neither AWS's own parameters nor those of
-/// other accounts, so what begins with `/aws/` or is an ARN has no answer.
+/// Answers complete locators, parameters by fifty and each path by itself; those that are not described have no answer.
 async fn parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
-    requests.retain(|request| request.id.arn().is_none() && !base_name(request.id.name()).starts_with("aws/"));
+    requests.retain(is_described);
     let mut batches: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
         let path = request.is_path().then(|| request.id.clone());
@@ -135,8 +147,12 @@ async fn describe_parameters(session: &Session, batch: &[Locator]) -> Result<Vec
     let credentials = session.credentials(role.as_ref()).await?;
     let client = &session.clients.client((*store).into(), region, Some(credentials)).await?;
     let names: Vec<_> = batch.iter().map(|request| request.id.name()).collect();
+    let path = match id.name().trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
     let filter = match batch.iter().any(Locator::is_path) {
-        true => json!({ "Key": "Path", "Option": "Recursive", "Values": [id.name().trim_end_matches('/')] }),
+        true => json!({ "Key": "Path", "Option": "Recursive", "Values": [path] }),
         false => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });

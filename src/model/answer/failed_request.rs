@@ -3,7 +3,7 @@
 use super::outage::OutageKind;
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
-use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Selector, Store};
+use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Selector, Store, Version};
 use crate::model::suggest;
 
 /// The request that failed, as far as it is known.
@@ -52,7 +52,11 @@ impl FailedRequest<'_> {
         let Some(SecretRef { locator, selector }) = self.reference.filter(|_| is_secret) else { return advice };
         let id = locator.written_id();
         match (selector, locator.version.stage(), id.rsplit_once(['/', '.'])) {
-            (Selector::Whole, _, Some((name, key))) if name.contains('/') => {
+            (Selector::Whole, _, Some((name, key)))
+                if name.contains('/')
+                    && locator.version == Version::Current
+                    && (locator.id.arn().is_none() || ends_like_an_arn(name)) =>
+            {
                 format!("{advice}; a key follows a colon: {name}:{key}")
             }
             (Selector::Key(key), Some(label), _) if !label.starts_with("AWS") => {
@@ -92,6 +96,11 @@ impl FailedRequest<'_> {
             Some(_) | None => advice,
         }
     }
+}
+
+/// True if the hyphen and the six characters that end a secret's ARN end the text.
+fn ends_like_an_arn(text: &str) -> bool {
+    text.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 /// True for a word or a number, such as `info`; the names of most secrets have a slash or a hyphen.

@@ -14,6 +14,7 @@ pub use row::{CheckDepth, CheckedValues, rows};
 pub use secret_row::SecretRow;
 pub use table::text;
 
+use crate::model::answer::DescribedSecret;
 use crate::model::plan::Plan;
 use crate::model::suggest;
 use crate::report::record::Record;
@@ -33,4 +34,15 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
         }
     }
     warnings
+}
+
+/// Returns a warning for each failed request. A denial is in the table alone, since a launch may read such a secret.
+pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
+    let mut records = Vec::new();
+    for secret in secrets.iter().filter(|secret| !secret.is_denied()) {
+        let DescribedSecret { id, region, description: Err(error), .. } = secret else { continue };
+        let why = error.text();
+        records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
+    }
+    records
 }

@@ -5,8 +5,9 @@ mod statements;
 use std::collections::BTreeSet;
 
 use super::config::{RoleChain, Settings};
+use super::metadata::is_described;
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator, Role};
+use crate::model::reference::{Arn, Locator, Role, Store};
 use statements::{IamAction, Statements};
 
 /// The quota for a managed policy, in characters without white space.
@@ -72,7 +73,9 @@ pub fn policy(
     let mut statements = Statements::new(named.and_then(|role| role.account()).or(options.account.as_deref()));
     let mut is_any_region = false;
     let is_read = |request: &&Locator| request.role.as_ref().map_or(is_caller, |role| Some(&role.arn) == named);
-    for request in requests.iter().filter(is_read) {
+    let is_asked =
+        |request: &&Locator| !options.metadata || request.store == Store::SecretsManager || is_described(request);
+    for request in requests.iter().filter(is_read).filter(is_asked) {
         match &request.region {
             Some(region) => {
                 // Only a launch reads from the fallback regions.
