@@ -47,13 +47,14 @@ def cargo(*arguments):
 
 
 def packages(target):
-    """The package of this directory, and those it is built from, in the order of their names."""
+    """The package of this directory, and those of registries that it is built from, in the order of their names."""
     tree = cargo("tree", "--edges=normal", "--target", target, "--prefix=none", "--format={p}")
     used = {tuple(line.split()[:2]) for line in tree.splitlines() if line}
     metadata = json.loads(cargo("metadata", "--format-version=1", "--filter-platform", target))
     by_id = {package["id"]: package for package in metadata["packages"]}
     root = by_id[metadata["resolve"]["root"]]
-    found = {key: package for key, package in by_id.items() if (package["name"], "v" + package["version"]) in used}
+    others = {(package["name"], "v" + package["version"]): key for key, package in by_id.items() if package["source"]}
+    found = {key: by_id[key] for name, key in others.items() if name in used} | {root["id"]: root}
     edges = {
         node["id"]: [
             edge["pkg"]
