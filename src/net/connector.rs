@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_smithy_types::body::SdkBody;
 use futures_util::TryFutureExt;
 use futures_util::future::try_join;
 use http::Uri;
 use http::uri::Scheme;
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake as http_handshake};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -40,7 +41,7 @@ trait Stream: Read + Write + Send + Unpin {}
 impl<T: Read + Write + Send + Unpin> Stream for T {}
 
 /// An open connection, which takes one request at a time.
-pub type Connection = SendRequest<SdkBody>;
+pub type Connection = SendRequest<Full<Bytes>>;
 
 /// Opens connections. Clones share the roots and the DNS answers.
 #[derive(Clone)]

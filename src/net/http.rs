@@ -13,7 +13,8 @@ use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full, Limited};
+pub use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper_util::client::proxy::matcher::Intercept;
 
@@ -70,7 +71,7 @@ impl HttpClient {
     /// When there is no response.
     pub async fn send(
         &self,
-        mut request: Request<SdkBody>,
+        mut request: Request<Bytes>,
     ) -> Result<(Parts, Result<Vec<u8>, BoxError>), ConnectorError> {
         let uri = request.uri().clone();
         // A proxy reads its password in a request that it forwards; a tunnel has it in its own.
@@ -85,7 +86,7 @@ impl HttpClient {
         }
         add_headers(request.headers_mut(), &uri);
         let host = self.pool.host(&uri);
-        let sending = host.send(&self.pool.connector, &uri, self.timeouts.connect, request);
+        let sending = host.send(&self.pool.connector, &uri, self.timeouts.connect, request.map(Full::new));
         let answer = within(self.timeouts.read, sending);
         let answered = match proxy {
             None => answer.await,
@@ -135,13 +136,19 @@ impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let (head, body) = client.send(request).await?;
+            let (head, body) = client.send(in_memory(request).map_err(ConnectorError::user)?).await?;
             let body = body.map_err(ConnectorError::io)?;
             let response = Response::from_parts(head, SdkBody::from(body));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
+}
+
+/// Returns a request of the SDK's, none of which streams its body here.
+pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
+    let (head, body) = request.try_into_http1x()?.into_parts();
+    let body = body.bytes().ok_or("a request whose body is a stream")?;
+    Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
 /// Adds the Host header, and [`APP`] to the User-Agent header. The SDK's credential providers have no setting for the latter; no signature

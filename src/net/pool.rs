@@ -9,9 +9,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_types::body::SdkBody;
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
@@ -88,19 +88,13 @@ impl Host {
         connector: &Connector,
         to: &Uri,
         limit: Option<Duration>,
-        request: Request<SdkBody>,
+        request: Request<Full<Bytes>>,
     ) -> Result<(InUse<'h>, Response<Incoming>), BoxError> {
         let _permit = self.permits.acquire().await?;
-        let mut request = request;
-        if let Some(mut connection) = self.spare_connection().await {
-            let (head, body) = request.into_parts();
-            let again = body.try_clone().map(|body| Request::from_parts(head.clone(), body));
-            match (connection.send_request(Request::from_parts(head, body)).await, again) {
-                (Ok(response), _) => return Ok((InUse { host: self, connection, _permit }, response)),
-                (Err(_), Some(again)) => request = again,
-                // Its body is a stream.
-                (Err(error), None) => return Err(error.into()),
-            }
+        if let Some(mut connection) = self.spare_connection().await
+            && let Ok(response) = connection.send_request(request.clone()).await
+        {
+            return Ok((InUse { host: self, connection, _permit }, response));
         }
         let mut connection = connector.connect(to, limit).await?;
         let response = connection.send_request(request).await?;

@@ -9,7 +9,6 @@ pub use settings::AgentSettings;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use aws_smithy_types::body::SdkBody;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -22,7 +21,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
-use crate::net::http::{HttpClient, HttpTimeouts};
+use crate::net::http::{Bytes, HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 use crate::time::deadline::Deadline;
 
@@ -136,7 +135,7 @@ impl Agent {
     }
 
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, AttemptFailure> {
-        let http_request = Request::get(self.url(request)).header(TOKEN_HEADER, token).body(SdkBody::empty());
+        let http_request = Request::get(self.url(request)).header(TOKEN_HEADER, token).body(Bytes::new());
         let http_request = http_request.map_err(|error| Refusal::Request(error.to_string().into()))?;
         let (head, body) = self.http.send(http_request).await.map_err(|error| classify_connector_error(&error))?;
         let status = head.status.as_u16();

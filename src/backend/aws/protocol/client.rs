@@ -36,7 +36,7 @@ use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Outage, OutageKind, Refusal};
 use crate::model::reference::Region;
 use crate::net::errors::BoxError;
-use crate::net::http::HttpClient;
+use crate::net::http::{Bytes, HttpClient, in_memory};
 
 /// A client. It makes one attempt for each request.
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl Client {
     ///
     /// # Errors
     /// When there is no response, or no whole one.
-    pub async fn send(&self, request: Request<SdkBody>) -> Result<Response<Vec<u8>>, AttemptFailure> {
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, AttemptFailure> {
         let answer = self.http.send(self.signed(request).map_err(|error| not_sent(&*error))?);
         let late = |_| Outage::new(OutageKind::Timeout, "no answer to a request in time");
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(late)?;
@@ -119,7 +119,7 @@ impl Client {
     }
 
     /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
-    fn signed(&self, mut request: Request<SdkBody>) -> Result<Request<SdkBody>, BoxError> {
+    fn signed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
         let base = self.endpoint.path().trim_end_matches('/');
@@ -137,10 +137,10 @@ impl Client {
             .time(SystemTime::now())
             .settings(settings)
             .build()?;
-        let body = request.body().bytes().ok_or("a body that cannot be signed")?;
         let headers = request.headers().iter();
         let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new(request.method().as_str(), url, headers, SignableBody::Bytes(body))?;
+        let signable =
+            SignableRequest::new(request.method().as_str(), url, headers, SignableBody::Bytes(request.body()))?;
         let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
         signed.apply_to_request_http1x(&mut request);
         Ok(request)
@@ -152,12 +152,12 @@ fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
     parts: &'p FrozenLayer,
     input: Result<I, BuildError>,
     settings: &mut ConfigBag,
-) -> Result<(Request<SdkBody>, &'p SharedResponseDeserializer), BoxError> {
+) -> Result<(Request<Bytes>, &'p SharedResponseDeserializer), BoxError> {
     let (serializer, deserializer) =
         (parts.load::<SharedRequestSerializer>(), parts.load::<SharedResponseDeserializer>());
     let (serializer, deserializer) = serializer.zip(deserializer).ok_or("an operation without serialization")?;
-    let request = serializer.serialize_input(Input::erase(input?), settings)?.try_into_http1x()?;
-    Ok((request, deserializer))
+    let request = serializer.serialize_input(Input::erase(input?), settings)?;
+    Ok((in_memory(request)?, deserializer))
 }
 
 /// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::body::SdkBody;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
 use serde::Serialize;
@@ -16,6 +15,7 @@ use super::error_codes::{ServiceError, malformed_response};
 use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::FetchError;
 use crate::net::errors::{BoxError, host_and_port};
+use crate::net::http::Bytes;
 
 /// The first second of the year 10000, which no text in RFC 3339 can express.
 const END: f64 = 253_402_300_800.0;
@@ -42,9 +42,9 @@ pub async fn call<T>(
     .await
 }
 
-fn request(target: &'static str, input: &impl Serialize) -> Result<Request<SdkBody>, BoxError> {
+fn request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post("/").header(CONTENT_TYPE, "application/x-amz-json-1.1").header("x-amz-target", target);
-    Ok(request.body(SdkBody::from(serde_json::to_vec(input)?))?)
+    Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
 /// Returns the body of a response, which is a JSON object.
