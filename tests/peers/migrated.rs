@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::moto::{Moto, REGION, text_of};
-use super::node::node_folder;
+use super::node::{node, node_folder};
 use super::python::interpreter;
 use crate::support::directory::Directory;
 use crate::support::sandbox::{Sandbox, program, repository_file};
@@ -157,7 +157,7 @@ fn the_variables_that_nodes_readers_read_otherwise_are_those_of_the_warning() {
 const text = require('fs').readFileSync(process.argv[1], 'utf8').replace(/^\\uFEFF/, '');
 console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').parse(text)]));
 ";
-    let output = Command::new("node").args(["-e", script]).arg(&file).current_dir(folder).output().unwrap();
+    let output = node(&folder).args(["-e", script]).arg(&file).current_dir(&folder).output().unwrap();
     let readers: [Values; 2] = serde_json::from_slice(&output.stdout).unwrap();
     let Some(files) = python_dotenv(directory.path()) else { return };
     let mut expected = Vec::new();

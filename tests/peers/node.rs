@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::skip::{can, skipped};
 
@@ -15,4 +16,10 @@ pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
     }
     skipped(&format!("the packages of npm are not in {}: `make test` installs them", folder.display()));
     None
+}
+
+/// Node of npm's packages, which parses `.env` files (from 20.12 on; Debian 12 has 18); elsewhere than on Linux this machine's.
+pub fn node(folder: &Path) -> Command {
+    let installed = folder.join("node_modules/.bin/node");
+    Command::new(if installed.exists() { installed } else { "node".into() })
 }
