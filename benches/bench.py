@@ -87,7 +87,7 @@ def cargo(*arguments):
 
 
 def simulated():
-    """The section of the page on a simulated fleet, with the last row of the table that the simulation prints."""
+    """The part about a simulated fleet, with the last row of the table that the simulation prints."""
     say("simulating a fleet")
     printed = cargo("test", "--quiet", "--offline", *SIMULATION, "--", "--nocapture")
     row = [line for line in printed.splitlines() if line.startswith("|")][-1]

@@ -96,8 +96,8 @@ ideal number: one per launch, and one more for each of the {refused} that are th
 
 
 def simulated(launches, succeed, median, last, mean, most):
-    """The section of docs/benchmarks.md on a fleet that no machine can start."""
-    return f"""## A fleet larger than a machine
+    """The part of what is printed on a fleet that no machine can start."""
+    return f"""# A fleet larger than a machine
 
 A simulation with the code of the retries: {launches} launches with one secret each start together, against AWS's quota of 10000
 GetSecretValue per second (a burst of 1000 and 10 ms to answer are assumptions). {succeed} succeed within `--timeout 30s`, half of them

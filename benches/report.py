@@ -19,7 +19,7 @@ def markdown(results):
     paragraphs = [
         "# Benchmarks",
         f"Measured on {about['date']} with {about['machine']}, {about['built']}; load average before it {about['load']}. On a quiet machine "
-        "`make bench` measures again, writes this page, and prints the rest: other distances, CPU time, page faults, a fleet that starts at once.",
+        "`make bench` measures again, writes this page, and prints the rest: other distances, CPU time, page faults, fleets that start at once.",
         "Each launch is a whole process: it starts, reads one key of each secret over TLS with keys in variables, and runs `/bin/true`. *The "
         "floor* ([benches/floor](../benches/floor)) is a hand-written client that does nothing else. secrets-exec and the floor trust one root; "
         f"the other tools, and *with a bundle*, read {about['roots']}.",
@@ -34,7 +34,6 @@ def markdown(results):
         "was dropped, and what it reads from the disk.",
         costs(tools, rows),
         f"With `--on-rotation`, the process that stays has {number(results['rest']['resident, KiB'] * 1024 / 1e6)} MB.",
-        results["simulated"],
     ]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -55,6 +54,7 @@ def details(results):
         f"{rest['switches']} context switches in {REST} s.",
         "Versions: " + "; ".join(f"{tool.title} {tool.version}" for tool in tools if tool.version and not tool.title.startswith(US)) + ".",
         results["fleet"],
+        results["simulated"],
     ]
     return "\n\n".join(paragraphs) + "\n"
 

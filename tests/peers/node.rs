@@ -20,6 +20,7 @@ pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
 
 /// Node of npm's packages, which parses `.env` files (from 20.12 on; Debian 12 has 18); elsewhere than on Linux this machine's.
 pub fn node(folder: &Path) -> Command {
-    let installed = folder.join("node_modules/.bin/node");
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let installed = folder.join(format!("node_modules/node-linux-{machine}/bin/node"));
     Command::new(if installed.exists() { installed } else { "node".into() })
 }
