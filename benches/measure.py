@@ -114,8 +114,6 @@ class Lab:
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLEEXAMPLE00",
             "AWS_SECRET_ACCESS_KEY": "made-up-for-the-benchmark",
             "AWS_REGION": REGION,
-            # The name that awscli 1 knows.
-            "AWS_DEFAULT_REGION": REGION,
             # A usual launch finds AWS's root among those compiled in, of which the lab's CA is none: reading one is next to nothing.
             "AWS_CA_BUNDLE": str(self.work / ("ca.pem" if tool.one_root else "bundle.pem")),
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -18,17 +18,16 @@ def markdown(results):
     about, rows, tools = (results[key] for key in ("about", "rows", "tools"))
     paragraphs = [
         "# Benchmarks",
-        f"Measured on {about['date']} with {about['machine']}, {about['built']}; load average before it {about['load']}. On a quiet machine "
-        "`make bench` measures again, writes this page, and prints the rest: other distances, CPU time, page faults, fleets that start at once.",
+        f"Measured on {about['date']} with {about['machine']}, {about['built']}; load average before it {about['load']}. "
+        "`make bench` writes this page, and prints the rest: quartiles, other distances, CPU time, page faults, fleets.",
         "Each launch is a whole process: it starts, reads one key of each secret over TLS with keys in variables, and runs `/bin/true`. *The "
         "floor* ([benches/floor](../benches/floor)) is a hand-written client that does nothing else. secrets-exec and the floor trust one root; "
         f"the other tools, and *with a bundle*, read {about['roots']}.",
         *unmeasured(results["skipped"]),
         "## In the same region",
-        f"Wall time in ms by the number of secrets: median and quartiles. Round trips of {REGIONAL.round_trip} ms, and {REGIONAL.answer} ms "
-        "until an answer, are assumptions: no AWS was reached. The server's part of each handshake is in every time, since it runs on the same "
-        "machine.",
-        table(tools, rows, REGIONAL),
+        f"Median wall time in ms by the number of secrets. Round trips of {REGIONAL.round_trip} ms, and {REGIONAL.answer} ms "
+        "until an answer, are assumptions: no AWS was reached. Each time includes the server's part of a handshake.",
+        table(tools, rows, REGIONAL, lambda row: number(row["median"])),
         "## Memory, size, cold start",
         "Peak resident memory; the stripped binaries, or all installed files without the interpreter; one launch near by after the page cache "
         "was dropped, and what it reads from the disk.",
@@ -42,6 +41,8 @@ def details(results):
     """What is printed and not in the page."""
     rows, rest, tools = (results[key] for key in ("rows", "rest", "tools"))
     paragraphs = [
+        "# In the same region, with quartiles",
+        table(tools, rows, REGIONAL),
         "# Near by, without delays",
         table(tools, rows, NEAR),
         "CPU time of all processes in ms, and page faults:",
@@ -67,12 +68,16 @@ def heading(columns):
     return [f"| tool | {' | '.join(map(str, columns))} |", "|---" * (len(columns) + 1) + "|"]
 
 
-def table(tools, rows, place):
+def quartiles(row):
+    return f"{number(row['median'])} ({number(row['low'])}–{number(row['high'])})"
+
+
+def table(tools, rows, place, cell=quartiles):
     """The times at a place, and the ratio to the floor's."""
     lines = heading(COUNTS)
     for tool in tools:
         found = [rows.get((tool.key, count, place)) for count in COUNTS]
-        cells = [f"{number(row['median'])} ({number(row['low'])}–{number(row['high'])})" if row else "–" for row in found]
+        cells = [cell(row) if row else "–" for row in found]
         lines.append(f"| {tool.title} | {' | '.join(cells)} |")
     return "\n".join([*lines, f"| *secrets-exec / the floor* | {' | '.join(ratio(rows, count, place) for count in COUNTS)} |"])
 

@@ -10,8 +10,7 @@ from pathlib import Path
 REGION = "us-east-1"
 HOST = f"secretsmanager.{REGION}.amazonaws.com"
 COUNTS = [1, 4, 20, 100]
-# PyPI has version 1 of the AWS CLI, not version 2.
-PYPI = {"awscli": "awscli==1.45.11", "boto3": "boto3==1.43.11"}
+BOTO3 = "boto3==1.43.11"
 
 
 def secret(number):
@@ -172,25 +171,16 @@ def curl(work):
     return Tool("curl", "bash + curl --aws-sigv4 + jq", by_shell(work, "curl", get), version=found, counts=COUNTS[:2])
 
 
-def by_aws_cli(work, key, title, aws, tree=None):
-    found = output([aws, "--version"]).split()[0].split("/")[1]
-    if f"awscli{found[0]}" != key:
-        raise OSError(f"{aws} is version {found}")
+def awscli(work):
+    path = installed("aws", "/usr/local/bin:/usr/bin")
     call = "secretsmanager get-secret-value --secret-id \"$1\" --query SecretString --output text | jq -r .password"
-    return Tool(key, title, by_shell(work, key, f"get() {{ {aws} {call}; }}"), version=found, size=tree, counts=COUNTS[:2])
-
-
-def awscli1(work):
-    path = venv(work, "awscli")
-    return by_aws_cli(work, "awscli1", "bash + awscli 1 + jq", f"{path}/bin/aws", tree_size(path))
-
-
-def awscli2(work):
-    return by_aws_cli(work, "awscli2", "bash + awscli 2 + jq", installed("aws", "/usr/local/bin:/usr/bin"))
+    found = output([path, "--version"]).split()[0].split("/")[1]
+    arguments = by_shell(work, "awscli", f"get() {{ {path} {call}; }}")
+    return Tool("awscli", f"bash + awscli {found[0]} + jq", arguments, version=found, counts=COUNTS[:2])
 
 
 def boto3(work):
-    path = venv(work, "boto3")
+    path = boto3_venv(work)
 
     def lines(count):
         yield "import json, os, sys"
@@ -202,19 +192,18 @@ def boto3(work):
         yield "os.execvp(sys.argv[1], sys.argv[1:])"
 
     arguments = script(work, "boto3", str(path / "bin/python"), lines)
-    found = PYPI["boto3"].split("==")[1]
-    return Tool("boto3", "Python, boto3, one process", arguments, version=found, size=tree_size(path), counts=COUNTS[:2])
+    return Tool("boto3", "Python, boto3, one process", arguments, version=BOTO3.split("==")[1], size=tree_size(path), counts=COUNTS[:2])
 
 
-def venv(work, package):
-    path = work / f"venv-{package}"
+def boto3_venv(work):
+    path = work / "venv-boto3"
     stamp = path / "complete"
-    if not (stamp.exists() and stamp.read_text() == PYPI[package]):
-        say(f"installing {PYPI[package]} from PyPI")
+    if not (stamp.exists() and stamp.read_text() == BOTO3):
+        say(f"installing {BOTO3} from PyPI")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(path)], check=True)
-        subprocess.run([str(path / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", PYPI[package]], check=True)
+        subprocess.run([str(path / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", BOTO3], check=True)
         subprocess.run([str(path / "bin/pip"), "uninstall", "--quiet", "--yes", "pip", "setuptools"], check=True)
-        stamp.write_text(PYPI[package])
+        stamp.write_text(BOTO3)
     return path
 
 
@@ -226,4 +215,4 @@ def say(line):
     print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
-RIVALS = (chamber, secrets_init, summon, vals, curl, boto3, awscli2, awscli1)
+RIVALS = (chamber, secrets_init, summon, vals, curl, boto3, awscli)
