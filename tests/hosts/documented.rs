@@ -71,11 +71,8 @@ fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
 fn on_an_instance_credentials_and_region_come_from_its_metadata() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = served();
-    let metadata = format!(
-        "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
-        aws.endpoint(),
-        aws.instance_metadata()
-    );
+    let metadata =
+        format!("Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n", aws.endpoint(), aws.url());
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'\n";
     let unit = systemd.unit("instance", &format!("Type=oneshot\nDynamicUser=yes\n{metadata}{command}")).start();
     assert_eq!(unit.printed(), "v-4c7a1e");

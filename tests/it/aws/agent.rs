@@ -21,7 +21,7 @@ fn tokened() -> Sandbox {
 
 /// A launch through the agent.
 fn through(agent: &Aws) -> Sandbox {
-    tokened().arg(format!("--agent={}", agent.agent()))
+    tokened().arg(format!("--agent={}", agent.url()))
 }
 
 fn reads(agent: &Aws) -> Sandbox {
@@ -73,8 +73,8 @@ fn an_option_a_variable_and_a_declaration_ask_for_the_agent() {
         sandbox.timeout("300ms").case(case).run().refused(75).says(["127.0.0.1:2773"]);
     }
     let aws = served();
-    tokened().env("SECRETS_EXEC_AGENT", aws.agent()).resolve("A=x:k").run().launched().has("A", "v-4c7a1e");
-    let declaration = format!("defaults:\n  agent: {}\nenv:\n  A: x:k\n", aws.agent());
+    tokened().env("SECRETS_EXEC_AGENT", aws.url()).resolve("A=x:k").run().launched().has("A", "v-4c7a1e");
+    let declaration = format!("defaults:\n  agent: {}\nenv:\n  A: x:k\n", aws.url());
     tokened().declaration(&declaration).run().launched().has("A", "v-4c7a1e");
     assert!(aws.reads().is_empty());
     let off = Sandbox::new().aws(&aws).env("SECRETS_EXEC_AGENT", "0");

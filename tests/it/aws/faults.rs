@@ -178,7 +178,7 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
 fn the_agent_is_asked_again_for_what_may_pass_and_its_fallback_is_no_way_around_an_answer() {
     let tokened = || Sandbox::new().env("AWS_TOKEN", AGENT_TOKEN).resolve("A=x:k").timeout("50s");
     side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
-        let through = |agent: &Aws, aws: &Aws| tokened().aws(aws).arg(format!("--agent={}", agent.agent())).case(said);
+        let through = |agent: &Aws, aws: &Aws| tokened().aws(aws).arg(format!("--agent={}", agent.url())).case(said);
         let aws = served();
         if meaning == MayPass {
             let agent = served().fails_first(AGENT_READ, 1, fault.clone());

@@ -147,7 +147,7 @@ fn an_answer_about_another_version_or_parameter_is_no_value() {
 
 #[test]
 fn a_secret_of_another_region_or_stage_through_the_agent_is_no_value() {
-    let through = |aws: &Aws| Sandbox::new().arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", AGENT_TOKEN);
+    let through = |aws: &Aws| Sandbox::new().arg(format!("--agent={}", aws.url())).env("AWS_TOKEN", AGENT_TOKEN);
     let aws = Aws::start().fails(AGENT_READ, secret("AWSCURRENT"));
     through(&aws).args(["--region", "eu-west-1"]).resolve("A=x:k").run().refused(78).says(["A (", "region"]);
     let aws = Aws::start().fails(AGENT_READ, secret("AWSPREVIOUS"));

@@ -52,7 +52,7 @@ fn a_file_that_is_written_late_is_waited_for() {
     let token = json!({ "accessToken": SSO_TOKEN, "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
     // The name of the token's file is the SHA-1 of the URL.
     let sso = ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json";
-    let agent = Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k").file("token", AGENT_TOKEN);
+    let agent = Sandbox::new().arg(format!("--agent={}", aws.url())).resolve("A=x:k").file("token", AGENT_TOKEN);
     let token_of_agent = format!("file://{}", agent.path("token").display());
     let launches = [
         ("a web identity's token", keyless(&aws).web_identity(), "work/token"),

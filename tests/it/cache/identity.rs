@@ -52,7 +52,7 @@ fn no_launch_is_served_by_what_another_launch_read() {
         ("a version", of(&format!("x:k::{CURRENT_ID}"))),
         ("a stage and a version", of(&format!("x:k:AWSCURRENT:{CURRENT_ID}"))),
         ("an ARN", of("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k")),
-        ("another endpoint", sandbox(&aws).endpoint(&aws.agent())),
+        ("another endpoint", sandbox(&aws).endpoint(&aws.url())),
     ];
     let launches = launches.map(|(case, launch)| cache.with(launch.case(case), &TTL));
     for (before, launch) in launches.iter().enumerate() {

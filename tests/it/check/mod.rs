@@ -22,7 +22,7 @@ const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56e
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
     let sandbox = Sandbox::new().aws(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
-    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+    let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url());
     console::assert_printed(page, sandbox, aws.address().port());
     if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
         assert!(aws.calls().is_empty(), "{:?}", aws.calls());

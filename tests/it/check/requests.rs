@@ -53,7 +53,7 @@ fn a_secret_is_described_once_by_the_role_and_in_the_region_that_read_it_and_a_p
 fn the_agent_describes_nothing_unless_it_falls_back_and_a_missing_secret_is_not_asked_for_twice() {
     let aws = served();
     let token = AGENT_TOKEN;
-    let sandbox = check(&aws).arg("--describe").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.agent()));
+    let sandbox = check(&aws).arg("--describe").env("AWS_TOKEN", token).arg(format!("--agent={}", aws.url()));
     let sandbox = sandbox.resolve("A=x:k");
     sandbox.run().ended(Status::Exit(0));
     assert!(aws.calls_of("DescribeSecret").is_empty());

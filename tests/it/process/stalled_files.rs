@@ -20,7 +20,7 @@ fn a_pipe_without_a_writer_is_given_up_at_the_deadline_and_named() {
     let aws = served();
     let plain = || sandbox(&aws);
     let web_identity = plain().without_keys().env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
-    let agent = Sandbox::new().arg(format!("--agent={}", aws.agent())).resolve("A=x:k");
+    let agent = Sandbox::new().arg(format!("--agent={}", aws.url())).resolve("A=x:k");
     for (sandbox, name, awaited) in [
         (plain(), "AWS_CONFIG_FILE", "the AWS configuration files"),
         (web_identity, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS credentials"),

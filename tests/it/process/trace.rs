@@ -38,8 +38,7 @@ fn roles_parameters_and_the_agent_are_traced() {
     ]);
     let run = sandbox(&aws).arg("-vv").resolve("B=ssm:/p").args(["--env-from", "ssm:/q/"]).run();
     run.launched().says(["GetParameters of /p at ", "GetParametersByPath of /q/ at "]);
-    let agent =
-        Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", AGENT_TOKEN);
+    let agent = Sandbox::new().region("us-east-1").arg(format!("--agent={}", aws.url())).env("AWS_TOKEN", AGENT_TOKEN);
     let run = agent.arg("-vv").resolve("A=x:k").run();
     run.launched().says(["secret x in us-east-1 of the agent at ", "attempt 1, "]);
 }

@@ -117,7 +117,7 @@ fn values_of_keys_that_are_not_printed_are_told_apart() {
 #[test]
 fn the_agent_is_asked_again() {
     let aws = first_version();
-    let sandbox = sandbox(&aws).arg(format!("--agent={}", aws.agent())).env("AWS_TOKEN", AGENT_TOKEN);
+    let sandbox = sandbox(&aws).arg(format!("--agent={}", aws.url())).env("AWS_TOKEN", AGENT_TOKEN);
     let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);

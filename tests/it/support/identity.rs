@@ -37,7 +37,7 @@ impl Sandbox {
     }
 
     pub fn on_instance(self, aws: &Aws) -> Self {
-        let sandbox = self.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.instance_metadata());
+        let sandbox = self.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url());
         // The default, one second, is too short for a loaded machine.
         sandbox.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_METADATA_SERVICE_TIMEOUT", "10")
     }

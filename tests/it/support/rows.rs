@@ -90,7 +90,7 @@ impl Row {
 fn words_of(aws: &Aws) -> BTreeMap<String, String> {
     let words = [
         ("endpoint", aws.endpoint()),
-        ("url", aws.agent()),
+        ("url", aws.url()),
         ("canary", CANARY.to_owned()),
         ("access_secret", ACCESS_SECRET.to_owned()),
         ("current", CURRENT_ID.to_owned()),
