@@ -25,7 +25,7 @@ def markdown(results):
         f"the other tools, and *with a bundle*, read {about['roots']}.",
         *unmeasured(results["skipped"]),
         "## In the same region",
-        f"Median wall time in ms by the number of secrets. Round trips of {REGIONAL.round_trip} ms, and {REGIONAL.answer} ms "
+        f"Median wall time in ms by the number of secrets (–: not measured). Round trips of {REGIONAL.round_trip} ms, and {REGIONAL.answer} ms "
         "until an answer, are assumptions: no AWS was reached. Each time includes the server's part of a handshake.",
         table(tools, rows, REGIONAL, lambda row: number(row["median"])),
         "## Memory, size, cold start",
