@@ -5,13 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::aws::{Aws, fault, served};
-use crate::support::deadline::keeps_to;
-use crate::support::directory::CacheDirectory;
-use crate::support::record::Manager;
-use crate::support::sandbox::{Sandbox, repository_file, sandbox};
-use crate::support::skip;
-use crate::support::tls::Authority;
+use crate::support::*;
 
 #[test]
 fn every_option_of_defaults_is_read_from_its_variable_too() {

@@ -1,9 +1,6 @@
 //! Credentials: session tokens, and keys that STS refuses. `credentials.rows` has all others.
 
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, served};
-use crate::support::identity::{ROLE, keyless, pair};
+use crate::support::*;
 
 ::rows::rows!("tests/it/aws/credentials.rows");
 

@@ -1,6 +1,5 @@
 //! The lines on standard error: labels, the order of reason and entries, and colours on a terminal.
 
-use crate::support::terminal::terminal;
 use crate::support::*;
 
 fn database() -> Aws {

@@ -2,7 +2,6 @@
 
 use nix::sys::signal::Signal;
 
-use crate::support::terminal::at_a_terminal;
 use crate::support::*;
 
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";

@@ -1,9 +1,6 @@
 //! Configuration files without read permission, and a role's outage. `profiles.rows` has all other profiles and roles.
 
-use crate::support::aws::{fault, served};
-use crate::support::identity::{ROLE, keyless, pair};
-use crate::support::sandbox::sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 ::rows::rows!("tests/it/aws/profiles.rows");
 

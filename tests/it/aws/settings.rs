@@ -3,9 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use crate::support::aws::{fault, served};
-use crate::support::identity::keyless;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
+use crate::support::*;
 
 ::rows::rows!("tests/it/aws/settings.rows");
 

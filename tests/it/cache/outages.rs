@@ -1,8 +1,6 @@
 //! AWS is unavailable, in every way, or says that a value is denied or absent: the cache covers the former and never the latter.
 
 use crate::support::network::SILENT;
-use crate::support::tls::Authority;
-use crate::support::wire::{Step, Wire};
 use crate::support::*;
 
 const READ: &str = "GetSecretValue";

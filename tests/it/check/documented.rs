@@ -4,13 +4,9 @@ use serde_json::json;
 
 use super::{KEY, check, seconds_ago};
 use crate::docs::page::Page;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, fault, served};
 use crate::support::console::{outputs, pages_in};
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
-use crate::support::skip;
 use crate::support::terminal::output_terminal;
+use crate::support::*;
 
 #[test]
 fn every_field_that_a_page_shows_is_documented() {

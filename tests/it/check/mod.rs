@@ -4,10 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, fault};
-use crate::support::console;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::*;
 
 mod documented;
 mod requests;
@@ -78,7 +75,7 @@ fn catalogue() -> Aws {
         .secret("kms", Secret::failing(fault::denied_by_kms()))
         .describes("kms", json!({ "KmsKeyId": KEY }))
         .secret("throttled", Secret::failing(fault::throttled()))
-        .secret("silent", Secret::failing(fault::Fault::Hang))
+        .secret("silent", Secret::failing(Fault::Hang))
         .secret("undescribed", Secret::text(CANARY))
         .refuses_to_describe("undescribed", fault::denied_description())
         .secret("broken", Secret::text(CANARY))

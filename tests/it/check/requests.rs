@@ -3,14 +3,7 @@
 use std::time::Duration;
 
 use super::{check, line};
-use crate::support::aws::fault::Fault;
-use crate::support::aws::secret::AGENT_TOKEN;
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Call, Version, fault, served};
-use crate::support::deadline::keeps_to;
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 fn operations(aws: &Aws) -> Vec<String> {
     let mut operations: Vec<String> = aws.calls().iter().map(Call::operation).collect();

@@ -3,10 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::support::aws::served;
-use crate::support::outcome::Status;
-use crate::support::sandbox::sandbox;
-use crate::support::skip;
+use crate::support::*;
 
 ::rows::rows!("tests/it/cli/command.rows");
 

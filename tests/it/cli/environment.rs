@@ -5,9 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::support::aws::served;
-use crate::support::sandbox::{CANARY, Sandbox, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 ::rows::rows!("tests/it/cli/environment.rows");
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::docs::page::Page;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
 use crate::support::skip::can;
+use crate::support::*;
 
 fn printed(arguments: &[&str]) -> String {
     Sandbox::new().args(arguments).bare().run().launched_silently().stdout()

@@ -1,9 +1,6 @@
 //! `get`: bytes, and terminals. `names.rows` has all others, `mistakes` the messages.
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, served};
-use crate::support::sandbox::Sandbox;
-use crate::support::terminal::at_a_terminal;
+use crate::support::*;
 
 ::rows::rows!("tests/it/cli/names.rows");
 

@@ -4,8 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use crate::support::aws::Aws;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::*;
 
 #[test]
 fn a_proxy_whose_name_is_unknown_and_an_endpoint_without_tls_are_reported_as_such() {

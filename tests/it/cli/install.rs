@@ -7,9 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::docs::links::links;
-use crate::support::directory::Directory;
-use crate::support::sandbox::{Sandbox, program};
-use crate::support::skip;
+use crate::support::*;
 
 fn installing(directory: &str) -> Sandbox {
     Sandbox::new().args(["install", directory]).bare().file("there/other", "other")

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::aws::fault::{self, Fault};
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, served};
-use crate::support::identity::keyless;
-use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::wire::{Step, Wire, good};
+use crate::support::*;
 
 ::rows::rows!("tests/it/cli/launch.rows");
 

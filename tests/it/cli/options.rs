@@ -1,7 +1,6 @@
 //! Default names of a declaration, and options that silence or announce. `options.rows` has all other sources of options.
 
-use crate::support::aws::served;
-use crate::support::sandbox::{CANARY, Sandbox, local, sandbox};
+use crate::support::*;
 
 ::rows::rows!("tests/it/cli/options.rows");
 

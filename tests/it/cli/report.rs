@@ -1,11 +1,7 @@
 //! Reports: each failure has its variable, file and line, secret, key and region, and one run reports all of them, in the order of the
 //! files; the worst decides the status.
 
-use crate::support::aws::Aws;
-use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 ::rows::rows!("tests/it/cli/report.rows");
 

@@ -1,9 +1,6 @@
 //! Usage errors: status 64, with a reason, before anything is read or started; and the help.
 
-use crate::support::aws::served;
-use crate::support::outcome::Status;
-use crate::support::sandbox::{Sandbox, repository_file};
-use crate::support::terminal::terminal;
+use crate::support::*;
 
 fn help(words: &[&str]) -> String {
     Sandbox::new().args(words).bare().run().launched_silently().stdout()

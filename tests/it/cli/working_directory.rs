@@ -5,9 +5,7 @@ use std::os::unix::fs::{chown, symlink};
 
 use nix::sys::stat::Mode;
 
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 const NAME: &str = "secrets-exec.yaml";
 const DECLARATION: &str = "env:\n  A: { value: v }\n";

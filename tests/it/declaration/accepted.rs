@@ -1,8 +1,6 @@
 //! Valid declarations: YAML and JSON say the same. `accepted.rows` has aliases and texts.
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 ::rows::rows!("tests/it/declaration/accepted.rows");
 

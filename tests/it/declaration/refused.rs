@@ -1,8 +1,6 @@
 //! Declarations that are refused: the error names the line and column and the reason, nothing is requested, and nothing is started.
 
-use crate::support::aws::{Aws, served};
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 /// Rows of a reason and the declarations that have it, each with `^` before its place, or without if the error names the line alone. A
 /// declaration with `…` stands for one with each of the texts after it in that line.

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::refused::refused_by_both;
 use crate::docs::page::Page;
-use crate::support::outcome::Status;
-use crate::support::sandbox::{Sandbox, repository_file};
+use crate::support::*;
 
 const SCHEMA: &str = "secrets-exec.schema.json";
 

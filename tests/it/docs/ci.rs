@@ -1,9 +1,7 @@
 //! `docs/ci.md`.
 
 use super::page::Page;
-use crate::support::aws::{ROLE_KEY, served};
-use crate::support::console::script;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 /// A declaration, and what the jobs call.
 fn repository() -> Sandbox {
@@ -51,7 +49,7 @@ fn a_job_in_review_fails_for_another_policy() {
         assert!(
             run.stdout().contains("\n+        \"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????\"\n")
         );
-        assert_ne!(run.status, crate::support::outcome::Status::Exit(0), "{run}");
+        assert_ne!(run.status, Status::Exit(0), "{run}");
     }
 }
 

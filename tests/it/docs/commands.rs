@@ -1,8 +1,7 @@
 //! The commands of README.md and docs/reference.md, and `make demo`.
 
 use super::page::Page;
-use crate::support::console::script;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::*;
 
 /// Paragraphs that are indented as code and launch something.
 fn launches(page: &str) -> Vec<String> {

@@ -5,10 +5,7 @@ use serde_json::{Value, json};
 
 use super::migrating::{declaration_of, has_jq};
 use super::page::Page;
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::*;
 
 /// The task definitions of the page: before, and after.
 pub fn task_definitions() -> [String; 2] {

@@ -1,9 +1,7 @@
 //! `docs/installing.md`. `tests/hosts/packages.rs` has its packages.
 
 use super::page::Page;
-use crate::support::console::script;
-use crate::support::outcome::Status;
-use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 #[test]
 fn a_build_elsewhere_gets_the_variables_of_cargos_configuration() {

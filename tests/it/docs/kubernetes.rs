@@ -1,7 +1,7 @@
 //! docs/kubernetes.md: the pods that it shows are the examples. `tests/hosts` runs them.
 
 use super::page::Page;
-use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 #[test]
 fn the_pods_of_the_page_on_kubernetes_are_those_of_the_examples() {

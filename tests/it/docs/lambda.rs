@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::page::Page;
 use crate::peers::interpreter;
 use crate::support::aws::http::Response;
-use crate::support::sandbox::repository_file;
 use crate::support::*;
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 /// All pages of the root and of `docs/`, by their paths.
 fn pages() -> Vec<String> {

@@ -1,7 +1,7 @@
 //! `docs/local.md`.
 
 use super::page::Page;
-use crate::support::console::script;
+use crate::support::*;
 
 /// Stands in for Docker: complains unless it would start the services with their variables.
 pub const DOCKER: &str =

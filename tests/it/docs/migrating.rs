@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::page::Page;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// The secrets of the page, for `--local`.
 pub const SECRETS: &str = r#"

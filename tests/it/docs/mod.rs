@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use self::page::{Page, wrote_policy};
-use crate::support::rows::side_by_side;
-use crate::support::sandbox::{Sandbox, repository_file};
+use crate::support::*;
 
 pub mod page;
 

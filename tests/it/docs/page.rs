@@ -8,9 +8,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::console::{Console, script};
-use crate::support::outcome::Status;
-use crate::support::sandbox::{Sandbox, repository_file};
+use crate::support::console::Console;
+use crate::support::*;
 
 const NEEDS_AWS: &str = "# needs AWS\n";
 

@@ -1,14 +1,10 @@
 //! docs/recipes.md: its script redeploys only with all values.
 
 use super::page::Page;
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::console::script;
-use crate::support::sandbox::CANARY;
-use crate::support::skip;
+use crate::support::*;
 
 /// Runs the script of the page with a declaration, and a `kubectl` that prints its arguments.
-fn redeployment(declaration: &str) -> Option<crate::support::outcome::Outcome> {
+fn redeployment(declaration: &str) -> Option<Outcome> {
     skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
         let aws = Aws::start().secret("prod/db", Secret::text(CANARY));
         let sandbox = Page::read("docs/recipes.md").with_examples().file("secrets.yaml", declaration);

@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use crate::support::connection::load;
-use crate::support::sandbox::{CANARY, Sandbox, repository_file};
+use crate::support::*;
 
 #[test]
 fn every_line_of_a_unit_is_in_an_example_that_is_started() {

@@ -1,7 +1,7 @@
 //! `docs/terraform.md`. Its blocks of Terraform and CDK are read by no test.
 
 use super::page::{Page, wrote_policy};
-use crate::support::sandbox::repository_file;
+use crate::support::*;
 
 #[test]
 fn the_policy_of_the_page_on_terraform_is_for_the_secrets_of_the_declaration() {

@@ -2,12 +2,7 @@
 
 use std::fs;
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, served};
-use crate::support::console;
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::terminal::at_a_terminal;
+use crate::support::*;
 
 console::pages! { "export", prints_what_it_says: export install migrate }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{chown, lchown, symlink};
 
 use super::{tls_secret, with_file};
-use crate::support::skip;
+use crate::support::*;
 
 const OTHER_USER: u32 = 1234;
 const NOBODY: u32 = 65_534;

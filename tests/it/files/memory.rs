@@ -4,11 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::tls_secret;
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 ::rows::rows!("tests/it/files/memory.rows");
 

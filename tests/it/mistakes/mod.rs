@@ -5,10 +5,7 @@
 //! away, and no instance metadata. Every value of a secret ends with `-4c7a1e`, in the catalogue and in the local files of a page. No command
 //! may print it.
 
-use crate::support::aws::secret::Secret;
-use crate::support::aws::{Aws, Version, fault};
-use crate::support::console;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 console::pages! { "mistakes", prints_what_it_says:
     arguments cache command credentials declaration denied export files local missing network offline references regions templates
@@ -58,8 +55,8 @@ fn catalogue() -> Aws {
         .secret("gone/novalue", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")))
         .secret("throttled", Secret::failing(fault::throttled()))
         .secret("broken", Secret::failing(fault::internal_error()))
-        .secret("silent", Secret::failing(fault::Fault::Hang))
-        .secret("closed", Secret::failing(fault::Fault::Close))
+        .secret("silent", Secret::failing(Fault::Hang))
+        .secret("closed", Secret::failing(Fault::Close))
         .secret("portal", Secret::failing(fault::page()))
         .secret("short", Secret::text(r#"{"key": "v-4c7a1e"}"#).cut_short())
         .secret("clock", Secret::failing(fault::clock_skew()))

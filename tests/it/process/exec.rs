@@ -12,7 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 
 use crate::support::outcome::Expectations;
 use crate::support::skip::{pid_1, skipped};
-use crate::support::{CANARY, Directory, Outcome, Sandbox, Status, program, sandbox, served, watch};
+use crate::support::*;
 
 #[test]
 fn the_command_is_the_same_process() {

@@ -9,12 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::aws::fault;
-use crate::support::aws::secret::{CURRENT_ID, Secret};
-use crate::support::aws::{Aws, served};
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox, hanging, held, sandbox};
-use crate::support::skip;
+use crate::support::*;
 
 /// A launch whose core may have any size; its command dumps core itself.
 fn dumping(aws: &Aws) -> Sandbox {

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::sandbox::local;
 use crate::support::*;
 
 const JSON: [&str; 2] = ["--log-format", "json"];

@@ -6,7 +6,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use nix::sys::signal::Signal;
 
-use crate::support::terminal::{erased, left, on_a_terminal, terminal};
+use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
 
 /// Runs to the end, with an answer once the service manager has heard of the wait, which follows the progress line. Returns that message.

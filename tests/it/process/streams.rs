@@ -1,7 +1,6 @@
 //! Standard streams that are closed, full or broken: no panic, the right status, the right descriptors.
 
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox, local};
+use crate::support::*;
 
 fn launching(redirection: &str) -> Sandbox {
     local().prepared_by(&format!("exec \"$@\" {redirection}"))

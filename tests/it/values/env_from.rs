@@ -1,9 +1,6 @@
 //! All names that `env-from` refuses because they make programs run code. `env_from.rows` has everything else of `env-from`.
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 ::rows::rows!("tests/it/values/env_from.rows");
 

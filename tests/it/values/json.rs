@@ -3,10 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::*;
 
 ::rows::rows!("tests/it/values/json.rows");
 

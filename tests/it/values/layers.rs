@@ -1,8 +1,6 @@
 //! Layers whose values are covered while they are read. `layers.rows` has all others.
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 ::rows::rows!("tests/it/values/layers.rows");
 

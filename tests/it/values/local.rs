@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::support::deadline::ends_within;
-use crate::support::outcome::Status;
-use crate::support::sandbox::{CANARY, Sandbox, local};
+use crate::support::*;
 
 ::rows::rows!("tests/it/values/local.rows");
 

@@ -1,7 +1,6 @@
 //! References whose labels are as long as they may be, or longer.
 
-use crate::support::aws::Aws;
-use crate::support::sandbox::Sandbox;
+use crate::support::*;
 
 ::rows::rows!("tests/it/values/references.rows");
 

@@ -4,11 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::templates::{launch, secrets};
-use crate::support::aws::Aws;
-use crate::support::aws::fault;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::{Outcome, Status};
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::*;
 
 /// The error and the help that a refused launch prints for each entry.
 fn reasons(run: &Outcome) -> BTreeMap<String, String> {

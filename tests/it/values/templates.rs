@@ -3,10 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::support::aws::Aws;
-use crate::support::aws::secret::Secret;
-use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
+use crate::support::*;
 
 ::rows::rows!("tests/it/values/templates.rows");
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::wire::{Script, Step, Wire, answer, body, with_head};
+use crate::support::wire::{answer, body, with_head};
 use crate::support::*;
 
 /// A launch that would reach AWS through this proxy.

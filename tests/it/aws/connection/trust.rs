@@ -4,8 +4,7 @@ use std::fs;
 
 use rustls::version::{TLS12, TLS13};
 
-use crate::support::tls::{Acceptor, Authority};
-use crate::support::wire::{Step, Wire};
+use crate::support::tls::Acceptor;
 use crate::support::*;
 
 fn served_over_tls(acceptor: Acceptor) -> Aws {

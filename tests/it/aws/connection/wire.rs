@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use crate::support::tls::Authority;
-use crate::support::wire::{Script, Step, Wire, answer, body, good, with_head};
+use crate::support::wire::{answer, body, with_head};
 use crate::support::*;
 
 /// A launch whose Secrets Manager is this server.
