@@ -127,20 +127,3 @@ fn a_role_that_sts_does_not_give_holds_up_its_own_secrets_alone() {
     run.refused(75).says(["B (", "secret y"]).says_nothing_of("A (");
     assert_eq!(aws.reads().len(), 1);
 }
-
-#[test]
-fn one_token_of_the_instance_serves_its_region_and_its_credentials() {
-    let aws = served();
-    keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.calls_of(METADATA).len(), 1);
-}
-
-#[test]
-fn sts_is_asked_in_the_configured_region_wherever_the_secrets_are() {
-    let arn = "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:a-AbCdEf";
-    let aws = served().secret(arn, Secret::text(r#"{"k":"v-4c7a1e"}"#));
-    let run = launch_by(ROLE_OF_STS, &aws).0.resolve(&format!("B={arn}:k")).run();
-    run.launched_silently().has("B", "v-4c7a1e");
-    let regions: Vec<String> = aws.calls_of("AssumeRole").iter().map(|call| call.region()).collect();
-    assert_eq!(regions, ["us-east-1"]);
-}

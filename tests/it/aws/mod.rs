@@ -13,5 +13,7 @@ mod profiles;
 mod regions;
 mod retries;
 mod settings;
-mod sso;
+mod sso {
+    rows::rows!("tests/it/aws/sso.rows");
+}
 mod waiting;

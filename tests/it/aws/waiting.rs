@@ -1,4 +1,4 @@
-//! `--wait`: late credentials and networks are waited for, permanent failures are not.
+//! `--wait`: late credentials and networks are waited for, `waiting.rows` has what is not.
 
 use std::thread;
 use std::time::Duration;
@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::support::terminal::{left, on_a_terminal};
 use crate::support::*;
+
+::rows::rows!("tests/it/aws/waiting.rows");
 
 #[test]
 fn a_failure_that_ends_in_time_is_waited_for() {
@@ -107,25 +109,6 @@ fn waiting_in_vain_is_75_and_ends_in_time() {
     let nowhere = nowhere.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1s"]);
     nowhere.run().refused(75).says(["no AWS region", "--wait"]);
     assert!(aws.reads().is_empty());
-}
-
-#[test]
-fn what_is_wrong_for_good_is_not_waited_for() {
-    // The sandbox kills a run that waits so long.
-    let forever = ["--wait", "1000h"];
-    let absent = Aws::start();
-    let denied = Aws::start().secret("x", Secret::failing(fault::denied("x")));
-    for (aws, status) in [(absent, 78), (denied, 77)] {
-        sandbox(&aws).args(forever).run().refused(status);
-        assert_eq!(aws.reads().len(), 1);
-    }
-    let aws = served().secret("y", Secret::failing(fault::denied("y"))).secret("z", Secret::failing(Fault::Hang));
-    let beside = sandbox(&aws).resolve("B=y").resolve("C=z").args(forever).timeout("3s");
-    beside.run().refused(77).says(["B (", "C ("]);
-    sandbox(&aws).args(forever).args(["--profile", "nobody"]).run().refused(64);
-    sandbox(&aws).args(["--wait", "0s"]).run().refused(64).says(["--wait"]);
-    let half = sandbox(&aws).env_remove("AWS_SECRET_ACCESS_KEY").args(forever).run();
-    half.refused(77).says(["environment: AWS_ACCESS_KEY_ID is set, but"]).says_nothing_of("waited");
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod seen;
 use std::collections::BTreeMap;
 use std::thread;
 
-use super::aws::secret::{CURRENT_ID, PREVIOUS_ID};
-use super::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY};
+use super::aws::secret::{AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID};
+use super::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN};
 use super::identity::{KEY, ROLE};
 use super::outcome::{Outcome, Status};
 use super::sandbox::{ACCESS_SECRET, CANARY};
@@ -101,6 +101,9 @@ fn words_of(aws: &Aws) -> BTreeMap<String, String> {
         ("container_key", CONTAINER_KEY.to_owned()),
         ("instance_key", INSTANCE_KEY.to_owned()),
         ("instance_region", INSTANCE_REGION.to_owned()),
+        ("sso_key", SSO_KEY.to_owned()),
+        ("sso_token", SSO_TOKEN.to_owned()),
+        ("agent_token", AGENT_TOKEN.to_owned()),
     ];
     words.map(|(word, value)| (word.to_owned(), value)).into()
 }

@@ -14,11 +14,16 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
     let fault = |name: &str| match name {
         "denied" => fault::denied(id),
         "unavailable" => fault::unavailable(),
+        "throttled" => fault::throttled(),
         "deleted" => fault::marked_for_deletion(),
         "absent" => fault::not_found(),
         "expired" => fault::expired_token(),
         "hangs" => fault::Fault::Hang,
-        _ => panic!("{name} is no fault"),
+        "closes" => fault::Fault::Close,
+        answer => {
+            let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
+            fault::plain(status.parse().unwrap_or_else(|_| panic!("{answer} is no fault")), body)
+        }
     };
     let content = |text: &str| match text.split_once(' ') {
         Some(("base64", bytes)) => Secret::binary(STANDARD.decode(bytes).unwrap()),
@@ -32,9 +37,16 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
             let current = versions.next().unwrap();
             aws.secret(id, versions.fold(current, Secret::previous))
         }
+        "parameter" if value == "fails denied" => aws.denies_parameter(id),
         "parameter" => aws.parameter(id, &value.split(ALSO).map(Version::text).collect::<Vec<_>>()),
         "fails" if value == "denied" && id == "AssumeRole" => aws.denies_roles(),
-        "fails" if value != "nothing" => aws.fails(id, fault(value)),
+        "fails" | "down" if value == "nothing" => aws,
+        "fails" => match value.split_once(' ') {
+            Some(("once", name)) => aws.fails_first(id, 1, fault(name)),
+            Some(("twice", name)) => aws.fails_first(id, 2, fault(name)),
+            _ => aws.fails(id, fault(value)),
+        },
+        "down" => aws.region_fails(id, fault(value)),
         _ => aws,
     }
 }
@@ -60,7 +72,7 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
             ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
-            ("secret" | "parameter" | "fails" | "keys" | "unit" | "says" | "never" | "asks", _) => sandbox,
+            ("secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never" | "asks", _) => sandbox,
             _ => panic!("{name:?} is no column"),
         };
     }

@@ -73,6 +73,7 @@ fn request(call: &Call) -> String {
         "GetParameters" => format!("ssm:{}", call.names().join(",")),
         "GetParametersByPath" => format!("ssm:{}", call.body()["Path"].as_str().expect("a Path")),
         "AssumeRole" | "AssumeRoleWithWebIdentity" => assumption(&operation, &call.form()),
+        _ if operation.starts_with('/') => call.path().to_owned(),
         _ => operation,
     };
     if let Some(region) = call.signed_region() {
