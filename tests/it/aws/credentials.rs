@@ -1,18 +1,8 @@
-//! Credentials: session tokens, and keys that STS refuses. `credentials.rows` has all others.
+//! Credentials: tokens that AWS quotes, and keys that STS refuses. `credentials.rows` has all others.
 
 use crate::support::*;
 
 ::rows::rows!("tests/it/aws/credentials.rows");
-
-#[test]
-fn the_older_name_of_the_session_token_precedes_the_newer_name() {
-    for (security, session, sent) in [("a", "", "a"), ("a", "b", "a"), ("", "b", "b")] {
-        let aws = served();
-        let sandbox = keyless(&aws).keys().env("AWS_SECURITY_TOKEN", security).env("AWS_SESSION_TOKEN", session);
-        sandbox.run().launched();
-        assert_eq!(aws.only_read().header("x-amz-security-token"), Some(sent));
-    }
-}
 
 #[test]
 fn the_session_token_that_aws_quotes_is_not_printed() {

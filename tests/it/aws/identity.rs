@@ -1,10 +1,12 @@
 //! Failures of the services that issue credentials (STS, a container's endpoint, the metadata of an instance): status 75 or 77, and
-//! recovery.
+//! recovery. `identity.rows` has what needs no clock.
 
 use std::time::Duration;
 
-use super::faults::{CONTAINER, INSTANCE_ROLE, METADATA, ROLE_OF_STS, WEB_IDENTITY, launch_by};
+use super::faults::{CONTAINER, METADATA, ROLE_OF_STS, WEB_IDENTITY, launch_by};
 use crate::support::*;
+
+::rows::rows!("tests/it/aws/identity.rows");
 
 const REGION: &str = "/latest/meta-data/placement/region";
 
@@ -29,21 +31,6 @@ fn an_issuer_is_left_alone_for_the_time_that_it_names_and_for_longer_when_it_thr
 }
 
 #[test]
-fn a_proxys_refusal_of_credentials_is_75_after_one_attempt_in_each_region() {
-    let config = format!("[default]\nrole_arn = {ROLE}\nsource_profile = keys\n[profile keys]\n{}", pair("AKIAKEYS"));
-    for (operation, sandbox) in [
-        (WEB_IDENTITY, |aws: &Aws, _: &str| keyless(aws).web_identity()),
-        (ROLE_OF_STS, |aws, config| keyless(aws).config(config)),
-    ] as [(&str, fn(&Aws, &str) -> Sandbox); 2]
-    {
-        let aws = served().fails(operation, plain(403, "blocked by a policy"));
-        let sandbox = sandbox(&aws, &config).args(["--fallback-region", "us-west-2"]).timeout("50s");
-        sandbox.case(operation).run().refused(75).says(["HTTP status 403 (text/plain); is a proxy between?"]);
-        assert_eq!(aws.calls().len(), 2, "{operation}");
-    }
-}
-
-#[test]
 fn an_issuer_that_never_gives_ends_with_the_time() {
     for (operation, fault) in [
         (ROLE_OF_STS, throttled()),
@@ -56,17 +43,6 @@ fn an_issuer_that_never_gives_ends_with_the_time() {
         let aws = served().fails(operation, fault);
         ends_within(Duration::from_secs(1), launch_by(operation, &aws).0.case(operation)).refused(75).says(["A ("]);
     }
-}
-
-#[test]
-fn a_role_that_a_wrong_clock_or_an_absent_sts_keeps_is_75() {
-    let words = "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
-    let aws = served().fails(ROLE_OF_STS, fault::sts(403, "SignatureDoesNotMatch", words));
-    launch_by(ROLE_OF_STS, &aws).0.timeout("20s").run().refused(75).says(["clock"]);
-    let aws = served();
-    let absent = launch_by(ROLE_OF_STS, &aws).0.env("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1");
-    absent.timeout("1s").run().refused(75).says(["127.0.0.1:1"]);
-    assert!(aws.calls().is_empty());
 }
 
 #[test]
@@ -97,14 +73,6 @@ fn without_a_route_to_the_instance_metadata_the_region_may_come_later() {
 }
 
 #[test]
-fn a_line_break_after_an_answer_does_no_harm() {
-    for (path, answer) in [(INSTANCE_ROLE, plain(200, "app\n")), (REGION, plain(200, "us-east-1\n"))] {
-        let aws = served().fails(path, answer);
-        keyless(&aws).env_remove("AWS_REGION").on_instance(&aws).case(path).run().launched().has("A", "v-4c7a1e");
-    }
-}
-
-#[test]
 fn four_roles_are_assumed_at_the_same_time() {
     let aws = served().gathers(4);
     let mut declaration = String::from("secrets:\n");
@@ -116,14 +84,4 @@ fn four_roles_are_assumed_at_the_same_time() {
     let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).attempts(1);
     sandbox.run().launched_silently().has("D", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole").len(), 4);
-}
-
-#[test]
-fn a_role_that_sts_does_not_give_holds_up_its_own_secrets_alone() {
-    let aws = served().secret("y", Secret::text(CANARY)).fails("AssumeRole", Fault::Hang);
-    let declaration =
-        format!("secrets: {{ theirs: {{ id: y, role-arn: \"{ROLE}\" }} }}\nenv: {{ A: \"x:k\", B: theirs }}\n");
-    let run = Sandbox::new().aws(&aws).declaration(&declaration).timeout("2s").run();
-    run.refused(75).says(["B (", "secret y"]).says_nothing_of("A (");
-    assert_eq!(aws.reads().len(), 1);
 }

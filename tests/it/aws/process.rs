@@ -1,32 +1,26 @@
-//! `credential_process` of a profile: its environment and terminal, its end when the launch ends early, and its output.
+//! `credential_process` of a profile: its terminal, and its end when the launch ends early. `process.rows` has its output.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::record::await_fact;
 use crate::support::*;
 
-const KEY: &str = "AKIAPROCESS";
+::rows::rows!("tests/it/aws/process.rows");
 
-fn credentials() -> Value {
-    json!({ "Version": 1, "AccessKeyId": KEY, "SecretAccessKey": ACCESS_SECRET })
-}
+const KEY: &str = "AKIAPROCESS";
 
 /// A launch whose `credential_process` is this shell script.
 fn with_script(aws: &Aws, script: &str) -> Sandbox {
-    let sandbox = keyless(aws).file("answer.json", credentials().to_string());
+    let credentials = json!({ "Version": 1, "AccessKeyId": KEY, "SecretAccessKey": ACCESS_SECRET });
+    let sandbox = keyless(aws).file("answer.json", credentials.to_string());
     let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
     let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials.sh").display());
     sandbox.config(&config)
-}
-
-/// A launch whose `credential_process` prints this.
-fn printing(aws: &Aws, printed: impl ToString) -> Sandbox {
-    with_script(aws, "cat answer.json").file("answer.json", printed.to_string())
 }
 
 /// A script that writes its process id and that of a child to `processes`, and hangs.
@@ -66,15 +60,6 @@ fn credentials_that_expire_while_a_launch_waits_are_asked_for_again() {
     relay.leads_to(aws.address());
     running.wait().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.only_read().access_key(), KEY);
-}
-
-#[test]
-fn standard_input_is_left_to_the_command_and_no_child_is() {
-    let aws = served();
-    let reading = with_script(&aws, "wc -c >read; cat answer.json").stdin("for the command");
-    // A zombie that was not waited for would count as a child.
-    let command = ["cat", "-", "/proc/thread-self/children"];
-    reading.command(command).run().launched_silently().printed("for the command");
 }
 
 #[test]
@@ -146,76 +131,11 @@ fn sigchld_may_be_ignored_on_entry_and_stays_so() {
     for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
         let aws = served();
         let command = ["grep", "SigIgn", "/proc/self/status"];
-        let run = printing(&aws, credentials()).through(wrapper).command(command).run();
+        let run = with_script(&aws, "cat answer.json").through(wrapper).command(command).run();
         let mask =
             run.launched_silently().stdout().trim().rsplit('\t').next().map(|mask| u64::from_str_radix(mask, 16));
         assert_eq!(mask.unwrap().unwrap() & bit, expected, "{run}");
     }
-}
-
-#[test]
-fn the_credentials_of_a_process_are_used_with_their_token_until_they_expire() {
-    for (moment, token, sent) in [
-        ("2099-01-01T00:00:00Z", json!("of-the-test"), Some("of-the-test")),
-        ("2099-01-01T00:00:00.123+02:00", json!(""), None),
-    ] {
-        let aws = served();
-        let mut printed = credentials();
-        printed["Expiration"] = json!(moment);
-        printed["SessionToken"] = token;
-        printing(&aws, &printed).case(moment).run().launched_silently().has("A", "v-4c7a1e");
-        let read = aws.only_read();
-        assert_eq!((read.access_key().as_str(), read.header("x-amz-security-token")), (KEY, sent));
-    }
-    let aws = served();
-    let mut printed = credentials();
-    printed["Expiration"] = json!("2020-01-01T00:00:00Z");
-    let run = printing(&aws, &printed).run();
-    run.refused(77).says(["A (", "profile: ", "credential_process", "expired at 2020-01-01T00:00:00Z"]);
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn a_failure_is_reported_after_the_process_own_message_and_may_be_waited_for() {
-    let aws = served();
-    let run = with_script(&aws, "echo 'secrets-exec: note: log in first' >&2; exit 3").run();
-    run.refused(77).says(["A (", "profile: credential_process ended with status 3"]);
-    assert!(run.stderr().starts_with("secrets-exec: note: log in first\n"), "{run}");
-    let run = with_script(&aws, "kill -KILL $PPID").run();
-    run.refused(77).says(["A (", "profile: credential_process was ended by SIGKILL"]);
-    let twice = "test -e twice || { test -e once && touch twice; touch once; exit 1; }; cat answer.json";
-    with_script(&aws, twice).args(["--wait", "20s"]).run().launched().has("A", "v-4c7a1e");
-}
-
-#[test]
-fn a_role_is_assumed_with_the_credentials_of_the_process_of_a_profile() {
-    let keys = pair("AKIAKEYS");
-    let role = |source: &str| format!("[default]\nrole_arn = {ROLE}\nsource_profile = {source}\n");
-    for (case, config, key) in [
-        ("of another profile", role("base") + "[profile base]\ncredential_process = PROCESS\n", KEY),
-        ("of its own", role("default") + "credential_process = PROCESS\n", KEY),
-        ("whose keys come first", role("base") + "[profile base]\ncredential_process = false\n" + &keys, "AKIAKEYS"),
-    ] {
-        let aws = served();
-        let sandbox = printing(&aws, credentials()).case(case);
-        let process = sandbox.path("credentials.sh").display().to_string();
-        sandbox.config(&config.replace("PROCESS", &process)).run().launched_silently().has("A", "v-4c7a1e");
-        let assumed = aws.calls_of("AssumeRole");
-        assert_eq!(assumed.len(), 1, "{case}");
-        assert_eq!((assumed[0].access_key().as_str(), assumed[0].form()["RoleArn"].as_str()), (key, ROLE), "{case}");
-        assert_eq!(aws.only_read().access_key(), ROLE_KEY, "{case}");
-    }
-}
-
-#[test]
-fn the_process_of_the_profile_that_is_named_is_asked() {
-    let aws = served();
-    let sandbox = printing(&aws, credentials());
-    let process = sandbox.path("credentials.sh").display().to_string();
-    let sandbox = sandbox.config("[default]\ncredential_process = false\n");
-    let sandbox = sandbox.home_file(".aws/credentials", &format!("[work]\ncredential_process = {process}\n"));
-    sandbox.args(["--profile", "work"]).run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.only_read().access_key(), KEY);
 }
 
 /// A script that prompts on the terminal, as for an MFA code.
@@ -264,22 +184,4 @@ fn a_deadline_at_the_question_of_a_process_leaves_the_terminal_as_it_was() {
     let Some(run) = run else { return };
     run.launched();
     assert!(run.stdout().ends_with("[status 75]\n"), "{run}");
-}
-
-#[test]
-fn the_credentials_of_aws_login_are_those_that_a_stub_of_the_aws_cli_exports() {
-    let aws = served();
-    let config = "[profile \"it's dev\"]\nlogin_session = arn:aws:iam::123456789012:user/me\nregion = eu-west-1\n";
-    let logged_in = || keyless(&aws).config(config).env("AWS_PROFILE", "it's dev");
-    let script = format!(
-        "#!/bin/sh\n[ \"$*\" = \"configure export-credentials --profile it's dev --format process\" ] && echo '{}'",
-        credentials()
-    );
-    let sandbox = logged_in().executable("bin/aws", script);
-    let path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
-    sandbox.env("PATH", path).run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.only_read().access_key(), KEY);
-    let line = "`aws configure export-credentials --profile 'it'\\''s dev' --format process`";
-    let run = logged_in().env("PATH", "/nonexistent").command(["/bin/true"]).run();
-    run.refused(77).says([line, "cannot be started: no such file"]);
 }

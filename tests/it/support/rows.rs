@@ -90,7 +90,8 @@ impl Row {
 fn words_of(aws: &Aws) -> BTreeMap<String, String> {
     let words = [
         ("endpoint", aws.endpoint()),
-        ("url", aws.url()),
+        ("host", aws.endpoint().replace("http://", "")),
+        ("url", aws.agent()),
         ("canary", CANARY.to_owned()),
         ("access_secret", ACCESS_SECRET.to_owned()),
         ("current", CURRENT_ID.to_owned()),

@@ -8,7 +8,7 @@ use crate::support::aws::Call;
 use crate::support::connection::load;
 use crate::support::identity::KEY;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{CANARY, Sandbox};
 
 /// Runs with a connection of systemd's for a credential `UNIT/NAME`, and asserts what that gets; `everywhere` makes it the output, too.
 pub fn sends(row: &Row, unit: &str, sandbox: &Sandbox) -> Outcome {
@@ -61,7 +61,7 @@ pub fn asked(run: &Outcome, row: &Row, calls: &[Call]) {
 }
 
 /// A request as a row writes it: a reference without its key, or an operation; `@` and its region, unless that is us-east-1; and its
-/// access key, unless that is the shell's.
+/// access key, unless that is the shell's; `with` and the token that a row has given it.
 fn request(call: &Call) -> String {
     let operation = call.operation();
     let mut text = match &*operation {
@@ -82,6 +82,10 @@ fn request(call: &Call) -> String {
         }
         if call.access_key() != KEY {
             text.extend([" by ", &call.access_key()]);
+        }
+        // The tokens that the fake itself issues hold the canary.
+        if let Some(token) = call.header("x-amz-security-token").filter(|token| !token.starts_with(CANARY)) {
+            text.extend([" with ", token]);
         }
     }
     text
