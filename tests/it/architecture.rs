@@ -370,6 +370,17 @@ fn a_helper_of_tests_has_a_name_of_its_own_in_its_folder() {
 }
 
 #[test]
+fn no_file_of_tests_is_left_out_of_the_test_binary() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["it", "peers", "hosts"].map(|folder| rust_files(&root.join("tests").join(folder))).concat();
+    let modules: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let left_out = files.iter().map(|file| file.file_stem().unwrap().to_str().unwrap());
+    let left_out =
+        left_out.filter(|name| !["main", "mod"].contains(name) && !modules.contains(&format!("mod {name};")));
+    none(left_out.map(|name| format!("no module {name}")));
+}
+
+#[test]
 fn no_folder_has_over_14_files_and_no_file_over_250_lines_before_its_tests() {
     let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
     for file in sources().values() {

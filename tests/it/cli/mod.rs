@@ -7,6 +7,9 @@ mod get;
 mod hints;
 mod install;
 mod launch;
+mod options {
+    rows::rows!("tests/it/cli/options.rows");
+}
 mod report;
 mod usage;
 mod working_directory;

@@ -22,9 +22,7 @@ use journal::Journal;
 pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{
-    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, REQUEST_ID, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of,
-};
+pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of};
 
 use crate::support::tls::Acceptor;
 

@@ -42,7 +42,7 @@ pub mod wire;
 
 pub use aws::fault::{self, Fault, own, plain};
 pub use aws::secret::{AGENT_READ, AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID, Secret};
-pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, REQUEST_ID, ROLE_KEY, SSO_TOKEN, Version, served};
+pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, ROLE_KEY, SSO_TOKEN, Version, served};
 pub use console::script;
 pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::{CacheDirectory, Directory, later};

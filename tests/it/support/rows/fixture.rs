@@ -18,11 +18,16 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
         "deleted" => fault::marked_for_deletion(),
         "absent" => fault::not_found(),
         "expired" => fault::expired_token(),
+        "another stage" => fault::stage_of_another_version(),
         "hangs" => fault::Fault::Hang,
         "closes" => fault::Fault::Close,
         answer => {
-            let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
-            fault::plain(status.parse().unwrap_or_else(|_| panic!("{answer} is no fault")), body)
+            let (status, text) = answer.split_once(' ').unwrap_or((answer, ""));
+            match status.parse() {
+                Ok(status) => fault::plain(status, text),
+                Err(_) if status == "denied" => fault::denied_by(text),
+                Err(_) => panic!("{answer} is no fault"),
+            }
         }
     };
     let content = |text: &str| match text.split_once(' ') {
