@@ -2,7 +2,9 @@
 
 mod agent;
 mod connection;
-mod credentials;
+mod credentials {
+    rows::rows!("tests/it/aws/credentials.rows");
+}
 mod faults;
 mod identity;
 mod labels;

@@ -1,4 +1,4 @@
-//! Configuration files without read permission, and a role's outage. `profiles.rows` has all other profiles and roles.
+//! Configuration files without read permission. `profiles.rows` has all other profiles and roles.
 
 use crate::support::*;
 
@@ -24,12 +24,4 @@ fn a_configuration_file_without_read_permission_is_an_error_unless_unreachable()
         let refused = "/secret: permission denied for the uid 65534: the file's owner is 0, its mode 0000";
         sandbox.env(name, file).spawn_copy().wait().refused(64).says([refused]);
     }
-}
-
-#[test]
-fn a_profiles_role_is_asked_for_again_after_an_outage() {
-    let aws = served().fails_first("AssumeRole", 2, fault::status(503));
-    let config = format!("[default]\nrole_arn = {ROLE}\nsource_profile = default\n{}", pair("AKIABASE"));
-    keyless(&aws).config(&config).run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.calls_of("AssumeRole").len(), 3);
 }

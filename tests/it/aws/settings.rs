@@ -124,10 +124,3 @@ fn a_credential_that_is_not_utf_8_is_a_usage_error_that_does_not_repeat_it() {
         sandbox(&aws).args(agent).env(name, &value).refused(&aws, 64, &[name, "UTF-8"]);
     }
 }
-
-#[test]
-fn the_attempts_at_the_metadata_service_have_a_variable_of_their_own() {
-    let aws = served().fails_first("/latest/meta-data/iam/security-credentials/app", 1, fault::status(503));
-    let sandbox = keyless(&aws).on_instance(&aws).env("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "3");
-    sandbox.attempts(1).run().launched();
-}

@@ -4,7 +4,6 @@ mod command;
 mod environment;
 mod generated;
 mod get;
-mod hints;
 mod install;
 mod launch;
 mod options {

@@ -12,11 +12,6 @@ fn in_memory(aws: &Aws, script: &str) -> Sandbox {
     Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
 }
 
-fn declared(aws: &Aws, entry: &str, script: &str) -> Outcome {
-    let declaration = format!("files:\n  - {{ from: \"prod/tls:key\", env: F, {entry} }}\n");
-    Sandbox::new().aws(aws).declaration(&declaration).script(script).prints_values().run()
-}
-
 #[test]
 fn no_descriptor_but_those_of_files_is_inherited() {
     let aws = tls_secret();
@@ -42,27 +37,13 @@ fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_star
 }
 
 #[test]
-fn a_file_in_memory_has_a_fixed_content_and_is_executed_only_with_such_a_mode() {
+fn the_content_of_a_file_in_memory_is_sealed() {
     let aws = tls_secret();
     // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
     let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
 has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
 print(seals & 15, bool(seals & 32) == has_exec)";
     in_memory(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
-    for (mode, printed) in [("0500", "ran\n"), ("0400", "refused\n")] {
-        let declaration = format!("files: [{{ value: \"#!/bin/sh\\necho ran\\n\", env: F, mode: \"{mode}\" }}]\n");
-        let sandbox = Sandbox::new().declaration(&declaration).script("\"$F\" 2>/dev/null || echo refused");
-        sandbox.run().launched_silently().printed(printed);
-    }
-}
-
-#[test]
-fn only_the_owner_may_read_a_file_in_memory_unless_a_mode_is_declared() {
-    let aws = tls_secret();
-    let owner = format!("400 {} {}\n", nix::unistd::geteuid(), nix::unistd::getegid());
-    let sandbox = in_memory(&aws, "stat -L -c '%a %u %g' \"$F\"").prepared_by("umask 0; exec \"$@\"");
-    sandbox.run().launched_silently().printed(owner);
-    declared(&aws, "mode: \"0440\"", "stat -L -c %a \"$F\"").launched_silently().printed("440\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Files at a `path` after a launch. Failures are in `failed.rs`.
+//! Files at a `path` after a launch. `path.rows` has what the command itself sees, `failed.rs` failures.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -8,6 +8,8 @@ use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
 use super::{at_path, tls_secret, with_file};
 use crate::support::*;
+
+::rows::rows!("tests/it/files/path.rows");
 
 /// User, group and mode of `out/file`.
 fn access(sandbox: &Sandbox) -> (u32, u32, u32) {
@@ -30,20 +32,6 @@ fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
     let before = without_env.control().names();
     assert_eq!(without_env.run().launched_silently().names(), before);
     assert_eq!(without_env.names_in("out"), ["file"]);
-}
-
-#[test]
-fn the_mode_of_a_file_is_the_declared_mode_whatever_the_umask() {
-    let aws = tls_secret();
-    for (settings, wanted) in
-        [("", 0o400), (", mode: \"0644\"", 0o644), (", mode: 0440", 0o440), (", mode: 640", 0o640)]
-    {
-        for umask in ["000", "0777"] {
-            let sandbox = with_file(&aws, settings).prepared_by(&format!("umask {umask}; exec \"$@\""));
-            sandbox.run().launched();
-            assert_eq!(access(&sandbox).2, wanted, "{settings} under umask {umask}");
-        }
-    }
 }
 
 #[test]
@@ -100,29 +88,6 @@ fn a_file_that_is_there_is_replaced_and_not_written_into() {
 }
 
 #[test]
-fn a_binary_secret_arrives_byte_for_byte() {
-    let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
-    let aws = Aws::start().secret("bytes", Secret::binary(bytes.clone()));
-    let sandbox = Sandbox::new().aws(&aws).arg("-q").declaration("files: [{ from: bytes, path: file }]\n");
-    sandbox.run().launched_silently();
-    assert!(fs::read(sandbox.path("file")).unwrap() == bytes);
-}
-
-#[test]
-fn a_path_may_be_relative_go_through_a_link_and_end_in_the_longest_name() {
-    let aws = tls_secret();
-    let longest = "x".repeat(255);
-    for (path, name) in [("out/file", "file"), ("./out/../out/file", "file"), ("link/file", "file"), ("", &longest)] {
-        let path = if path.is_empty() { format!("out/{longest}") } else { path.to_owned() };
-        let sandbox =
-            with_file(&aws, "").file("app.yaml", format!("files: [{{ from: \"prod/tls:key\", path: {path} }}]\n"));
-        symlink("out", sandbox.path("link")).unwrap();
-        sandbox.run().launched_silently();
-        assert_eq!(sandbox.names_in("out"), [name], "{path}");
-    }
-}
-
-#[test]
 fn a_warning_says_when_a_file_is_not_in_memory() {
     let aws = tls_secret();
     let sandbox = || Sandbox::new().aws(&aws).declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n");
@@ -151,17 +116,6 @@ fn on_tmpfs_there_is_no_warning() {
     let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}/file\" }}]\n", directory.0.display());
     Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently();
     assert_eq!(fs::read(directory.0.join("file")).unwrap(), b"key-4c7a1e\n");
-}
-
-#[test]
-fn a_later_file_for_the_same_path_wins_and_the_earlier_is_not_fetched() {
-    let aws = Aws::start().secret("b", Secret::text(r#"{"k":"later-4c7a1e"}"#));
-    let entry = |from: &str| format!("files: [{{ from: \"{from}:k\", path: file }}]\n");
-    let sandbox = Sandbox::new().aws(&aws).args(["-q", "-f", "a.yaml", "-f", "b.yaml"]);
-    let sandbox = sandbox.file("a.yaml", entry("a")).file("b.yaml", entry("b"));
-    sandbox.run().launched_silently();
-    assert_eq!(fs::read(sandbox.path("file")).unwrap(), b"later-4c7a1e");
-    assert_eq!(aws.only_read().secret_id(), "b");
 }
 
 #[test]

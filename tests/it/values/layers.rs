@@ -12,16 +12,6 @@ fn two_sources() -> Aws {
 }
 
 #[test]
-fn a_role_that_is_denied_fails_no_entry_that_is_covered() {
-    let role = "{ id: key, role-arn: 'arn:aws:iam::210987654321:role/Reader' }";
-    let aws = two_sources().denies_roles();
-    let declaration = format!("secrets: {{ other: {role} }}\nenv: {{ A: 'other:k' }}\n");
-    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", declaration).args(["-f", "a.yaml", "-f", "b.yaml"]);
-    let run = sandbox.file("b.yaml", "env-from: [one]").run();
-    run.launched_silently().has("A", "1a-4c7a1e").has("B", "1b-4c7a1e");
-}
-
-#[test]
 fn what_may_be_covered_is_read_at_the_same_time() {
     let aws = two_sources().gathers(3);
     let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env: { A: 'key:k' }\nenv-from: [two]");

@@ -4,11 +4,15 @@ mod absence {
     rows::rows!("tests/it/values/absence.rows");
 }
 mod env_from;
-mod expansion;
+mod expansion {
+    rows::rows!("tests/it/values/expansion.rows");
+}
 mod json;
 mod layers;
 mod local;
 mod references;
-mod resolve_env;
+mod resolve_env {
+    rows::rows!("tests/it/values/resolve_env.rows");
+}
 mod template_faults;
 mod templates;

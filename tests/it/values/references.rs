@@ -1,4 +1,7 @@
-//! References whose labels are as long as they may be, or longer.
+//! References whose labels are as long as they may be, or longer; and inherited variables that are no text.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::support::*;
 
@@ -26,4 +29,14 @@ fn an_alias_with_an_impossible_version_is_reported_once_where_it_is_written() {
     let run = Sandbox::new().aws(&Aws::start()).declaration(&alias).run();
     run.refused(78).says(["secrets-exec.yaml:1:", "has a staging label of more than 256 characters"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_no_reference_and_makes_no_name() {
+    let aws = served();
+    let sandbox = sandbox(&aws).env("RAW", OsStr::from_bytes(b"\xff\xfe=")).args(["--resolve-env", "RAW"]);
+    sandbox.run().launched_silently().has("RAW", b"\xff\xfe=");
+    let calls = aws.calls().len();
+    sandbox.resolve("B=${RAW}/db:host").run().refused(64).says(["B"]);
+    assert_eq!(aws.calls().len(), calls);
 }

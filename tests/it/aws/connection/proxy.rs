@@ -102,33 +102,3 @@ fn a_407_of_any_form_is_78_and_asked_once() {
     nameless.endpoint("http://example.com").run().refused(78).says(["A (", "requires a user name and a password"]);
     assert_eq!(proxy.connections(), 2);
 }
-
-#[test]
-fn a_proxy_that_cannot_be_reached_is_named_without_its_password() {
-    let proxy = format!("http://user:{CANARY}@127.0.0.1:9");
-    let sandbox = sandbox(&Aws::start()).env("HTTPS_PROXY", proxy).endpoint("https://secrets.invalid");
-    sandbox.timeout("2s").run().refused(75).says(["A (", "secrets.invalid", "the proxy 127.0.0.1:9"]);
-}
-
-#[test]
-fn an_entry_of_no_proxy_applies_to_its_port_alone_and_to_networks() {
-    // The connection to 127.0.0.1:1 is refused, or the proxy is asked.
-    for (no_proxy, url, is_asked) in [
-        ("127.0.0.1:1", "http://127.0.0.1:1", false),
-        ("127.0.0.1:80", "http://127.0.0.1:1", true),
-        ("10.0.0.0/8,127.0.0.0/8", "http://127.0.0.1:1", false),
-        ("localhost:1", "http://localhost:1", false),
-        ("localhost:8443", "http://localhost:1", true),
-        ("host, localhost.example.com", "http://localhost:1", true),
-        ("localhost", "http://api.localhost:1", false),
-        ("[::1]:1", "http://[::1]:1", false),
-        ("::1", "http://[::1]:1", false),
-        ("[::1]:443", "http://[::1]:1", true),
-    ] {
-        let aws = Aws::start();
-        let proxy = Proxy::before(aws.address());
-        let sandbox = sandbox(&aws).endpoint(url).env("HTTP_PROXY", proxy.url()).env("NO_PROXY", no_proxy);
-        let run = sandbox.attempts(1).timeout("2s").case(format!("{no_proxy}, {url}")).run();
-        assert_eq!(!proxy.asked().is_empty(), is_asked, "{run}");
-    }
-}

@@ -155,6 +155,9 @@ fn a_server_without_tls_is_reported_by_name_or_ends_with_the_deadline() {
         let run = over_tls(&authority, &wire).attempts(2).timeout("20s").case(case).run();
         run.refused(75).says(["A (", "secret x", &format!("localhost:{}", wire.port())]);
         assert_eq!(run.stderr().contains("--key-exchange classical"), is_firewall, "{run}");
+        let is_http = run.stderr().contains("the answer is not TLS; the endpoint may speak http");
+        assert_eq!(is_http, case == "plain HTTP", "{run}");
+        run.says_nothing_of("InvalidContentType");
         assert_eq!(wire.connections(), 2, "{run}");
     }
     // Silence after the ClientHello, and in the middle of a record.
