@@ -8,28 +8,8 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/settings.rows");
 
 #[test]
-fn a_variable_that_makes_no_sense_is_a_usage_error() {
+fn a_variable_that_is_no_text_is_a_usage_error() {
     let aws = served();
-    let port = "http://127.0.0.1:99999";
-    for (name, value) in [
-        ("AWS_REGION", "us east"),
-        ("AWS_MAX_ATTEMPTS", "-1"),
-        ("AWS_MAX_ATTEMPTS", "1.5"),
-        ("AWS_ENDPOINT_URL", "notaurl"),
-        ("AWS_ENDPOINT_URL", "http://"),
-        ("AWS_ENDPOINT_URL", port),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "ftp://localhost"),
-        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", port),
-        ("HTTPS_PROXY", port),
-        ("HTTPS_PROXY", "http://[broken"),
-        ("AWS_ROLE_ARN", "app"),
-        ("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "bogus"),
-        ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
-        ("AWS_METADATA_SERVICE_TIMEOUT", "0"),
-        ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "-1"),
-    ] {
-        sandbox(&aws).env(name, value).refused(&aws, 64, &[name]);
-    }
     let bytes = OsString::from_vec(b"/nowhere/\xff".to_vec());
     for name in ["AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_MAX_ATTEMPTS", "HTTPS_PROXY"] {
         sandbox(&aws).env(name, &bytes).refused(&aws, 64, &[name]);
@@ -97,15 +77,6 @@ fn a_value_that_could_be_a_url_in_a_hurry_is_not_quoted() {
             let run = sandbox(&served()).env(name, value).timeout("1s").case(name).run();
             run.says_nothing_of("hunter2");
         }
-    }
-}
-
-#[test]
-fn the_password_and_the_token_of_a_url_that_leads_nowhere_are_not_printed() {
-    let url = format!("http://user:{CANARY}@127.0.0.1:1/path?token={CANARY}");
-    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "HTTP_PROXY", "SECRETS_EXEC_ENDPOINT_URL"] {
-        let sandbox = sandbox(&served()).env(name, &url).timeout("300ms").case(name);
-        sandbox.run().refused(75).says(["127.0.0.1:1"]);
     }
 }
 

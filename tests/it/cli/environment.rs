@@ -22,11 +22,9 @@ const NOT_KEPT: &str = "OTHER LD_LIBRARY_PATH LANGUAGE PATH_INFO USERNAME HTTP_P
 fn inherited_variables_pass_through_byte_for_byte() {
     let aws = served();
     let value = b"fo\x80o=\xff\xfe \n\t\"'$`\\";
-    let sandbox = sandbox(&aws).env("PLAIN", "one=two").env("BYTES", OsStr::from_bytes(value)).env("EMPTY", "");
-    let sandbox = sandbox.env("BASH_FUNC_f%%", "() { echo hi; }").env("with-hyphen.and dot", "1").env("1digit", "2");
+    let sandbox = sandbox(&aws).env("BYTES", OsStr::from_bytes(value));
     let run = sandbox.env(OsStr::from_bytes(b"N\x80ME"), OsStr::from_bytes(b"v\xff")).run();
-    run.launched_silently().has("PLAIN", "one=two").has("BYTES", value).has("EMPTY", "");
-    run.has("BASH_FUNC_f%%", "() { echo hi; }").has("with-hyphen.and dot", "1").has("1digit", "2");
+    run.launched_silently().has("BYTES", value);
     let entry = b"N\x80ME=v\xff".as_slice();
     assert!(run.stdout.split(|byte| *byte == 0).any(|found| found == entry), "{run}");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
@@ -97,25 +97,13 @@ fn a_warning_says_when_a_file_is_not_in_memory() {
     sandbox().run().launched().says(["file (secrets-exec.yaml:2)", "tmpfs"]);
 }
 
-/// A directory on tmpfs, removed with its file.
-struct InMemory(PathBuf);
-
-impl Drop for InMemory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn on_tmpfs_there_is_no_warning() {
-    let directory = InMemory(PathBuf::from(format!("/dev/shm/secrets-exec-it-{}", std::process::id())));
-    if !is_in_memory(Path::new("/dev/shm")) || fs::create_dir(&directory.0).is_err() {
-        return skip::skipped("a file on tmpfs: /dev/shm is none, or not for us");
-    }
-    let aws = tls_secret();
-    let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}/file\" }}]\n", directory.0.display());
+    let (aws, directory) = (tls_secret(), CacheDirectory::new());
+    let path = directory.path().join("file");
+    let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}\" }}]\n", path.display());
     Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently();
-    assert_eq!(fs::read(directory.0.join("file")).unwrap(), b"key-4c7a1e\n");
+    assert_eq!(fs::read(path).unwrap(), b"key-4c7a1e\n");
 }
 
 #[test]

@@ -8,7 +8,6 @@ pub mod secret;
 mod service;
 mod trouble;
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -163,15 +162,6 @@ impl Aws {
         let mut reads = self.reads();
         assert_eq!(reads.len(), 1, "requests: {reads:#?}");
         reads.remove(0)
-    }
-
-    /// The number of requests for each secret.
-    pub fn counts(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for read in self.reads() {
-            *counts.entry(read.secret_id()).or_default() += 1;
-        }
-        counts
     }
 
     pub fn connections(&self) -> usize {
