@@ -12,7 +12,7 @@ use crate::support::*;
 
 /// A launch through the agent.
 fn through(agent: &Aws) -> Sandbox {
-    Sandbox::new().region("us-east-1").env("AWS_TOKEN", AGENT_TOKEN).arg(format!("--agent={}", agent.agent()))
+    Sandbox::new().region("us-east-1").env("AWS_TOKEN", AGENT_TOKEN).arg(format!("--agent={}", agent.url()))
 }
 
 #[test]

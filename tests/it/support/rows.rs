@@ -91,7 +91,7 @@ fn words_of(aws: &Aws) -> BTreeMap<String, String> {
     let words = [
         ("endpoint", aws.endpoint()),
         ("host", aws.endpoint().replace("http://", "")),
-        ("url", aws.agent()),
+        ("url", aws.url()),
         ("canary", CANARY.to_owned()),
         ("access_secret", ACCESS_SECRET.to_owned()),
         ("current", CURRENT_ID.to_owned()),
