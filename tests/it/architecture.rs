@@ -132,11 +132,11 @@ fn module_path(path: &str) -> Module {
     if stem == "lib" { Vec::new() } else { stem.split('/').map(str::to_owned).collect() }
 }
 
-/// The paths of the Rust files below a directory.
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
+/// The paths of the files below a directory that have this extension.
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let paths = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
+    let paths = entries.flat_map(|path| if path.is_dir() { files(&path, extension) } else { vec![path] });
+    paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
 fn parse(root: &Path, file: &Path) -> File {
@@ -154,7 +154,7 @@ fn sources() -> &'static BTreeMap<Module, File> {
     static SOURCES: OnceLock<BTreeMap<Module, File>> = OnceLock::new();
     SOURCES.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files: Vec<File> = rust_files(&root).iter().map(|path| parse(&root, path)).collect();
+        let mut files: Vec<File> = files(&root, "rs").iter().map(|path| parse(&root, path)).collect();
         let tests: Vec<Module> = files.iter().flat_map(|file| file.tests.clone()).collect();
         files.retain(|file| !tests.iter().any(|test| file.module.starts_with(test)));
         files.into_iter().map(|file| (file.module.clone(), file)).collect()
@@ -353,7 +353,7 @@ const SHARED_HELPERS: [&str; 3] = ["launch", "sandbox", "served"];
 #[test]
 fn a_helper_of_tests_has_a_name_of_its_own_in_its_folder() {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for path in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")) {
+    for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), "rs") {
         for line in fs::read_to_string(&path).unwrap().lines() {
             let Some((visibility, rest)) = line.split_once("fn ") else { continue };
             if !visibility.is_empty() && !visibility.starts_with("pub") {
@@ -372,12 +372,22 @@ fn a_helper_of_tests_has_a_name_of_its_own_in_its_folder() {
 #[test]
 fn no_file_of_tests_is_left_out_of_the_test_binary() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["it", "peers", "hosts"].map(|folder| rust_files(&root.join("tests").join(folder))).concat();
-    let modules: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    let left_out = files.iter().map(|file| file.file_stem().unwrap().to_str().unwrap());
-    let left_out =
-        left_out.filter(|name| !["main", "mod"].contains(name) && !modules.contains(&format!("mod {name};")));
-    none(left_out.map(|name| format!("no module {name}")));
+    let folders = ["it", "peers", "hosts"].map(|folder| root.join("tests").join(folder));
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let main = folders[0].join("main.rs");
+    let modules = folders.iter().flat_map(|folder| files(folder, "rs")).filter(|file| *file != main);
+    // Of `folder/name.rs` and `folder/name/mod.rs`, the module is named beside `folder`, in it, or by the binary.
+    let left_out = modules.filter(|file| {
+        let path = if file.ends_with("mod.rs") { file.parent().unwrap() } else { file };
+        let folder = path.parent().unwrap();
+        let names = [folder.join("mod.rs"), folder.with_extension("rs"), main.clone()].map(read).concat();
+        !names.contains(&format!("mod {};", path.file_stem().unwrap().display()))
+    });
+    none(left_out.map(|file| format!("no module {}", file.display())));
+    let texts: String = files(&folders[0], "rs").into_iter().map(read).collect();
+    let rows =
+        files(&folders[0], "rows").into_iter().map(|file| file.strip_prefix(root).unwrap().display().to_string());
+    none(rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")"))).map(|rows| format!("nobody reads {rows}")));
 }
 
 #[test]

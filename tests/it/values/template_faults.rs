@@ -3,8 +3,35 @@
 
 use std::collections::BTreeMap;
 
-use super::templates::{launch, secrets};
 use crate::support::*;
+
+const DB: &str = r#"{
+    "host": "db.internal", "port": 5432, "user": "app-4c7a1e", "password": "p@ss:w/rd#?%&+ é", "version": 1.10,
+    "hosts": ["a-4c7a1e", "b-4c7a1e"], "mixed": [1, null], "none": null, "config": "{\"k\": {\"v\": 2.50}, \"n\": null}",
+    "inner": {"z": 1, "a": [1.10, null]}, "binary": "AP8tNGM3YTE=", "inner-4c7a1e": {}
+}"#;
+
+/// The secrets of the aliases that [`launch`] declares, but for `gone`.
+fn secrets() -> Aws {
+    Aws::start()
+        .secret("prod/db", Secret::text(DB))
+        .secret("prod/plain", Secret::text("p@ss:w/rd#?%&+ é"))
+        .secret("prod/list", Secret::text("[1, 2]"))
+        .secret("prod/sel", Secret::text(r#"{"who":"nobody-4c7a1e","inner":"inner-4c7a1e"}"#))
+        .secret("prod/octets", Secret::binary(*b"\xff\xfe\x01\x02\x03\x04\x05\x06"))
+        .secret("prod/broken", Secret::text(&format!(r#"{{"host": "{CANARY}""#)))
+}
+
+/// Launches the templates as `V0`, `V1` and so on, each with these settings in its entry.
+fn launch<T: AsRef<str>>(aws: &Aws, templates: &[T], settings: &str) -> Outcome {
+    let aliases = ["db", "plain", "list", "sel", "octets", "broken", "gone"];
+    let aliases = aliases.map(|alias| format!("{alias}: prod/{alias}")).join(", ");
+    let entry = |(number, template): (usize, &T)| {
+        format!("  V{number}: {{ template: {}{settings} }}\n", serde_json::Value::from(template.as_ref()))
+    };
+    let entries: String = templates.iter().enumerate().map(entry).collect();
+    Sandbox::new().aws(aws).declaration(&format!("secrets: {{ {aliases} }}\nenv:\n{entries}")).run()
+}
 
 /// The error and the help that a refused launch prints for each entry.
 fn reasons(run: &Outcome) -> BTreeMap<String, String> {

@@ -76,6 +76,7 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
             ("local", "") => sandbox.local(value).arg("-q"),
             ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
+            ("template", "") => sandbox.declaration(&composing(row, value)),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
             ("secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never" | "asks", _) => sandbox,
             _ => panic!("{name:?} is no column"),
@@ -99,6 +100,12 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         false => sandbox.command(command),
     };
     if matches!(row.command(), Some("check" | "policy")) { sandbox } else { sandbox.prints_values() }
+}
+
+/// A declaration of the variable `A` with a template, and of the aliases that are the word `aliases`.
+fn composing(row: &Row, template: &str) -> String {
+    let template = serde_json::Value::from(template);
+    format!("secrets: {{ {} }}\nenv: {{ A: {{ template: {template} }} }}\n", row.words["aliases"])
 }
 
 /// The words of a line, as a shell splits them: `'…'` is literal, in `"…"` and outside of quotes `\` takes the next character as it is.
