@@ -117,7 +117,7 @@ fn a_client_that_hangs_up_is_given_up_and_one_that_does_not_read_is_waited_for()
         running.wait();
         let (client, connection) = load("app.service", name);
         let running = local(&secrets, DECLARATION).connected(connection).spawn();
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_secs(1));
         drop(client);
         running.wait().ended(Status::Exit(if name == "tok" { 75 } else { 78 })).says([&*format!("app.service/{name}")]);
     }
