@@ -57,3 +57,20 @@ fn every_link_leads_to_a_file_of_this_repository_and_to_a_heading_of_it() {
         }
     }
 }
+
+#[test]
+fn a_link_of_a_packages_page_leads_to_its_files_or_is_left_out_of_it() {
+    let script = repository_file("packaging/dist");
+    let (_, names) = script.split_once(r"(\.\.\/)?(").unwrap();
+    let left_out = names.split_once(')').unwrap().0.replace('\\', "");
+    let is_in_package = |path: &str| {
+        path.starts_with("docs/")
+            || ["README.md", "CHANGELOG.md", "SECURITY.md"].contains(&path)
+            || path.starts_with("LICENSE")
+    };
+    for page in pages().iter().filter(|page| is_in_package(page)) {
+        for (path, _) in links(page).iter().filter(|(path, _)| !is_in_package(path)) {
+            assert!(left_out.split('|').any(|name| path.starts_with(name)), "{page}: {path}");
+        }
+    }
+}
