@@ -1,10 +1,12 @@
 //! The packages of `make dist`, made in two directories by `tests/dist/run`, which alone runs these tests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serde_json::Value;
 
 use super::podman::{self, Container};
 use crate::docs::page::Page;
@@ -38,15 +40,53 @@ fn output_of(program: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The unpacked folder of an archive.
-fn unpacked(archive: &str) -> (Directory, PathBuf) {
-    let directory = Directory::new();
-    output_of("tar", &["-xzf", archive, "-C", directory.path().to_str().unwrap()]);
-    let folder = directory.path().join(archive.strip_suffix(".tar.gz").unwrap());
-    (directory, folder)
+/// An unpacked archive.
+struct Archive {
+    name: String,
+    directory: Directory,
 }
 
-/// The archive of this machine's architecture.
+impl Archive {
+    fn unpack(name: String) -> Self {
+        let directory = Directory::new();
+        output_of("tar", &["-xzf", &name, "-C", directory.path().to_str().unwrap()]);
+        Self { name, directory }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        named(".tar.gz").into_iter().map(Self::unpack)
+    }
+
+    /// That of this machine's architecture.
+    fn native() -> Self {
+        Self::unpack(native())
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.directory.path().join(self.name.strip_suffix(".tar.gz").unwrap())
+    }
+
+    fn binary(&self) -> String {
+        self.folder().join("secrets-exec").into_os_string().into_string().unwrap()
+    }
+
+    /// The bytes of the binary, those that are no ASCII replaced.
+    fn text(&self) -> String {
+        let bytes = fs::read(self.binary()).unwrap();
+        bytes.into_iter().map(|byte| if byte.is_ascii() { char::from(byte) } else { '\0' }).collect()
+    }
+
+    /// The components of its SBOM.
+    fn components(&self) -> Vec<(String, Option<String>)> {
+        components(&self.sbom())
+    }
+
+    fn sbom(&self) -> String {
+        self.name.replace(".tar.gz", ".cdx.json")
+    }
+}
+
+/// The name of the archive of this machine's architecture.
 fn native() -> String {
     format!("secrets-exec-{VERSION}-{}-unknown-linux-musl.tar.gz", std::env::consts::ARCH)
 }
@@ -69,36 +109,30 @@ fn the_sums_are_those_of_every_other_file() {
     assert_eq!(BTreeSet::from_iter(checked), BTreeSet::from_iter(others));
 }
 
+/// What an archive has beside the binary and the pages.
+const FILES: &str = "README.md CHANGELOG.md SECURITY.md secrets-exec.1 completions/secrets-exec.bash completions/_secrets-exec \
+    completions/secrets-exec.fish LICENSE LICENSE-APACHE LICENSE-MIT THIRD-PARTY-NOTICES secrets-exec.schema.json";
+
+/// The files of a listing of tar: path, and mode and owner.
+fn listed(listing: &str) -> BTreeMap<String, String> {
+    let lines = listing.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let files = lines.filter(|words| !words[5].ends_with('/'));
+    files.map(|words| (words[5].to_owned(), words[..2].join(" "))).collect()
+}
+
+/// The paths below a folder, of which the binary alone may be executed, as [`listed`].
+fn expected(folder: &str, binary: &str, paths: impl IntoIterator<Item = String>) -> BTreeMap<String, String> {
+    let files = paths.into_iter().map(|path| (format!("{folder}/{path}"), "-rw-r--r-- 0/0".to_owned()));
+    files.chain([(format!("{folder}/{binary}"), "-rwxr-xr-x 0/0".to_owned())]).collect()
+}
+
 #[test]
 #[ignore = "by make test-all"]
 fn an_archive_has_binary_man_page_completions_and_licences() {
     for archive in named(".tar.gz") {
-        let folder = archive.strip_suffix(".tar.gz").unwrap();
-        let listing = output_of("tar", &["-tzvf", &archive]);
-        let found: BTreeSet<(String, String)> = listing
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>())
-            .filter(|words| !words[5].ends_with('/'))
-            .map(|words| (words[..2].join(" "), words[5].strip_prefix(&format!("{folder}/")).unwrap().to_owned()))
-            .collect();
-        let expected = [
-            ("-rwxr-xr-x 0/0", "secrets-exec"),
-            ("-rw-r--r-- 0/0", "README.md"),
-            ("-rw-r--r-- 0/0", "CHANGELOG.md"),
-            ("-rw-r--r-- 0/0", "SECURITY.md"),
-            ("-rw-r--r-- 0/0", "secrets-exec.1"),
-            ("-rw-r--r-- 0/0", "completions/secrets-exec.bash"),
-            ("-rw-r--r-- 0/0", "completions/_secrets-exec"),
-            ("-rw-r--r-- 0/0", "completions/secrets-exec.fish"),
-            ("-rw-r--r-- 0/0", "LICENSE"),
-            ("-rw-r--r-- 0/0", "LICENSE-APACHE"),
-            ("-rw-r--r-- 0/0", "LICENSE-MIT"),
-            ("-rw-r--r-- 0/0", "THIRD-PARTY-NOTICES"),
-            ("-rw-r--r-- 0/0", "secrets-exec.schema.json"),
-        ];
-        let pages = pages().into_iter().map(|page| ("-rw-r--r-- 0/0".to_owned(), format!("docs/{page}")));
-        let expected = expected.map(|(mode, name)| (mode.to_owned(), name.to_owned()));
-        assert_eq!(found, expected.into_iter().chain(pages).collect());
+        let paths = FILES.split(' ').map(str::to_owned).chain(pages().into_iter().map(|page| format!("docs/{page}")));
+        let expected = expected(archive.strip_suffix(".tar.gz").unwrap(), "secrets-exec", paths);
+        assert_eq!(listed(&output_of("tar", &["-tzvf", &archive])), expected);
     }
 }
 
@@ -126,8 +160,7 @@ fn links_lead_to_files(folder: &Path) {
 #[test]
 #[ignore = "by make test-all"]
 fn no_link_of_a_packages_pages_is_dead() {
-    let (_directory, folder) = unpacked(&native());
-    links_lead_to_files(&folder);
+    links_lead_to_files(&Archive::native().folder());
     let directory = Directory::new();
     output_of("dpkg-deb", &["--extract", &deb(), directory.path().to_str().unwrap()]);
     links_lead_to_files(&directory.path().join("usr/share/doc/secrets-exec"));
@@ -156,8 +189,7 @@ fn the_addresses_of_binstall_are_those_of_the_archives() {
             .replace("{ target }", &format!("{}-unknown-linux-musl", std::env::consts::ARCH))
     };
     assert_eq!(template("pkg-url"), format!("{{ repo }}/releases/download/v{VERSION}/{}", native()));
-    let (directory, _) = unpacked(&native());
-    assert!(directory.path().join(template("bin-dir")).exists());
+    assert!(Archive::native().directory.path().join(template("bin-dir")).exists());
 }
 
 #[test]
@@ -190,8 +222,8 @@ fn blob(digest: &str) -> Vec<u8> {
 #[ignore = "by make test-all"]
 fn the_image_has_for_each_architecture_the_binary_of_its_archive() {
     let archive = format!("secrets-exec-{VERSION}-oci.tar");
-    let read = |content: &[u8]| serde_json::from_slice::<serde_json::Value>(content).unwrap();
-    let digest = |value: &serde_json::Value| value["digest"].as_str().unwrap().to_owned();
+    let read = |content: &[u8]| serde_json::from_slice::<Value>(content).unwrap();
+    let digest = |value: &Value| value["digest"].as_str().unwrap().to_owned();
     let index = output_of("tar", &["--extract", "--to-stdout", "--file", &archive, "index.json"]);
     let index = read(&blob(&digest(&read(index.as_bytes())["manifests"][0])));
     let manifests = index["manifests"].as_array().unwrap();
@@ -204,10 +236,8 @@ fn the_image_has_for_each_architecture_the_binary_of_its_archive() {
         fs::write(directory.path().join("layer"), blob(&digest(&manifest["layers"][0]))).unwrap();
         let layer = directory.path().to_str().unwrap();
         output_of("tar", &["-xzf", &format!("{layer}/layer"), "-C", layer]);
-        let (_unpacked, folder) = unpacked(&format!("secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"));
-        assert!(
-            fs::read(directory.path().join("secrets-exec")).unwrap() == fs::read(folder.join("secrets-exec")).unwrap()
-        );
+        let archive = Archive::unpack(format!("secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"));
+        assert!(fs::read(directory.path().join("secrets-exec")).unwrap() == fs::read(archive.binary()).unwrap());
     }
 }
 
@@ -267,48 +297,20 @@ fn the_rpm_installs_the_files_of_the_debian_package_runs_and_is_removed() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn each_rpm_is_for_its_binarys_architecture_and_needs_no_other_package() {
-    if can(&["rpm", "--version"], "the RPM") {
-        for rpm in named(".rpm") {
-            let needs = output_of("rpm", &["--query", "--package", "--requires", &rpm]);
-            assert!(needs.lines().all(|line| line.starts_with("rpmlib(")), "{rpm}: {needs}");
-            let architecture = output_of("rpm", &["--query", "--package", "--queryformat=%{ARCH}", &rpm]);
-            let directory = Directory::new();
-            let binary = directory.path().join("secrets-exec").display().to_string();
-            let script = "rpm2cpio \"$0\" | cpio --quiet --extract --to-stdout ./usr/bin/secrets-exec >\"$1\"";
-            output_of("sh", &["-c", script, &rpm, &binary]);
-            let machine = if architecture == "aarch64" { "AArch64" } else { "X86-64" };
-            assert!(output_of("readelf", &["--file-header", &binary]).contains(machine), "{rpm}");
-        }
-    }
-}
-
-#[test]
-#[ignore = "by make test-all"]
 fn the_binary_of_an_archive_runs_and_prints_the_man_page_beside_it() {
-    let (_directory, folder) = unpacked(&native());
-    let printed = Command::new(folder.join("secrets-exec")).arg("man").env_clear().output().unwrap();
-    assert_eq!(String::from_utf8(printed.stdout).unwrap(), fs::read_to_string(folder.join("secrets-exec.1")).unwrap());
+    let archive = Archive::native();
+    let page = fs::read_to_string(archive.folder().join("secrets-exec.1")).unwrap();
+    assert_eq!(output_of("env", &["-i", &archive.binary(), "man"]), page);
 }
 
 #[test]
 #[ignore = "by make test-all"]
-fn no_binary_needs_a_loader_or_a_library() {
-    for archive in named(".tar.gz") {
-        let (_directory, folder) = unpacked(&archive);
-        let binary = folder.join("secrets-exec");
-        let headers = output_of("readelf", &["--wide", "--program-headers", "--dynamic", binary.to_str().unwrap()]);
+fn each_binary_is_position_independent_and_needs_no_loader_or_library() {
+    for archive in Archive::all() {
+        let binary = archive.binary();
+        let headers = output_of("readelf", &["--wide", "--file-header", "--program-headers", "--dynamic", &binary]);
+        assert!(headers.contains("Type:                              DYN"), "{binary}: {headers}");
         assert!(headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("NEEDED"), "{headers}");
-    }
-}
-
-#[test]
-#[ignore = "by make test-all"]
-fn each_binary_is_position_independent() {
-    for archive in named(".tar.gz") {
-        let (_directory, folder) = unpacked(&archive);
-        let header = output_of("readelf", &["--file-header", folder.join("secrets-exec").to_str().unwrap()]);
-        assert!(header.contains("Type:                              DYN"), "{archive}: {header}");
     }
 }
 
@@ -319,19 +321,12 @@ fn no_binary_contains_a_path_of_the_machine_that_built_it() {
     let home = std::env::var("HOME").unwrap();
     let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
     let toolchain = output_of("rustc", &["--print", "sysroot"]).trim().to_owned();
-    for archive in named(".tar.gz") {
-        let binary = binary(&archive);
+    for archive in Archive::all() {
+        let text = archive.text();
         for path in [&source, &cargo, &toolchain, &format!("{home}/")] {
-            assert!(!binary.contains(path), "{archive}: {path}");
+            assert!(!text.contains(path), "{}: {path}", archive.name);
         }
     }
-}
-
-/// The bytes of an archive's binary, those that are no ASCII replaced.
-fn binary(archive: &str) -> String {
-    let (_directory, folder) = unpacked(archive);
-    let bytes = fs::read(folder.join("secrets-exec")).unwrap();
-    bytes.into_iter().map(|byte| if byte.is_ascii() { char::from(byte) } else { '\0' }).collect()
 }
 
 /// The folders below a folder that the paths in a binary name, such as `NAME-VERSION` of a crate.
@@ -346,12 +341,11 @@ fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
 #[test]
 #[ignore = "by make test-all"]
 fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
-    for archive in named(".tar.gz") {
-        let listed = components(&archive.replace(".tar.gz", ".cdx.json"));
-        let listed: BTreeSet<_> = listed.into_iter().map(|(name, _)| name.replace(' ', "-")).collect();
-        let found = folders_in(&binary(&archive), "/crates/");
+    for archive in Archive::all() {
+        let listed: BTreeSet<_> = archive.components().iter().map(|(name, _)| name.replace(' ', "-")).collect();
+        let found = folders_in(&archive.text(), "/crates/");
         let missing: Vec<_> = found.difference(&listed).collect();
-        assert!(found.len() > 50 && missing.is_empty(), "{archive}: {missing:?} of {}", found.len());
+        assert!(found.len() > 50 && missing.is_empty(), "{}: {missing:?} of {}", archive.name, found.len());
     }
 }
 
@@ -359,40 +353,38 @@ fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
 #[ignore = "by make test-all"]
 fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_binary() {
     let notices = repository_file("packaging/linked-libraries.txt");
-    for archive in named(".tar.gz") {
-        let found = folders_in(&binary(&archive), "/rust/deps/");
+    for archive in Archive::all() {
+        let found = folders_in(&archive.text(), "/rust/deps/");
         let names = found.iter().map(|folder| folder.rsplit_once('-').unwrap().0);
         let missing: Vec<_> = names.filter(|name| !notices.contains(name)).collect();
-        assert!(!found.is_empty() && missing.is_empty(), "{archive}: {missing:?} of {found:?}");
+        assert!(!found.is_empty() && missing.is_empty(), "{}: {missing:?} of {found:?}", archive.name);
     }
 }
 
 #[test]
 #[ignore = "by make test-all"]
 fn an_sbom_has_the_sum_of_the_binary_that_it_describes() {
-    for archive in named(".tar.gz") {
-        let (_directory, folder) = unpacked(&archive);
-        let sum = output_of("sha256sum", &[folder.join("secrets-exec").to_str().unwrap()]);
-        let sbom = fs::read(dist().join(archive.replace(".tar.gz", ".cdx.json"))).unwrap();
-        let read: serde_json::Value = serde_json::from_slice(&sbom).unwrap();
-        let described = read["metadata"]["component"]["hashes"][0]["content"].as_str().unwrap();
-        assert_eq!(Some(described), sum.split_whitespace().next());
+    for archive in Archive::all() {
+        let sum = output_of("sha256sum", &[&archive.binary()]);
+        let described = read(&archive.sbom())["metadata"]["component"]["hashes"][0]["content"].clone();
+        assert_eq!(described.as_str(), sum.split_whitespace().next());
     }
+}
+
+fn read(sbom: &str) -> Value {
+    serde_json::from_slice(&fs::read(dist().join(sbom)).unwrap()).unwrap()
 }
 
 /// The components of an SBOM as `name version`, and the SHA-256 sums that it gives.
 fn components(sbom: &str) -> Vec<(String, Option<String>)> {
-    let read: serde_json::Value = serde_json::from_slice(&fs::read(dist().join(sbom)).unwrap()).unwrap();
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-    let components = read["components"].as_array().unwrap().iter();
-    components
-        .map(|component| {
-            assert!(component["licenses"][0].is_object(), "{component}");
-            let name =
-                format!("{} {}", text(&component["name"]).unwrap(), text(&component["version"]).unwrap_or_default());
-            (name, text(&component["hashes"][0]["content"]))
-        })
-        .collect()
+    let components = read(sbom)["components"].as_array().unwrap().clone();
+    let component = |component: Value| {
+        assert!(component["licenses"][0].is_object(), "{component}");
+        let version = component["version"].as_str().unwrap_or_default();
+        let name = format!("{} {version}", component["name"].as_str().unwrap());
+        (name, component["hashes"][0]["content"].as_str().map(str::to_owned))
+    };
+    components.into_iter().map(component).collect()
 }
 
 #[test]
@@ -436,20 +428,15 @@ sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read
 #[test]
 #[ignore = "by make test-all"]
 fn the_notices_have_every_component_of_the_sbom() {
-    for archive in named(".tar.gz") {
-        let (_directory, folder) = unpacked(&archive);
-        let notices = fs::read_to_string(folder.join("THIRD-PARTY-NOTICES")).unwrap();
-        let sbom = archive.replace(".tar.gz", ".cdx.json");
-        let missing: Vec<_> = components(&sbom)
-            .into_iter()
-            .filter(|(_, checksum)| checksum.is_some())
-            // Once in the list, and once above a text.
-            .filter(|(name, _)| notices.matches(name.as_str()).count() < 2)
-            .collect();
-        assert!(missing.is_empty(), "{archive}: {missing:?}");
+    for archive in Archive::all() {
+        let notices = fs::read_to_string(archive.folder().join("THIRD-PARTY-NOTICES")).unwrap();
+        let mut missing = archive.components();
+        // Once in the list, and once above a text.
+        missing.retain(|(name, checksum)| checksum.is_some() && notices.matches(name.as_str()).count() < 2);
+        assert!(missing.is_empty(), "{}: {missing:?}", archive.name);
         // In this order: musl, the standard library, sources within aws-lc, and within granit-parser.
         for text in ["Rich Felker", "The standard library of Rust", "fiat-crypto", "Copyright (c) 2015 Chen Yuheng"] {
-            assert!(notices.contains(text), "{archive}: {text}");
+            assert!(notices.contains(text), "{}: {text}", archive.name);
         }
     }
 }
@@ -470,14 +457,16 @@ fn deb() -> String {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_debian_package_installs_and_launches_in_a_clean_debian() {
+fn the_debian_package_installs_and_launches_in_a_clean_debian_and_leaves_nothing_when_removed() {
     if podman::works() {
         let script = format!(
-            "dpkg --install /dist/{} >/dev/null; echo '{{\"x\": {{\"k\": \"v\"}}}}' >/local.json
-            secrets-exec --version; secrets-exec -q --local /local.json -e A=x:k -- sh -c 'echo $A'",
+            "find / -xdev -name '*secrets-exec*' >/before; dpkg --install /dist/{} >/dev/null
+            echo '{{\"x\": {{\"k\": \"v\"}}}}' >/local.json; secrets-exec --version
+            secrets-exec -q --local /local.json -e A=x:k -- sh -c 'echo $A'; dpkg --purge secrets-exec >/dev/null
+            find / -xdev -name '*secrets-exec*' | diff /before - && echo same",
             deb()
         );
-        assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\nv\n"));
+        assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\nv\nsame\n"));
     }
 }
 
@@ -485,62 +474,50 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian() {
 #[ignore = "by make test-all"]
 fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
     let listing = output_of("dpkg-deb", &["--contents", &deb()]);
-    let files = listing.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let (folders, files): (Vec<_>, Vec<_>) = files.partition(|words| words[5].ends_with('/'));
-    assert!(folders.iter().all(|words| words[..2] == ["drwxr-xr-x", "0/0"]), "{listing}");
-    let modes: BTreeSet<_> =
-        files.iter().map(|words| (words[0], words[1], words[5] == "./usr/bin/secrets-exec")).collect();
-    assert_eq!(modes, [("-rwxr-xr-x", "0/0", true), ("-rw-r--r--", "0/0", false)].into());
-    let files: BTreeSet<_> = files.iter().map(|words| words[5].to_owned()).collect();
-    let expected = [
-        "./usr/bin/secrets-exec",
-        "./usr/share/bash-completion/completions/secrets-exec",
-        "./usr/share/doc/secrets-exec/CHANGELOG.md",
-        "./usr/share/doc/secrets-exec/LICENSE",
-        "./usr/share/doc/secrets-exec/LICENSE-APACHE",
-        "./usr/share/doc/secrets-exec/LICENSE-MIT",
-        "./usr/share/doc/secrets-exec/README.md",
-        "./usr/share/doc/secrets-exec/SECURITY.md",
-        "./usr/share/doc/secrets-exec/THIRD-PARTY-NOTICES",
-        "./usr/share/doc/secrets-exec/copyright",
-        "./usr/share/fish/vendor_completions.d/secrets-exec.fish",
-        "./usr/share/man/man1/secrets-exec.1.gz",
-        "./usr/share/secrets-exec/secrets-exec.schema.json",
-        "./usr/share/zsh/vendor-completions/_secrets-exec",
+    let mut folders = listing.lines().filter(|line| line.ends_with('/'));
+    assert!(folders.all(|line| line.starts_with("drwxr-xr-x 0/0 ")), "{listing}");
+    let documents =
+        "CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT README.md SECURITY.md THIRD-PARTY-NOTICES copyright";
+    let pages = pages().into_iter().map(|page| format!("docs/{page}"));
+    let documents = documents.split(' ').map(str::to_owned).chain(pages).map(|name| format!("doc/secrets-exec/{name}"));
+    let others = [
+        "bash-completion/completions/secrets-exec",
+        "fish/vendor_completions.d/secrets-exec.fish",
+        "man/man1/secrets-exec.1.gz",
+        "secrets-exec/secrets-exec.schema.json",
+        "zsh/vendor-completions/_secrets-exec",
     ];
-    let pages = pages().into_iter().map(|page| format!("./usr/share/doc/secrets-exec/docs/{page}"));
-    assert_eq!(files, expected.map(str::to_owned).into_iter().chain(pages).collect());
+    let shared = documents.chain(others.map(str::to_owned)).map(|path| format!("share/{path}"));
+    assert_eq!(listed(&listing), expected("./usr", "bin/secrets-exec", shared));
 }
 
 #[test]
 #[ignore = "by make test-all"]
-fn a_removed_debian_package_leaves_nothing() {
-    if podman::works() {
-        let script = format!(
-            "find / -xdev -name '*secrets-exec*' >/before; dpkg --install /dist/{} >/dev/null
-            dpkg --purge secrets-exec >/dev/null; find / -xdev -name '*secrets-exec*' | diff /before - && echo same",
-            deb()
-        );
-        assert_eq!(in_debian(&script), "same\n");
-    }
-}
-
-#[test]
-#[ignore = "by make test-all"]
-fn each_debian_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
-    for deb in named(".deb") {
-        let field = |name| output_of("dpkg-deb", &["--field", &deb, name]).trim().to_owned();
-        let (architecture, depends) = (field("Architecture"), field("Depends"));
+fn each_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
+    let of_deb = |deb: &str| ["Architecture", "Depends"].map(|name| output_of("dpkg-deb", &["--field", deb, name]));
+    let of_rpm = |rpm: &str| {
+        let query = |what| output_of("rpm", &["--query", "--package", what, rpm]);
+        // What rpm itself must be able to do.
+        [
+            query("--queryformat=%{ARCH}"),
+            query("--requires").lines().filter(|line| !line.starts_with("rpmlib(")).collect(),
+        ]
+    };
+    let has_rpm = can(&["rpm", "--version"], "the RPM");
+    for package in [named(".deb"), named(".rpm")].concat() {
+        let (script, [architecture, needs]) = match package.ends_with(".deb") {
+            true => ("dpkg-deb --fsys-tarfile \"$0\" | tar -xC \"$1\" ./usr/bin", of_deb(&package)),
+            false if has_rpm => {
+                ("rpm2cpio \"$0\" | (cd \"$1\" && cpio --quiet -id ./usr/bin/secrets-exec)", of_rpm(&package))
+            }
+            false => continue,
+        };
         let directory = Directory::new();
-        output_of("dpkg-deb", &["--extract", &deb, directory.path().to_str().unwrap()]);
+        output_of("sh", &["-c", script, &package, directory.path().to_str().unwrap()]);
         let binary = directory.path().join("usr/bin/secrets-exec");
         let header = output_of("readelf", &["--file-header", binary.to_str().unwrap()]);
-        let machine = if architecture == "arm64" { "AArch64" } else { "X86-64" };
-        assert!(header.contains(machine) && depends.is_empty(), "{deb}: {header}{depends}");
-        assert_eq!(mode(&binary), 0o755);
+        let machine = if ["arm64", "aarch64"].contains(&architecture.trim()) { "AArch64" } else { "X86-64" };
+        assert!(header.contains(machine) && needs.trim().is_empty(), "{package}: {header}{needs}");
+        assert_eq!(fs::metadata(binary).unwrap().permissions().mode() & 0o7777, 0o755, "{package}");
     }
-}
-
-fn mode(file: &Path) -> u32 {
-    fs::metadata(file).unwrap().permissions().mode() & 0o7777
 }
