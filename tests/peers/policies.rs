@@ -258,7 +258,7 @@ fn keys((.., regions): &Launch) -> Vec<String> {
 }
 
 /// The policy of a role, or of the caller.
-fn policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
+fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
     let (.., needs_account, _) = launch;
     let keys = keys(launch);
     let mut command = vec!["policy"];
@@ -290,7 +290,7 @@ fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
         with_command(&[], launch, &aws).run().launched();
         let sent = sent(&aws.calls(), &keys(launch));
         assert!(!sent.is_empty(), "{}", launch.0);
-        let policies: Vec<Value> = sent.keys().map(|role| policy(launch, &aws, role.as_deref())).collect();
+        let policies: Vec<Value> = sent.keys().map(|role| printed_policy(launch, &aws, role.as_deref())).collect();
         are_without_findings(&policies);
         for (policy, sent) in policies.iter().zip(sent.values()) {
             is_least_privilege(policy, sent, launch.2.contains("AWS_REGION= "));
