@@ -215,11 +215,10 @@ impl Docker {
             .spawn()
             .unwrap();
         let mut docker = Self { daemon, directory };
-        let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
         let (mut answers, mut ended) = (false, false);
         await_that("Docker's engine answers", || {
             ended = docker.daemon.try_wait().unwrap().is_some();
-            answers = docker.engine().run(["version"], quiet.clone()).status == Status::Exit(0);
+            answers = docker.engine().attempt(["version"]).status == Status::Exit(0);
             answers || ended
         });
         if ended {

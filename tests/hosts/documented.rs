@@ -1,4 +1,4 @@
-//! The units of `examples/systemd/`, and what docs/systemd.md says about units.
+//! The units of `examples/`, and what docs/systemd.md says about units.
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, asking};
@@ -19,6 +19,17 @@ fn documented_unit(systemd: &'static Systemd, name: &'static str, file: &str, co
     systemd.write(&format!("/etc/systemd/system/{name}.service.d/local.conf"), &format!("[Service]\n{lines}"));
     systemd.shell(&format!("chmod +x /usr/bin/{name}")).launched();
     systemd.unit_as_it_is(name, &text)
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_example_unit_runs_as_it_stands_with_its_name_in_the_journal() {
+    let Some(systemd) = Systemd::shared() else { return };
+    let unit = documented_unit(systemd, "app", "examples/app.service", "echo \"$A for $(id -un)\"", LOCAL).start();
+    let named = "journalctl --sync; journalctl --identifier=app --output=cat";
+    await_that("the example has its secret and name", || systemd.ask(named).contains("v-4c7a1e for app\n"));
+    assert!(unit.journal().contains("v-4c7a1e for app\n"), "{}", unit.journal());
+    unit.stop();
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! `Dockerfile.example`, built unchanged on substitutes of its base images.
 
 use super::podman::{self, Container};
-use crate::support::sandbox::{CANARY, repository_file};
+use crate::support::sandbox::CANARY;
 
 /// The image, run without AWS as its first lines say.
 fn example() -> Container {
-    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
-    Container::of("localhost/example").file("local.yaml", &secrets).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
+    Container::of("localhost/example").local_examples()
 }
 
 #[test]

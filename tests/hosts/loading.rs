@@ -15,6 +15,11 @@ fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     systemd.shell(&format!("systemctl daemon-reload; systemctl restart secrets-{name}.socket")).launched();
 }
 
+/// The same for the credential `tok` of one unit of that name.
+fn socket_of(systemd: &Systemd, name: &str, lines: &str) {
+    socket(systemd, name, &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"), lines);
+}
+
 fn install(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     let renamed =
         |file: &str| repository_file(&format!("examples/systemd/{file}")).replace("-exec.", &format!("-{name}."));
@@ -27,14 +32,10 @@ fn install(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
 
 /// A service of a dynamic user that prints its credentials as `NAME=VALUE`.
 fn loading(systemd: &'static Systemd, unit: &'static str, socket: &str, credentials: &[&str]) -> Unit {
-    systemd.unit(unit, &loads(socket, credentials))
-}
-
-fn loads(socket: &str, credentials: &[&str]) -> String {
     let load = |name: &&str| format!("LoadCredential={name}:/run/secrets-{socket}.sock\n");
     let command = "cd %d && for name in *; do echo \"$$name=$$(cat $$name)\"; done";
     let load: String = credentials.iter().map(load).collect();
-    format!("Type=oneshot\nDynamicUser=yes\n{load}ExecStart=/bin/sh -c '{command}'\n")
+    systemd.unit(unit, &format!("Type=oneshot\nDynamicUser=yes\n{load}ExecStart=/bin/sh -c '{command}'\n"))
 }
 
 /// Starts a unit, and asserts that systemd did not execute its command for want of a credential.
@@ -101,7 +102,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
         ("denied", &asking_with_keys(&aws), &["tok"], "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"),
         ("gone", &not_installed, &["tok"], ""),
     ] {
-        socket(systemd, name, &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"), lines);
+        socket_of(systemd, name, lines);
         let unit = loading(systemd, name, name, credentials);
         is_refused(systemd, &unit, name);
         let journal = journal(systemd);
@@ -116,7 +117,7 @@ fn a_unit_waits_until_aws_is_there() {
     let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
-    socket(systemd, "late", "credentials:\n  late.service: { tok: \"x:k\" }\n", &lines);
+    socket_of(systemd, "late", &lines);
     let unit = loading(systemd, "late", "late", &["tok"]).enqueue();
     let slice = "systemctl list-units --no-legend 'secrets-late@*' | wc -l";
     await_that("an instance waits", || systemd.ask(slice) == "1\n");
@@ -163,7 +164,7 @@ fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logg
 
 /// A unit that waits for its credential `tok`, while its secret is requested.
 fn waiting(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
-    socket(systemd, name, &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"), &asking_with_keys(aws));
+    socket_of(systemd, name, &asking_with_keys(aws));
     let unit = loading(systemd, name, name, &["tok"]).enqueue();
     aws.await_calls(1);
     unit
@@ -190,8 +191,7 @@ fn a_reader_that_is_stopped_gets_the_whole_credential_or_none() {
         [("halted", Secret::failing(fault::denied("x")), false), ("halting", Secret::text(&long), true)]
     {
         let aws = Aws::start().secret("x", secret.held());
-        let declaration = format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n");
-        socket(systemd, name, &declaration, &asking_with_keys(&aws));
+        socket_of(systemd, name, &asking_with_keys(&aws));
         let load = format!("LoadCredential=tok:/run/secrets-{name}.sock\n");
         let print = "ExecStart=/usr/bin/wc -c %d/tok\n";
         let unit = systemd.unit(name, &format!("Type=oneshot\nDynamicUser=yes\n{load}{print}")).enqueue();

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::podman::{self, Container, done};
 use crate::docs::page::Page;
 use crate::support::directory::Directory;
-use crate::support::outcome::{Expectations, Status};
-use crate::support::sandbox::{CANARY, repository_file};
+use crate::support::outcome::Status;
+use crate::support::sandbox::CANARY;
 
 fn page() -> Page {
     Page::read("docs/containers.md")
@@ -37,15 +37,8 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let quiet = Expectations { target_writes_stderr: true, ..Expectations::default() };
-        podman::run(["image", "rm", "--force", self.name], quiet);
+        podman::attempt(["image", "rm", "--force", self.name]);
     }
-}
-
-/// A container with the secrets of the examples.
-fn container(image: &'static str) -> Container {
-    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
-    Container::of(image).file("local.yaml", &secrets).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
 }
 
 /// The page's Dockerfile on an image of these tests, with a stand-in of node that prints its environment.
@@ -67,7 +60,7 @@ fn of_the_page() -> Image {
 fn the_image_of_the_page_starts_the_program_with_the_values() {
     if podman::works() {
         let image = of_the_page();
-        let run = container(image.name).prints_values().run();
+        let run = Container::of(image.name).local_examples().prints_values().run();
         run.launched().has("DB_HOST", "db.example.com").has("API_TOKEN", CANARY);
     }
 }
@@ -83,7 +76,7 @@ fn the_commands_with_exec_print_what_the_page_says() {
         commands.filter_map(|(command, output)| Some((command.strip_prefix("docker exec app ")?.to_owned(), output)));
     let commands: Vec<_> = commands.collect();
     assert_eq!(commands.len(), 2);
-    let container = container("localhost/host").file("app.yaml", page().blocks("yaml")[0]);
+    let container = Container::of("localhost/host").local_examples().file("app.yaml", page().blocks("yaml")[0]);
     let container = container.env("SECRETS_EXEC_FILE", "/shared/app.yaml").words(["secrets-exec"]);
     let started = container.script("trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.1; done").start();
     started.await_file("ready");
@@ -102,7 +95,8 @@ fn an_entry_point_that_drops_root_reads_a_file_only_if_it_is_the_owner() {
     }
     for (owner, status) in [("", 1), (", owner: \"65532\"", 0)] {
         let declaration = format!("files: [{{ from: prod/db:password, env: F{owner} }}]\n");
-        let container = container("localhost/host").file("app.yaml", &declaration).target_writes_stderr();
+        let container =
+            Container::of("localhost/host").local_examples().file("app.yaml", &declaration).target_writes_stderr();
         let container = container.words(["secrets-exec", "-f", "/shared/app.yaml", "--"]);
         let script = "cat \"$F\" >/dev/null";
         let as_another_user = ["setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "sh", "-c", script];

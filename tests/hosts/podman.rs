@@ -30,6 +30,13 @@ pub(super) fn secrets() -> String {
     format!(r#"{{"x":{}}}"#, secret())
 }
 
+/// The secrets of the examples, with the canary as the API token.
+pub(super) fn secrets_of_examples() -> String {
+    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
+    watch::local_file(&secrets);
+    secrets
+}
+
 /// Returns whether `prepare` has made all images here; reports the calling test as skipped when not.
 pub(super) fn works() -> bool {
     let works = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
@@ -73,16 +80,25 @@ impl Engine {
         Running::start(self.command(&[], arguments), None, LIMIT, expectations).wait()
     }
 
+    /// Runs the engine, which may fail and complain.
+    pub(super) fn attempt<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
+        self.run(arguments, Expectations { target_writes_stderr: true, ..Expectations::default() })
+    }
+
     /// Runs the engine, asserts success, and returns the output.
     pub(super) fn done<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> String {
-        let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
-        self.run(arguments, expectations).launched().stdout()
+        self.attempt(arguments).launched().stdout()
     }
 }
 
 /// Runs podman, whose output is checked by `expectations`.
 pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, expectations: Expectations) -> Outcome {
     Engine::Podman.run(arguments, expectations)
+}
+
+/// Runs podman, which may fail and complain.
+pub(super) fn attempt<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Outcome {
+    Engine::Podman.attempt(arguments)
 }
 
 /// Runs podman, asserts success, and returns the output.
@@ -160,6 +176,11 @@ impl Container {
     /// Serves [`secrets`] by `--local`.
     pub(super) fn local(self) -> Self {
         self.file("local.json", &secrets()).env("SECRETS_EXEC_LOCAL", "/shared/local.json")
+    }
+
+    /// Serves [`secrets_of_examples`] by `--local`.
+    pub(super) fn local_examples(self) -> Self {
+        self.file("local.yaml", &secrets_of_examples()).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
     /// Shares this machine's network, and points every AWS client at the fake.

@@ -66,8 +66,7 @@ impl Systemd {
         let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
         line.extend(["localhost/host", "sh", "-c", script]);
         let systemd = Self { name: name.clone() };
-        let expectations = Expectations { target_writes_stderr: true, ..Expectations::default() };
-        let mut state = podman::run(line, expectations).stderr();
+        let mut state = podman::attempt(line).stderr();
         systemd.write("/etc/local.json", &podman::secrets());
         systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
         install(&systemd);

@@ -2,7 +2,6 @@
 
 use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, asking_with_keys};
-use crate::support::sandbox::repository_file;
 use crate::support::*;
 
 #[test]
@@ -122,20 +121,4 @@ fn files_in_the_runtime_directory_go_when_the_service_stops() {
         .printed("400 daemon\ntmpfs\n");
     unit.stop();
     systemd.shell("ls /run/keeper 2>&1 | grep -c 'No such'").launched();
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn the_example_unit_runs_as_it_stands() {
-    let Some(systemd) = Systemd::shared() else { return };
-    systemd.write("/etc/app/secrets.yaml", "env: { A: \"x:k\" }\n");
-    systemd.write("/usr/bin/app", "#!/bin/sh\necho \"$A for $(id -un)\"\nexec sleep 1000\n");
-    systemd.write("/etc/systemd/system/app.service.d/local.conf", &format!("[Service]\n{LOCAL}"));
-    systemd.shell("chmod +x /usr/bin/app").launched();
-    let unit = systemd.unit_as_it_is("app", &repository_file("examples/app.service")).start();
-    await_that("the example has its secret", || unit.journal().contains("v-4c7a1e for app\n"));
-    await_that("it has its name in the journal", || {
-        systemd.ask("journalctl --identifier=app --output=cat").contains("v-4c7a1e for app\n")
-    });
-    unit.stop();
 }

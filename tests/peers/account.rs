@@ -68,17 +68,19 @@ impl Account {
                 ("ssm", "describe_parameters", "Parameters", json!({ "ParameterFilters": of_tests })),
                 ("iam", "list_roles", "Roles", json!({})),
             ] {
-                let call = json!({
-                    "service": service,
-                    "operation": operation,
-                    "region": region,
-                    "parameters": parameters,
-                    "credentials": self.administrator.as_json(),
-                });
-                content.extend(self.moto.call(&call)[member].as_array().unwrap().iter().cloned());
+                let answer = self.call(service, operation, region, &parameters);
+                content.extend(answer[member].as_array().unwrap().iter().cloned());
             }
         }
         content
+    }
+
+    /// Calls boto3 as the administrator.
+    fn call(&self, service: &str, operation: &str, region: &str, parameters: &Value) -> Value {
+        let credentials = self.administrator.as_json();
+        self.moto.call(&json!({
+            "service": service, "operation": operation, "region": region, "parameters": parameters, "credentials": credentials
+        }))
     }
 }
 
@@ -156,18 +158,8 @@ fn an_account_that_nobody_confirms_stays_as_it_is() {
         let secret = json!({ "Name": name, "SecretString": "v-4c7a1e-kept", "Tags": tags });
         let role =
             json!({ "RoleName": name, "Path": "/secrets-exec-test/", "AssumeRolePolicyDocument": trust, "Tags": tags });
-        for (service, operation, parameters) in
-            [("secretsmanager", "create_secret", secret), ("iam", "create_role", role)]
-        {
-            let call = json!({
-                "service": service,
-                "operation": operation,
-                "region": "us-east-1",
-                "parameters": parameters,
-                "credentials": account.administrator.as_json(),
-            });
-            account.moto.call(&call);
-        }
+        account.call("secretsmanager", "create_secret", "us-east-1", &secret);
+        account.call("iam", "create_role", "us-east-1", &role);
     }
     let before = account.content();
     assert!(account.script(&[&CONFIRMED[..], &["--clean"]].concat()).status().unwrap().success());

@@ -13,8 +13,7 @@ fn versions_labels_and_dates_are_those_of_boto3() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("check/x", &json!({ "k": CANARY }).to_string());
     moto.put("check/x", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
-    let parameter = json!({ "Name": "/check/p", "Type": "SecureString", "Value": CANARY });
-    moto.call(&json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameter }));
+    moto.parameter("/check/p", "SecureString", CANARY);
     let bindings = ["A=check/x:k", "B=check/x:k:AWSPREVIOUS", "C=ssm:/check/p"];
     let sandbox = moto.sandbox().args(["check", "--json"]).bare();
     let run = bindings.iter().fold(sandbox, |sandbox, binding| sandbox.resolve(binding)).run();

@@ -12,11 +12,6 @@ const READER: &str = "arn:aws:iam::222222222222:role/reader";
 /// A text that boto3's JSON escapes, and that other tools trim, unescape or parse again.
 const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n";
 
-fn put(moto: &Moto, name: &str, kind: &str, value: &str) {
-    let parameters = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
-    moto.call(&json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }));
-}
-
 #[test]
 fn a_text_its_key_and_bytes_are_those_that_boto3_stored() {
     let Some(moto) = Moto::shared() else { return };
@@ -60,11 +55,11 @@ fn a_name_of_any_legal_form_and_an_arn_of_any_region_and_partition_are_read() {
 #[test]
 fn all_parameters_below_a_path_and_none_beside_it_are_read() {
     let Some(moto) = Moto::shared() else { return };
-    put(moto, "plain", "String", CANARY);
+    moto.parameter("plain", "String", CANARY);
     moto.sandbox().resolve("A=ssm:plain").run().launched_silently().has("A", CANARY);
-    put(moto, "/peers-path/db/pass-word", "SecureString", "old-4c7a1e");
-    put(moto, "/peers-path/db/pass-word", "SecureString", CANARY);
-    put(moto, "/peers-path-other/x", "String", "x-4c7a1e");
+    moto.parameter("/peers-path/db/pass-word", "SecureString", "old-4c7a1e");
+    moto.parameter("/peers-path/db/pass-word", "SecureString", CANARY);
+    moto.parameter("/peers-path-other/x", "String", "x-4c7a1e");
     let run = moto.sandbox().args(["--env-from", "P_=ssm:/peers-path/"]).run();
     run.launched_silently().has("P_DB_PASS_WORD", CANARY).lacks("P_X");
     let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/peers-path/db/";

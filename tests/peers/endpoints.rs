@@ -1,13 +1,11 @@
 //! AWS's own endpoints, as botocore's rules have them: in each partition, with and without FIPS and dual stack.
 
 use std::collections::BTreeSet;
-use std::net::TcpListener;
-use std::thread;
 
 use serde_json::json;
 
 use super::python::{Python, interpreter};
-use crate::support::network::Proxy;
+use crate::support::network::{NOWHERE, Proxy};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 const REGIONS: [&str; 13] = [
@@ -56,13 +54,9 @@ fn endpoints_are_those_of_botocore() {
         let wanted = json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
         serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap()
     };
-    let closing = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = closing.local_addr().unwrap();
-    // Runs until the test binary ends.
-    thread::spawn(move || closing.incoming().for_each(drop));
     for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {
         for (service, prefix, arguments) in SERVICES {
-            let proxy = Proxy::before(address);
+            let proxy = Proxy::before(NOWHERE);
             let fallback = REGIONS[1..].join(",");
             let launch = refused_launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
             let run = launch.region(REGIONS[0]).args(arguments).run();
@@ -71,7 +65,7 @@ fn endpoints_are_those_of_botocore() {
         }
         // The portal of SSO, whose region is in the profile. The name of the token's file is the SHA-1 of the URL.
         for region in ["eu-central-1", "us-gov-west-1", "cn-north-1"] {
-            let proxy = Proxy::before(address);
+            let proxy = Proxy::before(NOWHERE);
             let config = format!(
                 "[profile dev]\nsso_region = {region}\nsso_start_url = https://corp\nsso_account_id = 123456789012\n\
                  sso_role_name = Reader\n"

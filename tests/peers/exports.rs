@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine;
@@ -140,6 +139,19 @@ fn environment(printed: &[u8]) -> Variables {
     entries.collect()
 }
 
+/// Runs a script by a shell (its words) with these arguments, and returns the environment that it prints with `env -0`. The shell must
+/// print no message.
+fn evaluated(shell: &str, script: &str, arguments: &[&str], sandbox: &Sandbox) -> Variables {
+    let words: Vec<&str> = shell.split(' ').chain(["-c", script, "shell"]).collect();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(arguments).current_dir(sandbox.path("")).stdin(Stdio::null());
+    let output = command.env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.is_empty(), "{shell} {arguments:?}: {said}");
+    assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
+    environment(&output.stdout)
+}
+
 #[test]
 fn every_shell_that_evaluates_the_output_sets_every_value() {
     let variables: Variables = [texts(), bytes(), combinations()].into_iter().flatten().collect();
@@ -158,20 +170,10 @@ fn every_shell_that_evaluates_the_output_sets_every_value() {
         "zsh -o RC_QUOTES -o ERR_EXIT -o NO_UNSET",
         "zsh --emulate sh",
     ] {
-        let words: Vec<&str> = shell.split(' ').collect();
-        if can(&[&words[..1], &["-c", ":"]].concat(), "eval in a shell") {
+        if can(&[shell.split(' ').next().unwrap(), "-c", ":"], "eval in a shell") {
             // As docs/reference.md says, with the output in a file.
             let script = r#"eval "$(cat exports)" && exec env -0"#;
-            let output = Command::new(words[0])
-                .args([&words[1..], &["-c", script]].concat())
-                .env_clear()
-                .env("PATH", "/usr/bin:/bin")
-                .current_dir(sandbox.path(""))
-                .output()
-                .unwrap();
-            assert!(output.stderr.is_empty(), "{shell}: {}", String::from_utf8_lossy(&output.stderr));
-            assert_read(shell, &environment(&output.stdout), &variables);
-            assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
+            assert_read(shell, &evaluated(shell, script, &[], &sandbox), &variables);
         }
     }
 }
@@ -180,17 +182,10 @@ fn every_shell_that_evaluates_the_output_sets_every_value() {
 fn a_shell_reads_the_file_of_kubernetes_as_kubernetes_does() {
     let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     let (run, exported) = export_what_fits(variables, "kubernetes");
+    assert!(exported.len() > 1000, "{}", exported.len());
     let sandbox = Sandbox::new().file("exports", &run.stdout);
     for shell in ["dash", "bash"] {
-        let script = "set -a; . ./exports; exec env -0";
-        let output =
-            Command::new(shell).args(["-c", script]).env_clear().current_dir(sandbox.path("")).output().unwrap();
-        assert!(
-            output.stderr.is_empty() && exported.len() > 1000,
-            "{shell}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        assert_read(shell, &environment(&output.stdout), &exported);
+        assert_read(shell, &evaluated(shell, "set -a; . ./exports; exec env -0", &[], &sandbox), &exported);
     }
 }
 
@@ -243,20 +238,10 @@ fn keeps_its_own(shell: &str, script: &str) {
             let assignment = format!("export {name}=");
             let line = stdout.lines().find(|line| line.contains(&assignment)).unwrap_or_default();
             let script = "eval \"$1\"\nexport AFTER=after\nexec /usr/bin/env -0";
-            let output = Command::new(shell)
-                .args(["-c", script, shell, line])
-                .env_clear()
-                .current_dir(sandbox.path(""))
-                .stdin(Stdio::null())
-                .output()
-                .unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(said.is_empty(), "{shell}: {line}: {said}");
-            let read = environment(&output.stdout);
+            let read = evaluated(shell, script, &[line], &sandbox);
             assert_eq!(read.get("AFTER").map(Vec::as_slice), Some(&b"after"[..]), "{shell}: {line}");
             assert!(warned.contains(name) || read.get(name) == Some(value), "{shell}: {line}: {:?}", read.get(name));
         }
-        assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
     }
 }
 
@@ -272,53 +257,43 @@ fn a_variable_that_a_shell_has_of_its_own_is_set_or_warned_of() {
     }
 }
 
-/// Reads a file named `.env` with a program that prints `NAME=value` and a NUL for each variable. The name `a`, which is in values, is
-/// set, so that an expansion shows.
-fn dotenv_read_by(command: &[&str], content: &[u8]) -> Variables {
-    let sandbox = Sandbox::new().file(".env", content);
-    let output = Command::new(command[0])
-        .args(&command[1..])
-        .env_clear()
-        .envs([("PATH", "/usr/local/bin:/usr/bin:/bin"), ("a", "expanded"), ("HOME", "/expanded")])
-        .current_dir(sandbox.path(""))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    environment(&output.stdout)
-}
-
-fn read_by_python_dotenv(python: &Path, content: &[u8]) -> Variables {
-    let script = "\
+/// A program that prints `NAME=value` and a NUL for each variable of the file `.env`.
+const PYTHON_DOTENV: &str = "\
 import dotenv, sys
 for name, value in dotenv.dotenv_values('.env').items():
     sys.stdout.buffer.write(f'{name}={value}\\0'.encode())
 ";
-    dotenv_read_by(&[python.to_str().unwrap(), "-B", "-X", "utf8", "-c", script], content)
-}
 
-fn node_dotenv(folder: &Path, content: &[u8]) -> Variables {
-    let script = "\
+/// The same, with the folder of npm's packages as its argument.
+const NODE_DOTENV: &str = "\
 const dotenv = require(process.argv[1] + '/node_modules/dotenv');
 const read = {};
 const { error } = dotenv.config({ processEnv: read, quiet: true });
 if (error) throw error;
 process.stdout.write(Object.entries(read).map(([name, value]) => `${name}=${value}\\0`).join(''));
 ";
-    dotenv_read_by(&["node", "-e", script, folder.to_str().unwrap()], content)
-}
 
 #[test]
 fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
     let (Some(python), Some(node)) = (interpreter(), node_folder("dotenv", "a .env file in Node")) else { return };
-    if !can(&[python.to_str().unwrap(), "-c", "import dotenv"], "a .env file in Python") {
+    let (python, node) = (python.to_str().unwrap(), node.to_str().unwrap());
+    if !can(&[python, "-c", "import dotenv"], "a .env file in Python") {
         return;
     }
     let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     let (run, exported) = export_what_fits(variables, "dotenv");
-    for (reader, read) in [
-        ("python-dotenv", read_by_python_dotenv(&python, &run.stdout)),
-        ("Node's dotenv", node_dotenv(&node, &run.stdout)),
+    let sandbox = Sandbox::new().file(".env", &run.stdout);
+    for (reader, program, arguments) in [
+        ("python-dotenv", python, &["-B", "-X", "utf8", "-c", PYTHON_DOTENV][..]),
+        ("Node's dotenv", "node", &["-e", NODE_DOTENV, node]),
     ] {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(sandbox.path("")).env_clear();
+        // The name `a`, which is in values, is set, so that an expansion shows.
+        command.envs([("PATH", "/usr/local/bin:/usr/bin:/bin"), ("a", "expanded"), ("HOME", "/expanded")]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{reader}: {}", String::from_utf8_lossy(&output.stderr));
+        let read = environment(&output.stdout);
         let extra: Vec<_> = read.keys().filter(|name| !exported.contains_key(*name)).take(5).collect();
         assert!(extra.is_empty(), "{reader} has more variables: {extra:?}");
         assert_read(reader, &read, &exported);

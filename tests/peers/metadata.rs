@@ -27,11 +27,6 @@ env:
 env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, prefix: DB_ }]
 "#;
 
-fn parameter(moto: &Moto, name: &str) {
-    let parameters = json!({ "Name": name, "Type": "SecureString", "Value": CANARY });
-    moto.call(&json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }));
-}
-
 /// A moto with what [`DECLARATION`] names, less what it calls absent.
 fn moto() -> Option<Moto> {
     let moto = Moto::start()?;
@@ -39,8 +34,8 @@ fn moto() -> Option<Moto> {
     moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
     moto.secret("m/deleted", CANARY);
     moto.secretsmanager("delete_secret", &json!({ "SecretId": "m/deleted", "RecoveryWindowInDays": 7 }));
-    parameter(&moto, "/m/p");
-    parameter(&moto, "/m/path/a");
+    moto.parameter("/m/p", "SecureString", CANARY);
+    moto.parameter("/m/path/a", "SecureString", CANARY);
     Some(moto)
 }
 

@@ -8,11 +8,11 @@ use std::process::Command;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::moto::{Moto, REGION, text_of};
+use super::moto::{Moto, shell, text_of};
 use super::node::{node, node_folder};
 use super::python::interpreter;
 use crate::support::directory::Directory;
-use crate::support::sandbox::{Sandbox, program, repository_file};
+use crate::support::sandbox::{Sandbox, repository_file};
 use crate::support::skip::can;
 
 type Values = BTreeMap<String, String>;
@@ -116,24 +116,13 @@ fn the_values_that_boto3_reads_and_a_launch_gets_are_those_of_python_dotenv() {
 #[test]
 fn the_two_documented_lines_move_a_file_with_the_aws_cli() {
     let Some(moto) = Moto::shared() else { return };
-    if !can(&["aws", "--version"], "migrate with the AWS CLI") {
-        return;
-    }
     let directory = Directory::new();
+    let Some(shell) = shell(moto, directory.path(), "migrate with the AWS CLI") else { return };
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
     let page = repository_file("docs/migrating.md");
     let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("    secrets-exec migrate .env")).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
-    let path = format!("{}:{}", program().parent().unwrap().display(), std::env::var("PATH").unwrap());
-    for line in lines {
-        // Version 2.9 does not know AWS_ENDPOINT_URL.
-        let line = format!("aws() {{ command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }}; {line}");
-        let mut shell = Command::new("sh");
-        shell.args(["-ec", &line]).current_dir(directory.path()).env("PATH", &path).env("AWS_ENDPOINT_URL", &moto.url);
-        shell.envs([("AWS_ACCESS_KEY_ID", "AKIADUMMY"), ("AWS_SECRET_ACCESS_KEY", "dummy"), ("AWS_REGION", REGION)]);
-        let output = shell.env("AWS_DEFAULT_REGION", REGION).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+    lines.into_iter().for_each(|line| drop(shell(line)));
     let declaration = std::fs::read_to_string(directory.path().join("secrets-exec.yaml")).unwrap();
     std::fs::remove_file(directory.path().join("secrets-exec.yaml")).unwrap();
     let Some(files) = python_dotenv(directory.path()) else { return };

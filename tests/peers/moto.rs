@@ -1,13 +1,16 @@
 //! [`Moto::shared`] is the moto server of this test process; its methods fill it through boto3.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
 use crate::peers::shared::Shared;
-use crate::support::sandbox::Sandbox;
+use crate::support::sandbox::{Sandbox, program};
+use crate::support::skip::can;
 use crate::support::watch;
 
 /// The default region.
@@ -61,6 +64,12 @@ impl Moto {
             parameters["VersionStages"] = json!(stages);
         }
         text_of(&self.secretsmanager("put_secret_value", &parameters)["VersionId"])
+    }
+
+    /// Creates a parameter, or its next version, of this type.
+    pub(super) fn parameter(&self, name: &str, kind: &str, value: &str) {
+        let parameters = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
+        self.call(&json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }));
     }
 
     /// Calls Secrets Manager in [`REGION`] with the default account's keys.
@@ -144,6 +153,23 @@ impl Credentials {
     pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
         self.variables().fold(sandbox, |sandbox, (name, value)| sandbox.env(name, value))
     }
+}
+
+/// A shell with the AWS CLI and the program, which asks this moto, in a directory. Returns what a script prints, which must succeed; `None`
+/// where the CLI is not installed, and a line that `what` is skipped.
+pub(super) fn shell<'m>(moto: &'m Moto, directory: &'m Path, what: &str) -> Option<impl Fn(&str) -> String + use<'m>> {
+    let path = format!("{}:{}", program().parent().unwrap().display(), std::env::var("PATH").unwrap());
+    can(&["aws", "--version"], what).then_some(move |script: &str| {
+        // Version 2.9 of the CLI does not know AWS_ENDPOINT_URL.
+        let cli = "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }";
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &format!("{cli}\n{script}")]).current_dir(directory).env("PATH", &path);
+        shell.envs([("AWS_ACCESS_KEY_ID", "AKIADUMMY"), ("AWS_SECRET_ACCESS_KEY", "dummy")]);
+        shell.envs([("AWS_REGION", REGION), ("AWS_DEFAULT_REGION", REGION), ("AWS_ENDPOINT_URL", &moto.url)]);
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    })
 }
 
 /// The characters of a JSON string.

@@ -18,10 +18,6 @@ use crate::support::*;
 const ACCOUNT: &str = "123456789012";
 const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
-/// Two roles, which differ in their accounts: a call tells no more of the role that has sent it.
-const READER: &str = "arn:aws:iam::210987654321:role/Reader";
-const OTHER: &str = "arn:aws:iam::310987654321:role/path/Other";
-
 /// Runs a script of this folder with JSON as its input, and returns the JSON that it prints.
 fn ask(program: &Path, script: &str, argument: Option<&Path>, input: &Value) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
@@ -156,100 +152,181 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     }
 }
 
-/// A launch, and the options that `policy` alone gets.
-struct Case<'a> {
-    aws: &'a Aws,
-    prepare: &'a dyn Fn(Sandbox) -> Sandbox,
-    keys: &'a [&'a str],
-    /// The account of `--account`.
-    account: Option<&'a str>,
-    /// True if the policy is for any region.
-    any_region: bool,
+/// A sentence; the secrets and parameters that the fake serves; the variables and options of a launch, whose first region is down if there
+/// is another, and whose region is that of the instance if `AWS_REGION=` is empty; its declaration. Then what `policy` alone gets: true
+/// for `--account`, and the regions of its KMS keys.
+type Launch = (&'static str, &'static str, &'static str, &'static str, bool, &'static str);
+
+// The two roles differ in their accounts: a call tells no more of the role that has sent it.
+#[rustfmt::skip]
+const LAUNCHES: &[Launch] = &[
+    ("names of secrets with a key", "prod/db /lead/a+b=c@d.e!f db-legacy",
+        "-e A=prod/db:k -e B=/lead/a+b=c@d.e!f:k -e C=db-legacy:k -e D=prod/db", "", true, "us-east-1"),
+    ("complete ARNs, and ARNs without the random characters",
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
+         arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
+         arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy",
+        "-e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
+         -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
+         -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy", "", false, "eu-west-1"),
+    ("China", "prod/db arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
+        "--region cn-north-1 -e A=prod/db -e B=arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf \
+         -e C=ssm:/app/key", "", true, "cn-north-1"),
+    ("GovCloud", "prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
+        "--region us-gov-west-1 -e A=prod/db \
+         -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key",
+        "", true, "us-gov-west-1"),
+    ("parameters by name, ARN, version and label, and references to secrets",
+        "ssm:/app/key ssm:plain ssm:/app/arn ssm:/aws/service/public ssm:/aws/reference/secretsmanager/prod/db prod/api",
+        "-e A=ssm:/app/key -e B=ssm:/app/key::blue -e C=ssm:/app/key:::1 -e D=ssm:plain \
+         -e E=arn:aws:ssm:eu-west-1:123456789012:parameter/app/arn -e F=ssm:/aws/service/public \
+         -e G=ssm:/aws/reference/secretsmanager/prod/db -e H=prod/api", "", true, "us-east-1 eu-west-1"),
+    ("paths of parameters", "ssm:/app/key ssm:/web/a/b",
+        "--env-from ssm:/app/ --env-from arn:aws:ssm:us-east-1:123456789012:parameter/web/ -e KEPT=ssm:/app/key",
+        "", true, "us-east-1"),
+    ("fallback regions after an outage",
+        "prod/db arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
+        "--fallback-region eu-west-1 --timeout 4s -e A=prod/db \
+         -e B=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/api-AbCdEf --env-from ssm:/app/",
+        "", true, "us-east-1 eu-west-1"),
+    ("a role of the options reads everything", "prod/db ssm:/app/key",
+        "--role-arn arn:aws:iam::210987654321:role/Reader --external-id 42 -e A=prod/db -e B=ssm:/app/key", "", false, ""),
+    ("roles of aliases beside the caller", "prod/db prod/api mine", "", "\
+secrets:
+  db: { id: prod/db, role-arn: 'arn:aws:iam::210987654321:role/Reader' }
+  api: { id: prod/api, region: eu-west-1, role-arn: 'arn:aws:iam::310987654321:role/path/Other', external-id: e }
+env: { A: 'db:k', B: 'api:k', C: 'mine:k' }
+", true, ""),
+    ("a role of the options beside one of an alias", "prod/db prod/api",
+        "--role-arn arn:aws:iam::210987654321:role/Reader", "\
+secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::310987654321:role/path/Other' } }
+env: { A: 'db:k', B: 'prod/api:k' }
+", false, ""),
+    ("a region that only the instance knows", "prod/db ssm:/app/key",
+        "AWS_REGION= -e A=prod/db -e B=ssm:/app/key", "", true, "af-south-1"),
+    ("everything that a declaration may hold",
+        "prod/db prod/api prod/stripe prod/tls prod/lower ssm:/app/key ssm:/web/a/b",
+        "GIVEN={{resolve:ssm:/app/key}} KEPT=here --resolve-env GIVEN --keep-existing -f lower.yaml -f secrets-exec.yaml", "\
+secrets:
+  db: prod/db
+  unused: never/read
+env:
+  URL: { template: '{{ db.k | urlencode }}' }
+  SENTRY: { from: 'prod/sentry:dsn', optional: true }
+  LEVEL: { value: info }
+  API: { from: 'prod/${STAGE:-api}:k', default: d }
+env-from:
+  - { from: prod/stripe, prefix: STRIPE_, only: [k] }
+  - { from: 'ssm:/web/', prefix: WEB_ }
+files:
+  - { from: 'prod/tls:k', env: TLS }
+", true, "us-east-1"),
+];
+
+const LOWER: &str = "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }\n";
+
+/// The fake with what a launch reads.
+fn serving((_, served, line, ..): &Launch) -> Aws {
+    let aws = match line.contains("--fallback-region") {
+        true => Aws::start().region_fails("us-east-1", fault::unavailable()),
+        false => Aws::start(),
+    };
+    served.split_whitespace().fold(aws, |aws, id| match id.strip_prefix("ssm:") {
+        Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
+        None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
+    })
 }
 
-impl<'a> Case<'a> {
-    fn new(aws: &'a Aws, prepare: &'a dyn Fn(Sandbox) -> Sandbox) -> Self {
-        Self { aws, prepare, keys: &[], account: Some(ACCOUNT), any_region: false }
+/// A launch, or a command of ours with its variables, options and declaration.
+fn with_command(command: &[&str], (sentence, _, line, declaration, ..): &Launch, aws: &Aws) -> Sandbox {
+    let mut sandbox = Sandbox::new().aws(aws).on_instance(aws).args(command).case(*sentence).file("lower.yaml", LOWER);
+    if !declaration.is_empty() {
+        sandbox = sandbox.declaration(declaration);
     }
-
-    fn keys(&self) -> Vec<String> {
-        let key = |region: &&str| format!("arn:{}:kms:{region}:{ACCOUNT}:key/{KEY}", partition_and_suffix(region).0);
-        self.keys.iter().map(key).collect()
+    let mut words = line.split_whitespace().peekable();
+    while let Some(variable) = words.next_if(|word| !word.starts_with('-')) {
+        let (name, value) = variable.split_once('=').unwrap();
+        sandbox = sandbox.env(name, value);
     }
+    sandbox.args(words)
+}
 
-    /// The policy of a role, or of the caller.
-    fn policy(&self, role: Option<&str>) -> Value {
-        let mut sandbox = (self.prepare)(Sandbox::new().aws(self.aws).arg("policy"));
-        if let Some(account) = self.account {
-            sandbox = sandbox.args(["--account", account]);
-        }
-        for key in self.keys() {
-            sandbox = sandbox.args(["--kms-key", &key]);
-        }
-        if let Some(role) = role {
-            sandbox = sandbox.args(["--for-role", role]);
-        }
-        let before = self.aws.calls().len();
-        let run = sandbox.bare().run();
-        run.launched();
-        assert_eq!(self.aws.calls().len(), before, "a request: {run}");
-        serde_json::from_str(&run.stdout()).unwrap()
+/// The ARNs of the KMS keys of a launch.
+fn keys((.., regions): &Launch) -> Vec<String> {
+    let key = |region| format!("arn:{}:kms:{region}:{ACCOUNT}:key/{KEY}", partition_and_suffix(region).0);
+    regions.split_whitespace().map(key).collect()
+}
+
+/// The policy of a role, or of the caller.
+fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
+    let (.., needs_account, _) = launch;
+    let keys = keys(launch);
+    let mut command = vec!["policy"];
+    command.extend(["--account", ACCOUNT].iter().filter(|_| *needs_account));
+    keys.iter().for_each(|key| command.extend(["--kms-key", key]));
+    role.iter().for_each(|role| command.extend(["--for-role", role]));
+    let before = aws.calls().len();
+    let run = with_command(&command, launch, aws).bare().run();
+    assert_eq!(aws.calls().len(), before, "a request: {run}");
+    run.launched().document()
+}
+
+/// What AWS authorizes for the calls of a launch, by the role that has sent them; `None` is the caller.
+fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request>> {
+    let assumed = calls.iter().filter(|call| call.operation() == "AssumeRole");
+    let roles: Vec<String> = assumed.map(|call| call.form()["RoleArn"].clone()).collect();
+    let mut sent: BTreeMap<_, Vec<Request>> = BTreeMap::new();
+    for call in calls.iter().filter(|call| call.header("authorization").is_some()) {
+        let role = roles.iter().find(|role| call.access_key() == ROLE_KEY && role.contains(&call.account()));
+        sent.entry(role.cloned()).or_default().extend(requests(call, keys));
     }
+    sent
+}
 
-    /// Launches, and judges the policies of the caller and of each role that the launch assumes.
-    fn is_judged_well(&self) {
-        let keys = self.keys();
-        (self.prepare)(Sandbox::new().aws(self.aws)).run().launched();
-        let calls = self.aws.calls();
-        let assumed = calls.iter().filter(|call| call.operation() == "AssumeRole");
-        let roles: Vec<String> = assumed.map(|call| call.form()["RoleArn"].clone()).collect();
-        let identity = |call: &Call| match call.access_key().as_str() {
-            ROLE_KEY => roles.iter().find(|role| role.contains(&call.account())).cloned(),
-            _ => None,
-        };
-        let mut sent: BTreeMap<Option<String>, Vec<Request>> = BTreeMap::new();
-        for call in calls.iter().filter(|call| call.header("authorization").is_some()) {
-            sent.entry(identity(call)).or_default().extend(requests(call, &keys));
-        }
-        assert!(!sent.is_empty());
-        let judged: Vec<_> = sent.into_iter().map(|(role, sent)| (self.policy(role.as_deref()), sent)).collect();
-        self.are_without_findings(judged.iter().map(|(policy, _)| policy));
-        for (policy, sent) in &judged {
-            self.is_least_privilege(policy, sent);
-        }
-    }
-
-    fn are_without_findings<'p>(&self, policies: impl Iterator<Item = &'p Value>) {
-        let Some(python) = super::interpreter() else { return };
-        let works = can(&[python.to_str().unwrap(), "-Wignore", "-c", "import parliament"], "policies in parliament");
-        if works {
-            let texts: Vec<String> = policies.map(Value::to_string).collect();
-            let findings = ask(&python, "lint.py", None, &json!(texts));
-            assert_eq!(findings, json!(vec![json!([]); texts.len()]), "{texts:#?}");
+#[test]
+fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
+    for launch in LAUNCHES {
+        let aws = serving(launch);
+        with_command(&[], launch, &aws).run().launched();
+        let sent = sent(&aws.calls(), &keys(launch));
+        assert!(!sent.is_empty(), "{}", launch.0);
+        let policies: Vec<Value> = sent.keys().map(|role| printed_policy(launch, &aws, role.as_deref())).collect();
+        are_without_findings(&policies);
+        for (policy, sent) in policies.iter().zip(sent.values()) {
+            is_least_privilege(policy, sent, launch.2.contains("AWS_REGION= "));
         }
     }
+}
 
-    fn is_least_privilege(&self, policy: &Value, sent: &[Request]) {
-        let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else { return };
-        let cut = cuts(policy);
-        let strangers: Vec<Request> = sent.iter().flat_map(|request| request.strangers(self.any_region)).collect();
-        let case = |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });
-        let mut cases: Vec<Value> = sent.iter().map(|request| case(policy, request)).collect();
-        cases.extend(strangers.iter().map(|request| case(policy, request)));
-        cases.extend(cut.iter().flat_map(|(_, policy)| sent.iter().map(move |request| case(policy, request))));
-        let results = ask(Path::new("node"), "simulate.js", Some(&node), &json!(cases));
-        let allowed: Vec<bool> = results.as_array().unwrap().iter().map(|result| result == "Allowed").collect();
-        let (of_sent, rest) = allowed.split_at(sent.len());
-        for (request, allowed) in sent.iter().zip(of_sent) {
-            assert!(allowed, "denied: {}\n{policy:#}", request.json());
-        }
-        let (of_strangers, rest) = rest.split_at(strangers.len());
-        for (request, allowed) in strangers.iter().zip(of_strangers) {
-            assert!(!allowed, "allowed: {}\n{policy:#}", request.json());
-        }
-        for ((what, _), of_cut) in cut.iter().zip(rest.chunks(sent.len())) {
-            assert!(of_cut.contains(&false), "not needed: {what:#}\n{policy:#}");
-        }
+fn are_without_findings(policies: &[Value]) {
+    let Some(python) = super::interpreter() else { return };
+    if can(&[python.to_str().unwrap(), "-Wignore", "-c", "import parliament"], "policies in parliament") {
+        let texts: Vec<String> = policies.iter().map(Value::to_string).collect();
+        let findings = ask(&python, "lint.py", None, &json!(texts));
+        assert_eq!(findings, json!(vec![json!([]); texts.len()]), "{texts:#?}");
+    }
+}
+
+fn is_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
+    let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else { return };
+    let cut = cuts(policy);
+    let strangers: Vec<Request> = sent.iter().flat_map(|request| request.strangers(any_region)).collect();
+    let case = |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });
+    let mut cases: Vec<Value> = sent.iter().map(|request| case(policy, request)).collect();
+    cases.extend(strangers.iter().map(|request| case(policy, request)));
+    cases.extend(cut.iter().flat_map(|(_, policy)| sent.iter().map(move |request| case(policy, request))));
+    let results = ask(Path::new("node"), "simulate.js", Some(&node), &json!(cases));
+    let allowed: Vec<bool> = results.as_array().unwrap().iter().map(|result| result == "Allowed").collect();
+    let (of_sent, rest) = allowed.split_at(sent.len());
+    for (request, allowed) in sent.iter().zip(of_sent) {
+        assert!(allowed, "denied: {}\n{policy:#}", request.json());
+    }
+    let (of_strangers, rest) = rest.split_at(strangers.len());
+    for (request, allowed) in strangers.iter().zip(of_strangers) {
+        assert!(!allowed, "allowed: {}\n{policy:#}", request.json());
+    }
+    for ((what, _), of_cut) in cut.iter().zip(rest.chunks(sent.len())) {
+        assert!(of_cut.contains(&false), "not needed: {what:#}\n{policy:#}");
     }
 }
 
@@ -277,162 +354,4 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
     };
     cuts.retain(|(what, policy)| is_policy(policy) && !is_spare(what));
     cuts
-}
-
-fn value() -> Secret {
-    Secret::text(r#"{"k":"v-4c7a1e"}"#)
-}
-
-fn bindings(sandbox: Sandbox, references: &[&str]) -> Sandbox {
-    let references = references.iter().enumerate();
-    references.fold(sandbox, |sandbox, (number, reference)| sandbox.resolve(&format!("V{number}={reference}")))
-}
-
-#[test]
-fn names_of_secrets_with_a_key() {
-    let aws = Aws::start().secret("prod/db", value()).secret("/lead/a+b=c@d.e!f", value()).secret("db-legacy", value());
-    let prepare = |sandbox| bindings(sandbox, &["prod/db:k", "/lead/a+b=c@d.e!f:k", "db-legacy:k", "prod/db"]);
-    Case { keys: &["us-east-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn complete_arns_and_arns_without_the_random_characters() {
-    let arn = |name: &str| format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{name}");
-    let arns = ["prod/db-AbCdEf", "prod/api", "db-legacy"].map(arn);
-    let aws = arns.iter().fold(Aws::start(), |aws, arn| aws.secret(arn, value()));
-    let prepare = |sandbox| bindings(sandbox, &arns.each_ref().map(String::as_str));
-    Case { account: None, keys: &["eu-west-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn other_partitions() {
-    for region in ["cn-north-1", "us-gov-west-1"] {
-        let (partition, _) = partition_and_suffix(region);
-        let arn = format!("arn:{partition}:secretsmanager:{region}:{ACCOUNT}:secret:prod/api-AbCdEf");
-        let aws = Aws::start().secret("prod/db", value()).secret(&arn, value());
-        let aws = aws.parameter("/app/key", &[Version::text(CANARY)]);
-        let prepare = |sandbox: Sandbox| bindings(sandbox.region(region), &["prod/db", &arn, "ssm:/app/key"]);
-        Case { keys: &[region], ..Case::new(&aws, &prepare) }.is_judged_well();
-    }
-}
-
-#[test]
-fn parameters_by_name_arn_version_and_label_and_references_to_secrets() {
-    let version = || [Version::text(CANARY).labelled("blue")];
-    let aws = Aws::start()
-        .parameter("/app/key", &version())
-        .parameter("plain", &version())
-        .parameter("/app/arn", &version())
-        .parameter("/aws/service/public", &version())
-        .parameter("/aws/reference/secretsmanager/prod/db", &version())
-        .secret("prod/api", value());
-    let arn = format!("ssm:eu-west-1:{ACCOUNT}:parameter/app/arn");
-    let references = [
-        "ssm:/app/key",
-        "ssm:/app/key::blue",
-        "ssm:/app/key:::1",
-        "ssm:plain",
-        &format!("arn:aws:{arn}"),
-        "ssm:/aws/service/public",
-        "ssm:/aws/reference/secretsmanager/prod/db",
-        "prod/api",
-    ];
-    let prepare = |sandbox| bindings(sandbox, &references);
-    Case { keys: &["us-east-1", "eu-west-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn paths_of_parameters() {
-    let version = || [Version::text(CANARY)];
-    let aws = Aws::start().parameter("/app/key", &version()).parameter("/web/a/b", &version());
-    let arn = format!("arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/web/");
-    let prepare =
-        |sandbox: Sandbox| sandbox.args(["--env-from", "ssm:/app/", "--env-from", &arn]).resolve("KEPT=ssm:/app/key");
-    Case { keys: &["us-east-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn fallback_regions_after_an_outage() {
-    let arn = |region: &str, name: &str| format!("arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}");
-    let aws = Aws::start()
-        .region_fails("us-east-1", fault::unavailable())
-        .secret("prod/db", value())
-        .secret(&arn("eu-west-1", "prod/api-AbCdEf"), value())
-        .parameter("/app/key", &[Version::text(CANARY)]);
-    let reference = arn("us-east-1", "prod/api-AbCdEf");
-    let prepare = |sandbox: Sandbox| {
-        let sandbox = sandbox.args(["--fallback-region", "eu-west-1", "--timeout", "4s"]);
-        bindings(sandbox, &["prod/db", &reference]).args(["--env-from", "ssm:/app/"])
-    };
-    Case { keys: &["us-east-1", "eu-west-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn a_role_of_the_options_reads_everything() {
-    let aws = Aws::start().secret("prod/db", value()).parameter("/app/key", &[Version::text(CANARY)]);
-    let prepare = |sandbox: Sandbox| {
-        bindings(sandbox.args(["--role-arn", READER, "--external-id", "42"]), &["prod/db", "ssm:/app/key"])
-    };
-    Case { account: None, ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn roles_of_aliases_beside_the_caller() {
-    let aws = Aws::start().secret("prod/db", value()).secret("prod/api", value()).secret("mine", value());
-    let prepare = |sandbox: Sandbox| {
-        let declaration = format!(
-            "secrets:\n  db: {{ id: prod/db, role-arn: \"{READER}\" }}\n  \
-             api: {{ id: prod/api, region: eu-west-1, role-arn: \"{OTHER}\", external-id: e }}\n\
-             env:\n  A: db:k\n  B: api:k\n  C: mine:k\n"
-        );
-        sandbox.declaration(&declaration)
-    };
-    Case::new(&aws, &prepare).is_judged_well();
-}
-
-#[test]
-fn a_role_of_the_options_beside_one_of_an_alias() {
-    let aws = Aws::start().secret("prod/db", value()).secret("prod/api", value());
-    let prepare = |sandbox: Sandbox| {
-        let alias = format!("secrets:\n  db: {{ id: prod/db, role-arn: \"{OTHER}\" }}\n");
-        sandbox.declaration(&format!("{alias}env:\n  A: db:k\n  B: prod/api:k\n")).args(["--role-arn", READER])
-    };
-    Case { account: None, ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn a_region_that_only_the_instance_knows() {
-    let aws = Aws::start().secret("prod/db", value()).parameter("/app/key", &[Version::text(CANARY)]);
-    let prepare =
-        |sandbox: Sandbox| bindings(sandbox.env_remove("AWS_REGION").on_instance(&aws), &["prod/db", "ssm:/app/key"]);
-    Case { any_region: true, keys: &["af-south-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
-}
-
-#[test]
-fn everything_that_a_declaration_may_hold() {
-    let names = ["prod/db", "prod/api", "prod/stripe", "prod/tls", "prod/lower"];
-    let aws = names.iter().fold(Aws::start(), |aws, name| aws.secret(name, value()));
-    let aws = aws.parameter("/app/key", &[Version::text(CANARY)]).parameter("/web/a/b", &[Version::text(CANARY)]);
-    let lower = "env:\n  SENTRY: prod/lower:k\n  KEPT: never/read\n";
-    let declaration = "\
-secrets:
-  db: prod/db
-  unused: never/read
-env:
-  URL: { template: \"{{ db.k | urlencode }}\" }
-  SENTRY: { from: \"prod/sentry:dsn\", optional: true }
-  LEVEL: { value: info }
-  API: { from: \"prod/${STAGE:-api}:k\", default: d }
-env-from:
-  - { from: prod/stripe, prefix: STRIPE_, only: [k] }
-  - { from: \"ssm:/web/\", prefix: WEB_ }
-files:
-  - { from: \"prod/tls:k\", env: TLS }
-";
-    let prepare = |sandbox: Sandbox| {
-        let sandbox = sandbox.file("lower.yaml", lower).file("upper.yaml", declaration);
-        let sandbox = sandbox.env("GIVEN", "{{resolve:ssm:/app/key}}").args(["--resolve-env", "GIVEN"]);
-        sandbox.env("KEPT", "here").args(["--keep-existing", "-f", "lower.yaml", "-f", "upper.yaml"])
-    };
-    Case { keys: &["us-east-1"], ..Case::new(&aws, &prepare) }.is_judged_well();
 }

@@ -6,18 +6,19 @@ use super::python::{Python, interpreter};
 use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
-/// The text of the configuration file, that of the credentials file, and the profile. KEYS stands for two keys.
+/// The text of the configuration file, that of the credentials file, and the profile. KEYS and OTHERS stand for two keys each, and
+/// INDENTED for two keys after blanks.
 const FILES: &[(&str, &str, &str)] = &[
     ("[default]\nregion = aa-1\nKEYS\n", "", "default"),
     ("[default]\nregion: aa-1\nKEYS\n", "", "default"),
     ("[default]\nregion:aa-1\naws_access_key_id: AKIACOLON\naws_secret_access_key: SECRET\n", "", "default"),
-    ("[default]\n  region = aa-1\n  aws_access_key_id = AKIAA\n  aws_secret_access_key = SECRET\n", "", "default"),
+    ("[default]\n  region = aa-1\nINDENTED\n", "", "default"),
     (
         "[default]\n\n    region = aa-1\n    # x\n  aws_access_key_id = AKIAA\naws_secret_access_key = SECRET\n",
         "",
         "default",
     ),
-    ("  [default]\n  region = aa-1\n  aws_access_key_id = AKIAA\n  aws_secret_access_key = SECRET\n", "", "default"),
+    ("  [default]\n  region = aa-1\nINDENTED\n", "", "default"),
     ("[default]\nregion = aa-1\n  # a comment\n\n; another\nKEYS\n", "", "default"),
     ("[default] # a comment\nregion = aa-1\nKEYS\n", "", "default"),
     ("[default]\nREGION = aa-1\nKEYS\n", "", "default"),
@@ -35,11 +36,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("[profile default]\nregion = aa-1\nKEYS\n", "", "default"),
     ("[profile dev]\nregion = aa-1\n", "[dev]\nKEYS\n", "dev"),
     ("[profile \"my dev\"]\nregion = aa-1\n", "[my dev]\nKEYS\n", "my dev"),
-    (
-        "[profile dev]\nregion = aa-1\nKEYS\n",
-        "[dev]\naws_access_key_id = AKIAFILE\naws_secret_access_key = SECRET\n",
-        "dev",
-    ),
+    ("[profile dev]\nregion = aa-1\nKEYS\n", "[dev]\nOTHERS\n", "dev"),
     ("[profile dev]\nregion = aa-1\n", "[dev]\nKEYS\naws_security_token: older\n", "dev"),
     ("[profile dev]\nregion = aa-1\n", "[dev]\nKEYS\naws_session_token = newer\naws_security_token = older\n", "dev"),
     ("[profile dev]\nregion = aa-1\n", "[dev]\nKEYS\naws_session_token = newer\n", "dev"),
@@ -49,11 +46,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("[default]\nregion = aa-1\nKEYS\naws_session_token = a # b\n", "", "default"),
     ("[default]\nregion = aa-1\nKEYS\naws_session_token: a=b\n", "", "default"),
     ("[default]\nregion = aa-1\nKEYS\naws_session_token = a:b\n", "", "default"),
-    (
-        "[default]\n  region = aa-1\n \taws_session_token = tab\n  aws_access_key_id = AKIAA\n  aws_secret_access_key = SECRET\n",
-        "",
-        "default",
-    ),
+    ("[default]\n  region = aa-1\n \taws_session_token = tab\nINDENTED\n", "", "default"),
     ("[default]\nregion = aa-1\nKEYS\noutput = a\n  region = bb-1\n", "", "default"),
     ("[profile dev]\nregion = aa-1\nKEYS\n[default]\nregion = bb-1\n", "[default]\n  KEYS\n", "dev"),
     ("[default]\nregion\nKEYS\n", "", "default"),
@@ -66,10 +59,15 @@ const FILES: &[(&str, &str, &str)] = &[
 fn a_configuration_file_is_read_as_by_botocore() {
     let Some(interpreter) = interpreter() else { return };
     let mut botocore = Python::start(&interpreter, "profile.py", &[]);
+    let indented = "  aws_access_key_id = AKIAA\n  aws_secret_access_key = SECRET";
+    let others = "aws_access_key_id = AKIAFILE\naws_secret_access_key = SECRET";
     let keys = "aws_access_key_id = AKIAKEYS\naws_secret_access_key = SECRET";
     for (config, credentials, profile) in FILES {
         let aws = served();
-        let text = |text: &str| text.replace("KEYS", keys).replace("SECRET", ACCESS_SECRET);
+        let text = |text: &str| {
+            let text = text.replace("INDENTED", indented).replace("OTHERS", others).replace("KEYS", keys);
+            text.replace("SECRET", ACCESS_SECRET)
+        };
         let sandbox = Sandbox::new().home_file(".aws/config", &text(config));
         let sandbox = sandbox.home_file(".aws/credentials", &text(credentials)).endpoint(&aws.endpoint());
         let file = |name: &str| sandbox.home().join(".aws").join(name).display().to_string();

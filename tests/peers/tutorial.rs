@@ -1,18 +1,12 @@
 //! docs/tutorial.md, followed step by step with the AWS CLI and moto.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 
-use super::moto::{Moto, REGION};
+use super::moto::{Moto, shell};
 use crate::docs::page::Page;
 use crate::support::directory::Directory;
-use crate::support::sandbox::program;
-use crate::support::skip::can;
-
-/// Version 2.9 of the AWS CLI does not know AWS_ENDPOINT_URL.
-const CLI: &str = "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }";
 
 /// The words of a line but those that differ with each run: version ids and ages.
 fn stable(line: &str) -> Vec<&str> {
@@ -28,24 +22,12 @@ fn is_age(word: &str) -> bool {
 fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
     // The secret of the page has no name of the test's own.
     let Some(moto) = Moto::start() else { return };
-    if !can(&["aws", "--version"], "docs/tutorial.md") {
-        return;
-    }
     let page = Page::read("docs/tutorial.md");
     let directory = Directory::new();
     for (name, text) in page.files() {
         fs::write(directory.path().join(name), text).unwrap();
     }
-    let path = format!("{}:{}", program().parent().unwrap().display(), std::env::var("PATH").unwrap());
-    let shell = |script: &str| {
-        let mut shell = Command::new("sh");
-        shell.args(["-ec", &format!("{CLI}\n{script}")]).current_dir(directory.path()).env("PATH", &path);
-        shell.envs([("AWS_ACCESS_KEY_ID", "AKIADUMMY"), ("AWS_SECRET_ACCESS_KEY", "dummy")]);
-        shell.envs([("AWS_REGION", REGION), ("AWS_DEFAULT_REGION", REGION), ("AWS_ENDPOINT_URL", &moto.url)]);
-        let output = shell.output().unwrap();
-        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let Some(shell) = shell(&moto, directory.path(), "docs/tutorial.md") else { return };
     let consoles = page.consoles();
     for (command, shown) in consoles.iter().flat_map(|console| &console.commands) {
         let printed = shell(command);

@@ -1,5 +1,5 @@
 //! What each answer in the place of a value means: one table for a launch, its fallback regions, the cache, the agent and
-//! `--agent-fallback`, and one for the issuers of credentials.
+//! `--agent-fallback`. `identity.rows` has the answers of the issuers of credentials.
 
 use crate::support::*;
 
@@ -197,71 +197,4 @@ fn the_agent_is_asked_again_for_what_may_pass_and_its_fallback_is_no_way_around_
         }
         assert_eq!((agent.calls().len(), aws.reads().len()), (2, usize::from(meaning == MayPass)), "{run}");
     });
-}
-
-pub const ROLE_OF_STS: &str = "AssumeRole";
-pub const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
-pub const CONTAINER: &str = "/credentials";
-pub const METADATA: &str = "/latest/api/token";
-pub const INSTANCE_ROLE: &str = "/latest/meta-data/iam/security-credentials/";
-const INSTANCE: &str = "/latest/meta-data/iam/security-credentials/app";
-
-/// A launch whose credentials come by way of this operation alone, and the access key that they have.
-pub fn launch_by(operation: &str, aws: &Aws) -> (Sandbox, &'static str) {
-    match operation {
-        ROLE_OF_STS => (keyless(aws).keys().args(["--role-arn", ROLE]), ROLE_KEY),
-        WEB_IDENTITY => (keyless(aws).web_identity(), ROLE_KEY),
-        CONTAINER => (keyless(aws).in_container(aws), CONTAINER_KEY),
-        _ => (keyless(aws).on_instance(aws), INSTANCE_KEY),
-    }
-}
-
-#[test]
-fn an_issuer_of_credentials_is_asked_again_up_to_four_times_unless_it_refuses() {
-    let throttled = || fault::sts(400, "Throttling", "Rate exceeded");
-    let unavailable = || fault::sts(503, "ServiceUnavailable", "Service is unavailable");
-    let denied = fault::sts(403, "AccessDenied", "User: u is not authorized to perform: sts:AssumeRole");
-    let expired = fault::sts(400, "ExpiredTokenException", "Token expired: current date/time must be before");
-    side_by_side(
-        [
-            (ROLE_OF_STS, throttled(), MayPass, "Throttling"),
-            (ROLE_OF_STS, unavailable(), MayPass, "ServiceUnavailable"),
-            (ROLE_OF_STS, fault::status(502), MayPass, "502"),
-            (ROLE_OF_STS, denied, Refused(77), ROLE),
-            (WEB_IDENTITY, throttled(), MayPass, "Throttling"),
-            (WEB_IDENTITY, unavailable(), MayPass, "ServiceUnavailable"),
-            (WEB_IDENTITY, expired, Refused(77), "ExpiredToken"),
-            (CONTAINER, fault::status(500), MayPass, "500"),
-            (CONTAINER, fault::status(429), MayPass, "429"),
-            (CONTAINER, fault::page(), MayPass, "container: "),
-            (CONTAINER, Fault::Endless, MayPass, "container: "),
-            (CONTAINER, fault::status(404), Refused(77), "404"),
-            (METADATA, fault::status(503), MayPass, "instance metadata: "),
-            (METADATA, fault::status(403), Refused(77), "instance metadata: "),
-            (INSTANCE_ROLE, fault::status(503), MayPass, "503"),
-            (INSTANCE_ROLE, Fault::Hang, MayPass, "instance metadata: "),
-            (INSTANCE_ROLE, plain(200, "my role"), MayPass, "instance metadata: "),
-            (INSTANCE_ROLE, plain(200, "r1\nr2"), MayPass, "instance metadata: "),
-            (INSTANCE_ROLE, plain(200, "<html>portal</html>"), MayPass, "instance metadata: "),
-            (INSTANCE_ROLE, plain(200, ""), MayPass, "instance metadata: "),
-            (INSTANCE_ROLE, fault::status(404), Refused(77), "instance metadata: the instance has no role"),
-            (INSTANCE, fault::status(503), MayPass, "503"),
-            (INSTANCE, Fault::Hang, MayPass, "instance metadata: "),
-        ],
-        |(operation, fault, meaning, said)| {
-            if meaning == MayPass {
-                let failures = if matches!(fault, Fault::Hang) { 1 } else { 3 };
-                let aws = served().fails_first(operation, failures, fault.clone());
-                let (sandbox, key) = launch_by(operation, &aws);
-                sandbox.timeout("50s").case(operation).run().launched_silently().has("A", "v-4c7a1e");
-                assert_eq!(aws.calls_of(operation).len(), failures + 1, "{operation}");
-                assert_eq!(aws.only_read().access_key(), key, "{operation}");
-            }
-            let aws = served().fails(operation, fault);
-            let run = launch_by(operation, &aws).0.attempts(2).timeout("20s").case(operation).run();
-            run.refused(meaning.status()).says(["A (", said]);
-            assert_eq!(aws.calls_of(operation).len() >= 2, meaning == MayPass, "{run}");
-            assert!(aws.reads().is_empty(), "{run}");
-        },
-    );
 }

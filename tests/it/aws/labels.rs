@@ -2,10 +2,6 @@
 
 use crate::support::*;
 
-fn database() -> Aws {
-    Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#))
-}
-
 /// A launch that lacks one value, for lack of a key with a similar name.
 fn misspelt(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).resolve("PASSWORD=prod/db:pasword").command(["true"])
@@ -22,7 +18,7 @@ fn a_version_without_stages_is_named_by_its_id_alone() {
 
 #[test]
 fn a_terminal_gets_coloured_labels_unless_dumb_or_under_no_color_and_nothing_wraps() {
-    let aws = database();
+    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let on = |columns, name, value| misspelt(&aws).env("TERM", "xterm").env(name, value).through(terminal(columns));
     let coloured = ["secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db", "\x1b[1;36mhelp:\x1b[0m did you mean"];
     on(80, "LANG", "C").run().refused(78).says(coloured);

@@ -1,4 +1,5 @@
-//! `mfa_serial` of a profile: the code is asked for on the terminal, once, in the terminal's own modes.
+//! `mfa_serial` of a profile: the code is asked for on the terminal, once, in the terminal's own modes. `profiles.rows` has launches that
+//! do not ask.
 
 use nix::sys::signal::Signal;
 
@@ -89,27 +90,4 @@ fn a_serial_number_cannot_disguise_the_question() {
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n") else { return };
     sandbox.run().launched().printed("secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
-}
-
-#[test]
-fn a_code_without_a_terminal_to_ask_on_is_77_at_once() {
-    let aws = served();
-    let run = with_device(&aws).through(["setsid", "--wait"]).args(["--wait", "1h"]).run();
-    run.refused(77).says([SERIAL, "no terminal"]);
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
-fn nothing_is_asked_when_variables_have_credentials() {
-    let aws = served();
-    let config = role("one", "one") + &pair("AKIABASE");
-    keyless(&aws).keys().env("AWS_PROFILE", "one").config(&config).run().launched_silently().has("A", "v-4c7a1e");
-}
-
-#[test]
-fn an_empty_serial_number_counts_as_not_set() {
-    let aws = served();
-    let config = role("one", "base").replace(SERIAL, "") + &base();
-    keyless(&aws).config(&config).args(["--profile", "one"]).run().launched_silently().has("A", "v-4c7a1e");
-    assert!(!aws.calls_of("AssumeRole")[0].form().contains_key("SerialNumber"));
 }

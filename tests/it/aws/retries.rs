@@ -50,12 +50,3 @@ fn the_timeout_bounds_the_retries_and_the_reason_before_the_timeout_is_reported(
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang).after([fault::throttled()]));
     sandbox(&aws).timeout("2s").run().refused(75).says(["A (", "secret x", "ThrottlingException"]);
 }
-
-#[test]
-fn a_body_without_an_end_is_75_and_takes_no_memory() {
-    let aws = served().fails(READ, Fault::Endless);
-    // Less than the endless body would fill.
-    let small = sandbox(&aws).prepared_by("ulimit -v 400000 && exec \"$@\"").attempts(2);
-    small.run().refused(75).says(["A (", "secret x"]);
-    assert_eq!(aws.reads().len(), 2);
-}

@@ -1,4 +1,4 @@
-//! `--wait`: late credentials and networks are waited for, `waiting.rows` has what is not.
+//! `--wait`: late files and networks are waited for. `waiting.rows` has late answers, and what is not waited for.
 
 use std::thread;
 use std::time::Duration;
@@ -9,42 +9,6 @@ use crate::support::terminal::{left, on_a_terminal};
 use crate::support::*;
 
 ::rows::rows!("tests/it/aws/waiting.rows");
-
-#[test]
-fn a_failure_that_ends_in_time_is_waited_for() {
-    let half = fault::sts(400, "InvalidIdentityToken", "The token is not valid JSON");
-    side_by_side(
-        [
-            // EKS Pod Identity answers 404 until the association has propagated.
-            ("a refusal", "/credentials", fault::status(404), Some(77), |aws: &Aws| keyless(aws).in_container(aws)),
-            ("a half-written token", "AssumeRoleWithWebIdentity", half, Some(77), |aws| keyless(aws).web_identity()),
-            ("each try has its own timeout", "/credentials", fault::status(404), None, |aws| {
-                keyless(aws).in_container(aws).timeout("1s")
-            }),
-            ("attempts are not counted", "/credentials", fault::status(500), Some(75), |aws| {
-                keyless(aws).in_container(aws).attempts(1)
-            }),
-            ("the region of the instance", "/latest/api/token", fault::status(503), None, |aws| {
-                sandbox(aws).env_remove("AWS_REGION").on_instance(aws)
-            }),
-        ] as [(&str, &str, Fault, Option<i32>, fn(&Aws) -> Sandbox); 5],
-        |(case, operation, fault, without, launch)| {
-            let aws = served().fails(operation, fault.clone());
-            if let Some(status) = without {
-                launch(&aws).case(case).run().refused(status);
-            }
-            let aws = served().fails_for(operation, Duration::from_millis(1500), fault);
-            launch(&aws).args(["--wait", "20s"]).case(case).run().launched_silently().has("A", "v-4c7a1e");
-        },
-    );
-    // Fallback regions leave the wait whole.
-    let aws = served().fails_for("/credentials", Duration::from_millis(2500), fault::status(404));
-    let fallback = keyless(&aws).in_container(&aws).args(["--wait", "4s", "--fallback-region", "us-west-2"]);
-    fallback.run().launched().has("A", "v-4c7a1e");
-    let aws = served().fails_first("/latest/api/token", 1, Fault::Hang);
-    let silent = sandbox(&aws).env_remove("AWS_REGION").on_instance(&aws).args(["--wait", "20s"]);
-    silent.run().launched().has("A", "v-4c7a1e");
-}
 
 #[test]
 fn a_file_that_is_written_late_is_waited_for() {
@@ -102,12 +66,6 @@ fn waiting_in_vain_is_75_and_ends_in_time() {
     run.refused(75).says(["A (", "no AWS credentials", "container: ", ", after waiting ", "(--wait)"]);
     let run = waits_for(two, sandbox(&aws).endpoint("http://127.0.0.1:1").timeout("500ms"));
     run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
-    let slow = Aws::start().secret("x", Secret::failing(Fault::Hang));
-    let run = sandbox(&slow).args(["--wait", "1s"]).timeout("3s").run();
-    run.refused(75).says([", after waiting ", "(--wait)"]).says_nothing_of("after waiting 1s");
-    let nowhere = sandbox(&aws).env_remove("AWS_REGION").on_instance(&aws);
-    let nowhere = nowhere.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1").args(["--wait", "1s"]);
-    nowhere.run().refused(75).says(["no AWS region", "--wait"]);
     assert!(aws.reads().is_empty());
 }
 

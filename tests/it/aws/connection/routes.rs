@@ -300,27 +300,14 @@ fn a_name_of_the_cluster_is_found_though_no_other_name_is() {
 }
 
 #[test]
-fn localhost_is_this_machine_whatever_a_name_server_says() {
-    if can_replace("hosts") {
-        with_names(|| {
-            let questions = resolver(|_| Reply::Code(3));
-            let aws = served();
-            let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", "192.0.2.1 localhost\n")];
-            with_files(at_host("localhost", &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
-            assert!(questions.lock().unwrap().is_empty());
-        });
-    }
-}
-
-#[test]
-fn a_hosts_file_comes_before_any_name_server() {
+fn no_name_server_is_asked_for_localhost_which_is_this_machine_or_for_a_name_of_the_hosts_file() {
     if !can_replace("hosts") {
         return;
     }
     with_names(|| {
         let questions = resolver(|_| Reply::Code(3));
-        let hosts = "127.0.0.1 localhost\n127.0.0.1 x.us-east-1.amazonaws.com secrets.example # ours\n";
-        for host in ["secrets.example", "x.us-east-1.amazonaws.com"] {
+        let hosts = "192.0.2.1 localhost\n127.0.0.1 x.us-east-1.amazonaws.com secrets.example # ours\n";
+        for host in ["localhost", "secrets.example", "x.us-east-1.amazonaws.com"] {
             let aws = served();
             let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
             with_files(at_host(host, &aws), &files).run().launched_silently().has("A", "v-4c7a1e");

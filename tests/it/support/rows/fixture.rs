@@ -1,5 +1,7 @@
 //! The fake and the sandbox of a row, by its columns.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -21,6 +23,8 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
         "another stage" => fault::stage_of_another_version(),
         "hangs" => fault::Fault::Hang,
         "closes" => fault::Fault::Close,
+        "endless" => fault::Fault::Endless,
+        "page" => fault::page(),
         answer => {
             let (status, text) = answer.split_once(' ').unwrap_or((answer, ""));
             match status.parse() {
@@ -49,11 +53,17 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
         "fails" => match value.split_once(' ') {
             Some(("once", name)) => aws.fails_first(id, 1, fault(name)),
             Some(("twice", name)) => aws.fails_first(id, 2, fault(name)),
+            Some(("thrice", name)) => aws.fails_first(id, 3, fault(name)),
+            Some((time, name)) if time.ends_with("ms") => aws.fails_for(id, milliseconds(time), fault(name)),
             _ => aws.fails(id, fault(value)),
         },
         "down" => aws.region_fails(id, fault(value)),
         _ => aws,
     }
+}
+
+fn milliseconds(time: &str) -> Duration {
+    Duration::from_millis(time.trim_end_matches("ms").parse().unwrap())
 }
 
 /// The sandbox of a row.

@@ -50,6 +50,9 @@ pub fn gets(run: &Outcome, row: &Row, given: &BTreeMap<OsString, OsString>) {
 /// Asserts the requests: those of the column `asks`, or else none where the arguments are wrong, and none twice.
 #[track_caller]
 pub fn asked(run: &Outcome, row: &Row, calls: &[Call]) {
+    if row.column("asks") == Some("any number") {
+        return;
+    }
     let mut seen: Vec<String> = calls.iter().map(request).collect();
     seen.sort_unstable();
     let mut expected: Vec<&str> = row.parts("asks").filter(|part| *part != "nothing").collect();
@@ -93,7 +96,7 @@ fn request(call: &Call) -> String {
 
 /// A request for a role, with its optional fields; a session's name, which it always has, unless it is the program's own.
 fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
-    let fields = ["ExternalId", "DurationSeconds", "RoleSessionName", "WebIdentityToken"];
+    let fields = ["ExternalId", "DurationSeconds", "RoleSessionName", "SerialNumber", "TokenCode", "WebIdentityToken"];
     let fields = fields.iter().filter_map(|name| Some((name, form.get(*name)?)));
     let fields = fields.filter(|(_, value)| *value != "secrets-exec");
     let fields: String = fields.map(|(name, value)| format!(" {name}={value}")).collect();
