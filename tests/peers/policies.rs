@@ -152,62 +152,125 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     }
 }
 
-/// A sentence; the secrets and parameters that the fake serves; the variables and options of a launch, whose first region is down if there
-/// is another, and whose region is that of the instance if `AWS_REGION=` is empty; its declaration. Then what `policy` alone gets: true
-/// for `--account`, and the regions of its KMS keys.
-type Launch = (&'static str, &'static str, &'static str, &'static str, bool, &'static str);
+/// A launch whose policies are judged. Its first region is down if there is another, and its region is that of the instance if
+/// `AWS_REGION=` is empty.
+struct Launch {
+    sentence: &'static str,
+    /// The ids of the secrets and parameters that the fake has.
+    serves: &'static str,
+    /// Variables, and then options.
+    line: &'static str,
+    declaration: &'static str,
+    /// `policy` gets `--account`.
+    has_account: bool,
+    /// The regions of the KMS keys that `policy` gets.
+    key_regions: &'static str,
+}
+
+const PLAIN: Launch =
+    Launch { sentence: "", serves: "", line: "", declaration: "", has_account: true, key_regions: "us-east-1" };
 
 // The two roles differ in their accounts: a call tells no more of the role that has sent it.
-#[rustfmt::skip]
-const LAUNCHES: &[Launch] = &[
-    ("names of secrets with a key", "prod/db /lead/a+b=c@d.e!f db-legacy",
-        "-e A=prod/db:k -e B=/lead/a+b=c@d.e!f:k -e C=db-legacy:k -e D=prod/db", "", true, "us-east-1"),
-    ("complete ARNs, and ARNs without the random characters",
-        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
-         arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
-         arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy",
-        "-e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
-         -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
-         -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy", "", false, "eu-west-1"),
-    ("China", "prod/db arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
-        "--region cn-north-1 -e A=prod/db -e B=arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf \
-         -e C=ssm:/app/key", "", true, "cn-north-1"),
-    ("GovCloud", "prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
-        "--region us-gov-west-1 -e A=prod/db \
-         -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key",
-        "", true, "us-gov-west-1"),
-    ("parameters by name, ARN, version and label, and references to secrets",
-        "ssm:/app/key ssm:plain ssm:/app/arn ssm:/aws/service/public ssm:/aws/reference/secretsmanager/prod/db prod/api",
-        "-e A=ssm:/app/key -e B=ssm:/app/key::blue -e C=ssm:/app/key:::1 -e D=ssm:plain \
-         -e E=arn:aws:ssm:eu-west-1:123456789012:parameter/app/arn -e F=ssm:/aws/service/public \
-         -e G=ssm:/aws/reference/secretsmanager/prod/db -e H=prod/api", "", true, "us-east-1 eu-west-1"),
-    ("paths of parameters", "ssm:/app/key ssm:/web/a/b",
-        "--env-from ssm:/app/ --env-from arn:aws:ssm:us-east-1:123456789012:parameter/web/ -e KEPT=ssm:/app/key",
-        "", true, "us-east-1"),
-    ("fallback regions after an outage",
-        "prod/db arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
-        "--fallback-region eu-west-1 --timeout 4s -e A=prod/db \
-         -e B=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/api-AbCdEf --env-from ssm:/app/",
-        "", true, "us-east-1 eu-west-1"),
-    ("a role of the options reads everything", "prod/db ssm:/app/key",
-        "--role-arn arn:aws:iam::210987654321:role/Reader --external-id 42 -e A=prod/db -e B=ssm:/app/key", "", false, ""),
-    ("roles of aliases beside the caller", "prod/db prod/api mine", "", "\
-secrets:
+const LAUNCHES: [Launch; 12] = [
+    Launch {
+        sentence: "names of secrets with a key",
+        serves: "prod/db /lead/a+b=c@d.e!f db-legacy",
+        line: "-e A=prod/db:k -e B=/lead/a+b=c@d.e!f:k -e C=db-legacy:k -e D=prod/db",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "complete ARNs, and ARNs without the random characters",
+        serves: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
+                 arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
+                 arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy",
+        line: "-e A=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf \
+               -e B=arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api \
+               -e C=arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-legacy",
+        has_account: false,
+        key_regions: "eu-west-1",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "China",
+        serves: "prod/db arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
+        line: "--region cn-north-1 -e A=prod/db \
+               -e B=arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key",
+        key_regions: "cn-north-1",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "GovCloud",
+        serves: "prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
+        line: "--region us-gov-west-1 -e A=prod/db \
+               -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key",
+        key_regions: "us-gov-west-1",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "parameters by name, ARN, version and label, and references to secrets",
+        serves: "ssm:/app/key ssm:plain ssm:/app/arn ssm:/aws/service/public \
+                 ssm:/aws/reference/secretsmanager/prod/db prod/api",
+        line: "-e A=ssm:/app/key -e B=ssm:/app/key::blue -e C=ssm:/app/key:::1 -e D=ssm:plain \
+               -e E=arn:aws:ssm:eu-west-1:123456789012:parameter/app/arn -e F=ssm:/aws/service/public \
+               -e G=ssm:/aws/reference/secretsmanager/prod/db -e H=prod/api",
+        key_regions: "us-east-1 eu-west-1",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "paths of parameters",
+        serves: "ssm:/app/key ssm:/web/a/b",
+        line: "--env-from ssm:/app/ --env-from arn:aws:ssm:us-east-1:123456789012:parameter/web/ -e KEPT=ssm:/app/key",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "fallback regions after an outage",
+        serves: "prod/db arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key",
+        line: "--fallback-region eu-west-1 --timeout 4s -e A=prod/db \
+               -e B=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/api-AbCdEf --env-from ssm:/app/",
+        key_regions: "us-east-1 eu-west-1",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "a role of the options reads everything",
+        serves: "prod/db ssm:/app/key",
+        line: "--role-arn arn:aws:iam::210987654321:role/Reader --external-id 42 -e A=prod/db -e B=ssm:/app/key",
+        has_account: false,
+        key_regions: "",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "roles of aliases beside the caller",
+        serves: "prod/db prod/api mine",
+        declaration: "secrets:
   db: { id: prod/db, role-arn: 'arn:aws:iam::210987654321:role/Reader' }
   api: { id: prod/api, region: eu-west-1, role-arn: 'arn:aws:iam::310987654321:role/path/Other', external-id: e }
 env: { A: 'db:k', B: 'api:k', C: 'mine:k' }
-", true, ""),
-    ("a role of the options beside one of an alias", "prod/db prod/api",
-        "--role-arn arn:aws:iam::210987654321:role/Reader", "\
-secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::310987654321:role/path/Other' } }
+",
+        key_regions: "",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "a role of the options beside one of an alias",
+        serves: "prod/db prod/api",
+        line: "--role-arn arn:aws:iam::210987654321:role/Reader",
+        declaration: "secrets: { db: { id: prod/db, role-arn: 'arn:aws:iam::310987654321:role/path/Other' } }
 env: { A: 'db:k', B: 'prod/api:k' }
-", false, ""),
-    ("a region that only the instance knows", "prod/db ssm:/app/key",
-        "AWS_REGION= -e A=prod/db -e B=ssm:/app/key", "", true, "af-south-1"),
-    ("everything that a declaration may hold",
-        "prod/db prod/api prod/stripe prod/tls prod/lower ssm:/app/key ssm:/web/a/b",
-        "GIVEN={{resolve:ssm:/app/key}} KEPT=here --resolve-env GIVEN --keep-existing -f lower.yaml -f secrets-exec.yaml", "\
-secrets:
+",
+        has_account: false,
+        key_regions: "",
+    },
+    Launch {
+        sentence: "a region that only the instance knows",
+        serves: "prod/db ssm:/app/key",
+        line: "AWS_REGION= -e A=prod/db -e B=ssm:/app/key",
+        key_regions: "af-south-1",
+        ..PLAIN
+    },
+    Launch {
+        sentence: "everything that a declaration may hold",
+        serves: "prod/db prod/api prod/stripe prod/tls prod/lower ssm:/app/key ssm:/web/a/b",
+        line: "GIVEN={{resolve:ssm:/app/key}} KEPT=here --resolve-env GIVEN --keep-existing -f lower.yaml -f secrets-exec.yaml",
+        declaration: "secrets:
   db: prod/db
   unused: never/read
 env:
@@ -220,30 +283,33 @@ env-from:
   - { from: 'ssm:/web/', prefix: WEB_ }
 files:
   - { from: 'prod/tls:k', env: TLS }
-", true, "us-east-1"),
+",
+        ..PLAIN
+    },
 ];
 
 const LOWER: &str = "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }\n";
 
 /// The fake with what a launch reads.
-fn serving((_, served, line, ..): &Launch) -> Aws {
-    let aws = match line.contains("--fallback-region") {
+fn serving(launch: &Launch) -> Aws {
+    let aws = match launch.line.contains("--fallback-region") {
         true => Aws::start().region_fails("us-east-1", fault::unavailable()),
         false => Aws::start(),
     };
-    served.split_whitespace().fold(aws, |aws, id| match id.strip_prefix("ssm:") {
+    launch.serves.split_whitespace().fold(aws, |aws, id| match id.strip_prefix("ssm:") {
         Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
         None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
     })
 }
 
 /// A launch, or a command of ours with its variables, options and declaration.
-fn with_command(command: &[&str], (sentence, _, line, declaration, ..): &Launch, aws: &Aws) -> Sandbox {
-    let mut sandbox = Sandbox::new().aws(aws).on_instance(aws).args(command).case(*sentence).file("lower.yaml", LOWER);
-    if !declaration.is_empty() {
-        sandbox = sandbox.declaration(declaration);
+fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
+    let mut sandbox =
+        Sandbox::new().aws(aws).on_instance(aws).args(command).case(launch.sentence).file("lower.yaml", LOWER);
+    if !launch.declaration.is_empty() {
+        sandbox = sandbox.declaration(launch.declaration);
     }
-    let mut words = line.split_whitespace().peekable();
+    let mut words = launch.line.split_whitespace().peekable();
     while let Some(variable) = words.next_if(|word| !word.starts_with('-')) {
         let (name, value) = variable.split_once('=').unwrap();
         sandbox = sandbox.env(name, value);
@@ -252,17 +318,16 @@ fn with_command(command: &[&str], (sentence, _, line, declaration, ..): &Launch,
 }
 
 /// The ARNs of the KMS keys of a launch.
-fn keys((.., regions): &Launch) -> Vec<String> {
+fn keys(launch: &Launch) -> Vec<String> {
     let key = |region| format!("arn:{}:kms:{region}:{ACCOUNT}:key/{KEY}", partition_and_suffix(region).0);
-    regions.split_whitespace().map(key).collect()
+    launch.key_regions.split_whitespace().map(key).collect()
 }
 
 /// The policy of a role, or of the caller.
 fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
-    let (.., needs_account, _) = launch;
     let keys = keys(launch);
     let mut command = vec!["policy"];
-    command.extend(["--account", ACCOUNT].iter().filter(|_| *needs_account));
+    command.extend(["--account", ACCOUNT].iter().filter(|_| launch.has_account));
     keys.iter().for_each(|key| command.extend(["--kms-key", key]));
     role.iter().for_each(|role| command.extend(["--for-role", role]));
     let before = aws.calls().len();
@@ -285,17 +350,17 @@ fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request
 
 #[test]
 fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
-    for launch in LAUNCHES {
+    side_by_side(&LAUNCHES, |launch| {
         let aws = serving(launch);
         with_command(&[], launch, &aws).run().launched();
         let sent = sent(&aws.calls(), &keys(launch));
-        assert!(!sent.is_empty(), "{}", launch.0);
+        assert!(!sent.is_empty(), "{}", launch.sentence);
         let policies: Vec<Value> = sent.keys().map(|role| printed_policy(launch, &aws, role.as_deref())).collect();
         are_without_findings(&policies);
         for (policy, sent) in policies.iter().zip(sent.values()) {
-            is_least_privilege(policy, sent, launch.2.contains("AWS_REGION= "));
+            is_least_privilege(policy, sent, launch.line.contains("AWS_REGION= "));
         }
-    }
+    });
 }
 
 fn are_without_findings(policies: &[Value]) {
