@@ -62,8 +62,7 @@ impl CacheDirectory {
 
     /// A directory for launches at other times, by [`later`]; `None`, and the calling test reported as skipped, where there are none.
     pub fn for_later() -> Option<Self> {
-        let works = skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers");
-        works.then(Self::new)
+        can_be_later().then(Self::new)
     }
 
     pub fn path(&self) -> &Path {
@@ -93,6 +92,11 @@ impl CacheDirectory {
         assert_eq!(names.len(), 1, "{names:?}");
         self.0.join(&names[0])
     }
+}
+
+/// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
+pub fn can_be_later() -> bool {
+    skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers")
 }
 
 /// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.

@@ -46,7 +46,7 @@ pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, ROLE_KEY, SSO_TOKEN, Versi
 pub use console::script;
 pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::{CacheDirectory, Directory, later};
-pub use identity::{KEY, ROLE, keyless, pair};
+pub use identity::{ROLE, keyless, pair};
 pub use network::{NOWHERE, Proxy, Relay};
 pub use outcome::{Outcome, Status};
 pub use record::Manager;

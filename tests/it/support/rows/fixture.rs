@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{ALSO, Row};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault};
+use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
 /// Adds what a column has for the fake.
@@ -21,6 +22,7 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
         "another stage" => fault::stage_of_another_version(),
         "hangs" => fault::Fault::Hang,
         "closes" => fault::Fault::Close,
+        "endless" => fault::Fault::Endless,
         answer => {
             let (status, text) = answer.split_once(' ').unwrap_or((answer, ""));
             match status.parse() {
@@ -67,6 +69,10 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         "web identity" => sandbox.web_identity(),
         keys => panic!("{keys:?} are no keys"),
     };
+    if row.words.contains_key("shm") && row.columns.iter().all(|(name, _)| !name.starts_with("home ")) {
+        // The home is a part of an entry's name.
+        sandbox = sandbox.env("HOME", "/nonexistent");
+    }
     for (name, value) in &row.columns {
         sandbox = match name.split_once(' ').unwrap_or((name, "")) {
             ("file", "") => sandbox.declaration(value),
@@ -77,8 +83,10 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
             ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
             ("template", "") => sandbox.declaration(&composing(row, value)),
+            ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
             ("secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never" | "asks", _) => sandbox,
+            ("earlier" | "lines" | "entries", "") => sandbox,
             _ => panic!("{name:?} is no column"),
         };
     }
