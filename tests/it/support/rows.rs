@@ -20,7 +20,7 @@ use seen::{asked, gets, sends};
 const ALSO: &str = " … ";
 
 /// The commands of ours that a row may begin with.
-const COMMANDS: [&str; 6] = ["check", "export", "get", "migrate", "policy", "credential"];
+const COMMANDS: [&str; 7] = ["check", "completions", "export", "get", "migrate", "policy", "credential"];
 
 #[derive(Default)]
 struct Row {
@@ -175,6 +175,9 @@ pub fn test_row(file: &str, text: &str, number: usize) {
     }
     if let (Some(count), Some(cache)) = (row.column("entries"), &row.cache) {
         assert_eq!(cache.names().len().to_string(), count, "entries of the cache: {run}");
+    }
+    if run.stderr().starts_with('{') {
+        run.events();
     }
     asked(&run, &row, &aws.calls()[calls_before..]);
 }
