@@ -103,21 +103,6 @@ fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
 }
 
 #[test]
-fn a_profile_with_an_mfa_device_is_78_before_any_request() {
-    let aws = first_version();
-    let config = format!(
-        "[profile one]\nrole_arn = arn:aws:iam::210987654321:role/one\nsource_profile = base\n\
-         mfa_serial = arn:aws:iam::123456789012:mfa/jane\n\
-         [profile base]\n{}",
-        pair("AKIABASE")
-    );
-    let sandbox = keyless(&aws).args(["--profile", "one"]);
-    let run = polled_on_request(sandbox.config(&config), "restart").run();
-    run.refused(78).says(["mfa_serial", "--on-rotation"]);
-    assert!(aws.calls().is_empty());
-}
-
-#[test]
 fn polls_take_nothing_from_the_cache_and_do_without_one_whose_directory_is_gone() {
     for is_gone in [false, true] {
         let (aws, cache) = (first_version(), CacheDirectory::new());
