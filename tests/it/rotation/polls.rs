@@ -8,6 +8,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use super::*;
+use crate::support::identity::{HANGING, all_end, processes, with_credential_process};
 use crate::support::record::await_fact;
 
 #[test]
@@ -81,25 +82,12 @@ fn signals_are_forwarded_while_a_poll_hangs() {
 #[test]
 fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
     let aws = first_version();
-    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
-    let hang = "if [ -e ran ]; then sleep 300 & echo $! > hanging; echo $$ >> hanging; wait; fi";
-    let sandbox = keyless(&aws).script(SLEEPER);
-    let sandbox = sandbox.executable("credentials", format!("#!/bin/sh\n{hang}\n: > ran\necho '{answer}'\n"));
-    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials").display());
-    let run = Rotating::start(polled_on_request(sandbox.config(&config), "restart"));
+    let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
+    let run = Rotating::start(polled_on_request(with_credential_process(&aws, &script).script(SLEEPER), "restart"));
     run.request();
-    let mut hanging = String::new();
-    await_fact("a hanging program", || {
-        hanging = fs::read_to_string(run.sandbox.path("hanging")).unwrap_or_default();
-        hanging.lines().count() == 2
-    });
+    let processes = processes(&run.sandbox);
     assert_eq!(run.end().stderr(), "");
-    for process in hanging.lines() {
-        let status = format!("/proc/{process}/status");
-        await_fact("the end of the program", || {
-            fs::read_to_string(&status).map_or(true, |status| status.contains("State:\tZ"))
-        });
-    }
+    all_end(&processes);
 }
 
 #[test]
