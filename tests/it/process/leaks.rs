@@ -6,8 +6,6 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
 
 use crate::support::*;
 
@@ -49,7 +47,7 @@ fn a_launch_is_not_dumpable_so_no_process_of_the_same_user_looks_into_it() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = Sandbox::new();
     let pipe = sandbox.path("pipe");
-    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    named_pipe(&pipe);
     let sandbox = sandbox.mode("pipe", 0o644).arg("-f").arg(&pipe).through(nobody);
     let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c; stat -c %u /proc/$$/stat");
     let running = sandbox.spawn_copy();

@@ -4,9 +4,6 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::thread;
 
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
-
 use super::*;
 use crate::support::identity::{HANGING, all_end, processes, with_credential_process};
 use crate::support::record::await_fact;
@@ -50,7 +47,7 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
     let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--timeout", "2s"]));
     let file = run.sandbox.path("local.json");
     fs::remove_file(&file).unwrap();
-    mkfifo(&file, Mode::from_bits_truncate(0o600)).unwrap();
+    named_pipe(&file);
     // Opening it for writing returns when the poll opens it for reading.
     let pipe = file.clone();
     let writer = thread::spawn(move || File::options().write(true).open(pipe).unwrap());

@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use super::sandbox::Sandbox;
 use super::skip;
 
@@ -36,6 +39,11 @@ pub fn names_in(directory: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort_unstable();
     names
+}
+
+/// Makes a pipe at a path (mkfifo(3)), which hangs whoever opens it until its other end is opened.
+pub fn named_pipe(path: &Path) {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
 }
 
 impl Drop for Directory {

@@ -45,7 +45,7 @@ pub use aws::secret::{AGENT_READ, AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID, Secret};
 pub use aws::{Aws, CONTAINER_KEY, Call, INSTANCE_KEY, ROLE_KEY, SSO_TOKEN, Version, served};
 pub use console::script;
 pub use deadline::{ends_within, keeps_to, waits_for};
-pub use directory::{CacheDirectory, Directory, later};
+pub use directory::{CacheDirectory, Directory, later, named_pipe};
 pub use identity::{ROLE, keyless, pair};
 pub use network::{NOWHERE, Proxy, Relay};
 pub use outcome::{Outcome, Status};

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{geteuid, mkfifo};
+use nix::unistd::geteuid;
 
 use crate::support::aws::two_served;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
@@ -59,7 +59,7 @@ fn a_value_is_sent_byte_for_byte() {
 #[test]
 fn a_local_file_that_is_not_written_in_time_is_refused() {
     let sandbox = Sandbox::new().arg("credential").declaration(DECLARATION).bare();
-    mkfifo(&sandbox.path("local.json"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    named_pipe(&sandbox.path("local.json"));
     refused(sandbox.args(["--local", "local.json", "--timeout", "1s"]), "app.service", "tok", 75);
 }
 
