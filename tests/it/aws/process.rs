@@ -1,54 +1,22 @@
 //! `credential_process` of a profile: its terminal, and its end when the launch ends early. `process.rows` has its output.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
 
+use crate::support::identity::{HANGING, PROCESS_KEY, all_end, processes, with_credential_process};
 use crate::support::record::await_fact;
 use crate::support::*;
 
 ::rows::rows!("tests/it/aws/process.rows");
-
-const KEY: &str = "AKIAPROCESS";
-
-/// A launch whose `credential_process` is this shell script.
-fn with_script(aws: &Aws, script: &str) -> Sandbox {
-    let credentials = json!({ "Version": 1, "AccessKeyId": KEY, "SecretAccessKey": ACCESS_SECRET });
-    let sandbox = keyless(aws).file("answer.json", credentials.to_string());
-    let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
-    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials.sh").display());
-    sandbox.config(&config)
-}
-
-/// A script that writes its process id and that of a child to `processes`, and hangs.
-const HANGING: &str = "sleep 300 & echo $$ $! >draft; mv draft processes; wait";
-
-/// The paths in /proc of the processes of [`HANGING`], once these are written.
-fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
-    let file = sandbox.path("processes");
-    await_fact("the ids of the processes", || file.exists());
-    fs::read_to_string(file).unwrap().split_whitespace().map(|pid| Path::new("/proc").join(pid)).collect()
-}
-
-/// Returns whether a process is gone, or a zombie that init has not reaped yet.
-fn has_ended(process: &Path) -> bool {
-    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
-    status.is_empty() || status.contains("State:\tZ")
-}
-
-fn all_end(processes: &[PathBuf]) {
-    await_fact("the end of the processes", || processes.iter().all(|process| has_ended(process)));
-}
 
 #[test]
 fn credentials_that_expire_while_a_launch_waits_are_asked_for_again() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let script = "[ -e asked ] && touch again && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
-    let sandbox = with_script(&aws, script).endpoint(&format!("http://{}", relay.address())).args([
+    let sandbox = with_credential_process(&aws, script).endpoint(&format!("http://{}", relay.address())).args([
         "--wait",
         "20s",
         "--timeout",
@@ -59,13 +27,13 @@ fn credentials_that_expire_while_a_launch_waits_are_asked_for_again() {
     await_fact("the second credentials", || again.exists());
     relay.leads_to(aws.address());
     running.wait().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.only_read().access_key(), KEY);
+    assert_eq!(aws.only_read().access_key(), PROCESS_KEY);
 }
 
 #[test]
 fn a_credential_process_and_its_children_end_with_the_deadline() {
     let aws = served();
-    let sandbox = with_script(&aws, HANGING).timeout("1s");
+    let sandbox = with_credential_process(&aws, HANGING).timeout("1s");
     sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
     all_end(&processes(&sandbox));
 }
@@ -74,7 +42,7 @@ fn a_credential_process_and_its_children_end_with_the_deadline() {
 fn a_child_that_a_credential_process_left_behind_with_its_output_open_delays_no_deadline() {
     let aws = served();
     let script = "sleep 300 2>/dev/null & echo $! >draft; mv draft process";
-    let sandbox = with_script(&aws, script).timeout("1s");
+    let sandbox = with_credential_process(&aws, script).timeout("1s");
     sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
     let child = fs::read_to_string(sandbox.path("process")).unwrap().trim().parse().unwrap();
     kill(Pid::from_raw(child), Signal::SIGKILL).unwrap();
@@ -86,7 +54,7 @@ fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_sign
     let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else { return };
     let aws = served();
     for (timeout, end) in [("1s", "+++ exited with 75 +++"), ("60s", "+++ killed by SIGTERM +++")] {
-        let sandbox = with_script(&aws, HANGING).timeout(timeout).through(&delayed).target_writes_stderr();
+        let sandbox = with_credential_process(&aws, HANGING).timeout(timeout).through(&delayed).target_writes_stderr();
         let running = sandbox.spawn();
         let trace = || fs::read_to_string(sandbox.path("trace")).unwrap_or_default();
         if timeout == "60s" {
@@ -104,7 +72,7 @@ fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_sign
 fn a_credential_process_and_its_children_end_with_a_signal_to_us_alone() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
         let aws = served();
-        let sandbox = with_script(&aws, HANGING).script("touch started");
+        let sandbox = with_credential_process(&aws, HANGING).script("touch started");
         let running = sandbox.spawn();
         let processes = processes(&sandbox);
         running.ends_by(signal);
@@ -117,7 +85,7 @@ fn a_credential_process_and_its_children_end_with_a_signal_to_us_alone() {
 fn a_signal_that_was_ignored_on_entry_ends_nothing() {
     let aws = served();
     let script = "touch begun; until test -e go; do sleep 0.02; done; cat answer.json";
-    let sandbox = with_script(&aws, script).through(["env", "--ignore-signal=HUP"]);
+    let sandbox = with_credential_process(&aws, script).through(["env", "--ignore-signal=HUP"]);
     let running = sandbox.spawn();
     await_fact("the process has begun", || sandbox.path("begun").exists());
     running.signal(Signal::SIGHUP);
@@ -131,7 +99,7 @@ fn sigchld_may_be_ignored_on_entry_and_stays_so() {
     for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
         let aws = served();
         let command = ["grep", "SigIgn", "/proc/self/status"];
-        let run = with_script(&aws, "cat answer.json").through(wrapper).command(command).run();
+        let run = with_credential_process(&aws, "cat answer.json").through(wrapper).command(command).run();
         let mask =
             run.launched_silently().stdout().trim().rsplit('\t').next().map(|mask| u64::from_str_radix(mask, 16));
         assert_eq!(mask.unwrap().unwrap() & bit, expected, "{run}");
@@ -143,7 +111,7 @@ const ASKING: &str = "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<
 
 fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
     let aws = served();
-    let sandbox = terminal::at_a_terminal(state(with_script(&aws, script)), &[], shown, typed)?;
+    let sandbox = terminal::at_a_terminal(state(with_credential_process(&aws, script)), &[], shown, typed)?;
     Some(sandbox.run())
 }
 
@@ -164,7 +132,9 @@ fn an_interrupt_ends_process_and_launch_and_leaves_the_terminal_as_it_was() {
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
         let aws = served();
-        let Some(sandbox) = terminal::at_a_terminal(with_script(&aws, script), &[], shown, "\\x03") else { return };
+        let Some(sandbox) = terminal::at_a_terminal(with_credential_process(&aws, script), &[], shown, "\\x03") else {
+            return;
+        };
         let run = sandbox.run();
         run.launched();
         // The terminal echoes "^C" after it has sent the signal: the launch may have written its line and restored the modes before.

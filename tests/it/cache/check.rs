@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
+::rows::rows!("tests/it/cache/check.rows");
+
 fn check(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).arg("check").bare().resolve("A=x:k").attempts(1)
 }
@@ -61,30 +63,4 @@ fn the_document_has_the_age_and_the_use_of_each_cached_answer() {
     is(&cached(later(cache.with(check(&aws), &["--cache-stale", "1m"]), 90)), 90, false);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
     assert_eq!(cached(cache.with(check(&aws), &[])), json!(null));
-}
-
-#[test]
-fn a_check_is_covered_warned_and_refused_as_a_launch_and_describes_in_any_case() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let describe = || cache.with(check(&aws), &["--cache-ttl", "1h", "--describe"]);
-    describe().run().ended(Status::Exit(0));
-    describe().run().ended(Status::Exit(0));
-    assert_eq!((aws.reads().len(), aws.calls_of("DescribeSecret").len()), (1, 2));
-    let aws = aws.fails("GetSecretValue", fault::unavailable());
-    let run = cache.with(check(&aws), &[]).run();
-    run.ended(Status::Exit(0)).says(["warning: ", "answers of the cache are used: secret x"]);
-    let calls = aws.calls().len();
-    cache.mode(0o755);
-    cache.with(check(&aws), &[]).run().ended(Status::Exit(78)).says(["error: --cache ", "mode 0755"]);
-    assert_eq!(aws.calls().len(), calls);
-}
-
-#[test]
-fn export_is_served_as_a_launch_is() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    cache.with(sandbox(&aws), &[]).run().launched_silently();
-    let export = Sandbox::new().aws(&aws).args(["export", "--format", "json"]).bare().resolve("A=x:k");
-    let run = cache.with(export.prints_values(), &["--cache-ttl", "1h"]).run();
-    assert_eq!(run.launched_silently().document(), json!({ "A": "v-4c7a1e" }));
-    assert_eq!(aws.calls().len(), 1);
 }

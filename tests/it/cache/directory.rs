@@ -4,6 +4,8 @@ use std::os::unix::fs::{chown, lchown, symlink};
 
 use crate::support::*;
 
+::rows::rows!("tests/it/cache/directory.rows");
+
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
@@ -20,12 +22,9 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_directory_that_is_not_in_memory_is_refused() {
-    is_refused("/proc/self/fdinfo", &["is not in memory"]);
-    let aws = served();
-    sandbox(&aws).args(["--cache", ""]).run().refused(64).says(["--cache: \"\" is not a path"]);
-    let sandbox = sandbox(&aws).file("cache/file", "").mode("cache", 0o700);
+fn a_directory_on_a_disk_is_refused() {
     if skip::can(&["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"], "a directory on a disk") {
+        let sandbox = sandbox(&served()).file("cache/file", "").mode("cache", 0o700);
         sandbox.args(["--cache", "cache"]).run().refused(78).says(["--cache cache: is not in memory"]);
     }
 }
@@ -66,15 +65,6 @@ fn a_link_is_followed_unless_it_is_another_users() {
         lchown(&through, Some(NOBODY), None).unwrap();
         is_refused(through.join(name), &["symbolic link of user 65534"]);
     }
-}
-
-#[test]
-fn a_relative_directory_begins_at_the_working_directory() {
-    let (cache, aws) = (CacheDirectory::new(), served());
-    let sandbox = sandbox(&aws).args(["--cache", "."]);
-    let script = format!("cd {} && exec \"$@\"", cache.path().display());
-    sandbox.prepared_by(&script).run().launched_silently();
-    cache.entry();
 }
 
 /// A launch that sees its own tmpfs, mounted with these options, as `/mnt`, and another one after `between`.
@@ -121,26 +111,4 @@ fn what_a_read_only_directory_has_is_used_and_nothing_is_kept_or_removed() {
     let calls = aws.calls().len();
     sandbox.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), calls);
-}
-
-#[test]
-fn a_variable_and_a_declaration_name_the_directory_too() {
-    let (aws, cache) = (served(), CacheDirectory::new());
-    let sandbox = |declaration: &str| Sandbox::new().aws(&aws).env("HOME", "/nonexistent").declaration(declaration);
-    let path = cache.path().display();
-    sandbox(&format!("defaults: {{ cache: {path}, cache-ttl: 1h, cache-stale: 2h }}\nenv: {{ A: x:k }}\n"))
-        .run()
-        .launched_silently();
-    let variables =
-        sandbox("env: { A: x:k }\n").env("SECRETS_EXEC_CACHE", cache.path()).env("SECRETS_EXEC_CACHE_TTL", "1h");
-    variables.run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(aws.calls().len(), 1);
-}
-
-#[test]
-fn policy_and_an_offline_check_do_not_look_at_the_directory() {
-    for command in [&["policy"][..], &["check", "--offline"]] {
-        let sandbox = Sandbox::new().region("us-east-1").args(command).args(["-e", "A=x:k", "--cache", "/nonexistent"]);
-        sandbox.bare().run().launched();
-    }
 }

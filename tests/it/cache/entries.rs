@@ -4,9 +4,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
-
 use crate::support::*;
 
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
@@ -48,7 +45,6 @@ fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
         symlink(&target, entry).unwrap();
     };
     let sparse = |entry: &Path| fs::File::options().write(true).open(entry).unwrap().set_len(1 << 40).unwrap();
-    let fifo = |entry: &Path| mkfifo(entry, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
     let socket = |entry: &Path| drop(std::os::unix::net::UnixListener::bind(entry).unwrap());
     let newer = |content: &mut Vec<u8>| content.splice(19..20, *b"2").for_each(drop);
     type Change<'a> = &'a dyn Fn(&Path);
@@ -57,7 +53,7 @@ fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
         ("other content", &|entry| fs::write(entry, format!("{CANARY}\n").repeat(100_000)).unwrap(), "damaged entry"),
         ("a newer format", &|entry| rewrite(entry, newer), "of another version of secrets-exec"),
         ("a link, which is not followed", &link, "no regular file"),
-        ("a pipe without a writer", &|entry| replaced(entry, fifo), "no regular file"),
+        ("a pipe without a writer", &|entry| replaced(entry, named_pipe), "no regular file"),
         ("a socket", &|entry| replaced(entry, socket), "no regular file"),
         (
             "others may read it",

@@ -2,6 +2,8 @@
 
 use crate::support::*;
 
+::rows::rows!("tests/it/cache/identity.rows");
+
 const OTHER_ROLE: &str = "arn:aws:iam::210987654321:role/Writer";
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
@@ -64,32 +66,4 @@ fn no_launch_is_served_by_what_another_launch_read() {
         launch.run().launched_silently();
     }
     assert_eq!(aws.calls().len(), calls, "not each launch was served by what it read itself");
-}
-
-#[test]
-fn the_same_request_by_other_words_or_in_another_session_is_the_same_entry() {
-    let (aws, cache) = (by_name_and_arn(), CacheDirectory::new());
-    for launch in [
-        sandbox(&aws),
-        sandbox(&aws).env("AWS_SESSION_TOKEN", "one"),
-        sandbox(&aws).env("AWS_SESSION_TOKEN", "two"),
-        sandbox(&aws).env_remove("AWS_REGION").args(["--region", "us-east-1"]),
-        Sandbox::new().aws(&aws).resolve("A=x:k:AWSCURRENT"),
-        sandbox(&aws).args(["--endpoint-url", &aws.endpoint()]),
-    ] {
-        cache.with(launch, &TTL).run().launched_silently().has("A", "v-4c7a1e");
-    }
-    assert_eq!(aws.calls().len(), 1);
-    assert!(!std::fs::read(cache.entry()).unwrap().windows(KEY.len()).any(|window| window == KEY.as_bytes()));
-    cache.with(sandbox(&aws).without_keys(), &TTL).run().refused(77);
-}
-
-#[test]
-fn an_answer_of_a_fallback_region_is_for_launches_that_name_it() {
-    let (aws, cache) = (by_name_and_arn(), CacheDirectory::new());
-    let aws = aws.region_fails("us-east-1", fault::unavailable());
-    let launch = |options: &[&str]| cache.with(sandbox(&aws).attempts(1).args(options), &[]);
-    launch(&["--fallback-region", "us-west-2"]).run().launched_silently();
-    launch(&TTL).run().refused(75);
-    launch(&["--cache-ttl", "1h", "--fallback-region", "us-west-2"]).run().launched_silently();
 }

@@ -5,20 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::support::*;
 
-const TTL: [&str; 2] = ["--cache-ttl", "1h"];
+::rows::rows!("tests/it/cache/launch.rows");
 
-#[test]
-fn within_a_ttl_no_key_needs_a_request_and_without_a_ttl_each_launch_asks() {
-    let (aws, cache) =
-        (served().secret("x", Secret::text(r#"{"k":"v-4c7a1e","l":"w-4c7a1e"}"#)), CacheDirectory::new());
-    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v-4c7a1e");
-    let run = cache.with(sandbox(&aws).resolve("B=x:l"), &TTL).run();
-    run.launched_silently().has("A", "v-4c7a1e").has("B", "w-4c7a1e");
-    assert_eq!(aws.calls().len(), 1);
-    cache.with(sandbox(&aws), &[]).run().launched_silently();
-    cache.with(sandbox(&aws), &["--cache-ttl", "0s"]).run().launched_silently();
-    assert_eq!(aws.calls().len(), 3);
-}
+const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
 #[test]
 fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
@@ -28,31 +17,6 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
         later(cache.with(sandbox(&aws), &TTL), seconds).run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(aws.calls().len(), requests, "after {seconds} s");
     }
-}
-
-#[test]
-fn an_answer_covers_an_outage_for_a_day_unless_another_time_is_given() {
-    let Some(cache) = CacheDirectory::for_later() else { return };
-    let aws = served();
-    cache.with(sandbox(&aws), &[]).run().launched();
-    let aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    let hours =
-        |hours: i64, options: &[&str]| later(cache.with(sandbox(&aws).attempts(1), options), hours * 3600).run();
-    hours(23, &[]).launched().has("A", "v-4c7a1e").says(["warning", "secret x", CURRENT_ID, "23h"]);
-    hours(25, &[]).refused(75);
-    hours(2, &["--cache-stale", "1h"]).refused(75);
-    hours(0, &["--cache-stale", "0s"]).refused(75);
-    // An entry that is too old for one launch is left to the next.
-    hours(47, &["--cache-stale", "2days"]).launched().has("A", "v-4c7a1e").says(["47h"]);
-}
-
-#[test]
-fn verbose_says_what_came_from_the_cache_and_how_old_it_is() {
-    let Some(cache) = CacheDirectory::for_later() else { return };
-    let aws = served();
-    let launch = || cache.with(sandbox(&aws), &["-v", "--cache-ttl", "1h"]);
-    launch().run().launched().says(["region us-east-1"]).says_nothing_of("cache");
-    later(launch(), 754).run().launched().says(["secret x", "region us-east-1, from the cache, 12m old"]);
 }
 
 #[test]

@@ -3,8 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
 
-use nix::sys::stat::Mode;
-
 use crate::support::*;
 
 const NAME: &str = "secrets-exec.yaml";
@@ -48,7 +46,7 @@ fn a_link_or_a_pipe_under_the_default_name_is_refused() {
     linked.run().refused(78).says([NAME, "is a symbolic link", "-f"]);
     linked.args(["-f", NAME]).run().launched_silently().has("A", "v");
     let pipe = Sandbox::new();
-    nix::unistd::mkfifo(&pipe.path(NAME), Mode::from_bits_truncate(0o600)).unwrap();
+    named_pipe(&pipe.path(NAME));
     pipe.run().refused(78).says([NAME, "-f"]);
 }
 

@@ -4,8 +4,6 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 
-use nix::sys::stat::Mode;
-
 use super::{tls_secret, with_file};
 use crate::support::*;
 
@@ -85,7 +83,7 @@ fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
             "link" => symlink("one", &two).unwrap(),
             "link to nowhere" => symlink("nowhere", &two).unwrap(),
             "directory" => fs::create_dir(&two).unwrap(),
-            _ => nix::unistd::mkfifo(&two, Mode::S_IRWXU).unwrap(),
+            _ => named_pipe(&two),
         }
         let before = fs::symlink_metadata(&two).unwrap();
         let word = kind.split(' ').next().unwrap();

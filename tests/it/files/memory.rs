@@ -37,16 +37,6 @@ fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_star
 }
 
 #[test]
-fn the_content_of_a_file_in_memory_is_sealed() {
-    let aws = tls_secret();
-    // F_SEAL_SEAL, SHRINK, GROW and WRITE, and F_SEAL_EXEC where the kernel has it.
-    let script = "import fcntl, os; seals = fcntl.fcntl(os.open(os.environ['F'], os.O_RDONLY), 1034)
-has_exec = tuple(int(part) for part in os.uname().release.split('.')[:2]) >= (6, 3)
-print(seals & 15, bool(seals & 32) == has_exec)";
-    in_memory(&aws, "").command(["python3", "-c", script]).run().launched_silently().printed("15 True\n");
-}
-
-#[test]
 fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
     let Some(nobody) = skip::as_nobody() else { return };
     let capability = ["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"];

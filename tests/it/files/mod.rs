@@ -17,13 +17,8 @@ fn tls_secret() -> Aws {
 
 /// A directory `out`, and on line 2 of the declaration a file in it. `-q`, since files on disk cause a warning.
 fn with_file(aws: &Aws, settings: &str) -> Sandbox {
-    at_path(aws, "out/file", settings)
-}
-
-/// The same with another path below the working directory.
-fn at_path(aws: &Aws, path: &str, settings: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q", "-f", "app.yaml"]);
     fs::create_dir(sandbox.path("out")).unwrap();
-    let path = sandbox.path(path).display().to_string();
+    let path = sandbox.path("out/file").display().to_string();
     sandbox.file("app.yaml", format!("files:\n  - {{ from: \"prod/tls:key\", path: \"{path}\"{settings} }}\n"))
 }

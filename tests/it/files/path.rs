@@ -1,12 +1,12 @@
 //! Files at a `path` after a launch. `path.rows` has what the command itself sees, `failed.rs` failures.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
-use super::{at_path, tls_secret, with_file};
+use super::{tls_secret, with_file};
 use crate::support::*;
 
 ::rows::rows!("tests/it/files/path.rows");
@@ -19,19 +19,6 @@ fn access(sandbox: &Sandbox) -> (u32, u32, u32) {
 
 fn is_in_memory(path: &Path) -> bool {
     statfs(path).is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC)
-}
-
-#[test]
-fn the_file_is_there_and_stays_and_its_variable_holds_its_path() {
-    let aws = tls_secret();
-    let sandbox = with_file(&aws, ", env: F").script("cat \"$F\"; printf %s \"$F\"").prints_values();
-    let path = sandbox.path("out/file");
-    sandbox.run().launched_silently().printed(format!("key-4c7a1e\n{}", path.display()));
-    assert_eq!(fs::read(&path).unwrap(), b"key-4c7a1e\n");
-    let without_env = with_file(&aws, "");
-    let before = without_env.control().names();
-    assert_eq!(without_env.run().launched_silently().names(), before);
-    assert_eq!(without_env.names_in("out"), ["file"]);
 }
 
 #[test]
@@ -95,24 +82,4 @@ fn a_warning_says_when_a_file_is_not_in_memory() {
         return skip::skipped("a warning of files on disk: the temporary directory is on tmpfs");
     }
     sandbox().run().launched().says(["file (secrets-exec.yaml:2)", "tmpfs"]);
-}
-
-#[test]
-fn on_tmpfs_there_is_no_warning() {
-    let (aws, directory) = (tls_secret(), CacheDirectory::new());
-    let path = directory.path().join("file");
-    let declaration = format!("files: [{{ from: \"prod/tls:key\", path: \"{}\" }}]\n", path.display());
-    Sandbox::new().aws(&aws).declaration(&declaration).run().launched_silently();
-    assert_eq!(fs::read(path).unwrap(), b"key-4c7a1e\n");
-}
-
-#[test]
-fn two_paths_of_one_file_are_an_error_that_leaves_nothing() {
-    let aws = tls_secret();
-    let sandbox = at_path(&aws, "out/file", "");
-    symlink("out", sandbox.path("link")).unwrap();
-    let by_a_link = "files: [{ from: \"prod/tls:key\", path: out/a }, { from: \"prod/tls:key\", path: link/a }]\n";
-    let sandbox = sandbox.file("app.yaml", by_a_link);
-    sandbox.run().refused(78).says(["another entry writes the same file"]);
-    assert!(sandbox.names_in("out").is_empty());
 }

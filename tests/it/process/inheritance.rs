@@ -3,6 +3,8 @@
 
 use crate::support::*;
 
+::rows::rows!("tests/it/process/inheritance.rows");
+
 /// Asserts that the command prints the same with the program and without it.
 fn sees_the_same(state: impl FnOnce(Sandbox) -> Sandbox) -> String {
     let aws = served();
@@ -78,22 +80,4 @@ fn parent_process_group_session_terminal_and_children_are_as_inherited() {
     });
     assert_eq!(with, without);
     assert!(with.contains(" PID "), "{with}");
-}
-
-#[test]
-fn socket_activation_the_notify_socket_and_the_watchdog_are_left_intact() {
-    let aws = served();
-    let run = sandbox(&aws)
-        .file("socket", "the socket\n")
-        .prepared_by(
-            "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web NOTIFY_SOCKET=@/org/example/notify WATCHDOG_PID=$$ \
-             WATCHDOG_USEC=1000000 exec \"$@\" 3<socket",
-        )
-        .arg("--clean-env")
-        .script(
-            "echo $((LISTEN_PID == $$)) $LISTEN_FDS $LISTEN_FDNAMES; cat <&3
-             echo $NOTIFY_SOCKET $((WATCHDOG_PID == $$)) $WATCHDOG_USEC",
-        )
-        .run();
-    run.launched_silently().printed("1 1 web\nthe socket\n@/org/example/notify 1 1000000\n");
 }

@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::Mode;
-use nix::unistd::{Pid, mkfifo};
+use nix::unistd::Pid;
 
 use crate::support::*;
 
@@ -56,7 +55,7 @@ fn a_waiting_launch_dies_of_each_signal_that_ends_it_names_what_it_waits_for_and
             let are_told = namespace.is_empty() || signal != Signal::SIGKILL;
             for (aws, sandbox, calls, awaited) in moments().into_iter().filter(|_| are_told) {
                 let pipe = sandbox.path("pipe");
-                mkfifo(&pipe, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+                named_pipe(&pipe);
                 let sandbox = sandbox.through([&namespace[..], &["env"]].concat());
                 let before = sandbox.names_in("");
                 let running = sandbox.spawn();

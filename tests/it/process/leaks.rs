@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
 
 use crate::support::*;
+
+::rows::rows!("tests/it/process/leaks.rows");
 
 /// A launch whose core may have any size; its command dumps core itself.
 fn dumping(aws: &Aws) -> Sandbox {
@@ -47,7 +47,7 @@ fn a_launch_is_not_dumpable_so_no_process_of_the_same_user_looks_into_it() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = Sandbox::new();
     let pipe = sandbox.path("pipe");
-    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    named_pipe(&pipe);
     let sandbox = sandbox.mode("pipe", 0o644).arg("-f").arg(&pipe).through(nobody);
     let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c; stat -c %u /proc/$$/stat");
     let running = sandbox.spawn_copy();
@@ -87,28 +87,6 @@ fn no_command_line_holds_a_value() {
     aws.release();
     let command = running.wait().launched().stdout();
     assert!(command.contains("cmdline"), "{command}");
-}
-
-#[test]
-fn no_log_of_the_sdk_and_no_verbose_line_holds_a_value() {
-    let logging = |aws: &Aws| {
-        let sandbox = Sandbox::new().aws(aws).env("LOG_SENSITIVE_BODIES", "true").env("RUST_LOG", "trace");
-        sandbox.env("RUST_BACKTRACE", "full")
-    };
-    for secret in [
-        Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::internal_error()]),
-        Secret::binary(format!(r#"{{"k":"{CANARY}"}}"#)),
-    ] {
-        let run = logging(&Aws::start().secret("x", secret)).resolve("A=x:k").run();
-        run.launched_silently().has("RUST_LOG", "trace");
-    }
-    let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e","m":"w-4c7a1e"}"#));
-    for reference in ["A=x:nope", "A=x:$[*]", "A=x:k:AWSPENDING"] {
-        logging(&aws).args(["-vv"]).resolve(reference).run().refused(78).says(["A", "x"]);
-    }
-    let declaration = format!("env:\n  A: {{ from: \"x:nope\", default: {CANARY} }}\n");
-    let run = logging(&aws).args(["-vv"]).declaration(&declaration).resolve("NAME=x").run();
-    run.launched().has("A", CANARY).says(["NAME", "x", CURRENT_ID, "AWSCURRENT", "us-east-1"]);
 }
 
 #[test]

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
+::rows::rows!("tests/it/process/log_format.rows");
+
 const JSON: [&str; 2] = ["--log-format", "json"];
 
 fn only_event(run: &Outcome) -> Value {
@@ -48,25 +50,6 @@ fn each_error_is_an_object_with_variables_secret_remedies_and_exit_status() {
 }
 
 #[test]
-fn the_variable_the_declaration_and_the_flag_set_the_format_in_that_order() {
-    for arguments in [&["completions", "tcsh"][..], &["--nope"], &["-e", "A"]] {
-        let run = Sandbox::new().args(arguments).bare().env("SECRETS_EXEC_LOG_FORMAT", "json").run();
-        assert!(!run.refused(64).events().is_empty());
-    }
-    let declaration = "defaults: { log-format: json }\n";
-    assert_eq!(only_event(local().declaration(declaration).run().launched())["level"], "warning");
-    for overridden in [local().declaration(declaration), local().env("SECRETS_EXEC_LOG_FORMAT", "json")] {
-        overridden.args(["--log-format", "text"]).run().launched().says(["secrets-exec: warning: "]);
-    }
-    // The errors of the declaration have it as well.
-    let run = local().declaration(&format!("{declaration}env:\n  B: {{ form: x }}\n")).run();
-    let event = run.refused(78).events().remove(0);
-    assert!(event["message"].as_str().unwrap().contains("secrets-exec.yaml:3"), "{event}");
-    let run = local().args(["--log-format", "jsno"]).run();
-    run.refused(64).says(["secrets-exec: error: --log-format", "text or json"]);
-}
-
-#[test]
 fn verbose_lines_are_objects_and_the_lines_of_the_command_are_left_as_they_are() {
     let aws = served();
     let run = sandbox(&aws).args(JSON).arg("-vv").run();
@@ -74,16 +57,6 @@ fn verbose_lines_are_objects_and_the_lines_of_the_command_are_left_as_they_are()
     assert!(events.len() > 2 && events.iter().all(|event| event["level"] == "info"), "{run}");
     let run = local().args(JSON).arg("-q").target_writes_stderr().script("echo plain >&2").run();
     assert_eq!(run.launched().stderr(), "plain\n");
-}
-
-#[test]
-fn check_export_and_policy_have_the_format() {
-    let check = Sandbox::new().arg("check").local_secret().args(JSON).bare();
-    assert!(!check.run().launched().events().is_empty());
-    for command in [&["export", "--format", "json"][..], &["policy"]] {
-        let run = Sandbox::new().args(command).args(JSON).args(["-e", "A=x:$["]).bare().run();
-        assert!(!run.refused(64).events().is_empty());
-    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Linux 3.17, the oldest kernel that README names: all later system calls fail with ENOSYS, and madvise(2) rejects its later advice.
 
 use crate::rotation::{Rotating, first_version, rotating};
+use crate::support::identity::with_credential_process;
 use crate::support::*;
 
 /// The calls that came after Linux 3.17, in their order; strace ignores those that it does not know.
@@ -26,16 +27,17 @@ fn launch_files_cache_credential_process_export_and_install_need_no_later_call()
     let Some(wrapper) = old_kernel() else { return };
     let (aws, cache) = (served(), CacheDirectory::new());
     let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
-    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
-    let program = keyless(&aws).executable("program", format!("#!/bin/sh\necho '{answer}'\n"));
-    let profile = format!("[default]\ncredential_process = {}\n", program.path("program").display());
     let on_disk = "files: [{ from: \"x:k\", path: file, mode: \"0640\" }]\n";
     for (case, sandbox, printed) in [
         ("a variable", sandbox(&aws).script("printf %s \"$A\""), "v-4c7a1e"),
         ("a file in memory", sandbox(&aws).args(["--as-file", "F=x:k"]).script("cat \"$F\""), "v-4c7a1e"),
         ("a file", sandbox(&aws).arg("-q").declaration(on_disk).script("cat file"), "v-4c7a1e"),
         ("a cache", cache.with(sandbox(&aws), &[]).script("printf %s \"$A\""), "v-4c7a1e"),
-        ("a program for credentials", program.config(&profile).script("printf %s \"$A\""), "v-4c7a1e"),
+        (
+            "a program for credentials",
+            with_credential_process(&aws, "cat answer.json").script("printf %s \"$A\""),
+            "v-4c7a1e",
+        ),
         ("export", bare(&["export", "-e", "A=x:k", "--format", "docker"]), "A=v-4c7a1e\n"),
         ("install", bare(&["install", "."]), ""),
     ] {

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
-
 use crate::support::*;
 
 const TIMEOUT: Duration = Duration::from_millis(1200);
 
 /// Adds a pipe without a writer.
 fn with_pipe(sandbox: Sandbox) -> Sandbox {
-    mkfifo(&sandbox.path("pipe"), Mode::from_bits_truncate(0o600)).unwrap();
+    named_pipe(&sandbox.path("pipe"));
     sandbox
 }
 

@@ -2,6 +2,8 @@
 
 use crate::support::*;
 
+::rows::rows!("tests/it/process/streams.rows");
+
 fn launching(redirection: &str) -> Sandbox {
     local().prepared_by(&format!("exec \"$@\" {redirection}"))
 }
@@ -18,13 +20,4 @@ fn a_closed_stream_is_dev_null_in_the_target_and_no_file_takes_its_place() {
     sandbox.run().ended(Status::Exit(7));
     let found = std::fs::read_to_string(sandbox.path("found")).unwrap();
     assert!(!found.contains("local.json") && !found.contains("socket"), "{found}");
-}
-
-#[test]
-fn a_standard_error_that_is_closed_or_full_changes_no_status() {
-    for redirection in ["2>&-", "2>/dev/full"] {
-        launching(redirection).resolve("B=gone").run().ended(Status::Exit(78)).printed("");
-    }
-    // A warning (--local) that cannot be written.
-    launching("2>/dev/full").run().launched().has("A", CANARY);
 }

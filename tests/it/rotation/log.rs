@@ -6,8 +6,6 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::libc::O_NONBLOCK;
 use nix::sys::signal::Signal;
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 
 use super::*;
@@ -192,7 +190,7 @@ fn a_launch_whose_gate_is_closed_ends_while_the_lines_about_it_are_not_read() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart").args(JSON).args(["--splay", "1000h"]);
     let pipe = sandbox.path("pipe");
-    mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
+    named_pipe(&pipe);
     let mut pipe = File::options().read(true).write(true).custom_flags(O_NONBLOCK).open(pipe).unwrap();
     let run = Rotating::start(sandbox.prepared_by("exec \"$@\" 2>pipe"));
     run.rest();

@@ -7,7 +7,6 @@ mod files;
 mod grace;
 mod log;
 mod memory;
-mod options;
 mod polls;
 mod process;
 mod restart;
@@ -19,6 +18,8 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use crate::support::*;
+
+::rows::rows!("tests/it/rotation/launch.rows");
 
 /// Records `start`, the value of `A` and its process id, and sleeps.
 pub const SLEEPER: &str = "echo start $A $$ >> record; exec sleep 1000";

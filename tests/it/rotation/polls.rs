@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::thread;
 
-use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
-
 use super::*;
+use crate::support::identity::{HANGING, all_end, processes, with_credential_process};
 use crate::support::record::await_fact;
 
 #[test]
@@ -49,7 +47,7 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
     let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--timeout", "2s"]));
     let file = run.sandbox.path("local.json");
     fs::remove_file(&file).unwrap();
-    mkfifo(&file, Mode::from_bits_truncate(0o600)).unwrap();
+    named_pipe(&file);
     // Opening it for writing returns when the poll opens it for reading.
     let pipe = file.clone();
     let writer = thread::spawn(move || File::options().write(true).open(pipe).unwrap());
@@ -81,40 +79,12 @@ fn signals_are_forwarded_while_a_poll_hangs() {
 #[test]
 fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
     let aws = first_version();
-    let answer = format!(r#"{{"Version":1,"AccessKeyId":"AKIAPROCESS","SecretAccessKey":"{ACCESS_SECRET}"}}"#);
-    let hang = "if [ -e ran ]; then sleep 300 & echo $! > hanging; echo $$ >> hanging; wait; fi";
-    let sandbox = keyless(&aws).script(SLEEPER);
-    let sandbox = sandbox.executable("credentials", format!("#!/bin/sh\n{hang}\n: > ran\necho '{answer}'\n"));
-    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials").display());
-    let run = Rotating::start(polled_on_request(sandbox.config(&config), "restart"));
+    let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
+    let run = Rotating::start(polled_on_request(with_credential_process(&aws, &script).script(SLEEPER), "restart"));
     run.request();
-    let mut hanging = String::new();
-    await_fact("a hanging program", || {
-        hanging = fs::read_to_string(run.sandbox.path("hanging")).unwrap_or_default();
-        hanging.lines().count() == 2
-    });
+    let processes = processes(&run.sandbox);
     assert_eq!(run.end().stderr(), "");
-    for process in hanging.lines() {
-        let status = format!("/proc/{process}/status");
-        await_fact("the end of the program", || {
-            fs::read_to_string(&status).map_or(true, |status| status.contains("State:\tZ"))
-        });
-    }
-}
-
-#[test]
-fn a_profile_with_an_mfa_device_is_78_before_any_request() {
-    let aws = first_version();
-    let config = format!(
-        "[profile one]\nrole_arn = arn:aws:iam::210987654321:role/one\nsource_profile = base\n\
-         mfa_serial = arn:aws:iam::123456789012:mfa/jane\n\
-         [profile base]\n{}",
-        pair("AKIABASE")
-    );
-    let sandbox = keyless(&aws).args(["--profile", "one"]);
-    let run = polled_on_request(sandbox.config(&config), "restart").run();
-    run.refused(78).says(["mfa_serial", "--on-rotation"]);
-    assert!(aws.calls().is_empty());
+    all_end(&processes);
 }
 
 #[test]

@@ -33,41 +33,11 @@ fn the_command_is_a_child_and_leads_its_own_process_group() {
 }
 
 #[test]
-fn the_command_gets_the_environment_and_the_descriptors_of_a_launch() {
+fn the_command_gets_the_descriptors_of_a_launch() {
     let aws = served();
-    let state = |sandbox: Sandbox| sandbox.env("HOME", "/").env("B", "kept").env("LISTEN_PID", "1");
-    let launch = state(sandbox(&aws)).run();
-    state(restarting(&aws)).run().launched_silently().printed(launch.stdout());
     let sandbox = restarting(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
     let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");
     sandbox.run().launched_silently().printed(sandbox.control().stdout());
-}
-
-#[test]
-fn variables_that_name_our_process_name_the_command() {
-    let aws = served();
-    let script = "echo $LISTEN_PID $WATCHDOG_PID $LISTEN_FDS $LISTEN_PIDFDID; echo $$ $$ 1";
-    let wrapper = "LISTEN_PID=$$ WATCHDOG_PID=$$ LISTEN_FDS=1 LISTEN_PIDFDID=7 exec \"$@\"";
-    let run = restarting(&aws).prepared_by(wrapper).script(script).run();
-    let stdout = run.launched_silently().stdout();
-    let (found, expected) = stdout.trim().split_once('\n').unwrap();
-    assert_eq!(found, expected, "{run}");
-}
-
-#[test]
-fn a_program_that_cannot_be_executed_has_the_status_and_the_reason_of_a_launch() {
-    let aws = served();
-    restarting(&aws).command(["no-such-command"]).run().refused(127);
-    assert!(aws.calls().is_empty());
-    for (content, reason) in [
-        (&b"\x7fELF\0\0"[..], "./program: neither a program for this machine nor a script"),
-        (b"#!/nonexistent\n", "its interpreter (`#!` line)"),
-    ] {
-        let sandbox = restarting(&aws).executable("program", content).command(["./program"]);
-        sandbox.run().refused(126).says([reason]);
-    }
-    let sandbox = restarting(&aws).executable("script", "echo $A $1; exit 4\n").command(["./script", "one"]);
-    sandbox.prints_values().run().ended(Status::Exit(4)).printed("v-4c7a1e one\n");
 }
 
 #[test]

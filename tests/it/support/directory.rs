@@ -5,6 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use super::sandbox::Sandbox;
 use super::skip;
 
@@ -38,6 +41,11 @@ pub fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Makes a pipe at a path (mkfifo(3)), which hangs whoever opens it until its other end is opened.
+pub fn named_pipe(path: &Path) {
+    mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+}
+
 impl Drop for Directory {
     fn drop(&mut self) {
         // A leftover is no reason to fail a test.
@@ -62,8 +70,7 @@ impl CacheDirectory {
 
     /// A directory for launches at other times, by [`later`]; `None`, and the calling test reported as skipped, where there are none.
     pub fn for_later() -> Option<Self> {
-        let works = skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers");
-        works.then(Self::new)
+        can_be_later().then(Self::new)
     }
 
     pub fn path(&self) -> &Path {
@@ -93,6 +100,11 @@ impl CacheDirectory {
         assert_eq!(names.len(), 1, "{names:?}");
         self.0.join(&names[0])
     }
+}
+
+/// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
+pub fn can_be_later() -> bool {
+    skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers")
 }
 
 /// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.

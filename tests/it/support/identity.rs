@@ -1,10 +1,19 @@
 //! Settings of AWS: launches without keys, and with those of an environment, a profile, a container, an instance or a web identity.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
 use crate::support::aws::Aws;
+use crate::support::record::await_fact;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 /// The access key id of [`Sandbox::keys`].
 pub const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+
+/// The access key id of [`with_credential_process`].
+pub const PROCESS_KEY: &str = "AKIAPROCESS";
 
 pub const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 
@@ -16,6 +25,36 @@ pub fn keyless(aws: &Aws) -> Sandbox {
 /// A pair of keys, as settings of a profile.
 pub fn pair(id: &str) -> String {
     format!("aws_access_key_id = {id}\naws_secret_access_key = {ACCESS_SECRET}\n")
+}
+
+/// A launch like [`keyless`] whose `credential_process` is this shell script.
+pub fn with_credential_process(aws: &Aws, script: &str) -> Sandbox {
+    let credentials = json!({ "Version": 1, "AccessKeyId": PROCESS_KEY, "SecretAccessKey": ACCESS_SECRET });
+    let sandbox = keyless(aws).file("answer.json", credentials.to_string());
+    let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
+    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials.sh").display());
+    sandbox.config(&config)
+}
+
+/// A script that writes its process id and that of a child to `processes`, and hangs.
+pub const HANGING: &str = "sleep 300 & echo $$ $! >draft; mv draft processes; wait";
+
+/// The paths in /proc of the processes of [`HANGING`], once these are written.
+pub fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let file = sandbox.path("processes");
+    await_fact("the ids of the processes", || file.exists());
+    fs::read_to_string(file).unwrap().split_whitespace().map(|pid| Path::new("/proc").join(pid)).collect()
+}
+
+/// Returns whether a process is gone, or a zombie that init has not reaped yet.
+fn has_ended(process: &Path) -> bool {
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    status.is_empty() || status.contains("State:\tZ")
+}
+
+/// Waits until these processes have ended.
+pub fn all_end(processes: &[PathBuf]) {
+    await_fact("the end of the processes", || processes.iter().all(|process| has_ended(process)));
 }
 
 impl Sandbox {

@@ -8,9 +8,10 @@ use std::thread;
 
 use super::aws::secret::{AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID};
 use super::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN};
+use super::directory::{CacheDirectory, can_be_later};
 use super::identity::{KEY, ROLE};
 use super::outcome::{Outcome, Status};
-use super::sandbox::{ACCESS_SECRET, CANARY};
+use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use super::watch;
 use fixture::{prepare, serve};
 use seen::{asked, gets, sends};
@@ -19,26 +20,38 @@ use seen::{asked, gets, sends};
 const ALSO: &str = " … ";
 
 /// The commands of ours that a row may begin with.
-const COMMANDS: [&str; 6] = ["check", "export", "get", "migrate", "policy", "credential"];
+const COMMANDS: [&str; 7] = ["check", "completions", "export", "get", "migrate", "policy", "credential"];
 
+#[derive(Default)]
 struct Row {
     line: String,
     seen: String,
     /// The fixtures above the row and its further columns, in the order of the file.
     columns: Vec<(String, String)>,
     words: BTreeMap<String, String>,
+    /// The directory `$shm`, where the file of rows names it.
+    cache: Option<CacheDirectory>,
+    /// The launch of the column `earlier`, which has the columns above the row alone.
+    earlier: Option<Box<Row>>,
 }
 
 impl Row {
     fn read(text: &str, number: usize, aws: &Aws) -> Self {
-        let mut row = Self { line: String::new(), seen: String::new(), columns: Vec::new(), words: words_of(aws) };
+        let cache = text.contains("$shm").then(CacheDirectory::new);
+        let mut row = Self { words: words_of(aws), cache, ..Self::default() };
+        row.words.extend(row.cache.iter().map(|cache| ("shm".to_owned(), cache.path().display().to_string())));
         for (at, line) in text.lines().enumerate().take(number + 1) {
             let name = line.split(" | ").next().unwrap();
             if at == number {
                 let mut columns = line.split(" | ").skip(1);
                 row.line = row.filled(columns.next().expect("a launch"));
                 row.seen = row.filled(columns.next().expect("what is seen"));
+                let above = row.columns.clone();
                 columns.for_each(|column| row.add(column));
+                row.earlier = row.column("earlier").map(|line| {
+                    let (line, seen, words) = (line.to_owned(), row.seen.clone(), row.words.clone());
+                    Box::new(Self { line, seen, columns: above, words, ..Self::default() })
+                });
             } else if let Some((word, value)) = line.split_once(" = ").filter(|(word, _)| !word.contains([' ', '#'])) {
                 row.words.insert(word.to_owned(), row.filled(value));
             } else if name.contains(": ") && !name.starts_with('#') {
@@ -80,6 +93,17 @@ impl Row {
         self.column(name).into_iter().flat_map(|list| list.split(ALSO))
     }
 
+    fn serve(&self, aws: Aws) -> Aws {
+        self.columns.iter().fold(aws, |aws, (name, value)| serve(aws, name, value))
+    }
+
+    fn launch(&self, sandbox: &Sandbox) -> Outcome {
+        match self.column("unit") {
+            Some(unit) => sends(self, unit, sandbox),
+            None => sandbox.run(),
+        }
+    }
+
     /// The command of ours that the line has after its variables.
     fn command(&self) -> Option<&str> {
         self.line.split(' ').find(|word| !word.contains('=')).filter(|word| COMMANDS.contains(word))
@@ -111,14 +135,20 @@ fn words_of(aws: &Aws) -> BTreeMap<String, String> {
 
 /// Launches a row, and compares what is seen.
 pub fn test_row(file: &str, text: &str, number: usize) {
-    let aws = Aws::start();
+    let mut aws = Aws::start();
     let row = Row::read(text, number, &aws);
-    let aws = row.columns.iter().fold(aws, |aws, (name, value)| serve(aws, name, value));
-    let sandbox = prepare(&row, &aws).case(format!("{file}:{}: {}", number + 1, text.lines().nth(number).unwrap()));
-    let run = match row.column("unit") {
-        Some(unit) => sends(&row, unit, &sandbox),
-        None => sandbox.run(),
-    };
+    if row.column("later").is_some() && !can_be_later() {
+        return;
+    }
+    let case = format!("{file}:{}: {}", number + 1, text.lines().nth(number).unwrap());
+    if let Some(earlier) = &row.earlier {
+        aws = earlier.serve(aws);
+        earlier.launch(&prepare(earlier, &aws).case(format!("earlier than {case}"))).launched();
+    }
+    let calls_before = aws.calls().len();
+    let aws = row.serve(aws);
+    let sandbox = prepare(&row, &aws).case(case);
+    let run = row.launch(&sandbox);
     match said_status(&row) {
         Some((status, parts)) => refused(&run, &row, status, parts),
         None => match row.seen.split_once(' ') {
@@ -136,7 +166,17 @@ pub fn test_row(file: &str, text: &str, number: usize) {
     }
     run.says(row.parts("says"));
     row.parts("never").for_each(|text| assert!(!run.stderr().contains(text), "{text:?} is said: {run}"));
-    asked(&run, &row, &aws.calls());
+    if let Some(count) = row.column("lines") {
+        assert_eq!(run.stderr().lines().count().to_string(), count, "lines: {run}");
+    }
+    if let Some(count) = row.column("entries") {
+        let names = row.cache.as_ref().expect("$shm").names();
+        assert_eq!(names.len().to_string(), count, "entries of the cache: {run}");
+    }
+    if run.stderr().starts_with('{') {
+        run.events();
+    }
+    asked(&run, &row, &aws.calls()[calls_before..]);
 }
 
 /// Asserts the exit status, parts of what is printed, and that a refused command was not started.

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::{geteuid, mkfifo};
+use nix::unistd::geteuid;
 
 use crate::support::aws::two_served;
 use crate::support::connection::{Client, Connection, MAX_LENGTH, connect_from, load, load_as};
@@ -13,9 +13,9 @@ use crate::support::*;
 
 const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \"y:k\" }\n";
 
-/// A run with the fake, and this declaration.
-fn asking(aws: &Aws, declaration: &str) -> Sandbox {
-    Sandbox::new().arg("credential").aws(aws).file("units.yaml", declaration).args(["-f", "units.yaml"]).bare()
+/// A run with the fake, and [`DECLARATION`].
+fn asking(aws: &Aws) -> Sandbox {
+    Sandbox::new().arg("credential").aws(aws).file("units.yaml", DECLARATION).args(["-f", "units.yaml"]).bare()
 }
 
 /// A run without AWS, which is announced on standard error unless `-q` is given.
@@ -49,12 +49,6 @@ fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, stat
 }
 
 #[test]
-fn a_launch_passes_over_credentials() {
-    let declaration = format!("env: {{ A: \"x:k\" }}\n{}", DECLARATION.replace("y:k", "${UNSET}/y:k"));
-    Sandbox::new().aws(&two_served()).declaration(&declaration).run().launched_silently().has("A", "v-4c7a1e");
-}
-
-#[test]
 fn a_value_is_sent_byte_for_byte() {
     let secrets = r#"{ "x": { "k": "AP8tNGM3YTFl" }, "y": { "$binary": "AP/+Cg==" } }"#;
     let declaration = "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
@@ -65,7 +59,7 @@ fn a_value_is_sent_byte_for_byte() {
 #[test]
 fn a_local_file_that_is_not_written_in_time_is_refused() {
     let sandbox = Sandbox::new().arg("credential").declaration(DECLARATION).bare();
-    mkfifo(&sandbox.path("local.json"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+    named_pipe(&sandbox.path("local.json"));
     refused(sandbox.args(["--local", "local.json", "--timeout", "1s"]), "app.service", "tok", 75);
 }
 
@@ -77,7 +71,7 @@ fn a_signal_before_the_first_request_refuses_before_it_ends_the_process() {
         let inject = format!("inject={call}:signal=SIGTERM:when=1");
         let Some(interrupted) = skip::traced(&["-e", &inject], "a signal at a system call") else { return };
         let (mut client, connection) = load("app.service", "tok");
-        let sandbox = asking(&aws, DECLARATION).through(interrupted).case(call);
+        let sandbox = asking(&aws).through(interrupted).case(call);
         let running = sandbox.connected(connection.everywhere()).spawn();
         client.is_refused();
         running.wait().ended(Status::Signal(15));
@@ -89,7 +83,7 @@ fn a_signal_during_resolution_refuses_before_it_ends_the_process() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let (mut client, connection) = load("app.service", "tok");
-        let sandbox = asking(&aws, DECLARATION);
+        let sandbox = asking(&aws);
         let running = sandbox.connected(connection).spawn();
         aws.await_calls(1);
         running.signal(signal);
@@ -103,7 +97,7 @@ fn a_client_that_hangs_up_is_given_up_and_one_that_does_not_read_is_waited_for()
     for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let (client, connection) = load("app.service", "tok");
-        let sandbox = asking(&aws, DECLARATION).args(["--timeout", "10m", "--log-format", format]);
+        let sandbox = asking(&aws).args(["--timeout", "10m", "--log-format", format]);
         let running = sandbox.connected(connection).spawn();
         aws.await_calls(1);
         drop(client);
@@ -147,7 +141,7 @@ fn a_client_of_another_user_gets_nothing() {
     }
     let aws = two_served();
     let (client, connection) = load_as(65_534, "app.service", "tok");
-    let run = refused_on(asking(&aws, DECLARATION), client, connection, 77);
+    let run = refused_on(asking(&aws), client, connection, 77);
     run.says(["user 65534"]);
     assert_eq!(aws.calls().len(), 0);
 }
@@ -158,42 +152,13 @@ fn a_client_whose_address_names_no_unit_gets_nothing() {
     let wrong = ["/unit/app.service", "/user/app.service/tok", "/unit/app.service/tok/more", "/unit//tok"];
     for address in wrong.map(Some).into_iter().chain([None]) {
         let (client, connection) = connect_from(address);
-        refused_on(asking(&aws, DECLARATION), client, connection, 64).says(["names no unit"]);
+        refused_on(asking(&aws), client, connection, 64).says(["names no unit"]);
     }
     assert_eq!(aws.calls().len(), 0);
 }
 
 #[test]
-fn without_a_connection_the_error_says_what_is_missing() {
-    let aws = two_served();
-    asking(&aws, DECLARATION).run().refused(64).says(["standard input is no connection", "LoadCredential="]);
-    let listening = asking(&aws, DECLARATION).connected(Connection::listening()).run();
-    listening.refused(64).says(["accepts connections", "Accept=yes"]);
-}
-
-#[test]
-fn check_and_policy_include_credentials() {
-    let aws = two_served().secret("y", Secret::failing(fault::denied("y")));
-    let run = Sandbox::new().arg("check").aws(&aws).declaration(DECLARATION).bare().run();
-    run.ended(Status::Exit(77)).says(["app.service/other (secrets-exec.yaml:2, y:k)"]);
-    assert!(run.stdout().contains("app.service/tok") && run.stdout().contains("x:k"), "{run}");
-    let policy = Sandbox::new().args(["policy", "--region", "us-east-1"]).declaration(DECLARATION).bare().run();
-    policy.launched();
-    assert!(policy.stdout().contains("secret:x-??????") && policy.stdout().contains("secret:y-??????"), "{policy}");
-}
-
-#[test]
-fn the_cache_answers_a_credential_while_aws_is_down() {
-    let cache = CacheDirectory::new();
-    let caching = |aws: &Aws| cache.with(asking(aws, DECLARATION), &[]).env("AWS_MAX_ATTEMPTS", "1");
-    let aws = two_served();
-    assert_eq!(asked(caching(&aws), "app.service", "tok"), b"v-4c7a1e");
-    let aws = aws.fails("GetSecretValue", fault::unavailable());
-    let (mut client, connection) = load("app.service", "tok");
-    let sandbox = caching(&aws);
-    let running = sandbox.connected(connection).spawn();
-    let received = client.read();
-    let run = running.wait();
-    run.launched().says(["warning: ", "answers of the cache are used: secret x"]);
-    assert_eq!(received, b"v-4c7a1e");
+fn a_listening_socket_is_no_connection() {
+    let run = asking(&served()).connected(Connection::listening()).run();
+    run.refused(64).says(["accepts connections", "Accept=yes"]);
 }

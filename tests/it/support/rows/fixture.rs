@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{ALSO, Row};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault};
+use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
 /// Adds what a column has for the fake.
@@ -77,6 +78,10 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         "web identity" => sandbox.web_identity(),
         keys => panic!("{keys:?} are no keys"),
     };
+    if row.words.contains_key("shm") && row.columns.iter().all(|(name, _)| !name.starts_with("home ")) {
+        // The home is a part of an entry's name.
+        sandbox = sandbox.env("HOME", "/nonexistent");
+    }
     for (name, value) in &row.columns {
         sandbox = match name.split_once(' ').unwrap_or((name, "")) {
             ("file", "") => sandbox.declaration(value),
@@ -87,8 +92,10 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
             ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
             ("template", "") => sandbox.declaration(&composing(row, value)),
+            ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
             ("secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never" | "asks", _) => sandbox,
+            ("earlier" | "lines" | "entries", "") => sandbox,
             _ => panic!("{name:?} is no column"),
         };
     }
