@@ -29,7 +29,8 @@ use super::terminal;
 
 /// A program that is asked for credentials.
 pub struct AskedProgram {
-    pub child: Child,
+    /// `None` while it is started, which may take long: it may run before this process knows its id.
+    pub child: Option<Child>,
     /// The terminal on which the program may ask for a password, and the modes from before.
     pub terminal: Option<(File, Termios)>,
 }
@@ -150,7 +151,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     })
 }
 
-/// Returns the program that is asked for credentials, to be set once it runs.
+/// Returns the program that is asked for credentials, to be set before it is started.
 pub fn program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -164,17 +165,21 @@ pub fn asks_on_terminal() -> bool {
 /// program may have changed to ask for a password. Returns the program, which is not reaped yet.
 pub fn kill_program() -> Option<Child> {
     let AskedProgram { mut child, terminal } = program().take()?;
-    if let Ok(None) = child.try_wait() {
-        for process in descendants(Pid::from_raw(child.id().cast_signed())) {
-            let _ = kill(process, Signal::SIGKILL);
-        }
+    let processes = match child.as_mut().map(|child| (child.id().cast_signed(), child.try_wait())) {
+        Some((id, Ok(None))) => descendants(Pid::from_raw(id)),
+        Some(_) => Vec::new(),
+        // This process has no other child yet.
+        None => descendants(getpid()).split_off(1),
+    };
+    for process in processes {
+        let _ = kill(process, Signal::SIGKILL);
     }
     if let Some((terminal, modes)) = terminal
         && terminal::is_foreground(&terminal)
     {
         let _ = tcsetattr(terminal, SetArg::TCSANOW, &modes);
     }
-    Some(child)
+    child
 }
 
 /// Returns a process and, on Linux, its descendants: `sh` runs most commands as a child, which would go on reading from the terminal.

@@ -1,6 +1,7 @@
 //! `credential_process` of a profile: its terminal, and its end when the launch ends early. `process.rows` has its output.
 
 use std::fs;
+use std::path::Path;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -79,6 +80,21 @@ fn a_credential_process_and_its_children_end_with_a_signal_to_us_alone() {
         all_end(&processes);
         assert!(!sandbox.path("started").exists());
     }
+}
+
+#[test]
+fn a_child_of_a_credential_process_ends_with_a_signal_before_the_launch_knows_the_process() {
+    // The end of the execve of a process is received late.
+    let options = ["-f", "-e", "trace=recvfrom", "-e", "inject=recvfrom:delay_exit=2s"];
+    let Some(delayed) = skip::traced(&options, "a process that is known late") else { return };
+    let aws = served();
+    let script = "sh -c 'echo $$ >child; exec sleep 1000' & wait";
+    let sandbox = with_credential_process(&aws, script).through(delayed).target_writes_stderr();
+    let running = sandbox.spawn();
+    let child = || fs::read_to_string(sandbox.path("child")).unwrap_or_default();
+    await_fact("the id of the child", || child().ends_with('\n'));
+    kill(running.child(), Signal::SIGTERM).unwrap();
+    all_end(&[Path::new("/proc").join(child().trim())]);
 }
 
 #[test]

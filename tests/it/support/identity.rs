@@ -37,7 +37,7 @@ pub fn with_credential_process(aws: &Aws, script: &str) -> Sandbox {
 }
 
 /// A script that writes its process id and that of a child to `processes`, and hangs.
-pub const HANGING: &str = "sleep 300 & echo $$ $! >draft; mv draft processes; wait";
+pub const HANGING: &str = "sleep 1000 & echo $$ $! >draft; mv draft processes; wait";
 
 /// The paths in /proc of the processes of [`HANGING`], once these are written.
 pub fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {

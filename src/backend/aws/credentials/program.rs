@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -42,9 +42,15 @@ impl CredentialProcess {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: `prepare` makes system calls alone, and these are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
-        let mut child = command.spawn()?;
+        *ending::program() = Some(AskedProgram { child: None, terminal });
+        let started = command.spawn();
+        // Without a program another thread ends this process.
+        let mut asked = ending::program();
+        let mut child = started.inspect_err(|_| *asked = None)?;
         let stdout = child.stdout.take();
-        *ending::program() = Some(AskedProgram { child, terminal });
+        if let Some(program) = asked.as_mut() {
+            program.child = Some(child);
+        }
         Ok(Self(stdout))
     }
 
@@ -53,7 +59,8 @@ impl CredentialProcess {
         let failed = |error: io::Error| format!("cannot be read or waited for: {}", error_text(&error));
         let stdout = read_all(self.0.take()).await.map_err(failed)?;
         // Without a program another thread ends this process.
-        let status = || ending::program().as_mut().map_or(Ok(None), |program| program.child.try_wait());
+        let status =
+            || ending::program().as_mut().and_then(|program| program.child.as_mut()).map_or(Ok(None), Child::try_wait);
         let status = loop {
             match status().map_err(failed)? {
                 Some(status) => break status,
