@@ -81,10 +81,10 @@ pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
         fs::write(page, text.join("\n")).unwrap();
     }
     let mut differences = String::new();
-    for (shown, printed) in paragraphs(page).iter().zip(&printed) {
-        for ((command, shown), (_, printed)) in shown.commands.iter().zip(&printed.commands) {
+    for (paragraph, printed) in paragraphs(page).iter().zip(&printed) {
+        for ((command, shown), (_, printed)) in paragraph.commands.iter().zip(&printed.commands) {
             if shown.trim_end() != printed.trim_end() {
-                differences += &format!("\n$ {command}\n{}", difference(shown, printed));
+                differences += &format!("\n{}$ {command}\n{}", paragraph.prose, difference(shown, printed));
             }
         }
     }

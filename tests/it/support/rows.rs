@@ -140,7 +140,12 @@ pub fn test_row(file: &str, text: &str, number: usize) {
     if row.column("later").is_some() && !can_be_later() {
         return;
     }
-    let case = format!("{file}:{}: {}", number + 1, text.lines().nth(number).unwrap());
+    // The scene of a failure has the files.
+    let is_file =
+        |name: &str| ["file", "local", "executable", "home", "template"].contains(&name.split(' ').next().unwrap());
+    let columns = row.columns.iter().filter(|(name, _)| !is_file(name));
+    let columns: String = columns.map(|(name, value)| format!("\n  {name}: {value}")).collect();
+    let case = format!("{file}:{}: {}{columns}", number + 1, text.lines().nth(number).unwrap());
     if let Some(earlier) = &row.earlier {
         aws = earlier.serve(aws);
         earlier.launch(&prepare(earlier, &aws).case(format!("earlier than {case}"))).launched();
