@@ -24,7 +24,7 @@ fn expanded(object: &str) -> Outcome {
 }
 
 #[test]
-fn every_refused_name_is_reported_with_its_key_and_the_way_out() {
+fn every_dangerous_name_from_env_from_is_refused_with_its_key_and_the_advice_to_use_env() {
     let keys = Vec::from_iter(REFUSED.split(' ').map(str::to_lowercase));
     // One error lists twenty.
     for keys in keys.chunks(20) {
@@ -36,7 +36,7 @@ fn every_refused_name_is_reported_with_its_key_and_the_way_out() {
 }
 
 #[test]
-fn keys_with_one_fault_are_one_error_that_lists_twenty() {
+fn env_from_keys_with_the_same_fault_share_one_error_that_lists_twenty_of_them() {
     let digits = Vec::from_iter((1000..1100).map(|key| format!(r#""{key}":1"#)));
     let run = expanded(&format!(r#"{{{},"a_b":2,"a-b":3,"c_d":4,"c-d":5,"e":6}}"#, digits.join(",")));
     let likewise = Vec::from_iter((1001..1020).map(|key| format!("\"{key}\""))).join(", ");

@@ -14,7 +14,7 @@ fn read(secret: Secret, entry: &str) -> Outcome {
 }
 
 #[test]
-fn every_byte_arrives_and_the_largest_secret() {
+fn every_byte_of_a_secret_and_the_largest_secret_of_64_kib_reach_the_variable() {
     let bytes = b"\xff\xfe\x01 plain \x80\n";
     read(Secret::binary(*bytes), "x").launched_silently().has("V", bytes);
     let all: Vec<u8> = (0..=255).collect();
@@ -25,13 +25,13 @@ fn every_byte_arrives_and_the_largest_secret() {
 }
 
 #[test]
-fn deeply_nested_json_is_no_crash() {
+fn a_secret_of_json_nested_20000_deep_is_refused_with_78_and_no_crash() {
     let deep = format!(r#"{{"canary":"{CANARY}","key":{}{}}}"#, "[".repeat(20_000), "]".repeat(20_000));
     read(Secret::text(&deep), "x:canary").refused(78).says(["V (", "secret x"]);
 }
 
 #[test]
-fn a_path_that_would_make_gigabytes_of_paths_is_refused() {
+fn a_jsonpath_that_would_need_gigabytes_of_memory_is_refused_with_78() {
     let wide = |key: &str| format!(r#"{{"{key}":[{}],"a":{{"password":"v-4c7a1e"}}}}"#, vec!["[1]"; 2000].join(","));
     read(Secret::text(&wide("k")), "x:$..password").launched_silently().has("V", "v-4c7a1e");
     let run = read(Secret::text(&wide(&"k".repeat(50_000))), "x:$..password");

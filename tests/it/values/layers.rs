@@ -12,7 +12,7 @@ fn two_sources() -> Aws {
 }
 
 #[test]
-fn what_may_be_covered_is_read_at_the_same_time() {
+fn values_that_a_later_layer_may_cover_are_requested_together_with_those_that_cover_them() {
     let aws = two_sources().gathers(3);
     let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env: { A: 'key:k' }\nenv-from: [two]");
     sandbox.file("b.yaml", "env-from: [one]").args(["-f", "a.yaml", "-f", "b.yaml"]).run().launched_silently();

@@ -9,7 +9,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/local.rows");
 
 #[test]
-fn a_local_file_is_announced_by_one_line_and_may_be_binary() {
+fn a_launch_with_a_local_file_says_one_line_about_it_and_reads_its_binary_secrets() {
     let run = local().run();
     run.launched().has("A", CANARY).says(["local.json"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
@@ -21,7 +21,7 @@ fn a_local_file_is_announced_by_one_line_and_may_be_binary() {
 }
 
 #[test]
-fn a_similar_name_is_looked_for_for_twenty_absent_secrets_at_most() {
+fn at_most_twenty_absent_secrets_are_reported_with_a_similar_name() {
     let names = (0..200).map(|number| (format!("prod/service-{number}"), Value::from(CANARY)));
     let sandbox = Sandbox::new().local(&Value::Object(Map::from_iter(names)).to_string());
     let absent = (0..30).fold(sandbox, |sandbox, number| sandbox.resolve(&format!("A{number}=prod/servicee-{number}")));
@@ -31,7 +31,7 @@ fn a_similar_name_is_looked_for_for_twenty_absent_secrets_at_most() {
 }
 
 #[test]
-fn what_has_no_end_is_75_at_the_deadline() {
+fn a_path_or_template_that_does_not_end_is_status_75_at_the_timeout() {
     let object: Map<String, Value> = (0..400).map(|n| (format!("k{n}"), CANARY.into())).collect();
     let path = r#""x:$[?count($..[?count($..[?count($..*)>1])>1])>1]""#;
     let template =

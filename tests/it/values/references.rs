@@ -8,7 +8,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/references.rows");
 
 #[test]
-fn a_label_that_is_too_long_is_an_error_before_any_request() {
+fn a_staging_label_of_over_256_characters_is_an_error_before_any_request() {
     let (reference, aws) = (format!("prod/db:k:{}", "x".repeat(257)), Aws::start());
     let run = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).run();
     run.refused(64).says(["A", "--env"]).says_nothing_of(&reference);
@@ -23,7 +23,7 @@ fn a_label_that_is_too_long_is_an_error_before_any_request() {
 }
 
 #[test]
-fn an_alias_with_an_impossible_version_is_reported_once_where_it_is_written() {
+fn an_alias_with_an_impossible_stage_is_one_error_at_its_line_for_two_entries() {
     let stage = "s".repeat(257);
     let alias = format!("secrets: {{ db: {{ id: prod/db, stage: {stage} }} }}\nenv: {{ A: 'db:k', B: 'db:k' }}\n");
     let run = Sandbox::new().aws(&Aws::start()).declaration(&alias).run();
@@ -32,7 +32,7 @@ fn an_alias_with_an_impossible_version_is_reported_once_where_it_is_written() {
 }
 
 #[test]
-fn a_variable_that_is_no_text_is_no_reference_and_makes_no_name() {
+fn a_variable_of_invalid_utf8_is_passed_on_by_resolve_env_and_refused_in_a_name() {
     let aws = served();
     let sandbox = sandbox(&aws).env("RAW", OsStr::from_bytes(b"\xff\xfe=")).args(["--resolve-env", "RAW"]);
     sandbox.run().launched_silently().has("RAW", b"\xff\xfe=");

@@ -78,7 +78,7 @@ fn are_absent<T: AsRef<str>>(rows: &[(T, &str)]) {
 }
 
 #[test]
-fn a_missing_key_secret_or_variable_is_an_absence_that_is_named() {
+fn a_missing_key_secret_or_variable_of_a_template_is_an_absence_that_the_message_names() {
     are_absent(&[
         ("{{ db.pasword }}", "secret prod/db, region us-east-1: the template's db.pasword does not exist or is null"),
         ("x{{ db['usr'] | urlencode }}", "did you mean \"user\"?"),
@@ -113,7 +113,7 @@ fn a_missing_key_secret_or_variable_is_an_absence_that_is_named() {
 }
 
 #[test]
-fn a_key_that_may_be_a_value_is_not_named() {
+fn a_missing_template_key_that_an_expression_computed_is_reported_as_a_star() {
     are_absent(&[
         ("{{ db.hosts[3 * 3] }}", "db.hosts.* "),
         ("{{ db[db.password] }}", "db.* "),
@@ -127,7 +127,7 @@ fn a_key_that_may_be_a_value_is_not_named() {
 }
 
 #[test]
-fn a_mistake_is_reported_with_its_line_and_no_default_covers_it() {
+fn a_mistake_of_a_template_is_reported_with_its_line_despite_default_or_optional() {
     let no_object = "but the value before the last name is not a JSON object";
     for settings in ["", ", default: d", ", optional: true"] {
         let rows = [
@@ -155,7 +155,7 @@ fn a_mistake_is_reported_with_its_line_and_no_default_covers_it() {
 }
 
 #[test]
-fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
+fn an_unknown_alias_function_filter_or_test_of_a_template_is_refused_before_any_request() {
     let aws = secrets();
     let rows = [
         ("{{ bd.host }}", "\"bd\", which is not an alias"),
@@ -170,7 +170,7 @@ fn a_mistake_that_needs_no_secret_is_found_before_any_request() {
 }
 
 #[test]
-fn a_variable_that_is_not_set_is_found_offline_and_no_value_is_shown() {
+fn an_offline_check_reports_an_unset_variable_of_a_template_and_shows_no_value() {
     let declaration =
         "env:\n  A: { template: \"{{ env.PASSWORD }}{{ env.PASWORD }}\" }\n  B: { template: \"{{ env.PASSWORD }}\" }\n";
     let sandbox = Sandbox::new().args(["check", "--offline"]).bare().env("PASSWORD", CANARY).declaration(declaration);
@@ -198,7 +198,7 @@ fn a_template_of_16_kib_is_rendered_and_a_longer_one_is_refused_with_its_place()
 }
 
 #[test]
-fn a_value_of_128_levels_is_printed_and_a_deeper_one_refused() {
+fn a_template_prints_a_value_of_128_levels_and_refuses_a_deeper_value() {
     let nested = |loops: u32| {
         let body = "{% set list.x = [list.x] %}";
         format!("{{% set list = namespace(x=1) %}}{{% for _ in range({loops}) %}}{body}{{% endfor %}}{{{{ list.x }}}}")
@@ -211,7 +211,7 @@ fn a_value_of_128_levels_is_printed_and_a_deeper_one_refused() {
 }
 
 #[test]
-fn a_denial_and_a_deletion_are_never_covered_nor_hidden_by_an_absence_that_is() {
+fn a_denied_or_deleted_secret_of_a_template_fails_despite_a_default_or_another_absence() {
     for (fault, status) in [(fault::denied("prod/db"), 77), (fault::marked_for_deletion(), 78)] {
         let aws = Aws::start().secret("prod/db", Secret::failing(fault));
         for template in ["{{ db.host }}", "{{ gone.x }}{{ db.x }}", "{{ db.x }}{{ gone.x }}"] {
@@ -232,7 +232,7 @@ fn a_nul_that_a_template_prints_is_an_error_that_names_the_variable() {
 
 /// Of each filter, test and operator, a test beside the code shows it.
 #[test]
-fn no_error_of_rendering_holds_a_value() {
+fn no_error_of_rendering_a_template_holds_a_value() {
     let canary = |text: &str| (text.replace("CANARY", "db.password"), "");
     let rows = [
         "{{ CANARY.x }}",

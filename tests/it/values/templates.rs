@@ -8,7 +8,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/templates.rows");
 
 #[test]
-fn a_variable_that_is_no_text_is_undefined() {
+fn a_variable_of_invalid_utf8_is_undefined_in_a_template_and_takes_its_default() {
     let sandbox = Sandbox::new().env("BYTES", OsStr::from_bytes(b"\xff"));
     let declaration = "env: { A: { template: \"{{ env.BYTES | default('x') }}\" } }\n";
     sandbox.declaration(declaration).run().launched_silently().has("A", "x");
