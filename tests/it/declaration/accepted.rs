@@ -5,7 +5,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/declaration/accepted.rows");
 
 #[test]
-fn yaml_and_json_say_the_same() {
+fn the_same_declaration_in_yaml_flow_style_json_and_crlf_sets_the_same_variables() {
     let yaml =
         "secrets:\n  db: prod/db\nenv:\n  A: db:host\n  B: { from: \"db:x\", default: \"5\" }\n  C: { value: info }\n";
     let json =

@@ -183,7 +183,7 @@ fn declaring(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
 }
 
 #[test]
-fn a_mistake_is_reported_with_its_place_and_reason() {
+fn each_mistake_of_a_declaration_is_refused_with_its_place_and_reason() {
     let aws = served();
     let mut wrong = String::new();
     for Refused { declaration, place, reason } in rows(REFUSED).into_iter().chain(rows(REFUSED_BY_THE_PROGRAM)) {
@@ -196,7 +196,7 @@ fn a_mistake_is_reported_with_its_place_and_reason() {
 }
 
 #[test]
-fn an_alias_bomb_and_deep_nesting_are_errors() {
+fn a_yaml_alias_bomb_and_deep_nesting_in_a_declaration_are_refused() {
     let aws = served();
     let mut declaration = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {

@@ -76,7 +76,7 @@ fn judge(declarations: &[&str]) -> Option<Vec<Option<String>>> {
 }
 
 #[test]
-fn the_schema_and_the_program_accept_and_refuse_the_same() {
+fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
     let pages = ["README.md", "docs/reference.md"].map(Page::read);
     let blocks = pages.iter().flat_map(|page| page.blocks("yaml"));
     let blocks = blocks.filter(|block| !block.starts_with("# secrets.local.yaml\n"));
@@ -105,7 +105,7 @@ fn the_schema_and_the_program_accept_and_refuse_the_same() {
 }
 
 #[test]
-fn the_defaults_of_the_schema_are_the_help_options_that_a_declaration_may_give() {
+fn the_schema_lists_as_defaults_exactly_the_options_of_the_help_that_a_declaration_may_set() {
     let schema = schema();
     let properties = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
     let defaults: BTreeSet<&str> = properties.keys().map(String::as_str).collect();

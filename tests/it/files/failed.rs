@@ -45,7 +45,7 @@ fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones()
 }
 
 #[test]
-fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
+fn a_launch_that_fails_before_all_files_are_ready_leaves_old_files_and_adds_none() {
     let aws = tls_secret().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
     let too_large = |sandbox: Sandbox| {
         let sandbox = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"");
@@ -74,7 +74,7 @@ fn a_failure_before_the_first_rename_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
+fn a_link_directory_or_pipe_at_the_path_of_a_file_is_78_and_stays() {
     let aws = tls_secret();
     for kind in ["link", "link to nowhere", "directory", "pipe"] {
         let sandbox = three_files(&aws, "out/two");
@@ -96,7 +96,7 @@ fn what_is_no_regular_file_is_neither_followed_nor_replaced() {
 }
 
 #[test]
-fn the_permissions_of_directory_and_file_decide_and_stay() {
+fn a_file_needs_a_writable_directory_whose_permissions_stay_and_no_readable_old_file() {
     let Some(nobody) = skip::as_nobody() else { return };
     let aws = tls_secret();
     for (what, mode, settings, facts) in [
@@ -121,7 +121,7 @@ fn the_permissions_of_directory_and_file_decide_and_stay() {
 }
 
 #[test]
-fn a_file_system_that_takes_no_file_is_an_error_that_leaves_nothing() {
+fn a_read_only_or_full_file_system_is_78_with_the_reason_and_gets_no_new_file() {
     if !skip::can(&["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"], "a file system of a test's own") {
         return;
     }
@@ -152,7 +152,7 @@ fn injected(sandbox: Sandbox, calls: &str, result: &str) -> Option<Sandbox> {
 const RENAMES: &str = "rename,renameat,renameat2";
 
 #[test]
-fn a_rename_that_fails_leaves_no_new_file() {
+fn a_failing_rename_of_a_written_file_leaves_no_new_file() {
     let aws = tls_secret();
     for (number, line) in [(1, "secrets-exec.yaml:2"), (2, "secrets-exec.yaml:3"), (3, "secrets-exec.yaml:4")] {
         let result = format!("error=EACCES:when={number}");

@@ -10,7 +10,7 @@ const OTHER_USER: u32 = 1234;
 const NOBODY: u32 = 65_534;
 
 #[test]
-fn a_directory_of_another_user_gets_no_file_but_that_users() {
+fn a_directory_of_another_user_gets_a_file_only_if_the_entry_declares_that_owner() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a directory of another user: only root may give directories away");
     }
@@ -29,7 +29,7 @@ fn a_directory_of_another_user_gets_no_file_but_that_users() {
 }
 
 #[test]
-fn only_links_of_root_and_of_the_effective_user_are_followed() {
+fn the_path_of_a_file_may_go_through_links_of_root_and_of_the_effective_user_alone() {
     let Some(nobody) = skip::as_nobody() else { return };
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a link of another user: only root may give links away");

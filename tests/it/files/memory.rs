@@ -13,7 +13,7 @@ fn in_memory(aws: &Aws, script: &str) -> Sandbox {
 }
 
 #[test]
-fn no_descriptor_but_those_of_files_is_inherited() {
+fn the_command_inherits_no_further_descriptors_than_those_of_its_files_in_memory() {
     let aws = tls_secret();
     let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:key"];
     let sandbox = in_memory(&aws, "").args(files);
@@ -25,7 +25,7 @@ fn no_descriptor_but_those_of_files_is_inherited() {
 }
 
 #[test]
-fn a_descriptor_that_is_open_is_left_alone_and_a_files_descriptor_is_at_the_start() {
+fn an_inherited_descriptor_100_stays_and_the_file_in_memory_gets_101_at_offset_zero() {
     if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
         return;
     }
@@ -55,7 +55,7 @@ fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
 }
 
 #[test]
-fn a_value_arrives_byte_for_byte() {
+fn a_file_in_memory_holds_binary_and_text_secrets_byte_for_byte() {
     let bytes: Vec<u8> = (0..=255).cycle().take(65_536).collect();
     let text = format!("\r\n {CANARY}\0 \"quoted\" é\n\n");
     for (secret, value) in [
@@ -72,7 +72,7 @@ fn a_value_arrives_byte_for_byte() {
 }
 
 #[test]
-fn nothing_touches_a_file_system() {
+fn a_launch_with_a_file_in_memory_writes_to_no_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
     let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
     let aws = tls_secret();
@@ -87,7 +87,7 @@ fn nothing_touches_a_file_system() {
 }
 
 #[test]
-fn the_signals_of_the_command_are_as_without_files() {
+fn ignored_and_blocked_signals_of_the_command_are_the_same_with_files_in_memory() {
     let settings = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
     let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else { return };
     let aws = tls_secret();

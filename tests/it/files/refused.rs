@@ -29,7 +29,7 @@ fn delivered_through(settings: &str, wrapper: &[&str]) -> Outcome {
 }
 
 #[test]
-fn a_system_that_refuses_files_in_memory_is_an_error_with_the_way_out() {
+fn a_system_that_refuses_files_in_memory_is_78_with_the_cause_and_the_advice_of_path() {
     let limited = |limit: &str| format!("ulimit -n {limit}; exec \"$@\"");
     let (below, none) = (limited("64"), limited("100"));
     let strace = ["strace", "-o", "/dev/null", "-e", "trace=memfd_create", "-e"];
@@ -48,14 +48,14 @@ fn a_system_that_refuses_files_in_memory_is_an_error_with_the_way_out() {
 }
 
 #[test]
-fn a_flag_that_the_kernel_does_not_know_is_done_without() {
+fn a_kernel_that_knows_no_flag_for_executable_files_still_gives_a_file_in_memory() {
     let inject = ["-e", "trace=memfd_create", "-e", "inject=memfd_create:error=EINVAL:when=1"];
     let Some(wrapper) = skip::traced(&inject, "an old kernel") else { return };
     delivered_through("", &wrapper).launched_silently().printed("key-4c7a1e\n");
 }
 
 #[test]
-fn an_owner_that_may_not_be_set_is_an_error() {
+fn a_file_in_memory_with_an_owner_that_may_not_be_set_is_78() {
     let Some(nobody) = skip::as_nobody() else { return };
     delivered_through(", owner: root", &nobody).refused(78).says(["F (app.yaml:2", "owner"]);
 }

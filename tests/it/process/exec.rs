@@ -15,7 +15,7 @@ use crate::support::skip::{pid_1, skipped};
 use crate::support::*;
 
 #[test]
-fn the_command_is_the_same_process() {
+fn the_command_runs_under_the_process_id_of_the_launcher() {
     let aws = served();
     let run = sandbox(&aws).script("echo $$").run();
     run.launched().printed(format!("{}\n", run.pid));
@@ -25,7 +25,7 @@ fn the_command_is_the_same_process() {
 }
 
 #[test]
-fn the_status_and_the_death_of_the_command_are_our_own() {
+fn the_exit_status_or_fatal_signal_of_the_command_is_that_of_the_launch() {
     let aws = served();
     let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 255].map(|n| (format!("exit {n}"), Status::Exit(n)));
     let kills = [1, 2, 3, 6, 9, 10, 11, 13, 15].map(|n| (format!("kill -{n} $$"), Status::Signal(n)));
@@ -96,7 +96,7 @@ fn run_with(entries: &[&[u8]]) -> Outcome {
 }
 
 #[test]
-fn an_environment_that_only_execve_can_make_is_no_crash_and_no_name_is_there_twice() {
+fn a_malformed_inherited_environment_is_no_crash_and_the_command_gets_no_name_twice() {
     let run = run_with(&[b"TWICE=first", b"B=1", b"A=first", b"TWICE=second", b"A=second"]);
     run.launched().has("B", "1").has("A", CANARY);
     assert_eq!(run.names(), ["A", "B", "TWICE"]);

@@ -28,7 +28,7 @@ fn bits(status: &str, name: &str) -> u64 {
 }
 
 #[test]
-fn signals_are_ignored_and_blocked_as_inherited() {
+fn the_command_ignores_and_blocks_the_signals_that_the_launcher_inherited() {
     const SIGPIPE: u64 = 1 << (13 - 1);
     // All the others that are special here.
     let several = "HUP,INT,QUIT,TERM,TTOU,USR1,CHLD,SEGV";
@@ -49,7 +49,7 @@ fn signals_are_ignored_and_blocked_as_inherited() {
 }
 
 #[test]
-fn descriptors_limits_privileges_and_the_working_directory_are_as_inherited() {
+fn the_command_has_the_descriptors_limits_privileges_and_working_directory_of_the_launcher() {
     let privileges = "Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads";
     for (preparation, command) in [
         ("exec \"$@\"", "exec ls /proc/self/fd".to_owned()),
@@ -66,7 +66,7 @@ fn descriptors_limits_privileges_and_the_working_directory_are_as_inherited() {
 }
 
 #[test]
-fn parent_process_group_session_terminal_and_children_are_as_inherited() {
+fn the_command_keeps_parent_process_group_session_and_terminal_and_has_no_child() {
     let aws = served();
     let sandbox = sandbox(&aws).command(["cat", "/proc/self/stat", "/proc/thread-self/children"]);
     // State, parent, process group, session, terminal, its foreground group.

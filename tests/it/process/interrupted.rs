@@ -78,7 +78,7 @@ fn a_waiting_launch_dies_of_each_signal_that_ends_it_names_what_it_waits_for_and
 }
 
 #[test]
-fn the_last_error_is_named_and_what_a_server_says_cannot_end_the_line() {
+fn the_line_of_a_signal_names_the_last_error_with_a_server_s_control_characters_escaped() {
     let failure = fault::sts(500, "InternalFailure", "no\n\u{1b}[2Ksecrets-exec: all is well");
     let aws = Aws::start().fails("AssumeRole", failure);
     let running = sandbox(&aws).args(["--role-arn", ROLE]).spawn();
@@ -122,7 +122,7 @@ fn ends_unread(aws: &Aws, time: Duration, options: &[&str], namespace: Option<[&
 }
 
 #[test]
-fn nobody_who_reads_the_line_or_the_failures_is_no_reason_to_wait() {
+fn a_signal_ends_a_launch_whose_standard_error_nobody_reads() {
     for namespace in [None, skip::pid_1()] {
         ends_unread(&hanging(), Duration::ZERO, &["-e", "A=x:k"], namespace);
         // It is printing that the key is absent.

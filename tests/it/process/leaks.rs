@@ -23,7 +23,7 @@ fn cores(sandbox: &Sandbox) -> usize {
 }
 
 #[test]
-fn no_signal_leaves_a_core() {
+fn a_launch_that_a_signal_kills_leaves_no_core() {
     // The credentials are in its memory from the start, so any core would hold a secret.
     let aws = hanging();
     let control = dumping(&aws);
@@ -43,7 +43,7 @@ fn no_signal_leaves_a_core() {
 }
 
 #[test]
-fn a_launch_is_not_dumpable_so_no_process_of_the_same_user_looks_into_it() {
+fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = Sandbox::new();
     let pipe = sandbox.path("pipe");
@@ -77,7 +77,7 @@ fn a_pipe_is_read_as_a_declaration_although_others_cannot_look_into_the_launch()
 }
 
 #[test]
-fn no_command_line_holds_a_value() {
+fn the_command_lines_of_launcher_and_command_hold_no_value() {
     let aws = held();
     let sandbox = Sandbox::new().aws(&aws).resolve("A=x").script("cat /proc/$$/cmdline; :");
     let running = sandbox.spawn();
@@ -90,7 +90,7 @@ fn no_command_line_holds_a_value() {
 }
 
 #[test]
-fn no_file_is_written() {
+fn a_launch_opens_no_file_for_writing() {
     let calls = "trace=execve,openat,open,creat,mknodat,mkdirat,linkat,symlinkat,renameat,renameat2,truncate";
     let Some(tracing) = skip::traced(&["-f", "-qq", "-e", calls, "-e", "signal=none"], "what is written") else {
         return;

@@ -18,7 +18,7 @@ fn only_event(run: &Outcome) -> Value {
 }
 
 #[test]
-fn a_warning_is_an_object_with_time_level_event_and_message() {
+fn with_log_format_json_a_warning_is_an_object_with_time_level_event_and_message() {
     let before = SystemTime::now();
     let run = local().args(JSON).run();
     let event = only_event(run.launched());
@@ -32,7 +32,7 @@ fn a_warning_is_an_object_with_time_level_event_and_message() {
 }
 
 #[test]
-fn each_error_is_an_object_with_variables_secret_remedies_and_exit_status() {
+fn with_log_format_json_an_error_is_an_object_with_variables_secret_remedies_and_exit_status() {
     let aws = Aws::start().secret("x", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let aws = aws.secret("y", Secret::failing(fault::denied("y")));
     let sandbox = Sandbox::new().aws(&aws).args(JSON);
@@ -50,7 +50,7 @@ fn each_error_is_an_object_with_variables_secret_remedies_and_exit_status() {
 }
 
 #[test]
-fn verbose_lines_are_objects_and_the_lines_of_the_command_are_left_as_they_are() {
+fn with_log_format_json_verbose_lines_are_objects_and_the_output_of_the_command_stays_text() {
     let aws = served();
     let run = sandbox(&aws).args(JSON).arg("-vv").run();
     let events = run.launched().events();
@@ -60,7 +60,7 @@ fn verbose_lines_are_objects_and_the_lines_of_the_command_are_left_as_they_are()
 }
 
 #[test]
-fn the_line_of_a_signal_is_an_object() {
+fn with_log_format_json_the_line_of_a_signal_is_an_object_with_its_name() {
     let aws = hanging();
     let running = sandbox(&aws).args(JSON).spawn();
     aws.await_calls(1);

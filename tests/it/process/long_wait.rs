@@ -47,7 +47,7 @@ fn a_terminal_shows_what_is_awaited_and_erases_the_line_before_the_command_runs(
 }
 
 #[test]
-fn the_line_is_erased_before_an_error_and_before_that_of_a_signal() {
+fn the_line_of_a_wait_on_a_terminal_is_erased_before_an_error_or_a_signal_s_line() {
     let run = on_a_terminal(sandbox(&hanging()).args(["--timeout", "3500ms"])).run();
     run.refused(75);
     assert!(!erased(&run).is_empty() && left(&run).iter().all(|line| !line.contains("waiting up to")), "{run}");
@@ -70,7 +70,7 @@ fn the_line_is_erased_before_an_error_and_before_that_of_a_signal() {
 }
 
 #[test]
-fn quiet_json_a_dumb_terminal_and_no_terminal_show_no_line() {
+fn no_line_of_a_wait_is_shown_with_quiet_json_a_dumb_terminal_or_no_terminal() {
     for (option, term) in [("-q", "xterm"), ("--no-file", "dumb"), ("--log-format=json", "xterm")] {
         let aws = held();
         slow(&aws, on_a_terminal(sandbox(&aws).arg(option).env("TERM", term))).0.launched_silently();
@@ -80,7 +80,7 @@ fn quiet_json_a_dumb_terminal_and_no_terminal_show_no_line() {
 }
 
 #[test]
-fn systemd_gets_what_is_awaited_and_the_time_until_the_deadline() {
+fn systemd_is_told_what_a_launch_awaits_and_the_time_until_the_deadline() {
     let (aws, launch) = half_held();
     let (run, notification) = slow(&aws, launch.args(["--timeout", "25s"]));
     assert!(run.launched().names().contains(&"NOTIFY_SOCKET".to_owned()));
@@ -96,7 +96,7 @@ fn systemd_gets_what_is_awaited_and_the_time_until_the_deadline() {
 }
 
 #[test]
-fn a_signal_ends_a_launch_that_is_reporting_to_systemd() {
+fn a_signal_ends_a_launch_that_is_reporting_its_wait_to_systemd() {
     let aws = held();
     let (manager, sandbox) = Manager::of(sandbox(&aws));
     let running = sandbox.spawn();
@@ -105,7 +105,7 @@ fn a_signal_ends_a_launch_that_is_reporting_to_systemd() {
 }
 
 #[test]
-fn readiness_is_sent_once_right_before_the_command_runs() {
+fn systemd_is_told_once_that_the_service_is_ready_right_before_the_command_runs() {
     let aws = served();
     for sandbox in [
         sandbox(&aws).arg("--notify-ready"),
@@ -124,7 +124,7 @@ fn readiness_is_sent_once_right_before_the_command_runs() {
 }
 
 #[test]
-fn readiness_is_not_sent_without_every_value_the_option_and_a_socket() {
+fn systemd_is_told_of_readiness_only_with_every_value_the_option_and_a_notify_socket() {
     let aws = served();
     let (manager, lacking) = Manager::of(sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing"));
     lacking.run().refused(78);
@@ -141,7 +141,7 @@ fn readiness_is_not_sent_without_every_value_the_option_and_a_socket() {
 }
 
 #[test]
-fn a_manager_that_does_not_read_or_is_gone_does_not_hold_up_the_launch() {
+fn a_notify_socket_that_nobody_reads_does_not_hold_up_the_launch() {
     let aws = served();
     let (manager, sandbox) = Manager::of(sandbox(&aws).arg("--notify-ready"));
     // Fills the queue.

@@ -23,7 +23,7 @@ fn old_kernel() -> Option<Vec<String>> {
 }
 
 #[test]
-fn launch_files_cache_credential_process_export_and_install_need_no_later_call() {
+fn launch_files_cache_credential_process_export_and_install_work_with_the_system_calls_of_linux_3_17() {
     let Some(wrapper) = old_kernel() else { return };
     let (aws, cache) = (served(), CacheDirectory::new());
     let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
@@ -46,7 +46,7 @@ fn launch_files_cache_credential_process_export_and_install_need_no_later_call()
 }
 
 #[test]
-fn on_rotation_wants_no_later_call() {
+fn on_rotation_works_with_the_system_calls_of_linux_3_17() {
     let Some(wrapper) = old_kernel() else { return };
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--as-file", "F=x:k"]).through(&wrapper));

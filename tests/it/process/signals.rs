@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use crate::support::*;
 
 #[test]
-fn a_signal_that_was_ignored_or_blocked_on_entry_or_ends_nothing_by_default_does_not_end_a_waiting_launch() {
+fn a_waiting_launch_survives_signals_that_are_ignored_or_blocked_or_harmless_by_default() {
     if !skip::can(&["env", "--block-signal=TERM", "true"], "ignored and blocked signals") {
         return;
     }

@@ -85,7 +85,7 @@ fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
 }
 
 #[test]
-fn a_file_system_that_is_full_only_when_the_file_is_closed_is_an_error() {
+fn a_full_disk_that_only_close_reports_is_78_and_the_old_file_stays() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
     let Some(calls) = calls(local_launch(declaration)) else { return };
     let written = calls.iter().position(|call| call.name == "write" && call.line.contains(CANARY)).unwrap();

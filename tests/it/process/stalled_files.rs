@@ -13,7 +13,7 @@ fn with_pipe(sandbox: Sandbox) -> Sandbox {
 }
 
 #[test]
-fn a_pipe_without_a_writer_is_given_up_at_the_deadline_and_named() {
+fn a_configuration_file_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
     let aws = served();
     let plain = || sandbox(&aws);
     let web_identity = plain().without_keys().env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
@@ -34,7 +34,7 @@ fn a_pipe_without_a_writer_is_given_up_at_the_deadline_and_named() {
 }
 
 #[test]
-fn the_default_timeout_in_lambda_ends_before_its_init_phase_of_10_seconds() {
+fn the_default_timeout_in_lambda_ends_a_launch_within_8_seconds_with_75() {
     let aws = served();
     let sandbox = sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").env("AWS_CONFIG_FILE", "pipe");
     keeps_to(Duration::from_secs(8), &with_pipe(sandbox)).refused(75).says(["timed out"]);

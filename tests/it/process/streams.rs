@@ -9,7 +9,7 @@ fn launching(redirection: &str) -> Sandbox {
 }
 
 #[test]
-fn a_closed_stream_is_dev_null_in_the_target_and_no_file_takes_its_place() {
+fn a_closed_standard_stream_is_dev_null_in_the_command_and_no_file_takes_its_number() {
     for (descriptor, redirection) in [(0, "<&-"), (1, ">&-"), (2, "2>&-")] {
         let sandbox =
             launching(redirection).script(&format!("found=$(readlink /proc/$$/fd/{descriptor}); echo $found > found"));

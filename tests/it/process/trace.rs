@@ -7,7 +7,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/process/trace.rows");
 
 #[test]
-fn verbose_ends_with_what_the_resolution_took() {
+fn verbose_ends_with_the_numbers_of_values_secrets_and_requests_and_the_time() {
     let aws = served().fails_first("GetSecretValue", 1, fault::status(503)).parameter("/p", &[Version::text(CANARY)]);
     let sandbox = || sandbox(&aws).resolve("B=ssm:/p").resolve("C=x:k").arg("-v");
     let run = sandbox().run();
