@@ -9,7 +9,7 @@ use crate::support::terminal::output_terminal;
 use crate::support::*;
 
 #[test]
-fn every_field_that_a_page_shows_is_documented() {
+fn docs_check_md_names_every_field_of_the_json_that_check_prints() {
     let page = repository_file("docs/check.md");
     let pages = pages_in("check")
         .into_iter()
@@ -25,13 +25,13 @@ fn every_field_that_a_page_shows_is_documented() {
 }
 
 #[test]
-fn the_document_has_no_colour_on_a_terminal() {
+fn check_with_json_prints_no_colour_on_a_terminal() {
     let run = check(&served()).args(["--json", "-e", "A=x:k"]).through(output_terminal()).env("TERM", "xterm").run();
     assert!(run.launched().document()["ok"] == true && !run.stdout().contains('\x1b'), "{run}");
 }
 
 #[test]
-fn the_gate_passes_only_a_rotated_secret_with_a_key_of_its_own() {
+fn the_gate_of_docs_check_md_passes_only_a_rotated_secret_with_a_kms_key_of_its_own() {
     if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
         return;
     }

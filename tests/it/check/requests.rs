@@ -8,7 +8,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/check/requests.rows");
 
 #[test]
-fn a_caller_whom_sts_does_not_tell_within_two_seconds_is_unknown_and_changes_no_status() {
+fn check_shows_an_unknown_caller_and_status_0_if_sts_does_not_answer_within_two_seconds() {
     for fault in [Fault::Hang, fault::unavailable()] {
         let aws = served().fails("GetCallerIdentity", fault);
         let run = keeps_to(Duration::from_secs(2), &check(&aws).resolve("A=x:k").timeout("1h"));

@@ -30,7 +30,7 @@ fn inherited_variables_pass_through_byte_for_byte() {
 }
 
 #[test]
-fn clean_env_keeps_exactly_the_names_of_the_list() {
+fn clean_env_keeps_exactly_the_documented_names_and_patterns() {
     let aws = served();
     let kept = KEPT.split(' ').filter(|name| !["PATH", "HOME", "A"].contains(name));
     let sandbox = kept.fold(sandbox(&aws).args(["--clean-env"]), |sandbox, name| sandbox.env(name, "kept"));
@@ -52,7 +52,7 @@ fn holding(length: usize) -> Sandbox {
 }
 
 #[test]
-fn an_entry_with_its_name_has_the_largest_size_of_the_kernel() {
+fn a_variable_of_the_kernels_largest_size_is_passed_and_a_larger_one_refused() {
     let longest = largest_entry() - "BIG=".len();
     let script = "printf %s \"${#BIG}\"";
     holding(longest).resolve("BIG=x").script(script).run().launched().printed(longest.to_string());
@@ -63,7 +63,7 @@ fn an_entry_with_its_name_has_the_largest_size_of_the_kernel() {
 }
 
 #[test]
-fn all_entries_together_have_the_size_that_the_limit_of_the_stack_allows() {
+fn an_environment_as_large_as_the_stack_limit_allows_is_passed_and_a_larger_one_refused() {
     let unlimited = ["/bin/sh", "-ec", "ulimit -s unlimited; exec \"$@\"", "sh", "true"];
     for (stack, count, refusal) in
         [("8192", 18, None), ("8192", 30, Some("BIG")), ("1024", 6, Some("BIG")), ("unlimited", 70, Some("6291456"))]

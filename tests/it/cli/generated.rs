@@ -46,7 +46,7 @@ fn help_man_page_and_reference_list_the_same_exit_statuses() {
 }
 
 #[test]
-fn programs_that_show_the_man_page_give_no_warning() {
+fn groff_and_man_show_the_man_page_without_a_warning() {
     for program in ["groff -man -ww -rCHECKSTYLE=3 -Tutf8", "man --warnings -l"] {
         if !can(&["sh", "-c", "command -v \"$0\"", program.split(' ').next().unwrap()], "the man page") {
             continue;
@@ -80,7 +80,7 @@ fn the_options_of_the_man_page_are_those_of_the_help_of_every_command() {
 }
 
 #[test]
-fn the_options_and_commands_of_the_reference_are_those_of_the_help() {
+fn docs_reference_md_has_exactly_the_options_and_commands_of_the_help() {
     let (reference, launch) = (repository_file("docs/reference.md"), printed(&["--help"]));
     let first_cells = |section: &str| -> BTreeSet<String> {
         let cells = section.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
@@ -106,7 +106,7 @@ fn the_options_and_commands_of_the_reference_are_those_of_the_help() {
 }
 
 #[test]
-fn the_large_declaration_of_the_reference_is_valid() {
+fn the_large_declaration_of_docs_reference_md_has_no_mistake() {
     let run = Sandbox::new()
         .declaration(Page::read("docs/reference.md").blocks("yaml")[0])
         .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#))
@@ -144,7 +144,7 @@ fn offered(shell: &str, line: &str) -> Option<BTreeSet<String>> {
 }
 
 #[test]
-fn each_shell_completes_an_option_of_a_launch_and_of_a_command() {
+fn bash_and_fish_complete_an_option_of_a_launch_and_of_a_command() {
     for shell in ["bash", "fish"] {
         for (line, option) in [("secrets-exec --env-f", "--env-from"), ("secrets-exec check --offl", "--offline")] {
             if let Some(offered) = offered(shell, line) {
@@ -155,7 +155,7 @@ fn each_shell_completes_an_option_of_a_launch_and_of_a_command() {
 }
 
 #[test]
-fn zsh_takes_the_completions() {
+fn zsh_loads_the_printed_completions_without_an_error() {
     if can(&["zsh", "-c", "true"], "the completions of zsh") {
         let script = "autoload -Uz compinit && compinit -u -D && source ./completions && print $_comps[secrets-exec]";
         let sandbox = Sandbox::new().file("completions", printed(&["completions", "zsh"]));

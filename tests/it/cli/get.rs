@@ -9,7 +9,7 @@ fn get(aws: &Aws, reference: &str) -> Sandbox {
 }
 
 #[test]
-fn bytes_are_printed_as_they_are_or_an_error_says_why_not() {
+fn get_prints_a_binary_secret_byte_for_byte_and_reports_a_full_standard_output() {
     let bytes = b"\xff\xfe\0v-4c7a1e\n";
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:bytes-AbCdEf";
     get(&Aws::start().secret(arn, Secret::binary(bytes)), arn).run().launched_silently().printed(bytes);
@@ -17,7 +17,7 @@ fn bytes_are_printed_as_they_are_or_an_error_says_why_not() {
 }
 
 #[test]
-fn a_terminal_shows_the_value_only_with_reveal_and_then_ends_its_line() {
+fn get_shows_a_value_on_a_terminal_only_with_reveal_and_adds_a_line_feed() {
     let aws = served();
     for (options, shown) in [(&[][..], "[status 64]"), (&["--reveal"], "v-4c7a1e\n[status 0]")] {
         let Some(sandbox) = at_a_terminal(get(&aws, "x:k").args(options), &[], "", "") else { return };

@@ -14,7 +14,7 @@ fn installing(directory: &str) -> Sandbox {
 }
 
 #[test]
-fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program() {
+fn install_by_an_unprivileged_user_needs_a_writable_directory_and_a_readable_program() {
     let Some(nobody) = skip::as_nobody() else { return };
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
     let writable = sandbox();
@@ -35,7 +35,7 @@ fn a_user_without_privileges_needs_a_writable_directory_and_a_readable_program()
 }
 
 #[test]
-fn a_limit_of_descriptors_is_an_error_that_leaves_nothing() {
+fn install_with_too_few_file_descriptors_is_78_and_leaves_no_file() {
     let sandbox = installing("there").prepared_by("ulimit -n 4; exec \"$@\"");
     sandbox.run().refused(78).says(["there/secrets-exec (install)"]);
     assert_eq!(sandbox.names_in("there"), ["other"]);
@@ -57,7 +57,7 @@ fn files(directory: &Path) -> BTreeSet<(String, u32)> {
 }
 
 #[test]
-fn make_install_puts_the_binary_and_what_it_prints_below_destdir_and_prefix() {
+fn make_install_puts_binary_man_page_and_completions_below_destdir_and_prefix() {
     let directory = Directory::new();
     let binary = format!("BINARY={}", program().display());
     let destination = format!("DESTDIR={}", directory.path().display());
@@ -79,7 +79,7 @@ fn make_install_puts_the_binary_and_what_it_prints_below_destdir_and_prefix() {
 }
 
 #[test]
-fn make_install_without_a_binary_names_make_release() {
+fn make_install_without_a_binary_fails_with_the_advice_of_make_release() {
     let directory = Directory::new();
     let destination = format!("DESTDIR={}", directory.path().display());
     let output = here("make").args(["install", "BINARY=target/nothing", &destination]).output().unwrap();

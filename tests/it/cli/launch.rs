@@ -24,7 +24,7 @@ fn a_hundred_secrets_are_a_hundred_requests_of_which_at_most_32_are_in_flight() 
 }
 
 #[test]
-fn the_user_agent_names_the_program_and_its_version() {
+fn requests_to_aws_name_secrets_exec_and_its_version_in_the_user_agent() {
     let aws = served();
     sandbox(&aws).run().launched();
     let read = aws.only_read();
@@ -34,7 +34,7 @@ fn the_user_agent_names_the_program_and_its_version() {
 }
 
 #[test]
-fn connections_are_made_while_credentials_are_fetched() {
+fn connections_to_secrets_manager_are_opened_while_credentials_are_fetched() {
     // The first connection is for the credentials, which never come.
     let (aws, sandbox) = many(Aws::start(), 3);
     let hang = format!("http://{}/hang", aws.address());
@@ -44,7 +44,7 @@ fn connections_are_made_while_credentials_are_fetched() {
 }
 
 #[test]
-fn connections_that_wait_long_for_credentials_are_used_and_replaced_if_they_broke() {
+fn connections_that_were_opened_before_slow_credentials_serve_the_requests_or_are_replaced_if_broken() {
     let slow = |aws: Aws| aws.fails_for("/credentials", Duration::from_millis(1200), fault::status(500));
     let (aws, sandbox) = many(slow(Aws::start()), 40);
     let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").in_container(&aws);
@@ -58,7 +58,7 @@ fn connections_that_wait_long_for_credentials_are_used_and_replaced_if_they_brok
 }
 
 #[test]
-fn connections_are_made_while_a_role_is_assumed() {
+fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
     let role = "arn:aws:iam::210987654321:role/Reader";
     let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
     sandbox.aws(&aws).args(["--role-arn", role, "--timeout", "5s"]).run().refused(75);
@@ -67,7 +67,7 @@ fn connections_are_made_while_a_role_is_assumed() {
 }
 
 #[test]
-fn connections_that_were_made_early_are_those_that_are_used() {
+fn secrets_and_parameters_use_the_connections_opened_before_the_credentials() {
     let (aws, sandbox) = many(Aws::start(), 3);
     let aws = (0..3).fold(aws, |aws, n| aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]));
     let sandbox = (0..3).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("P{n}=ssm:/p{n}")));

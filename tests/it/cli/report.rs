@@ -26,7 +26,7 @@ fn lines(run: &Outcome, file: &str) -> Vec<usize> {
 }
 
 #[test]
-fn every_failure_is_reported_in_the_order_of_the_lines() {
+fn all_failures_of_a_launch_are_reported_in_the_order_of_their_lines_in_the_declaration() {
     let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
          DYING: prod/dying\n",
@@ -40,7 +40,7 @@ fn every_failure_is_reported_in_the_order_of_the_lines() {
 }
 
 #[test]
-fn characters_that_would_disguise_a_line_are_escaped_and_others_are_not() {
+fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
     for c in
         "\u{7}\u{9b}\u{61c}\u{200b}\u{200d}\u{202e}\u{2060}\u{2066}\u{feff}\u{1160}\u{2800}\u{3164}\u{e0041}".chars()
     {

@@ -25,7 +25,7 @@ fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
 }
 
 #[test]
-fn each_command_has_a_help_of_its_own() {
+fn each_command_has_a_help_with_its_own_usage_and_an_example() {
     for command in COMMANDS {
         let (short, long) = (help(&[command, "-h"]), help(&[command, "--help"]));
         for help in [&short, &long] {
@@ -38,7 +38,7 @@ fn each_command_has_a_help_of_its_own() {
 }
 
 #[test]
-fn help_version_and_schema_are_commands_too() {
+fn the_commands_help_and_schema_print_the_help_and_the_published_schema() {
     assert_eq!(help(&["help"]), help(&["--help"]));
     assert_eq!(help(&["help", "check"]), help(&["check", "--help"]));
     assert_eq!(help(&["schema"]), repository_file("secrets-exec.schema.json"));
@@ -56,7 +56,7 @@ fn only_a_launch_lists_the_options_of_rotation() {
 }
 
 #[test]
-fn the_version_is_printed_on_standard_output() {
+fn version_as_an_option_and_as_a_command_is_printed_on_standard_output() {
     for option in ["--version", "-V", "version"] {
         assert_eq!(help(&[option]), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
     }
@@ -70,7 +70,7 @@ fn no_argument_prints_the_short_help_as_a_usage_error() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_an_error_unless_the_reader_has_enough() {
+fn help_to_a_full_output_is_78_and_to_a_closed_pipe_no_error() {
     for option in ["--help", "-h", "--version"] {
         let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
         run.refused(78).says(["error: standard output cannot be written: no space left on device"]);
@@ -81,7 +81,7 @@ fn an_output_that_cannot_be_written_is_an_error_unless_the_reader_has_enough() {
 }
 
 #[test]
-fn no_argument_without_a_hyphen_and_no_wrong_entry_is_printed() {
+fn a_usage_error_prints_neither_a_stray_word_nor_a_malformed_entry() {
     for words in [
         "-e DB_PASSWORD hunter2",
         "-e DB_PASSWORD hunter2 -- env",

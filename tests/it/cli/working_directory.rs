@@ -14,7 +14,7 @@ fn declaring() -> Sandbox {
 }
 
 #[test]
-fn a_file_or_directory_that_others_may_write_is_refused_unless_the_file_is_named() {
+fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_f() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a declaration of another user: only root can give files away");
     }
@@ -37,7 +37,7 @@ fn a_file_or_directory_that_others_may_write_is_refused_unless_the_file_is_named
 }
 
 #[test]
-fn a_link_or_a_pipe_under_the_default_name_is_refused() {
+fn a_link_or_pipe_under_the_default_name_of_a_declaration_is_78() {
     let dangling = Sandbox::new().resolve("A=x");
     symlink("nowhere", dangling.path(NAME)).unwrap();
     dangling.run().refused(78).says([NAME]);
@@ -63,7 +63,7 @@ fn run_as(user: u32, group: u32) -> Option<Outcome> {
 }
 
 #[test]
-fn the_group_with_the_users_own_id_counts_as_the_user_and_no_other() {
+fn a_declaration_that_only_the_user_s_own_group_id_may_write_is_read() {
     for (user, group) in [(0, 0), (STRANGER, STRANGER)] {
         let Some(run) = run_as(user, group) else { return };
         run.launched_silently().has("A", "v");
@@ -73,7 +73,7 @@ fn the_group_with_the_users_own_id_counts_as_the_user_and_no_other() {
 }
 
 #[test]
-fn the_group_with_the_users_own_name_counts_as_the_user() {
+fn a_declaration_that_the_group_with_the_user_s_name_may_write_is_read() {
     // `games` has the ids 5 and 60 on Debian, say.
     let ids = |file: &str| -> Vec<(String, u32)> {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -91,7 +91,7 @@ fn the_group_with_the_users_own_name_counts_as_the_user() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_entered_matters_only_if_nothing_else_is_to_resolve() {
+fn a_working_directory_without_access_is_an_error_only_if_no_entry_is_given() {
     let Some(user) = skip::as_nobody() else { return };
     let locked_out = || {
         let sandbox = Sandbox::new().file("locked/secrets-exec.yaml", DECLARATION).mode("locked", 0o700);

@@ -33,7 +33,7 @@ fn steps(workflow: &str) -> String {
 }
 
 #[test]
-fn the_jobs_in_review_pass_for_a_declaration_and_its_policy() {
+fn the_review_jobs_of_docs_ci_md_pass_for_a_declaration_and_its_policy() {
     for review in workflows("--offline") {
         assert_eq!(review.lines().count(), 2, "{review}");
         let script = script(&format!("set -e\n. ./make-policy\n{review}"));
@@ -42,7 +42,7 @@ fn the_jobs_in_review_pass_for_a_declaration_and_its_policy() {
 }
 
 #[test]
-fn a_job_in_review_fails_for_another_policy() {
+fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_for_another_policy() {
     for review in workflows("--offline") {
         let script = script(&format!("set -e\n{review}"));
         let run = repository().file("policy.json", "{}\n").prepared_by(&script).run();
@@ -54,7 +54,7 @@ fn a_job_in_review_fails_for_another_policy() {
 }
 
 #[test]
-fn the_deployments_launch_with_the_role_of_the_job_and_keep_its_credentials() {
+fn the_deployments_of_docs_ci_md_launch_with_the_job_s_role_and_keep_its_credentials() {
     for deployment in workflows("./deploy") {
         let aws = served();
         let has_token = deployment.contains("GITLAB_OIDC_TOKEN");

@@ -45,14 +45,14 @@ fn the_launches_of_the_readme_and_the_reference_start_their_commands() {
 }
 
 #[test]
-fn the_export_of_the_reference_sets_the_variable() {
+fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     let reference = repository_file("docs/reference.md");
     let export = reference.lines().find(|line| line.starts_with("    eval ")).unwrap();
     assert_eq!(run(&format!("{export}\necho ${{#DB_PASSWORD}}")), format!("{}\n", CANARY.len()));
 }
 
 #[test]
-fn the_demo_prints_the_variables_and_files_of_the_example() {
+fn make_demo_prints_the_variables_and_files_of_the_example() {
     let makefile = repository_file("Makefile");
     let options = makefile.lines().find_map(|line| line.strip_prefix("EXAMPLE = ")).unwrap();
     assert!(makefile.contains("$(EXAMPLE) -- sh examples/app.sh"));

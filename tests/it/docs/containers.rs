@@ -27,7 +27,7 @@ fn has_the_variables(run: &Outcome) {
 }
 
 #[test]
-fn the_task_definition_before_gives_a_declaration_with_the_variables_that_ecs_sets() {
+fn the_ecs_task_definition_before_the_change_becomes_a_declaration_with_the_same_variables() {
     if !has_jq() {
         return;
     }
@@ -39,7 +39,7 @@ fn the_task_definition_before_gives_a_declaration_with_the_variables_that_ecs_se
 }
 
 #[test]
-fn the_task_definition_after_starts_the_program_with_the_same_variables() {
+fn the_ecs_task_definition_after_the_change_starts_the_program_with_the_same_variables() {
     let [_, after] = task_definitions();
     let after: Value = serde_json::from_str(&after).unwrap();
     let container = &after["containerDefinitions"][0];
@@ -62,7 +62,7 @@ fn starts_with_the_variables(container: &Value) {
 }
 
 #[test]
-fn the_second_container_starts_the_program_that_the_first_container_installs() {
+fn the_ecs_example_with_an_unchanged_image_starts_the_program_from_the_shared_volume() {
     let task: Value = serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
     let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else { panic!("{task}") };
     let (volume, mounted) = (&first["mountPoints"][0], &second["mountPoints"][0]);

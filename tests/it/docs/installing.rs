@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn a_build_elsewhere_gets_the_variables_of_cargos_configuration() {
+fn docs_installing_md_sets_every_build_variable_of_the_cargo_configuration() {
     let configuration = repository_file(".cargo/config.toml");
     let variables = configuration.lines().filter_map(|line| line.strip_prefix("AWS_LC_SYS_")?.split_once(" = "));
     let variables: Vec<_> = variables.map(|(name, value)| (name, value.trim_matches('"'))).collect();
@@ -17,7 +17,7 @@ fn a_build_elsewhere_gets_the_variables_of_cargos_configuration() {
 }
 
 #[test]
-fn the_hook_for_pre_commit_refuses_a_declaration_with_a_mistake() {
+fn the_pre_commit_hook_passes_valid_declarations_and_refuses_a_mistake() {
     let hooks = repository_file(".pre-commit-hooks.yaml");
     let entry = hooks.lines().find_map(|line| line.trim().strip_prefix("entry: ")).unwrap();
     let page = Page::read("docs/installing.md");

@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn the_pods_of_the_page_on_kubernetes_are_those_of_the_examples() {
+fn the_pods_of_docs_kubernetes_md_are_those_of_the_examples() {
     let page = Page::read("docs/kubernetes.md");
     for (example, blocks) in [("app.yaml", 0..1), ("unchanged-image.yaml", 1..3)] {
         let example = repository_file(&format!("examples/kubernetes/{example}"));

@@ -11,7 +11,7 @@ use crate::support::aws::http::Response;
 use crate::support::*;
 
 #[test]
-fn the_script_of_the_page_on_lambda_is_the_example() {
+fn the_script_of_docs_lambda_md_is_that_of_the_example() {
     assert_eq!(Page::read("docs/lambda.md").blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
 }
 
@@ -67,7 +67,7 @@ fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
 }
 
 #[test]
-fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
+fn two_invocations_of_a_lambda_function_get_secrets_that_were_read_once() {
     let Some(python) = interpreter() else { return };
     let (api, aws) = (runtime_api(), documented_secrets());
     function(&api, &aws, python).control().launched_silently();
@@ -83,7 +83,7 @@ fn the_runtime_answers_each_invocation_with_secrets_that_were_read_once() {
 }
 
 #[test]
-fn the_runtime_works_without_the_keys_of_the_role() {
+fn a_lambda_function_works_if_the_role_s_keys_are_removed_from_its_environment() {
     let Some(python) = interpreter() else { return };
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));

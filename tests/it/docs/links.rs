@@ -49,7 +49,7 @@ fn anchors(page: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_link_leads_to_a_file_of_this_repository_and_to_a_heading_of_it() {
+fn every_link_of_a_page_leads_to_an_existing_file_and_heading_of_the_repository() {
     for page in pages() {
         for (path, heading) in links(&page) {
             assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path).exists(), "{page}: {path}");
@@ -59,7 +59,7 @@ fn every_link_leads_to_a_file_of_this_repository_and_to_a_heading_of_it() {
 }
 
 #[test]
-fn a_link_of_a_packages_page_leads_to_its_files_or_is_left_out_of_it() {
+fn a_link_of_a_packaged_page_leads_to_a_packaged_file_or_is_removed() {
     let script = repository_file("packaging/dist");
     let (_, names) = script.split_once(r"(\.\.\/)?(").unwrap();
     let left_out = names.split_once(')').unwrap().0.replace('\\', "");

@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn the_lines_of_the_page_on_logs_are_those_of_a_launch() {
+fn the_json_lines_of_docs_logs_md_are_those_of_a_launch() {
     let page = Page::read("docs/logs.md");
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).declaration("env:\n  DB_PASSWORD: prod/db:pasword\n");

@@ -34,7 +34,7 @@ const SHOW: &str =
     "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
 
 #[test]
-fn the_script_and_the_declaration_of_the_page_give_the_same_values() {
+fn the_old_script_and_the_declaration_of_docs_migrating_md_give_the_same_values() {
     if !has_jq() {
         return;
     }

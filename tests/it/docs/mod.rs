@@ -52,7 +52,7 @@ fn directory(page: &Page) -> Sandbox {
 }
 
 #[test]
-fn the_commands_of_every_page_print_what_it_says() {
+fn the_console_commands_of_every_page_print_the_output_that_the_page_shows() {
     if !migrating::has_jq() {
         return;
     }

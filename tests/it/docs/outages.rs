@@ -4,7 +4,7 @@ use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn the_warning_is_that_of_a_launch() {
+fn the_warning_of_docs_outages_md_is_that_of_a_launch_from_the_cache() {
     let Some(cache) = CacheDirectory::for_later() else { return };
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let sandbox = Sandbox::new().aws(&aws).resolve("DB_PASSWORD=prod/db:password").env("AWS_MAX_ATTEMPTS", "1");

@@ -15,7 +15,7 @@ fn redeployment(declaration: &str) -> Option<Outcome> {
 }
 
 #[test]
-fn the_script_of_the_recipes_sets_the_hash_of_the_versions() {
+fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
     let Some(run) = redeployment("env: { DB_HOST: \"prod/db:host\" }\n") else { return };
     let printed = run.launched().stdout();
     let (_, hash) = printed.split_once("\"secrets-hash\":\"").unwrap_or_else(|| panic!("{run}"));
@@ -23,7 +23,7 @@ fn the_script_of_the_recipes_sets_the_hash_of_the_versions() {
 }
 
 #[test]
-fn the_script_of_the_recipes_patches_nothing_if_a_value_is_missing() {
+fn the_redeployment_script_of_docs_recipes_md_patches_nothing_if_a_value_is_missing() {
     let Some(run) = redeployment("env: { DB_HOST: \"prod/none\" }\n") else { return };
     assert!(!run.stdout().contains("secrets-hash"), "{run}");
 }

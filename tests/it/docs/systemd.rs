@@ -5,7 +5,7 @@ use crate::support::connection::load;
 use crate::support::*;
 
 #[test]
-fn every_line_of_a_unit_is_in_an_example_that_is_started() {
+fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
     let names =
         ["app.service", "systemd/files.service", "systemd/credentials.service", "systemd/load-credential.service"];
     let examples: Vec<_> = names.iter().map(|name| repository_file(&format!("examples/{name}"))).collect();
@@ -18,7 +18,7 @@ fn every_line_of_a_unit_is_in_an_example_that_is_started() {
 }
 
 #[test]
-fn the_declaration_of_the_page_and_that_of_the_files_resolve() {
+fn the_declarations_of_docs_systemd_md_and_of_its_files_example_resolve() {
     let page = Page::read("docs/systemd.md");
     let secrets = format!(r#"{{"prod/db": {{"host": "h-4c7a1e", "password": "{CANARY}"}}}}"#);
     let run = Sandbox::new().declaration(page.blocks("yaml")[0]).local(&secrets).run();
@@ -34,7 +34,7 @@ fn the_declaration_of_the_page_and_that_of_the_files_resolve() {
 }
 
 #[test]
-fn the_units_of_the_page_get_the_credentials_of_its_declaration() {
+fn the_units_of_docs_systemd_md_get_the_credentials_of_its_declaration() {
     let page = Page::read("docs/systemd.md");
     let declaration = page.blocks("yaml").into_iter().find(|block| block.starts_with("credentials:")).unwrap();
     for (unit, name, value) in

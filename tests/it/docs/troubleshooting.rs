@@ -27,7 +27,7 @@ fn fits(message: &str, line: &str) -> bool {
 }
 
 #[test]
-fn each_message_is_that_of_a_mistake_with_the_status_of_its_section() {
+fn each_message_of_docs_troubleshooting_md_is_printed_with_the_status_of_its_section() {
     let page = Page::read("docs/troubleshooting.md");
     let outputs: Vec<String> = pages_in("mistakes").into_iter().flat_map(outputs).collect();
     for (section, statuses) in SECTIONS {

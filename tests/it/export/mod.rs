@@ -30,7 +30,7 @@ fn exports(secrets: &str, declaration: &str, format: &str) -> Sandbox {
 }
 
 #[test]
-fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
+fn export_for_docker_refuses_a_line_of_65536_bytes_with_78_and_prints_65535() {
     let value = |length: usize| format!(r#"{{ "x": "{}" }}"#, "v".repeat(length));
     let run = |length| exports(&value(length), "env:\n  AB: x\n", "docker").run();
     run(65_535 - "AB=".len()).launched_silently();
@@ -38,7 +38,7 @@ fn a_line_of_64_kib_is_one_byte_too_long_for_docker() {
 }
 
 #[test]
-fn a_terminal_shows_the_values_of_an_export_only_with_reveal_and_takes_a_file() {
+fn export_on_a_terminal_prints_values_only_with_reveal_or_to_an_output_file() {
     let aws = served();
     let is_shown = "export A='v-4c7a1e'\n[status 0]";
     for (options, facts) in [
@@ -69,7 +69,7 @@ fn a_terminal_shows_the_values_of_an_export_only_with_reveal_and_takes_a_file() 
 }
 
 #[test]
-fn a_reader_that_ends_early_is_an_error_since_values_are_missing() {
+fn export_to_a_reader_that_ends_early_is_status_78() {
     let secrets = format!(r#"{{ "x": "{}" }}"#, "v".repeat(100_000));
     let sandbox = exports(&secrets, "env:\n  A: x\n", "shell");
     // The pipe holds 64 KiB, so the program is still writing when its reader ends.
@@ -78,7 +78,7 @@ fn a_reader_that_ends_early_is_an_error_since_values_are_missing() {
 }
 
 #[test]
-fn a_terminal_shows_the_values_of_a_file_only_with_reveal() {
+fn migrate_on_a_terminal_prints_the_values_of_a_file_only_with_reveal() {
     for (options, shown) in [
         (&["--values"][..], "[status 64]"),
         (&["--values", "--reveal"], "{\"A\":\"a b\"}[status 0]"),
@@ -104,7 +104,7 @@ fn a_terminal_shows_the_values_of_a_file_only_with_reveal() {
 }
 
 #[test]
-fn a_launch_with_the_declaration_has_the_values() {
+fn a_launch_with_the_declaration_that_migrate_prints_has_the_values_of_the_file() {
     let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
     for id in ["prod/app", "@/app", "1e5", "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf"] {
         let migrating = || Sandbox::new().file(".env", &content).args(["migrate", ".env", "-q", "--secret", id]).bare();

@@ -49,7 +49,7 @@ fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, stat
 }
 
 #[test]
-fn a_value_is_sent_byte_for_byte() {
+fn a_credential_is_sent_to_the_connection_byte_for_byte() {
     let secrets = r#"{ "x": { "k": "AP8tNGM3YTFl" }, "y": { "$binary": "AP/+Cg==" } }"#;
     let declaration = "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
     assert_eq!(asked(local(secrets, declaration), "app.service", "tok"), b"\0\xff-4c7a1e");
@@ -57,14 +57,14 @@ fn a_value_is_sent_byte_for_byte() {
 }
 
 #[test]
-fn a_local_file_that_is_not_written_in_time_is_refused() {
+fn a_credential_from_a_local_file_that_stalls_is_refused_with_75() {
     let sandbox = Sandbox::new().arg("credential").declaration(DECLARATION).bare();
     named_pipe(&sandbox.path("local.json"));
     refused(sandbox.args(["--local", "local.json", "--timeout", "1s"]), "app.service", "tok", 75);
 }
 
 #[test]
-fn a_signal_before_the_first_request_refuses_before_it_ends_the_process() {
+fn a_signal_before_the_first_request_refuses_the_credential_before_the_process_ends() {
     let aws = two_served();
     // It is dup3(2) on arm64.
     for call in ["fcntl", "/^dup[23]$"] {
@@ -79,7 +79,7 @@ fn a_signal_before_the_first_request_refuses_before_it_ends_the_process() {
 }
 
 #[test]
-fn a_signal_during_resolution_refuses_before_it_ends_the_process() {
+fn a_signal_during_resolution_refuses_the_credential_before_the_process_ends() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let (mut client, connection) = load("app.service", "tok");
@@ -93,7 +93,7 @@ fn a_signal_during_resolution_refuses_before_it_ends_the_process() {
 }
 
 #[test]
-fn a_client_that_hangs_up_is_given_up_and_one_that_does_not_read_is_waited_for() {
+fn a_credential_client_that_hangs_up_ends_the_process_and_a_slow_reader_is_waited_for() {
     for (format, fact) in [("text", "closed the connection"), ("json", "\"status\":75")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let (client, connection) = load("app.service", "tok");
@@ -119,7 +119,7 @@ fn a_client_that_hangs_up_is_given_up_and_one_that_does_not_read_is_waited_for()
 }
 
 #[test]
-fn a_value_may_have_the_length_of_a_credential_and_no_byte_more() {
+fn a_credential_of_1_mib_is_sent_and_one_byte_more_is_refused_with_78() {
     let secrets = |length: usize| format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(length));
     assert_eq!(asked(local(&secrets(MAX_LENGTH), DECLARATION), "app.service", "tok"), vec![b'v'; MAX_LENGTH]);
     let run = refused(local(&secrets(MAX_LENGTH + 1), DECLARATION), "app.service", "tok", 78);
@@ -135,7 +135,7 @@ fn a_value_may_have_the_length_of_a_credential_and_no_byte_more() {
 }
 
 #[test]
-fn a_client_of_another_user_gets_nothing() {
+fn a_credential_client_of_another_user_is_refused_with_77_without_a_request() {
     if !geteuid().is_root() {
         return skipped("a client of another user: this needs root");
     }
@@ -147,7 +147,7 @@ fn a_client_of_another_user_gets_nothing() {
 }
 
 #[test]
-fn a_client_whose_address_names_no_unit_gets_nothing() {
+fn a_credential_client_whose_address_names_no_unit_is_refused_with_64_without_a_request() {
     let aws = two_served();
     let wrong = ["/unit/app.service", "/user/app.service/tok", "/unit/app.service/tok/more", "/unit//tok"];
     for address in wrong.map(Some).into_iter().chain([None]) {
@@ -158,7 +158,7 @@ fn a_client_whose_address_names_no_unit_gets_nothing() {
 }
 
 #[test]
-fn a_listening_socket_is_no_connection() {
+fn credential_on_a_listening_socket_is_64_with_the_advice_of_accept_yes() {
     let run = asking(&served()).connected(Connection::listening()).run();
     run.refused(64).says(["accepts connections", "Accept=yes"]);
 }
