@@ -163,7 +163,7 @@ fn shows_no_value(engine: &Engine) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn podman_keeps_every_promise() {
+fn podman_keeps_every_promise_of_docs_containers_md() {
     if podman::works() {
         assert_eq!(done(["diff", IMAGE]), "A /secrets-exec\n", "it is the image's only file");
         keeps_its_promises(&Engine::Podman);
@@ -173,7 +173,7 @@ fn podman_keeps_every_promise() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn dockers_engine_keeps_every_promise() {
+fn dockers_engine_keeps_every_promise_of_docs_containers_md() {
     if let Some(docker) = Docker::start() {
         keeps_its_promises(&docker.engine());
         shows_no_value(&docker.engine());

@@ -19,7 +19,7 @@ fn delivers(aws: &Aws, name: &'static str, content: &str, lines: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_credential_holds_a_web_identity_token() {
+fn a_unit_reads_its_web_identity_token_from_loadcredential() {
     let aws = served();
     let lines = "Environment=AWS_WEB_IDENTITY_TOKEN_FILE=%d/token\n\
         Environment=AWS_ROLE_ARN=arn:aws:iam::123456789012:role/app AWS_ROLE_SESSION_NAME=unit\n";
@@ -31,7 +31,7 @@ fn a_credential_holds_a_web_identity_token() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_credential_holds_an_aws_configuration_file() {
+fn a_unit_reads_its_aws_configuration_file_from_loadcredential() {
     let keys = format!("aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
     let lines = "Environment=AWS_CONFIG_FILE=%d/config AWS_PROFILE=unit\n";
     delivers(&served(), "config", &format!("[profile unit]\n{keys}"), lines);

@@ -23,7 +23,7 @@ fn documented_unit(systemd: &'static Systemd, name: &'static str, file: &str, co
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_example_unit_runs_as_it_stands_with_its_name_in_the_journal() {
+fn examples_app_service_starts_with_the_value_and_logs_under_its_own_name() {
     let Some(systemd) = Systemd::shared() else { return };
     let unit = documented_unit(systemd, "app", "examples/app.service", "echo \"$A for $(id -un)\"", LOCAL).start();
     let named = "journalctl --sync; journalctl --identifier=app --output=cat";
@@ -34,7 +34,7 @@ fn the_example_unit_runs_as_it_stands_with_its_name_in_the_journal() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_hardened_unit_starts_as_it_stands() {
+fn the_documented_hardened_unit_starts_with_the_value_and_without_capabilities() {
     let Some(systemd) = Systemd::shared() else { return };
     let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
         ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
@@ -49,7 +49,7 @@ fn the_hardened_unit_starts_as_it_stands() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_files_of_the_documented_unit_are_in_memory_and_go_with_the_unit() {
+fn the_files_of_the_documented_unit_are_in_memory_and_removed_with_the_unit() {
     let Some(systemd) = Systemd::shared() else { return };
     let checks =
         "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
@@ -61,7 +61,7 @@ fn the_files_of_the_documented_unit_are_in_memory_and_go_with_the_unit() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
+fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = served();
     let config =
@@ -79,7 +79,7 @@ fn the_configuration_file_of_the_documented_unit_is_for_the_service_alone() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn on_an_instance_credentials_and_region_come_from_its_metadata() {
+fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = served();
     let metadata =
@@ -92,7 +92,7 @@ fn on_an_instance_credentials_and_region_come_from_its_metadata() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_declaration_is_checked_as_a_dynamic_user() {
+fn the_documented_systemd_run_checks_a_declaration_as_a_dynamic_user() {
     let Some(systemd) = Systemd::shared() else { return };
     systemd.write("/etc/tried.yaml", "env: { A: \"x:k\" }\n");
     let command = "systemd-run --pipe --wait -p DynamicUser=yes -p Environment=SECRETS_EXEC_LOCAL=/etc/local.json \

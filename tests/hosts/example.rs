@@ -10,7 +10,7 @@ fn example() -> Container {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_images_command_or_another_command_gets_the_values_as_a_user_who_is_not_root() {
+fn a_command_in_the_image_of_dockerfile_example_gets_the_values_as_user_65532() {
     if podman::works() {
         example().run().launched().printed(concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n"));
         let script = "id -u; echo $DB_HOST, ${#API_TOKEN}, ${SECRETS_EXEC_FILE-none}; wc -c <$KEYSTORE_FILE";
@@ -21,7 +21,7 @@ fn the_images_command_or_another_command_gets_the_values_as_a_user_who_is_not_ro
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_image_names_a_shell_and_credentials_that_are_missing() {
+fn the_image_of_dockerfile_example_says_127_for_a_missing_shell_and_77_for_missing_credentials() {
     if podman::works() {
         example().words(["sh", "-c", "echo"]).run().refused(127).says(["sh"]);
         let run = Container::of("localhost/example").env("AWS_REGION", "us-east-1").run();

@@ -29,7 +29,7 @@ UMask=0077
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn variables_and_files_in_memory_arrive() {
+fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = served();
     let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
@@ -55,7 +55,7 @@ fn variables_and_files_in_memory_arrive() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_file_in_memory_that_the_unit_forbids_is_78_and_named() {
+fn a_unit_that_forbids_memfd_create_is_78_and_the_journal_names_the_file() {
     let Some(systemd) = Systemd::shared() else { return };
     let lines = format!("Type=exec\nSystemCallFilter=~memfd_create\nSystemCallErrorNumber=EPERM\n{LOCAL}");
     let command = "secrets-exec --as-file F=x:k -- /bin/true";

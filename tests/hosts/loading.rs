@@ -112,7 +112,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_waits_until_aws_is_there() {
+fn a_unit_with_loadcredential_waits_until_aws_answers() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
@@ -172,7 +172,7 @@ fn waiting(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_stop_or_a_kill_of_the_answering_service_is_no_empty_credential() {
+fn a_unit_gets_no_empty_credential_when_the_answering_service_is_stopped_or_killed() {
     let Some(systemd) = Systemd::shared() else { return };
     for (name, end) in [("stopped-one", "stop"), ("killed-one", "kill --signal=KILL")] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
@@ -184,7 +184,7 @@ fn a_stop_or_a_kill_of_the_answering_service_is_no_empty_credential() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_reader_that_is_stopped_gets_the_whole_credential_or_none() {
+fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
     let Some(systemd) = Systemd::shared() else { return };
     let long = format!(r#"{{"k":"{}"}}"#, "v".repeat(60_000));
     for (name, secret, is_given) in
@@ -211,7 +211,7 @@ fn a_reader_that_is_stopped_gets_the_whole_credential_or_none() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn systemd_may_be_executed_again_while_a_unit_waits() {
+fn a_unit_that_waits_for_its_credential_gets_the_value_though_systemd_is_reexecuted() {
     // The others talk to the shared one.
     let Some(systemd) = Systemd::own("again", |_| ()) else { return };
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());

@@ -75,7 +75,7 @@ impl Drop for Network {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn another_container_is_asked_by_its_name_in_an_image_of_a_system_and_of_the_program_alone() {
+fn secrets_are_read_from_another_container_by_its_name_also_in_an_image_without_a_system() {
     let Some(network) = Network::new("named") else { return };
     let Some(_moto) = network.moto() else { return };
     let run = network.asking("localhost/host").words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run();
@@ -86,7 +86,7 @@ fn another_container_is_asked_by_its_name_in_an_image_of_a_system_and_of_the_pro
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_service_that_comes_up_later_is_waited_for() {
+fn a_container_that_starts_before_its_secrets_service_gets_the_value() {
     let Some(network) = Network::new("later") else { return };
     let container = network.asking("localhost/host").words(["secrets-exec", "--timeout", "60s", "-e", "A=x:k"]);
     let started = container.shows_environment().start();

@@ -93,7 +93,7 @@ fn native() -> String {
 
 #[test]
 #[ignore = "by make test-all"]
-fn two_builds_in_two_directories_give_one_hash() {
+fn two_builds_of_the_packages_in_two_directories_have_the_same_hashes() {
     let sums = |folder: PathBuf| fs::read_to_string(folder.join("SHA256SUMS")).unwrap();
     let once = sums(dist());
     assert!(once.contains(&native()), "{once}");
@@ -102,7 +102,7 @@ fn two_builds_in_two_directories_give_one_hash() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_sums_are_those_of_every_other_file() {
+fn the_checksum_file_of_a_release_has_the_right_sum_of_every_file() {
     let checked = output_of("sha256sum", &["--check", "SHA256SUMS"]);
     let checked: Vec<_> = checked.lines().map(|line| line.strip_suffix(": OK").unwrap().to_owned()).collect();
     let others: Vec<_> = named("").into_iter().filter(|name| name != "SHA256SUMS").collect();
@@ -159,7 +159,7 @@ fn links_lead_to_files(folder: &Path) {
 
 #[test]
 #[ignore = "by make test-all"]
-fn no_link_of_a_packages_pages_is_dead() {
+fn no_link_in_the_pages_of_a_package_is_dead() {
     links_lead_to_files(&Archive::native().folder());
     let directory = Directory::new();
     output_of("dpkg-deb", &["--extract", &deb(), directory.path().to_str().unwrap()]);
@@ -180,7 +180,7 @@ fn the_page_on_installing_names_files_of_the_release() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_addresses_of_binstall_are_those_of_the_archives() {
+fn cargo_binstall_finds_the_archives_at_the_addresses_of_the_release() {
     let manifest = repository_file("Cargo.toml");
     let template = |key: &str| {
         let line = manifest.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap().trim_matches('"');
@@ -194,7 +194,7 @@ fn the_addresses_of_binstall_are_those_of_the_archives() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_lines_for_ci_install_the_binary() {
+fn the_documented_lines_for_ci_install_the_binary() {
     if podman::works() {
         let page = Page::read("docs/ci.md");
         let step = page.blocks("yaml").into_iter().find(|block| block.contains("gh attestation")).unwrap();

@@ -57,7 +57,7 @@ fn of_the_page() -> Image {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_image_of_the_page_starts_the_program_with_the_values() {
+fn the_image_documented_for_containers_starts_the_program_with_the_values() {
     if podman::works() {
         let image = of_the_page();
         let run = Container::of(image.name).local_examples().prints_values().run();
@@ -67,7 +67,7 @@ fn the_image_of_the_page_starts_the_program_with_the_values() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_commands_with_exec_print_what_the_page_says() {
+fn docker_exec_commands_print_what_docs_containers_md_shows() {
     if !podman::works() {
         return;
     }
@@ -89,7 +89,7 @@ fn the_commands_with_exec_print_what_the_page_says() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn an_entry_point_that_drops_root_reads_a_file_only_if_it_is_the_owner() {
+fn an_entry_point_that_drops_root_can_read_a_file_only_with_its_user_as_owner() {
     if !podman::works() {
         return;
     }

@@ -123,7 +123,7 @@ fn aws() -> Aws {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_example_starts_with_its_values_confined_and_its_file_belongs_to_its_user() {
+fn the_example_pod_starts_confined_with_its_values_and_a_file_of_its_user() {
     let Some(pod) = Pod::example() else { return };
     let confined =
         "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
@@ -169,7 +169,7 @@ impl Pod {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_role_of_a_service_account_precedes_that_of_an_association_which_the_agent_of_the_node_gives() {
+fn a_pod_uses_the_service_accounts_role_rather_than_the_pod_identity_associations() {
     for (key, with_role) in [
         (ROLE_KEY, (|pod, _| pod.web_identity()) as fn(Pod, &Aws) -> Pod),
         (CONTAINER_KEY, |pod, aws| pod.association(aws)),
@@ -203,7 +203,7 @@ fn an_init_container_installs_the_program_for_an_image_without_it() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_installed_program_becomes_the_command_with_its_values() {
+fn the_program_that_an_init_container_installs_starts_the_command_with_its_values() {
     let Some(pod) = Pod::unchanged_image() else { return };
     let aws = aws();
     pod.aws(&aws).association(&aws).run().launched().has("DB_PASSWORD", "p-4c7a1e").lacks("SECRETS_EXEC_FILE");

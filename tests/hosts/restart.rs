@@ -19,7 +19,7 @@ fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_permanent_failure_is_not_tried_again() {
+fn a_unit_that_ends_with_64_70_77_78_126_or_127_is_not_restarted() {
     let aws = Aws::start();
     let asking = asking(&aws);
     for (name, lines, command, what) in [
@@ -41,7 +41,7 @@ fn a_permanent_failure_is_not_tried_again() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn an_outage_is_tried_again_until_it_has_passed() {
+fn a_unit_that_ends_with_75_in_an_outage_is_restarted_until_the_value_comes() {
     let outage = [fault::internal_error(), fault::internal_error()];
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after(outage));
     let lines = format!("{}Environment=AWS_MAX_ATTEMPTS=1\n", asking_with_keys(&aws));
@@ -57,7 +57,7 @@ fn an_outage_is_tried_again_until_it_has_passed() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_command_that_fails_is_started_again_with_its_values() {
+fn a_unit_whose_command_ends_with_3_is_restarted_with_the_value() {
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exit 3'";
     let Some(unit) = restarted_unit("fails", LOCAL, command) else { return };
     let unit = unit.enqueue();

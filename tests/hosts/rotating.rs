@@ -36,7 +36,7 @@ fn rotate(systemd: &Systemd, name: &str, value: &str) {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn readiness_and_watchdog_of_the_command_hold_across_a_restart() {
+fn a_restart_for_a_new_value_keeps_the_units_main_process_readiness_and_watchdog() {
     let command = "/usr/bin/python3 /usr/local/bin/service.py watched";
     // With `Restart=no` a watchdog that is not fed, or a failed start, would end the unit.
     let lines = "Restart=no\nWatchdogSec=2s\n";
@@ -55,7 +55,7 @@ fn readiness_and_watchdog_of_the_command_hold_across_a_restart() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
+fn systemd_starts_a_unit_with_exit_again_with_the_new_value_after_status_75() {
     let command = "/bin/sh -c 'printf %%s, \"$A\"; exec sleep 1000'";
     let lines = "Type=exec\nRestart=no\n";
     let Some((systemd, unit)) = rotating_unit("rotating-exit", "exit", lines, command) else { return };
@@ -72,7 +72,7 @@ fn systemd_starts_a_unit_again_that_ended_with_75_after_a_rotation() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn systemctl_stop_reaches_the_command_once_and_ends_the_unit_in_good_order() {
+fn systemctl_stop_of_a_rotating_unit_sends_the_command_one_term_and_succeeds() {
     let command =
         "/bin/sh -c 'trap \"printf TERM,; sleep 0.3; exit 0\" TERM; printf ready,; while :; do sleep 0.05; done'";
     let Some((_, unit)) = rotating_unit("rotating-stop", "restart", "Type=exec\n", command) else { return };

@@ -6,7 +6,7 @@ use crate::support::*;
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn with_type_exec_the_command_is_the_main_process() {
+fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
     let unit = systemd.unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n")).start();
@@ -18,7 +18,7 @@ fn with_type_exec_the_command_is_the_main_process() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_start_with_type_notify_ends_at_readiness_and_the_watchdog_hears_the_command() {
+fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach_systemd() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py watched";
     let lines = format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
@@ -30,7 +30,7 @@ fn a_start_with_type_notify_ends_at_readiness_and_the_watchdog_hears_the_command
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn with_socket_activation_the_command_gets_the_socket() {
+fn in_a_socket_activated_unit_the_command_gets_socket_and_value() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec -e A=x:k --as-file F=x:k -- python3 /usr/local/bin/service.py socket";
     let unit = systemd.unit("answer", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
@@ -44,7 +44,7 @@ fn with_socket_activation_the_command_gets_the_socket() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_stop_during_resolution_is_clean_and_leaves_a_line_in_the_journal() {
+fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_the_secret() {
     let Some(systemd) = Systemd::shared() else { return };
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let lines = format!("Type=exec\n{}", asking_with_keys(&aws));
@@ -62,7 +62,7 @@ fn a_stop_during_resolution_is_clean_and_leaves_a_line_in_the_journal() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_start_beyond_its_timeout_is_given_the_time_and_says_what_it_waits_for() {
+fn a_start_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_secret() {
     // A daemon-reload, which every test does, takes the extension back.
     let Some(systemd) = Systemd::own("slow", |_| ()) else { return };
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {
@@ -83,7 +83,7 @@ fn a_start_beyond_its_timeout_is_given_the_time_and_says_what_it_waits_for() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_start_fails_when_a_value_is_missing() {
+fn systemctl_start_fails_with_78_when_a_secrets_key_is_missing() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec --notify-ready -e A=x:nothing -- sleep 1000";
     let unit = systemd.unit("lacking", &format!("Type=notify\n{LOCAL}ExecStart={command}\n"));
@@ -95,7 +95,7 @@ fn a_start_fails_when_a_value_is_missing() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_journal_tells_where_a_value_came_from_and_not_what_it_is() {
+fn the_journal_of_a_unit_with_v_names_the_variable_and_not_the_value() {
     let Some(systemd) = Systemd::shared() else { return };
     let command = "secrets-exec -v -e A=x:k -- /bin/true";
     let unit = systemd.unit("journal", &format!("Type=oneshot\n{LOCAL}ExecStart={command}\n")).start();
@@ -107,7 +107,7 @@ fn the_journal_tells_where_a_value_came_from_and_not_what_it_is() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn files_in_the_runtime_directory_go_when_the_service_stops() {
+fn a_file_in_the_runtime_directory_belongs_to_its_owner_and_is_removed_when_the_unit_stops() {
     let Some(systemd) = Systemd::shared() else { return };
     let file = "files: [{ from: \"x:k\", path: /run/keeper/key, env: F, owner: \"daemon\" }]\n";
     systemd.write("/etc/keeper.yaml", file);

@@ -253,7 +253,7 @@ fn none(offences: impl IntoIterator<Item = String>) {
 }
 
 #[test]
-fn the_table_names_the_layers_and_parts_that_exist() {
+fn the_table_of_layers_in_architecture_md_names_exactly_those_that_exist() {
     let known: BTreeSet<&str> = layers().map(|layer| layer.name).collect();
     assert_eq!(known, sources().values().map(|file| layer_of(file).name).collect());
     let parts: Vec<&str> = WORLD.iter().map(|(part, _)| *part).chain(["nothing"]).collect();
@@ -266,7 +266,7 @@ fn the_table_names_the_layers_and_parts_that_exist() {
 }
 
 #[test]
-fn a_layer_imports_only_what_the_table_allows() {
+fn a_layer_imports_other_layers_only_as_architecture_md_allows() {
     let is_type = |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
     none(imports().into_iter().filter_map(|Import { from, to, item, text }| {
         let layer = layer_of(from);
@@ -276,7 +276,7 @@ fn a_layer_imports_only_what_the_table_allows() {
 }
 
 #[test]
-fn a_layer_touches_only_what_the_table_allows() {
+fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
     let begins = |path: &str, beginnings: &[&str]| beginnings.iter().any(|beginning| path.starts_with(beginning));
     for file in sources().values() {
         let touches = layer_of(file).touches;
@@ -312,7 +312,7 @@ fn circles(mut graph: Graph) -> Vec<String> {
 }
 
 #[test]
-fn modules_of_a_folder_do_not_import_each_other_in_a_circle() {
+fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
     let mut graph = Graph::new();
     for Import { from, to, text, .. } in imports() {
         let (from, to) = (&from.module, &to.module);
@@ -326,21 +326,21 @@ fn modules_of_a_folder_do_not_import_each_other_in_a_circle() {
 }
 
 #[test]
-fn files_do_not_import_each_other_in_a_circle() {
+fn files_of_src_do_not_import_each_other_in_a_circle() {
     none(circles(
         imports().into_iter().map(|import| ((import.from.path.clone(), import.to.path.clone()), import.text)).collect(),
     ));
 }
 
 #[test]
-fn no_file_imports_from_a_module_that_it_lives_in() {
+fn no_file_of_src_imports_from_a_module_above_its_own() {
     // The binary is a crate of its own.
     let lives_in = |import: &Import| import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module);
     none(imports().into_iter().filter(lives_in).map(|import| import.text));
 }
 
 #[test]
-fn no_two_types_share_a_name() {
+fn no_two_types_in_src_have_the_same_name() {
     let mut types: Vec<&String> = sources().values().flat_map(|file| &file.types).collect();
     types.sort_unstable();
     let shared: Vec<_> = types.chunk_by(PartialEq::eq).filter(|equal| equal.len() > 1).map(|equal| equal[0]).collect();
@@ -351,7 +351,7 @@ fn no_two_types_share_a_name() {
 const SHARED_HELPERS: [&str; 3] = ["launch", "sandbox", "served"];
 
 #[test]
-fn a_helper_of_tests_has_a_name_of_its_own_in_its_folder() {
+fn no_two_helper_functions_in_one_folder_of_tests_have_the_same_name() {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), "rs") {
         for line in fs::read_to_string(&path).unwrap().lines() {
@@ -370,7 +370,7 @@ fn a_helper_of_tests_has_a_name_of_its_own_in_its_folder() {
 }
 
 #[test]
-fn no_file_of_tests_is_left_out_of_the_test_binary() {
+fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["it", "peers", "hosts"].map(|folder| root.join("tests").join(folder));
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
@@ -391,7 +391,7 @@ fn no_file_of_tests_is_left_out_of_the_test_binary() {
 }
 
 #[test]
-fn no_folder_has_over_14_files_and_no_file_over_250_lines_before_its_tests() {
+fn no_folder_of_src_has_over_14_files_and_no_file_over_250_lines_before_its_tests() {
     let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
     for file in sources().values() {
         *folders.entry(Path::new(&file.path).parent().unwrap()).or_default() += 1;

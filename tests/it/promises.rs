@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::*;
 
 #[test]
-fn every_option_of_defaults_is_read_from_its_variable_too() {
+fn every_option_of_a_declarations_defaults_is_also_read_from_its_secrets_exec_variable() {
     let schema: Value = serde_json::from_str(&repository_file("secrets-exec.schema.json")).unwrap();
     let options = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
     assert!(options.len() > 25, "{options:?}");
@@ -25,7 +25,7 @@ fn every_option_of_defaults_is_read_from_its_variable_too() {
 }
 
 #[test]
-fn readiness_is_sent_after_the_files_and_before_the_command() {
+fn ready_1_is_sent_after_the_files_are_written_and_before_the_command_starts() {
     let Some(tracing) = skip::traced(&["-f", "-e", "trace=renameat,sendto,execve"], "the order of READY=1") else {
         return;
     };
@@ -42,7 +42,7 @@ fn readiness_is_sent_after_the_files_and_before_the_command() {
 }
 
 #[test]
-fn a_launch_that_the_cache_can_serve_waits_five_seconds_for_aws() {
+fn a_launch_in_an_outage_waits_five_seconds_for_aws_before_the_cached_answer() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &["--timeout", "1h"]);
     launch.run().launched_silently();
@@ -53,7 +53,7 @@ fn a_launch_that_the_cache_can_serve_waits_five_seconds_for_aws() {
 /// A chain that claims an issuer whom browsers trust, with a key of another kind: a store that has this root finds the signature bad, and any
 /// other one the issuer unknown.
 #[test]
-fn the_roots_of_browsers_are_compiled_in() {
+fn a_certificate_of_a_root_that_browsers_trust_is_known_without_the_systems_roots() {
     let hidden = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /etc/ssl && exec \"$@\"", "sh"];
     let Some(hidden) = skip::wrapper(hidden, "roots without those of the system") else { return };
     let Some(authority) = Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES") else { return };

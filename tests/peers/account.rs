@@ -85,7 +85,7 @@ impl Account {
 }
 
 #[test]
-fn every_case_that_moto_knows_is_seen_as_expected_and_nothing_is_left() {
+fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object() {
     let Some(account) = Account::start() else { return };
     if !can(&["openssl", "version"], "recorded answers") {
         return;
@@ -111,7 +111,7 @@ fn every_case_that_moto_knows_is_seen_as_expected_and_nothing_is_left() {
 }
 
 #[test]
-fn an_interrupted_run_removes_its_objects_and_the_next_run_those_of_a_killed_run() {
+fn an_interrupted_make_test_aws_removes_its_objects_and_the_next_run_those_of_a_killed_run() {
     let Some(account) = Account::start() else { return };
     // The lines that are read before the signal: while everything is created, and among the cases.
     for (signal, lines) in [(Signal::SIGINT, 3), (Signal::SIGTERM, 20), (Signal::SIGKILL, 3), (Signal::SIGKILL, 40)] {
@@ -137,7 +137,7 @@ fn an_interrupted_run_removes_its_objects_and_the_next_run_those_of_a_killed_run
 }
 
 #[test]
-fn an_account_that_nobody_confirms_stays_as_it_is() {
+fn make_test_aws_changes_nothing_in_an_account_that_nobody_confirms() {
     let Some(account) = Account::start() else { return };
     account.moto.secret_of(&account.administrator, "secrets-exec-test-of-somebody", "v-4c7a1e-kept");
     let other = ["--yes", "--account", "210987654321"];

@@ -53,7 +53,7 @@ fn by_agent(agent: &Daemon) -> Sandbox {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn the_agent_gives_what_boto3_stored_and_refuses_another_token() {
+fn the_real_agent_gives_what_boto3_stored_and_refuses_another_token() {
     let Some(moto) = Moto::shared() else { return };
     let agent = agent(moto, 300);
     let arn = moto.secret("agent/db+1", r#"{"k":"old-4c7a1e"}"#);
@@ -86,7 +86,7 @@ fn the_agent_gives_what_boto3_stored_and_refuses_another_token() {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn a_value_is_as_old_as_the_agents_cache_lets_it_be_and_outlives_aws() {
+fn a_value_of_the_real_agent_is_renewed_after_its_ttl_and_served_when_aws_is_gone() {
     let Some(moto) = Moto::start() else { return };
     let agent = agent(&moto, 1);
     moto.secret("agent/changed", "one-4c7a1e");

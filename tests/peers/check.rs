@@ -9,7 +9,7 @@ use crate::support::sandbox::CANARY;
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
 #[test]
-fn versions_labels_and_dates_are_those_of_boto3() {
+fn check_shows_versions_labels_and_dates_as_boto3_does() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("check/x", &json!({ "k": CANARY }).to_string());
     moto.put("check/x", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
@@ -36,7 +36,7 @@ fn versions_labels_and_dates_are_those_of_boto3() {
 }
 
 #[test]
-fn a_description_is_that_of_boto3() {
+fn check_describes_rotation_kms_key_and_replicas_as_boto3_does() {
     let Some(moto) = Moto::shared() else { return };
     let replicas = json!([{ "Region": "us-west-2" }, { "Region": "eu-west-1" }]);
     let secret = json!({

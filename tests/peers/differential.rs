@@ -13,7 +13,7 @@ const READER: &str = "arn:aws:iam::222222222222:role/reader";
 const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n";
 
 #[test]
-fn a_text_its_key_and_bytes_are_those_that_boto3_stored() {
+fn a_text_a_key_and_bytes_are_read_as_boto3_stored_the_secret() {
     let Some(moto) = Moto::shared() else { return };
     moto.secret("differential/text", TEXT);
     moto.secret("differential/key", &json!({ "k": TEXT }).to_string());
@@ -27,7 +27,7 @@ fn a_text_its_key_and_bytes_are_those_that_boto3_stored() {
 }
 
 #[test]
-fn a_name_of_any_legal_form_and_an_arn_of_any_region_and_partition_are_read() {
+fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition() {
     let Some(moto) = Moto::shared() else { return };
     let generated = "rds!cluster-4d1e2f3a-0b1c-4d5e-8f90-a1b2c3d4e5f6";
     for name in [generated, "/leading/slash", "ends-in-AbCdEf", "0", "UPPER/lower"] {

@@ -153,7 +153,7 @@ fn evaluated(shell: &str, script: &str, arguments: &[&str], sandbox: &Sandbox) -
 }
 
 #[test]
-fn every_shell_that_evaluates_the_output_sets_every_value() {
+fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
     let variables: Variables = [texts(), bytes(), combinations()].into_iter().flatten().collect();
     let sandbox = exporting(&variables, "shell");
     let run = sandbox.run();
@@ -179,7 +179,7 @@ fn every_shell_that_evaluates_the_output_sets_every_value() {
 }
 
 #[test]
-fn a_shell_reads_the_file_of_kubernetes_as_kubernetes_does() {
+fn a_shell_reads_an_export_for_kubernetes_as_kubernetes_does() {
     let variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     let (run, exported) = export_what_fits(variables, "kubernetes");
     assert!(exported.len() > 1000, "{}", exported.len());
@@ -246,7 +246,7 @@ fn keeps_its_own(shell: &str, script: &str) {
 }
 
 #[test]
-fn a_variable_that_a_shell_has_of_its_own_is_set_or_warned_of() {
+fn an_exported_variable_that_a_shell_sets_itself_is_set_or_warned_of() {
     let modules = "datetime mapfile system zutil terminfo termcap zle complist sched watch langinfo";
     let zsh =
         format!("zmodload zsh/parameter; for m in {modules}; do zmodload zsh/$m; done; print -l ${{(k)parameters}}");
@@ -274,7 +274,7 @@ process.stdout.write(Object.entries(read).map(([name, value]) => `${name}=${valu
 ";
 
 #[test]
-fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
+fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_an_export() {
     let (Some(python), Some(node)) = (interpreter(), node_folder("dotenv", "a .env file in Node")) else { return };
     let (python, node) = (python.to_str().unwrap(), node.to_str().unwrap());
     if !can(&[python, "-c", "import dotenv"], "a .env file in Python") {
@@ -301,7 +301,7 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_one_file() {
 }
 
 #[test]
-fn podman_gives_every_line_to_a_container() {
+fn podman_gives_every_variable_of_an_export_to_a_container() {
     let directory = Directory::new();
     fs::create_dir(directory.path().join("rootfs")).unwrap();
     let [storage, state] =

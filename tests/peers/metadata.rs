@@ -40,7 +40,7 @@ fn moto() -> Option<Moto> {
 }
 
 #[test]
-fn what_exists_is_known_and_no_value_is_read() {
+fn check_metadata_tells_which_secrets_exist_without_reading_a_value() {
     let Some(moto) = moto() else { return };
     let sandbox = moto.sandbox().declaration(DECLARATION).args(["check", "--metadata"]).bare();
     let run = sandbox.arg("--json").run();
@@ -80,7 +80,7 @@ fn what_exists_is_known_and_no_value_is_read() {
 }
 
 #[test]
-fn the_policy_of_a_check_suffices_for_it_and_reads_no_value() {
+fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
     let Some(moto) = moto() else { return };
     let sandbox = |command: &[&str]| {
         let sandbox = moto.sandbox().args(command).resolve("A=m/db:k").resolve("B=ssm:/m/p");

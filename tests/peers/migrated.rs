@@ -114,7 +114,7 @@ fn the_values_that_boto3_reads_and_a_launch_gets_are_those_of_python_dotenv() {
 }
 
 #[test]
-fn the_two_documented_lines_move_a_file_with_the_aws_cli() {
+fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() {
     let Some(moto) = Moto::shared() else { return };
     let directory = Directory::new();
     let Some(shell) = shell(moto, directory.path(), "migrate with the AWS CLI") else { return };
@@ -194,7 +194,7 @@ fn generated(count: usize) -> Vec<String> {
 }
 
 #[test]
-fn generated_files_are_read_as_python_dotenv_reads_them() {
+fn generated_dotenv_files_are_read_as_by_python_dotenv() {
     // Another number finds more, and takes longer: `SECRETS_EXEC_FILES=10000 cargo test generated_files`.
     let count = std::env::var("SECRETS_EXEC_FILES").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
     let directory = Directory::new();

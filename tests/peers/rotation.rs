@@ -101,7 +101,7 @@ impl Rotated {
 }
 
 #[test]
-fn a_rotated_password_loses_no_job_and_alternating_users_are_never_refused() {
+fn postgresql_jobs_survive_a_rotated_password_and_alternating_users_are_never_refused() {
     for strategy in ["single", "alternating"] {
         let Some((mut rotated, running)) = Rotated::start(strategy) else { return };
         let log = rotated.sandbox.path("log");

@@ -28,7 +28,7 @@ fn before(url: &str) -> (Relay, String) {
 }
 
 #[test]
-fn roots_that_are_named_in_any_way_and_a_chain_with_its_middle_are_trusted() {
+fn nginx_is_trusted_by_a_root_named_in_any_way_also_with_an_intermediate() {
     let Some(site) = Site::shared() else { return };
     for version in ["TLSv1.2", "TLSv1.3"] {
         for way in WAYS {
@@ -41,7 +41,7 @@ fn roots_that_are_named_in_any_way_and_a_chain_with_its_middle_are_trusted() {
 }
 
 #[test]
-fn a_list_of_folders_is_searched_as_by_openssl_and_a_folder_without_roots_is_named() {
+fn ssl_cert_dir_may_list_folders_and_one_without_roots_is_78_and_named() {
     let Some(site) = Site::shared() else { return };
     let folders = ["empty", "roots", "missing"].map(|name| site.file(name).display().to_string()).join(":");
     let sandbox = || Site::sandbox(&site.url("good", "TLSv1.3"));
@@ -52,7 +52,7 @@ fn a_list_of_folders_is_searched_as_by_openssl_and_a_folder_without_roots_is_nam
 }
 
 #[test]
-fn a_certificate_that_is_not_good_is_reported_with_host_and_reason_and_not_retried() {
+fn a_certificate_that_is_not_valid_is_reported_with_host_and_reason_and_not_retried() {
     let Some(site) = Site::shared() else { return };
     let unsigned = "its chain ends at the issuer \"";
     for (certificate, status, reason) in [

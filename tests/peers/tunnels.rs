@@ -22,7 +22,7 @@ fn connect(site: &Site) -> String {
 }
 
 #[test]
-fn a_tunnel_carries_tls_and_a_request_in_the_clear_is_forwarded_with_any_password() {
+fn tinyproxy_tunnels_https_and_forwards_http_with_and_without_a_password() {
     let (Some(site), Some(moto)) = (Site::shared(), Moto::shared()) else { return };
     for configuration in ["", CONFIGURED] {
         let Some(proxy) = Tinyproxy::start(configuration) else { return };
@@ -34,7 +34,7 @@ fn a_tunnel_carries_tls_and_a_request_in_the_clear_is_forwarded_with_any_passwor
 }
 
 #[test]
-fn a_certificate_behind_a_tunnel_is_judged_by_the_host_behind_it() {
+fn a_certificate_for_another_host_behind_a_proxys_tunnel_is_78() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
     let run = tunnelled(site, &proxy.url()).endpoint(&site.url("elsewhere", "TLSv1.3")).run();
     run.refused(78).says(["it is valid for elsewhere.example, not for localhost"]);
@@ -42,7 +42,7 @@ fn a_certificate_behind_a_tunnel_is_judged_by_the_host_behind_it() {
 }
 
 #[test]
-fn a_password_for_the_proxy_is_shown_to_nobody_else() {
+fn the_proxys_password_is_not_sent_to_aws() {
     let (Some(authority), Some(proxy)) = (Authority::new(), Tinyproxy::start(CONFIGURED)) else { return };
     let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let (clear, secure) = (Aws::start(), Aws::start_tls(authority.acceptor()));
@@ -58,7 +58,7 @@ fn a_password_for_the_proxy_is_shown_to_nobody_else() {
 }
 
 #[test]
-fn sts_is_asked_by_way_of_the_proxy_too() {
+fn a_role_is_assumed_through_the_proxy_which_is_named_when_sts_is_unknown() {
     let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
     let role = "arn:aws:iam::123456789012:role/reader";
     let sandbox = || tunnelled(site, &proxy.url()).args(["--role-arn", role]);

@@ -16,7 +16,7 @@ fn through(agent: &Aws) -> Sandbox {
 }
 
 #[test]
-fn the_agent_is_asked_without_a_signature_by_the_name_of_the_program() {
+fn the_agent_is_asked_without_a_signature_and_with_secrets_exec_as_user_agent() {
     let aws = served();
     through(&aws).resolve("A=x:k").run().launched_silently();
     let call = aws.calls().remove(0);
@@ -25,7 +25,7 @@ fn the_agent_is_asked_without_a_signature_by_the_name_of_the_program() {
 }
 
 #[test]
-fn the_token_is_not_sent_where_another_user_listens() {
+fn the_agents_token_is_not_sent_to_a_port_where_another_user_listens() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a listener of another user");
     }
@@ -69,7 +69,7 @@ fn the_token_is_not_sent_where_another_user_listens() {
 }
 
 #[test]
-fn the_fallback_keeps_to_the_deadline() {
+fn with_agent_fallback_an_agent_and_an_aws_that_hang_are_75_at_the_timeout() {
     let two = Duration::from_secs(2);
     let agent = served().fails(AGENT_READ, Fault::Hang);
     let launch = through(&agent).resolve("A=x:k");

@@ -89,7 +89,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
 }
 
 #[test]
-fn a_launch_asks_again_for_what_may_pass_and_reports_all_else_after_one_request() {
+fn a_secret_is_asked_for_again_after_a_fault_that_may_pass_and_after_no_other() {
     side_by_side(answers(), |(fault, meaning, said)| {
         if meaning == MayPass {
             let aws = served().fails_first(READ, 2, fault.clone());
@@ -104,7 +104,7 @@ fn a_launch_asks_again_for_what_may_pass_and_reports_all_else_after_one_request(
 }
 
 #[test]
-fn a_fallback_region_is_asked_when_a_region_fails_and_not_when_it_has_answered() {
+fn a_fallback_region_is_asked_after_an_outage_and_not_after_a_denial_or_an_absence() {
     side_by_side(answers(), |(fault, meaning, said)| {
         let launch = |aws: &Aws| sandbox(aws).args(["--fallback-region", "us-west-2"]).attempts(1).case(said);
         let aws = served().region_fails("us-east-1", fault.clone());
@@ -124,7 +124,7 @@ fn a_fallback_region_is_asked_when_a_region_fails_and_not_when_it_has_answered()
 }
 
 #[test]
-fn the_cache_covers_an_outage_and_forgets_what_is_refused() {
+fn a_cached_answer_covers_each_fault_that_is_an_outage_and_is_removed_by_a_refusal() {
     side_by_side(answers(), |(fault, meaning, said)| {
         let (aws, cache) = (served(), CacheDirectory::new());
         let launch = cache.with(sandbox(&aws).case(said), &[]).attempts(1);
@@ -175,7 +175,7 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
 }
 
 #[test]
-fn the_agent_is_asked_again_for_what_may_pass_and_its_fallback_is_no_way_around_an_answer() {
+fn the_agent_is_asked_again_after_an_outage_and_agent_fallback_does_not_bypass_its_refusal() {
     let tokened = || Sandbox::new().env("AWS_TOKEN", AGENT_TOKEN).resolve("A=x:k").timeout("50s");
     side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
         let through = |agent: &Aws, aws: &Aws| tokened().aws(aws).arg(format!("--agent={}", agent.url())).case(said);

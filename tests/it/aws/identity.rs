@@ -15,7 +15,7 @@ fn throttled() -> Fault {
 }
 
 #[test]
-fn an_issuer_is_left_alone_for_the_time_that_it_names_and_for_longer_when_it_throttles() {
+fn sts_is_asked_again_only_after_its_retry_after_and_less_often_when_throttling() {
     let aws = served().fails(WEB_IDENTITY, fault::retry_after(3600));
     keyless(&aws).web_identity().run().refused(75).says(["503"]);
     assert_eq!(aws.calls().len(), 1);
@@ -31,7 +31,7 @@ fn an_issuer_is_left_alone_for_the_time_that_it_names_and_for_longer_when_it_thr
 }
 
 #[test]
-fn an_issuer_that_never_gives_ends_with_the_time() {
+fn credentials_that_sts_a_container_or_an_instance_never_gives_are_75_at_the_timeout() {
     for (operation, fault) in [
         ("AssumeRole", throttled()),
         ("AssumeRole", Fault::Hang),
@@ -52,7 +52,7 @@ fn an_issuer_that_never_gives_ends_with_the_time() {
 }
 
 #[test]
-fn without_a_route_to_the_instance_metadata_the_region_may_come_later() {
+fn a_region_without_a_route_to_instance_metadata_is_75_and_names_the_address() {
     network::alone(|| {
         let aws = served();
         let sandbox = keyless(&aws).keys().env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
@@ -61,7 +61,7 @@ fn without_a_route_to_the_instance_metadata_the_region_may_come_later() {
 }
 
 #[test]
-fn four_roles_are_assumed_at_the_same_time() {
+fn four_roles_are_assumed_by_concurrent_requests_to_sts() {
     let aws = served().gathers(4);
     let mut declaration = String::from("secrets:\n");
     for number in 0..4 {

@@ -8,7 +8,7 @@ fn misspelt(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn a_version_without_stages_is_named_by_its_id_alone() {
+fn with_v_a_secret_whose_version_has_no_stage_is_named_by_version_id_alone() {
     let mut unlabelled = Secret::text("new-4c7a1e").previous(Secret::text("older-4c7a1e"));
     unlabelled.versions[1].stages.clear();
     let aws = Aws::start().secret("x", unlabelled);
@@ -17,7 +17,7 @@ fn a_version_without_stages_is_named_by_its_id_alone() {
 }
 
 #[test]
-fn a_terminal_gets_coloured_labels_unless_dumb_or_under_no_color_and_nothing_wraps() {
+fn error_labels_are_coloured_on_a_terminal_unless_dumb_or_no_color_and_lines_do_not_wrap() {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     let on = |columns, name, value| misspelt(&aws).env("TERM", "xterm").env(name, value).through(terminal(columns));
     let coloured = ["secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db", "\x1b[1;36mhelp:\x1b[0m did you mean"];

@@ -37,7 +37,7 @@ fn is_like(text: &str, expected: &str, run: &Outcome) {
 }
 
 #[test]
-fn one_code_is_asked_for_in_the_terminals_modes_and_sent_with_the_serial_number_for_all_attempts_and_roles() {
+fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles() {
     // The shell types 0.1 s after each text is shown.
     let (long, late) = (vec![": "; 30].join("|"), "|".repeat(29) + "123456\\n");
     let echoing = ["sh", "-c", "stty echo </dev/tty; exec \"$@\"", "sh"];
@@ -85,7 +85,7 @@ fn one_code_is_asked_for_in_the_terminals_modes_and_sent_with_the_serial_number_
 }
 
 #[test]
-fn a_serial_number_cannot_disguise_the_question() {
+fn control_characters_of_an_mfa_serial_number_are_escaped_in_the_question() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n") else { return };

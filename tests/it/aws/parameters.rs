@@ -7,7 +7,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/parameters.rows");
 
 #[test]
-fn labels_and_versions_of_a_name_and_of_an_arn_are_read() {
+fn a_parameter_is_read_by_label_or_version_of_its_name_or_arn() {
     let old = Version::text(r#"{"k":"old-4c7a1e"}"#).labelled("blue");
     let new = Version::text(r#"{"k":"new-4c7a1e","port":5432}"#).labelled("green");
     let aws = Aws::start().parameter("/app/db", &[old, new]);
@@ -21,7 +21,7 @@ fn labels_and_versions_of_a_name_and_of_an_arn_are_read() {
 }
 
 #[test]
-fn ten_parameters_are_one_request() {
+fn twenty_one_parameters_are_read_by_three_requests_of_at_most_ten() {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new();
     for n in 0..21 {
@@ -39,7 +39,7 @@ fn ten_parameters_are_one_request() {
 }
 
 #[test]
-fn denied_parameters_are_at_most_32_requests_at_once() {
+fn denied_parameters_are_asked_for_singly_with_at_most_32_requests_at_once() {
     let mut aws = Aws::start().gathers(32);
     let mut sandbox = Sandbox::new();
     for n in 0..320 {
@@ -51,7 +51,7 @@ fn denied_parameters_are_at_most_32_requests_at_once() {
 }
 
 #[test]
-fn all_pages_are_read() {
+fn all_parameters_below_a_path_of_three_pages_are_read() {
     let mut aws = Aws::start();
     for n in 0..23 {
         aws = aws.parameter(&format!("/many/{n:02}"), &[Version::text(&format!("value-{n:02}-4c7a1e"))]);
@@ -66,7 +66,7 @@ fn all_pages_are_read() {
 }
 
 #[test]
-fn a_path_may_have_a_thousand_pages_of_ten_parameters_and_none_more() {
+fn ten_thousand_parameters_below_a_path_are_read_and_one_more_is_78() {
     let many =
         (0..10_000).fold(Aws::start(), |aws, n| aws.parameter(&format!("/many/{n:04}"), &[Version::text(CANARY)]));
     let sandbox = Sandbox::new().aws(&many).args(["--env-from", "V_=ssm:/many/"]).timeout("10m");

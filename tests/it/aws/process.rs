@@ -13,7 +13,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/process.rows");
 
 #[test]
-fn credentials_that_expire_while_a_launch_waits_are_asked_for_again() {
+fn a_credential_process_is_run_again_when_its_credentials_expire_during_wait() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let script = "[ -e asked ] && touch again && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
@@ -50,7 +50,7 @@ fn a_child_that_a_credential_process_left_behind_with_its_output_open_delays_no_
 }
 
 #[test]
-fn a_program_that_is_not_executed_in_time_delays_neither_the_deadline_nor_a_signal() {
+fn a_credential_process_that_hangs_in_execve_delays_neither_the_deadline_nor_a_signal() {
     let options = ["-f", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e", "inject=execve:delay_enter=6s"];
     let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else { return };
     let aws = served();
@@ -98,7 +98,7 @@ fn a_child_of_a_credential_process_ends_with_a_signal_before_the_launch_knows_th
 }
 
 #[test]
-fn a_signal_that_was_ignored_on_entry_ends_nothing() {
+fn a_signal_that_was_ignored_before_the_launch_does_not_end_the_credential_process() {
     let aws = served();
     let script = "touch begun; until test -e go; do sleep 0.02; done; cat answer.json";
     let sandbox = with_credential_process(&aws, script).through(["env", "--ignore-signal=HUP"]);
@@ -110,7 +110,7 @@ fn a_signal_that_was_ignored_on_entry_ends_nothing() {
 }
 
 #[test]
-fn sigchld_may_be_ignored_on_entry_and_stays_so() {
+fn a_credential_process_works_with_sigchld_ignored_and_the_command_inherits_that() {
     let bit = 1 << (Signal::SIGCHLD as i32 - 1);
     for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
         let aws = served();
@@ -143,7 +143,7 @@ fn a_credential_process_may_ask_on_the_terminal_that_the_command_has_afterwards(
 }
 
 #[test]
-fn an_interrupt_ends_process_and_launch_and_leaves_the_terminal_as_it_was() {
+fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_modes() {
     let asking = format!("stty echo </dev/tty; {ASKING}");
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
@@ -164,7 +164,7 @@ fn an_interrupt_ends_process_and_launch_and_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_deadline_at_the_question_of_a_process_leaves_the_terminal_as_it_was() {
+fn a_timeout_at_a_credential_processs_question_is_75_and_restores_the_terminal_modes() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
     let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
     let Some(run) = run else { return };

@@ -7,7 +7,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/regions.rows");
 
 #[test]
-fn two_regions_that_are_down_are_75_in_time() {
+fn two_regions_that_are_unavailable_are_75_within_the_timeout_with_both_reasons() {
     let aws = served().region_fails("us-east-1", fault::unavailable());
     let aws = aws.region_fails("us-west-2", fault::internal_error());
     let launch = sandbox(&aws).args(["--fallback-region", "us-west-2"]).timeout("4s");
@@ -16,7 +16,7 @@ fn two_regions_that_are_down_are_75_in_time() {
 }
 
 #[test]
-fn each_region_gets_its_share_of_the_time_that_is_left() {
+fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
     let recovers = served().fails_for("GetSecretValue", Duration::from_secs(1), fault::unavailable());
     let silent = served().region_fails("us-east-1", Fault::Hang);
     for (case, aws, fallbacks, timeout, asked) in [

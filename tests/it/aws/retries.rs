@@ -9,14 +9,14 @@ use crate::support::*;
 const READ: &str = "GetSecretValue";
 
 #[test]
-fn a_server_is_left_alone_for_the_time_that_it_names() {
+fn a_secret_is_asked_for_again_only_after_the_servers_retry_after() {
     let aws = served().fails_first(READ, 1, fault::retry_after(1));
     sandbox(&aws).timeout("50s").run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.reads().len(), 2);
 }
 
 #[test]
-fn one_secret_that_fails_does_not_repeat_the_others() {
+fn a_throttled_secret_is_asked_for_again_without_repeating_the_other() {
     let aws = served().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::throttled()]));
     let aws = aws.secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     sandbox(&aws).resolve("B=y:k").run().launched();
@@ -26,7 +26,7 @@ fn one_secret_that_fails_does_not_repeat_the_others() {
 }
 
 #[test]
-fn an_outage_that_ends_well_before_the_time_always_launches() {
+fn a_launch_succeeds_when_the_outage_ends_well_before_the_timeout() {
     let aws = served().fails_for(READ, Duration::from_secs(2), fault::unavailable());
     // Backoff has jitter, so one launch proves little.
     let sandboxes: Vec<Sandbox> = (0..6).map(|_| sandbox(&aws).timeout("6s")).collect();
@@ -37,7 +37,7 @@ fn an_outage_that_ends_well_before_the_time_always_launches() {
 }
 
 #[test]
-fn the_timeout_bounds_the_retries_and_the_reason_before_the_timeout_is_reported() {
+fn a_secret_that_hangs_or_throttles_is_75_at_the_timeout_with_the_last_reason() {
     let aws = served().fails(READ, Fault::Hang);
     ends_within(Duration::from_secs(1), sandbox(&aws)).refused(75).says(["A (", "secret x"]);
     let variable = sandbox(&aws).env("SECRETS_EXEC_TIMEOUT", "1s");

@@ -5,7 +5,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/settings.rows");
 
 #[test]
-fn a_value_that_could_be_a_url_in_a_hurry_is_not_quoted() {
+fn the_password_of_a_malformed_url_in_an_endpoint_or_proxy_variable_is_not_printed() {
     for value in [
         "http://u:hunter2%40host:1",
         "http://u:hunter2",

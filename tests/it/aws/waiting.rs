@@ -11,7 +11,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/waiting.rows");
 
 #[test]
-fn a_file_that_is_written_late_is_waited_for() {
+fn with_wait_a_missing_file_of_credentials_or_a_token_is_waited_for() {
     let aws = served();
     let role = "sso_account_id = 123456789012\nsso_role_name = Reader\n";
     let config = format!("[default]\nsso_region = eu-west-1\nsso_start_url = https://corp\n{role}");
@@ -47,7 +47,7 @@ fn a_file_that_is_written_late_is_waited_for() {
 }
 
 #[test]
-fn an_endpoint_that_comes_up_late_is_waited_for() {
+fn with_wait_an_endpoint_that_refuses_connections_is_asked_until_up() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let sandbox = sandbox(&aws).endpoint(&format!("http://{}", relay.address())).args(["--wait", "20s"]).timeout("1s");
@@ -59,7 +59,7 @@ fn an_endpoint_that_comes_up_late_is_waited_for() {
 }
 
 #[test]
-fn waiting_in_vain_is_75_and_ends_in_time() {
+fn credentials_or_an_endpoint_that_never_come_are_75_at_the_end_of_wait() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
@@ -70,7 +70,7 @@ fn waiting_in_vain_is_75_and_ends_in_time() {
 }
 
 #[test]
-fn a_terminal_shows_what_is_waited_for_after_two_seconds() {
+fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
     let aws = served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
     let run = on_a_terminal(keyless(&aws).in_container(&aws).args(["--wait", "15s"]).timeout("10s")).run();
     run.launched().says(["waiting up to 2", "s for "]);

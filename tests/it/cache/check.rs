@@ -16,7 +16,7 @@ fn cells(line: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_table_says_how_old_each_cached_answer_is_and_which_is_used() {
+fn the_table_of_check_shows_the_age_of_each_cached_answer_and_which_is_used() {
     let Some(cache) = CacheDirectory::for_later() else { return };
     let aws = served().secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#));
     assert!(!check(&aws).run().ended(Status::Exit(0)).stdout().contains("CACHED"));
@@ -42,7 +42,7 @@ fn the_table_says_how_old_each_cached_answer_is_and_which_is_used() {
 }
 
 #[test]
-fn the_document_has_the_age_and_the_use_of_each_cached_answer() {
+fn the_json_of_check_has_the_age_of_each_cached_answer_and_whether_one_is_used() {
     let Some(cache) = CacheDirectory::for_later() else { return };
     let aws = served();
     let cached = |sandbox: Sandbox| {

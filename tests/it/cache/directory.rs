@@ -22,7 +22,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_directory_on_a_disk_is_refused() {
+fn a_cache_directory_on_a_disk_is_78() {
     if skip::can(&["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"], "a directory on a disk") {
         let sandbox = sandbox(&served()).file("cache/file", "").mode("cache", 0o700);
         sandbox.args(["--cache", "cache"]).run().refused(78).says(["--cache cache: is not in memory"]);
@@ -30,7 +30,7 @@ fn a_directory_on_a_disk_is_refused() {
 }
 
 #[test]
-fn a_directory_of_another_user_or_open_to_others_is_refused_with_every_reason() {
+fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason() {
     let cache = CacheDirectory::new();
     for mode in [0o750, 0o705, 0o710, 0o701, 0o720, 0o1777] {
         cache.mode(mode);
@@ -49,7 +49,7 @@ fn a_directory_of_another_user_or_open_to_others_is_refused_with_every_reason() 
 }
 
 #[test]
-fn a_link_is_followed_unless_it_is_another_users() {
+fn a_symbolic_link_to_the_cache_directory_is_followed_but_one_of_another_user_is_78() {
     let (real, outer) = (CacheDirectory::new(), CacheDirectory::new());
     let link = outer.path().join("link");
     symlink(real.path(), &link).unwrap();
@@ -78,7 +78,7 @@ fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
 }
 
 #[test]
-fn a_directory_that_is_full_keeps_nothing_and_the_command_starts_with_a_warning() {
+fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() {
     let aws = served();
     for (kind, between, left, said) in [
         // A ramfs is memory as well.
@@ -97,7 +97,7 @@ fn a_directory_that_is_full_keeps_nothing_and_the_command_starts_with_a_warning(
 }
 
 #[test]
-fn what_a_read_only_directory_has_is_used_and_nothing_is_kept_or_removed() {
+fn entries_of_a_read_only_cache_directory_are_used_and_none_is_kept_or_removed() {
     let (aws, cache) = (served(), CacheDirectory::new());
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     let copy = format!("cp {}/* /mnt/ && mount -o remount,ro /mnt", cache.path().display());

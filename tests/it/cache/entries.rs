@@ -37,7 +37,7 @@ fn replaced(entry: &Path, make: impl Fn(&Path)) {
 }
 
 #[test]
-fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
+fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_again_with_a_warning() {
     let elsewhere = CacheDirectory::new();
     let target = elsewhere.path().join("target");
     let link = |entry: &Path| {
@@ -72,7 +72,7 @@ fn an_entry_that_is_damaged_or_not_ours_is_passed_over() {
 }
 
 #[test]
-fn an_entry_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
+fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_no_value_but_75_in_an_outage() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1), &TTL);
     launch.run().launched_silently();
@@ -89,7 +89,7 @@ fn an_entry_that_is_cut_short_or_has_a_flipped_bit_anywhere_is_no_value() {
 }
 
 #[test]
-fn an_entry_of_another_request_is_passed_over() {
+fn a_cache_entry_copied_from_another_secret_is_asked_for_again_with_a_warning() {
     let aws = served().secret("y", Secret::text(r#"{"k":"other-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     cache.with(sandbox(&aws), &TTL).run().launched_silently();
@@ -102,7 +102,7 @@ fn an_entry_of_another_request_is_passed_over() {
 }
 
 #[test]
-fn a_directory_with_an_entrys_name_is_reported_and_other_names_are_left_alone() {
+fn a_directory_in_the_place_of_a_cache_entry_is_a_warning_and_other_files_are_kept() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
@@ -115,7 +115,7 @@ fn a_directory_with_an_entrys_name_is_reported_and_other_names_are_left_alone() 
 }
 
 #[test]
-fn an_entry_of_a_later_time_than_now_is_passed_over() {
+fn a_cache_entry_whose_time_is_in_the_future_is_asked_for_again_with_a_warning() {
     let Some(cache) = CacheDirectory::for_later() else { return };
     let aws = served();
     later(cache.with(sandbox(&aws), &TTL), 1000).run().launched_silently();

@@ -14,7 +14,7 @@ fn by_name_and_arn() -> Aws {
 }
 
 #[test]
-fn no_launch_is_served_by_what_another_launch_read() {
+fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_the_entry() {
     let (aws, files, cache) = (by_name_and_arn(), Directory::new(), CacheDirectory::new());
     let file = |name: &str, key: &str| {
         let path = files.path().join(name);

@@ -28,7 +28,7 @@ fn names(trace: &str) -> Vec<&str> {
 }
 
 #[test]
-fn at_any_call_on_the_directory_the_old_entry_is_there() {
+fn a_launch_killed_at_any_call_on_the_cache_directory_leaves_the_old_entry_whole() {
     let cache = CacheDirectory::new();
     let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);
@@ -55,7 +55,7 @@ fn at_any_call_on_the_directory_the_old_entry_is_there() {
 }
 
 #[test]
-fn a_write_that_fails_is_reported_and_leaves_no_older_value() {
+fn a_cache_entry_that_cannot_be_written_is_a_warning_and_the_old_entry_is_removed() {
     let cache = CacheDirectory::new();
     let aws = Aws::start().secret("x", long_secret("o"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();

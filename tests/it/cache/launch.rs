@@ -10,7 +10,7 @@ use crate::support::*;
 const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
 #[test]
-fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
+fn a_cached_answer_older_than_the_ttl_is_asked_for_again() {
     let Some(cache) = CacheDirectory::for_later() else { return };
     let aws = served();
     for (seconds, requests) in [(0, 1), (3500, 1), (3601, 2), (7100, 2), (7300, 3)] {
@@ -20,7 +20,7 @@ fn an_answer_as_old_as_the_ttl_is_asked_for_again() {
 }
 
 #[test]
-fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
+fn parameters_paths_bytes_and_empty_values_are_the_same_from_the_cache_as_from_aws() {
     let (key, other) = ([Version::text(CANARY)], [Version::text(CANARY)]);
     let aws = Aws::start().parameter("/app/key", &key).parameter("/app/other/b", &other);
     let aws = aws.secret("x", Secret::binary([0_u8, 255, 10, 13])).secret("empty", Secret::text(""));
@@ -37,7 +37,7 @@ fn parameters_paths_bytes_and_nothing_are_the_same_from_the_cache() {
 }
 
 #[test]
-fn an_entry_is_private_and_its_name_says_nothing() {
+fn a_cache_entry_has_mode_0600_no_credentials_and_a_name_that_is_a_hash() {
     let aws = Aws::start().secret("prod/name", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     let cache = CacheDirectory::new();
     let launch = cache.with(Sandbox::new().aws(&aws).resolve("A=prod/name:k"), &TTL);
@@ -57,7 +57,7 @@ fn an_entry_is_private_and_its_name_says_nothing() {
 }
 
 #[test]
-fn two_hundred_launches_at_once_leave_one_entry() {
+fn two_hundred_launches_at_once_all_start_and_leave_one_good_cache_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let sandboxes: Vec<Sandbox> = (0..200).map(|_| cache.with(sandbox(&aws), &[])).collect();
     let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();

@@ -28,7 +28,7 @@ fn is_covered(sandbox: &Sandbox) {
 }
 
 #[test]
-fn a_service_that_is_gone_and_waited_for_is_covered_long_before_the_deadline() {
+fn with_wait_a_cached_answer_covers_a_refused_connection_long_before_the_deadline() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws), &["--wait", "1h"]);
     drop(aws);
@@ -36,7 +36,7 @@ fn a_service_that_is_gone_and_waited_for_is_covered_long_before_the_deadline() {
 }
 
 #[test]
-fn a_service_whose_packets_are_lost_is_covered_long_before_the_deadline() {
+fn a_cached_answer_covers_a_service_whose_packets_are_lost_long_before_the_deadline() {
     network::alone(|| {
         let (aws, cache) = (served(), CacheDirectory::new());
         // The same address is on this side first, and then on that of the silent link.
@@ -50,7 +50,7 @@ fn a_service_whose_packets_are_lost_is_covered_long_before_the_deadline() {
 }
 
 #[test]
-fn a_broken_handshake_is_covered_and_a_certificate_that_is_not_trusted_is_not() {
+fn a_cached_answer_covers_a_broken_tls_handshake_but_an_untrusted_certificate_is_78() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let cache = CacheDirectory::new();
     let aws = Aws::start_tls(authority.acceptor()).secret("x", good_secret());
@@ -75,7 +75,7 @@ fn a_broken_handshake_is_covered_and_a_certificate_that_is_not_trusted_is_not() 
 }
 
 #[test]
-fn what_is_not_cached_keeps_the_whole_time() {
+fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached_one() {
     // The uncached secret answers after more than the five seconds that the other is retried for.
     let aws = served().secret("y", good_secret());
     let cache = CacheDirectory::new();
@@ -89,7 +89,7 @@ fn what_is_not_cached_keeps_the_whole_time() {
 }
 
 #[test]
-fn a_service_back_within_five_seconds_is_not_covered_and_replaces_the_entry() {
+fn a_service_that_recovers_within_five_seconds_gives_the_new_value_and_replaces_the_cache_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#)).fails_first(READ, 2, fault::unavailable());

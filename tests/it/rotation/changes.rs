@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn only_another_value_is_a_change() {
+fn the_command_is_restarted_for_another_value_and_not_for_a_new_version_with_the_same_value() {
     for (polled, starts, what) in [
         (&[("v1", "one")][..], &["one", "last"][..], "the same version is no change"),
         (&[("v1", "two")], &["one", "two", "last"], "some stores have one version for ever"),
@@ -23,7 +23,7 @@ fn only_another_value_is_a_change() {
 }
 
 #[test]
-fn several_secrets_that_change_together_are_one_change() {
+fn two_secrets_that_change_together_cause_one_restart() {
     let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").resolve("B=y:k").arg("-v"));
     aws.rotate("y", secret("w2", "two-4c7a1e"));
@@ -40,7 +40,7 @@ fn several_secrets_that_change_together_are_one_change() {
 }
 
 #[test]
-fn no_launch_waits_for_the_splays_end_and_what_the_next_poll_reads_is_acted_on() {
+fn a_splay_keeps_no_launch_waiting_and_a_poll_request_ends_the_splay_with_the_newest_values() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -57,7 +57,7 @@ fn no_launch_waits_for_the_splays_end_and_what_the_next_poll_reads_is_acted_on()
 }
 
 #[test]
-fn a_change_is_acted_on_once_its_splay_is_over() {
+fn the_command_is_restarted_with_the_new_value_when_the_splay_is_over() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["--splay", "2s"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -68,7 +68,7 @@ fn a_change_is_acted_on_once_its_splay_is_over() {
 }
 
 #[test]
-fn parameters_are_compared_by_version_number_and_may_appear_below_a_path() {
+fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_command() {
     let value = |text: &str| Version::text(&format!("{CANARY}/{text}"));
     let aws = Aws::start().parameter("/one", &[value("1")]).parameter("/app/b", &[value("1")]);
     let sandbox = Sandbox::new().aws(&aws).resolve("A=ssm:/one").args(["--env-from", "ssm:/app/", "-vv"]);
@@ -86,7 +86,7 @@ fn parameters_are_compared_by_version_number_and_may_appear_below_a_path() {
 }
 
 #[test]
-fn a_local_file_is_read_again() {
+fn a_changed_value_in_the_local_file_restarts_the_command() {
     let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
     let sandbox = Sandbox::new().local(&document("one")).resolve("A=x:k").script(SLEEPER);
     let run = Rotating::start(polled_on_request(sandbox, "restart").arg("-v"));
@@ -99,7 +99,7 @@ fn a_local_file_is_read_again() {
 }
 
 #[test]
-fn values_of_keys_that_are_not_printed_are_told_apart() {
+fn a_changed_value_whose_key_is_not_printed_restarts_the_command_and_the_key_is_numbered() {
     let document =
         |jwt: &str, smtp: &str| format!(r#"{{"app":{{"Jwt:Key":"{jwt}-4c7a1e","Smtp:Pass":"{smtp}-4c7a1e"}}}}"#);
     let sandbox = Sandbox::new().local(&document("one", "two")).args(["--env-from", "app", "-v"]);
@@ -115,7 +115,7 @@ fn values_of_keys_that_are_not_printed_are_told_apart() {
 }
 
 #[test]
-fn the_agent_is_asked_again() {
+fn with_agent_polls_ask_the_agent_and_a_changed_value_restarts_the_command() {
     let aws = first_version();
     let sandbox = sandbox(&aws).arg(format!("--agent={}", aws.url())).env("AWS_TOKEN", AGENT_TOKEN);
     let run = Rotating::start(polled_on_request(sandbox.script(SLEEPER), "restart"));

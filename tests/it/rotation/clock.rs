@@ -64,7 +64,7 @@ fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
 }
 
 #[test]
-fn polls_that_fail_are_a_warning_again_every_hour() {
+fn polls_that_keep_failing_are_warned_of_again_every_hour() {
     let aws = first_version();
     let Some(sandbox) = with_clocks(rotating(&aws, "restart")) else { return };
     let run = Rotating::start(sandbox);

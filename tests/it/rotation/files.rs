@@ -46,7 +46,7 @@ fn leaves_none(run: Rotating, status: i32) -> Outcome {
 }
 
 #[test]
-fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left() {
+fn a_restarted_command_has_files_and_variables_with_the_new_values_and_no_old_copy_is_left() {
     let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -64,7 +64,7 @@ fn files_and_variables_have_the_new_values_at_the_new_start_and_no_copy_is_left(
 }
 
 #[test]
-fn the_files_are_removed_at_every_end() {
+fn delivered_files_are_removed_when_the_run_ends_by_signal_by_itself_or_for_a_change() {
     let aws = two_versioned();
     for mode in ["restart", "exit", "signal=HUP"] {
         let run = Rotating::start(reading(&aws, mode));
@@ -90,7 +90,7 @@ fn the_files_are_removed_at_every_end() {
 }
 
 #[test]
-fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
+fn a_command_that_cannot_be_restarted_ends_the_run_with_126_and_leaves_no_file() {
     let reader = format!("#!/bin/sh\n{READER}\n");
     let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
@@ -102,7 +102,7 @@ fn a_restart_that_fails_ends_the_run_and_leaves_no_file() {
 }
 
 #[test]
-fn a_command_whose_file_is_gone_is_not_stopped() {
+fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
     let aws = two_versioned();
     let reader = format!("#!/bin/sh\n{READER}\n");
     let run = Rotating::start(reading(&aws, "restart").executable("app", &reader).command(["./app"]));
@@ -112,7 +112,7 @@ fn a_command_whose_file_is_gone_is_not_stopped() {
 }
 
 #[test]
-fn a_file_that_another_process_put_in_its_place_is_left() {
+fn a_file_that_another_process_put_in_the_place_of_ours_is_not_removed_at_the_end() {
     let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "restart"));
     fs::write(run.sandbox.path("theirs"), "theirs").unwrap();
@@ -124,7 +124,7 @@ fn a_file_that_another_process_put_in_its_place_is_left() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
+fn a_delivered_file_that_cannot_be_replaced_delays_restart_or_signal_until_a_poll_can() {
     for (mode, word) in [("restart", "start"), ("signal=HUP", "hup")] {
         let aws = two_versioned();
         let run = Rotating::start(reading(&aws, mode));
@@ -140,7 +140,7 @@ fn a_file_that_cannot_be_written_leaves_the_command_as_it_is_until_it_can() {
 }
 
 #[test]
-fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
+fn with_signal_the_file_has_the_new_value_before_the_signal_and_the_command_stays() {
     let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "signal=HUP"));
     let open = fs::File::open(run.sandbox.path("file")).unwrap();
@@ -161,7 +161,7 @@ fn with_signal_the_file_is_replaced_before_the_signal_and_the_command_stays() {
 }
 
 #[test]
-fn a_command_that_the_signal_ends_is_a_warning_with_a_remedy() {
+fn a_command_that_the_rotation_signal_ends_is_warned_of_with_a_remedy() {
     let aws = two_versioned();
     let run = Rotating::start(reading(&aws, "signal=HUP").script("echo start >> record; exec sleep 1000"));
     aws.rotate("x", secret("v2", "two-4c7a1e"));
@@ -190,7 +190,7 @@ fn ends_without(launch: &str, run: Rotating, status: Status) {
 }
 
 #[test]
-fn a_file_system_that_holds_up_a_launch_does_not_hold_up_the_end() {
+fn a_file_system_that_hangs_during_a_launch_does_not_delay_the_end_of_secrets_exec() {
     let aws = two_versioned();
     // The first launch has one file to rename.
     let Some(sandbox) = held_up(&aws, "signal=HUP", "renameat:when=2") else { return };

@@ -23,7 +23,7 @@ fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
 }
 
 #[test]
-fn a_restart_follows_the_end_that_the_stop_signal_asks_for() {
+fn a_command_gets_the_stop_signal_for_a_change_and_is_restarted_when_ended() {
     for (options, signal) in [(&[][..], "15"), (&["--stop-signal", "QUIT"], "3")] {
         let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, "restart").args(options).case(signal));
@@ -48,7 +48,7 @@ time.sleep(600)
 ";
 
 #[test]
-fn what_does_not_end_in_the_grace_period_is_killed_before_the_next_start() {
+fn processes_of_the_old_command_that_outlast_the_grace_period_are_killed_before_the_restart() {
     for (script, python, what) in [
         ("exec python3 -c \"$1\"", record::SIGNALS[2], "the command itself"),
         ("python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9", record::SIGNALS[2], "a process of its group"),
@@ -69,7 +69,7 @@ fn what_does_not_end_in_the_grace_period_is_killed_before_the_next_start() {
 }
 
 #[test]
-fn term_in_the_grace_period_cancels_what_follows_and_is_not_forwarded() {
+fn a_term_in_the_grace_period_cancels_restart_or_exit_75_and_is_not_forwarded() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, mode));
@@ -79,7 +79,7 @@ fn term_in_the_grace_period_cancels_what_follows_and_is_not_forwarded() {
 }
 
 #[test]
-fn a_second_term_in_the_grace_period_kills() {
+fn a_second_term_in_the_grace_period_kills_the_command_and_the_status_is_137() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let Rotating { sandbox, running } = stopping(&aws, stubborn(&aws, mode));
@@ -99,7 +99,7 @@ fn a_second_term_in_the_grace_period_kills() {
 }
 
 #[test]
-fn term_before_a_change_is_not_undone_by_a_restart() {
+fn a_command_that_got_term_before_a_change_is_not_restarted() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let run = Rotating::start(stubborn(&aws, mode).arg("-v"));
@@ -111,7 +111,7 @@ fn term_before_a_change_is_not_undone_by_a_restart() {
 }
 
 #[test]
-fn a_stopped_command_is_continued_for_the_stop_signal() {
+fn a_command_stopped_by_sigstop_is_continued_for_the_stop_signal_of_a_change() {
     // As PID 1, secrets-exec does not stop with the command.
     let Some(namespace) = skip::pid_1() else { return };
     let script = record::until_term()[2].replace(
@@ -133,7 +133,7 @@ fn a_stopped_command_is_continued_for_the_stop_signal() {
 }
 
 #[test]
-fn secrets_exec_stops_with_the_command_and_is_continued_with_it() {
+fn secrets_exec_stops_when_the_command_stops_and_sigcont_continues_both() {
     let aws = first_version();
     let run = Rotating::start(stubborn(&aws, "restart"));
     kill(Pid::from_raw(run.awaits(1)[0][1].parse().unwrap()), Signal::SIGSTOP).unwrap();

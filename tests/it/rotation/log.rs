@@ -45,7 +45,7 @@ fn only<'a>(events: &'a [Value], name: &str) -> &'a Value {
 }
 
 #[test]
-fn each_step_is_an_object() {
+fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_ids() {
     for (mode, expected) in [
         ("restart", &["started", "changed", "ended", "restarted", "ended"][..]),
         ("exit", &["started", "changed", "ended", "exiting"]),
@@ -81,7 +81,7 @@ fn each_step_is_an_object() {
 }
 
 #[test]
-fn verbose_adds_the_details_and_quiet_leaves_nothing() {
+fn with_v_a_rotation_tells_versions_and_process_ids_and_with_q_nothing() {
     let run = rotated(&["-v"], "restart");
     run.says(["secret x has version v2 after v1: ", "python3 ended with status 3"]);
     run.says(["python3 started with the process id "]);
@@ -90,7 +90,7 @@ fn verbose_adds_the_details_and_quiet_leaves_nothing() {
 }
 
 #[test]
-fn a_failed_poll_is_one_warning_and_its_end_one_note() {
+fn polls_that_fail_in_a_row_are_one_warning_and_their_recovery_one_note() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(JSON));
     for _ in 0..2 {
@@ -112,7 +112,7 @@ fn a_failed_poll_is_one_warning_and_its_end_one_note() {
 }
 
 #[test]
-fn two_changes_before_the_poll_that_is_acted_on_are_each_reported_once() {
+fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
     let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart").args(JSON).resolve("B=y:k").args(["--splay", "1000h"]));
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -164,7 +164,7 @@ fn unread(aws: &Aws, reader: &str) -> Sandbox {
 }
 
 #[test]
-fn a_reader_that_is_stalled_holds_up_no_signal_and_no_end() {
+fn signals_and_the_end_are_not_delayed_when_nobody_reads_the_log() {
     let aws = first_version();
     let run = Rotating::start(unread(&aws, "stalled"));
     run.running.signal(Signal::SIGUSR1);
@@ -173,7 +173,7 @@ fn a_reader_that_is_stalled_holds_up_no_signal_and_no_end() {
 }
 
 #[test]
-fn a_reader_that_is_slow_gets_whole_lines_from_a_pipe_that_does_not_block() {
+fn a_slow_reader_of_the_log_gets_whole_lines_from_a_pipe_that_does_not_block() {
     let aws = first_version();
     let Rotating { sandbox, running } = Rotating::start(unread(&aws, "drained"));
     running.send(record::END);
@@ -186,7 +186,7 @@ fn a_reader_that_is_slow_gets_whole_lines_from_a_pipe_that_does_not_block() {
 }
 
 #[test]
-fn a_launch_whose_gate_is_closed_ends_while_the_lines_about_it_are_not_read() {
+fn a_launch_that_waits_for_a_splay_ends_though_nobody_reads_the_log() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart").args(JSON).args(["--splay", "1000h"]);
     let pipe = sandbox.path("pipe");

@@ -23,7 +23,7 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn another_process_of_the_same_user_cannot_look_into_secrets_exec() {
+fn the_environment_and_memory_of_secrets_exec_are_closed_to_the_users_other_processes() {
     let Some(nobody) = skip::as_nobody() else { return };
     let aws = first_version();
     let sandbox = sandbox(&aws).args(["--on-rotation", "restart"]).through(nobody);
@@ -33,7 +33,7 @@ fn another_process_of_the_same_user_cannot_look_into_secrets_exec() {
 }
 
 #[test]
-fn neither_a_value_nor_a_credential_was_ever_in_memory() {
+fn the_process_that_stays_during_rotation_has_no_value_or_credential_in_memory() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("reading the memory of a process that is not dumpable needs root");
     }

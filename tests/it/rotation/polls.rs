@@ -9,7 +9,7 @@ use crate::support::identity::{HANGING, all_end, processes, with_credential_proc
 use crate::support::record::await_fact;
 
 #[test]
-fn secrets_exec_polls_by_itself_again_and_again() {
+fn a_change_is_found_by_polls_at_the_poll_interval_without_a_request() {
     let aws = first_version();
     let sandbox = sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));
@@ -21,7 +21,7 @@ fn secrets_exec_polls_by_itself_again_and_again() {
 }
 
 #[test]
-fn polls_that_are_asked_for_are_a_second_apart_and_none_is_lost() {
+fn twenty_poll_requests_during_a_poll_cause_one_further_poll_a_second_later() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart"));
     aws.rotate("x", secret("v1", "one-4c7a1e").held());
@@ -41,7 +41,7 @@ fn polls_that_are_asked_for_are_a_second_apart_and_none_is_lost() {
 }
 
 #[test]
-fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
+fn a_poll_that_hangs_in_reading_a_file_is_a_warning_at_its_timeout_and_the_next_succeeds() {
     let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
     let sandbox = Sandbox::new().local(&document("one")).resolve("A=x:k").script(SLEEPER);
     let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--timeout", "2s"]));
@@ -67,7 +67,7 @@ fn a_poll_that_hangs_in_a_file_ends_at_its_deadline() {
 }
 
 #[test]
-fn signals_are_forwarded_while_a_poll_hangs() {
+fn a_signal_reaches_the_command_while_a_poll_hangs() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(["--timeout", "1000h"]));
     aws.begin_to_fail("GetSecretValue", Fault::Hang);
@@ -77,7 +77,7 @@ fn signals_are_forwarded_while_a_poll_hangs() {
 }
 
 #[test]
-fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
+fn each_poll_runs_credential_process_again_and_a_hanging_one_ends_with_secrets_exec() {
     let aws = first_version();
     let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
     let run = Rotating::start(polled_on_request(with_credential_process(&aws, &script).script(SLEEPER), "restart"));
@@ -88,7 +88,7 @@ fn each_poll_finds_its_credentials_by_a_process_that_ends_with_secrets_exec() {
 }
 
 #[test]
-fn polls_take_nothing_from_the_cache_and_do_without_one_whose_directory_is_gone() {
+fn polls_ask_aws_despite_the_cache_and_also_when_the_cache_directory_is_gone() {
     for is_gone in [false, true] {
         let (aws, cache) = (first_version(), CacheDirectory::new());
         let run = Rotating::start(cache.with(rotating(&aws, "restart"), &["--cache-ttl", "1h"]));

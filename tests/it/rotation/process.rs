@@ -12,7 +12,7 @@ fn number(text: &str) -> Pid {
 }
 
 #[test]
-fn the_status_is_the_commands_own_and_128_and_the_signal_that_killed_it() {
+fn the_exit_status_is_the_commands_or_128_plus_the_signal_that_killed_the_command() {
     let aws = served();
     let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255].map(|n| (format!("exit {n}"), n));
     let kills = [1, 2, 3, 6, 9, 11, 13, 15, 31, 35, 64].map(|n| (format!("kill -{n} $$"), 128 + n));
@@ -33,7 +33,7 @@ fn the_command_is_a_child_and_leads_its_own_process_group() {
 }
 
 #[test]
-fn the_command_gets_the_descriptors_of_a_launch() {
+fn with_on_rotation_the_command_gets_the_file_descriptors_of_a_plain_start() {
     let aws = served();
     let sandbox = restarting(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
     let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");
@@ -66,7 +66,7 @@ fn the_command_gets_the_stop_signal_when_secrets_exec_is_killed() {
 }
 
 #[test]
-fn no_launch_outlives_secrets_exec() {
+fn a_launch_ends_when_secrets_exec_is_killed_while_values_are_read_or_the_old_command_ends() {
     // While it resolves: the output has an end.
     let aws = hanging();
     let running = restarting(&aws).spawn();
@@ -124,7 +124,7 @@ fn orphans_become_our_children_are_reaped_and_do_not_end_the_run() {
 }
 
 #[test]
-fn pid_1_reaps_orphans() {
+fn as_pid_1_secrets_exec_reaps_orphans_of_the_command() {
     let Some(namespace) = skip::pid_1() else { return };
     let aws = served();
     let wait = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
@@ -142,7 +142,7 @@ fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
 }
 
 #[test]
-fn what_the_command_leaves_of_its_group_is_asked_to_end_even_if_it_is_stopped() {
+fn processes_that_the_ended_command_leaves_in_its_group_get_term_even_if_stopped() {
     let aws = served();
     let stop = "kill -STOP $!; until grep -q ') T' /proc/$!/stat; do sleep 0.01; done";
     let sandbox = leaving(&aws, "1h", &record::until_term()[2], stop);
@@ -151,7 +151,7 @@ fn what_the_command_leaves_of_its_group_is_asked_to_end_even_if_it_is_stopped() 
 }
 
 #[test]
-fn what_is_left_and_ignores_term_is_killed_after_the_grace_period_and_not_before() {
+fn processes_that_the_command_leaves_and_that_ignore_term_are_killed_after_the_grace_period() {
     let aws = served();
     let sandbox = leaving(&aws, "0s", record::SIGNALS[2], "");
     sandbox.run().ended(Status::Exit(5));
@@ -169,7 +169,7 @@ fn what_is_left_and_ignores_term_is_killed_after_the_grace_period_and_not_before
 }
 
 #[test]
-fn processes_of_other_sessions_are_left_alone() {
+fn processes_of_the_command_in_another_session_are_not_killed_at_the_end() {
     let aws = served();
     let script =
         "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";

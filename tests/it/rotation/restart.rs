@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 #[test]
-fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
+fn a_restarted_command_starts_after_the_old_one_has_ended_and_gives_the_exit_status() {
     let aws = first_version();
     let script = "trap 'sleep 0.2; echo ended >> record; exit' TERM; echo start $A $$ >> record; \
                   [ $A = two-4c7a1e ] && exit 7; sleep 1000 & wait";
@@ -21,7 +21,7 @@ fn the_old_command_has_ended_before_the_new_one_starts_whose_status_is_ours() {
 }
 
 #[test]
-fn a_change_with_exit_ends_the_run_with_75_after_the_stop_signal_and_leaves_nothing() {
+fn with_exit_a_change_stops_the_command_and_its_processes_and_the_status_is_75() {
     let aws = first_version();
     let script = "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
     let run = Rotating::start(rotating(&aws, "exit").args(["--stop-signal", "USR1"]).script(script));
@@ -36,7 +36,7 @@ fn a_change_with_exit_ends_the_run_with_75_after_the_stop_signal_and_leaves_noth
 }
 
 #[test]
-fn values_that_cannot_be_used_leave_the_old_command_running() {
+fn new_values_with_a_nul_or_too_long_for_exec_leave_the_old_command_running() {
     let aws = first_version();
     // Ten times 120,000 bytes are above a quarter of 4 MiB; each is below the limit of one string.
     let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];

@@ -25,7 +25,7 @@ fn got(sandbox: &Sandbox, process: Pid, running: Running, expected: &[i32]) {
 }
 
 #[test]
-fn each_signal_reaches_the_command_once_and_ends_nothing_by_itself() {
+fn each_signal_to_secrets_exec_reaches_the_command_once_and_ends_nothing_by_itself() {
     let aws = served();
     let sandbox = restarting(&aws).args(["--grace", "0s"]).command(record::SIGNALS);
     let running = sandbox.spawn();
@@ -47,7 +47,7 @@ fn each_signal_reaches_the_command_once_and_ends_nothing_by_itself() {
 }
 
 #[test]
-fn the_whole_process_group_of_the_command_gets_a_signal() {
+fn a_signal_to_secrets_exec_reaches_every_process_of_the_commands_group() {
     let aws = served();
     let script = "python3 -c \"$1\" & python3 -c \"$1\" & trap : USR1 64; wait; wait; wait; exit 3";
     let sandbox = restarting(&aws).command(["/bin/sh", "-c", script, "sh", record::SIGNALS[2]]);
@@ -61,7 +61,7 @@ fn the_whole_process_group_of_the_command_gets_a_signal() {
 }
 
 #[test]
-fn a_signal_that_was_ignored_on_entry_stays_ignored() {
+fn a_signal_that_was_ignored_before_the_launch_is_not_forwarded_to_the_command() {
     let Some(ignoring) = skip::wrapper(["env", "--ignore-signal=USR1"], "an ignored signal") else { return };
     let aws = served();
     let sandbox = restarting(&aws).command(record::SIGNALS).through(ignoring);
@@ -73,7 +73,7 @@ fn a_signal_that_was_ignored_on_entry_stays_ignored() {
 }
 
 #[test]
-fn the_command_inherits_signal_settings_and_its_status_is_known_without_sigchld() {
+fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_with_sigchld_ignored() {
     let options = ["env", "--ignore-signal=TTOU,SEGV,INT,CHLD", "--block-signal=TTIN,ILL,TERM"];
     let Some(wrapper) = skip::wrapper(options, "ignored and blocked signals") else { return };
     let aws = served();
@@ -84,7 +84,7 @@ fn the_command_inherits_signal_settings_and_its_status_is_known_without_sigchld(
 }
 
 #[test]
-fn a_signal_that_was_blocked_on_entry_is_pending_in_the_command() {
+fn a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
     let Some(blocking) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else { return };
     let aws = served();
     let script = "\
@@ -100,7 +100,7 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 }
 
 #[test]
-fn pid_1_forwards_each_signal_once_and_ends_with_128_and_the_signal_of_the_command() {
+fn as_pid_1_secrets_exec_forwards_each_signal_once_and_exits_with_128_plus_the_commands_signal() {
     let Some(namespace) = skip::pid_1() else { return };
     let aws = served();
     let recording = restarting(&aws).through(namespace).command(record::SIGNALS);

@@ -52,14 +52,14 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
 }
 
 #[test]
-fn a_command_that_ends_by_itself_keeps_the_modes_that_it_set() {
+fn the_terminal_modes_that_a_command_set_stay_after_the_command_has_ended() {
     let aws = served();
     let Some(sandbox) = at_a_terminal(quiet(&aws).script("stty echo"), &[], "", "") else { return };
     sandbox.run().ended(Status::Exit(1));
 }
 
 #[test]
-fn at_a_containers_terminal_the_command_reads_and_is_not_stopped_without_a_shell() {
+fn at_a_containers_terminal_the_command_reads_input_and_ctrl_z_does_not_stop_the_run() {
     let aws = served();
     for (script, wrapper, typed) in [(READS_BESIDE, TO_A_FILE, "hello\\n"), (READS, &[], "\\x1ahello\\n")] {
         let Some(sandbox) = leading_a_session(quiet(&aws).script(script), wrapper, "ready", typed) else { return };
@@ -68,7 +68,7 @@ fn at_a_containers_terminal_the_command_reads_and_is_not_stopped_without_a_shell
 }
 
 #[test]
-fn a_restarted_command_is_the_foreground_job_again() {
+fn a_restarted_command_reads_from_the_terminal_as_the_foreground_job() {
     let values = |value: &str| format!(r#"{{"x": {{"k": "{CANARY}/{value}"}}}}"#);
     let script = format!(
         "if [ -e second ]; then {READS}; exit; fi

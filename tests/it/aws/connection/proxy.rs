@@ -24,7 +24,7 @@ fn opened() -> Vec<u8> {
 }
 
 #[test]
-fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
+fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
     let send = |bytes: Vec<u8>| vec![Step::Request, Step::Send(bytes)];
     let mut scripts: Vec<(&str, Script)> = vec![
         ("it hangs up", Vec::new()),
@@ -59,7 +59,7 @@ fn a_proxy_that_fails_is_tried_again_and_named_with_the_service() {
 }
 
 #[test]
-fn a_proxy_or_a_tunnel_that_does_not_answer_ends_with_the_time() {
+fn a_proxy_or_a_tunnel_that_does_not_answer_is_75_at_the_timeout() {
     let head = with_head(&["HTTP/1.1 200 Connection established", "x: y"], "");
     for last in
         [vec![Step::Stall], vec![Step::Drip(head, Duration::from_millis(50))], vec![Step::Send(opened()), Step::Stall]]
@@ -89,7 +89,7 @@ fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_st
 }
 
 #[test]
-fn a_407_of_any_form_is_78_and_asked_once() {
+fn a_proxys_407_in_any_form_is_78_after_one_request() {
     for headers in ["proxy-authenticate: Basic\r\n realm=folded", "no header", &"x: y\r\n".repeat(9000)] {
         let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(with_head(&[REJECTED, headers], ""))]]);
         through(&proxy).run().refused(78).says(["A (", "rejects the user name and password"]);

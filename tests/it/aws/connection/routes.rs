@@ -17,7 +17,7 @@ fn at_host(host: &str, aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn an_address_that_swallows_everything_is_reported_at_the_deadline() {
+fn an_address_that_drops_all_packets_is_75_at_the_timeout_and_named() {
     alone(|| {
         let aws = served();
         let run = ends_within(TIMEOUT, at_host(SILENT, &aws));
@@ -32,7 +32,7 @@ fn an_address_that_swallows_everything_is_reported_at_the_deadline() {
 const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
 
 #[test]
-fn a_route_that_refuses_is_reported_with_its_reason() {
+fn a_host_whose_route_refuses_packets_is_75_with_the_systems_reason() {
     alone(|| {
         let routes = ["unreachable 198.51.100.1", "prohibit 198.51.100.2", "blackhole 198.51.100.3"];
         routes.iter().for_each(|route| sh(&format!("ip route add {route}")));
@@ -50,7 +50,7 @@ fn a_route_that_refuses_is_reported_with_its_reason() {
 }
 
 #[test]
-fn no_network_at_all_is_reported_at_once_and_awaited_until_the_deadline() {
+fn a_launch_without_any_network_is_75_after_its_attempts_or_at_the_timeout() {
     let Some(nothing) = skip::wrapper(["unshare", "--net"], "no network at all") else { return };
     let aws = served();
     let real_name = sandbox(&aws).env_remove("AWS_ENDPOINT_URL").attempts(2).through(nothing).run();
@@ -60,7 +60,7 @@ fn no_network_at_all_is_reported_at_once_and_awaited_until_the_deadline() {
 }
 
 #[test]
-fn a_network_that_comes_up_late_is_waited_for() {
+fn a_launch_that_begins_before_the_network_is_up_gets_its_value() {
     alone(|| {
         let aws = served();
         sh("ip link set lo down");
@@ -74,7 +74,7 @@ fn a_network_that_comes_up_late_is_waited_for() {
 }
 
 #[test]
-fn metadata_that_swallows_everything_gives_no_region_or_credentials_within_seconds() {
+fn instance_metadata_that_drops_all_packets_is_75_or_78_without_a_region_at_the_timeout() {
     alone(|| {
         // The real address of IMDS, as off EC2 in a network that drops unknown packets.
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
@@ -86,7 +86,7 @@ fn metadata_that_swallows_everything_gives_no_region_or_credentials_within_secon
 }
 
 #[test]
-fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
+fn credentials_of_an_instance_or_a_container_are_not_asked_of_the_proxy() {
     alone(|| {
         let aws = served();
         sh(&format!("ip route add 169.254.0.0/16 via {SILENT}"));
@@ -107,7 +107,7 @@ fn metadata_at_its_real_addresses_is_never_asked_of_a_proxy() {
 }
 
 #[test]
-fn a_host_with_an_address_that_swallows_everything_is_reached_by_another_address() {
+fn a_host_with_addresses_that_drop_packets_is_reached_at_another_address() {
     if !can_replace("hosts") {
         return;
     }
@@ -132,7 +132,7 @@ fn a_host_with_an_address_that_swallows_everything_is_reached_by_another_address
 }
 
 #[test]
-fn a_path_that_swallows_large_packets_times_out_and_a_firewalls_reset_is_reported() {
+fn a_route_that_drops_large_packets_is_75_at_the_timeout_and_a_firewalls_reset_is_named() {
     alone(|| {
         let aws = served();
         let port = aws.address().port();
@@ -231,7 +231,7 @@ fn with_names(test: impl FnOnce() + Send) {
 }
 
 #[test]
-fn a_name_that_is_not_resolved_is_asked_for_until_the_deadline_and_reported() {
+fn a_host_name_that_dns_does_not_resolve_is_75_at_the_timeout_and_named() {
     for (case, code) in [
         ("silence", None),
         ("a name without an address", Some(0)),
@@ -253,7 +253,7 @@ fn a_name_that_is_not_resolved_is_asked_for_until_the_deadline_and_reported() {
 }
 
 #[test]
-fn a_name_server_that_recovers_is_asked_again() {
+fn a_host_name_is_looked_up_again_until_the_name_server_recovers() {
     with_names(|| {
         let mut replies = [Reply::Code(2), Reply::Code(3), Reply::Silence].into_iter();
         resolver(move |_| replies.next().unwrap_or(Reply::Loopback));
@@ -268,7 +268,7 @@ const IN_A_POD: &str =
     "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n";
 
 #[test]
-fn a_host_of_aws_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() {
+fn a_host_name_of_aws_is_looked_up_once_and_without_search_domains() {
     with_names(|| {
         let questions = resolver(|_| Reply::Loopback);
         let (aws, host) = (served(), "secretsmanager.us-east-1.amazonaws.com");
@@ -282,7 +282,7 @@ fn a_host_of_aws_is_looked_up_once_and_as_it_is_whatever_domains_are_searched() 
 }
 
 #[test]
-fn a_name_of_the_cluster_is_found_though_no_other_name_is() {
+fn a_host_name_of_the_cluster_is_found_when_the_upstream_name_server_fails() {
     for upstream in [Reply::Code(2), Reply::Silence] {
         with_names(move || {
             let questions = resolver(move |name| match name {
@@ -300,7 +300,7 @@ fn a_name_of_the_cluster_is_found_though_no_other_name_is() {
 }
 
 #[test]
-fn no_name_server_is_asked_for_localhost_which_is_this_machine_or_for_a_name_of_the_hosts_file() {
+fn no_name_server_is_asked_for_localhost_or_for_a_name_in_the_hosts_file() {
     if !can_replace("hosts") {
         return;
     }
@@ -317,7 +317,7 @@ fn no_name_server_is_asked_for_localhost_which_is_this_machine_or_for_a_name_of_
 }
 
 #[test]
-fn a_host_gets_as_many_connections_as_there_are_requests_and_32_at_most() {
+fn a_host_gets_one_connection_for_each_request_and_32_at_most() {
     for (count, connections) in [(1, 1), (20, 20), (32, 32), (40, 32), (100, 32), (200, 32)] {
         // Near by, and with answers that let all requests that may be in flight come first.
         for gathered in [0, connections] {

@@ -12,7 +12,7 @@ fn served_over_tls(acceptor: Acceptor) -> Aws {
 }
 
 #[test]
-fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
+fn a_ca_bundle_of_option_variable_or_profile_is_trusted_and_the_option_wins() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let aws = served_over_tls(authority.acceptor());
     let bundle = authority.bundle();
@@ -32,7 +32,7 @@ fn a_bundle_that_is_named_in_any_way_is_trusted_and_the_option_wins() {
 }
 
 #[test]
-fn each_handshakes_signature_is_checked_though_certificates_are_verified_once() {
+fn a_forged_tls_handshake_signature_is_78_though_the_certificate_was_verified_before() {
     let Some(authority) = Authority::new() else { return };
     for version in [&TLS13, &TLS12] {
         // A second connection, since the first one is closed without an answer.
@@ -45,7 +45,7 @@ fn each_handshakes_signature_is_checked_though_certificates_are_verified_once() 
 }
 
 #[test]
-fn an_authoritys_own_certificate_is_78_at_once_and_reported() {
+fn a_server_that_shows_the_authoritys_own_certificate_is_78_after_one_connection() {
     let Some(authority) = Authority::new() else { return };
     let aws = served_over_tls(authority.acceptor_of_itself());
     let run = sandbox(&aws).arg("--ca-bundle").arg(authority.bundle()).run();
@@ -54,7 +54,7 @@ fn an_authoritys_own_certificate_is_78_at_once_and_reported() {
 }
 
 #[test]
-fn a_bundle_without_roots_is_named_and_a_root_that_is_commented_out_is_not_trusted() {
+fn a_ca_bundle_without_roots_is_78_and_named_and_a_commented_root_is_not_trusted() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
     let aws = served_over_tls(authority.acceptor());
     let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
@@ -84,7 +84,7 @@ fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
 }
 
 #[test]
-fn the_systems_bundle_is_trusted_unless_another_is_named() {
+fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
     let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority")) else { return };
     let aws = served_over_tls(authority.acceptor());
     let copy = format!("cp '{}' /etc/ssl/certs/ca-certificates.crt", authority.bundle().display());
@@ -123,7 +123,7 @@ fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
 }
 
 #[test]
-fn no_bundle_is_opened_before_a_chain_needs_it() {
+fn no_file_of_root_certificates_is_opened_before_a_certificate_needs_one() {
     let Some(authority) = Authority::new() else { return };
     let plain = served();
     let Some(found) = opened_roots(sandbox(&plain)) else { return };
@@ -167,7 +167,7 @@ fn client_hello(options: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
+fn tls_offers_x25519mlkem768_first_and_connects_to_a_server_with_that_group_alone() {
     let greeting = client_hello(&[]);
     let extensions = extensions(&greeting);
     let content = |wanted: u16| extensions.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
@@ -183,7 +183,7 @@ fn x25519mlkem768_is_the_first_group_that_is_offered_and_suffices() {
 }
 
 #[test]
-fn a_classical_key_exchange_offers_no_post_quantum_group_in_a_packet_of_its_own() {
+fn key_exchange_classical_offers_no_post_quantum_group_and_fits_one_packet() {
     let greeting = client_hello(&["--key-exchange", "classical"]);
     let groups = extensions(&greeting).into_iter().find(|(kind, _)| *kind == 10).unwrap().1;
     // supported_groups: X25519, secp256r1, secp384r1.
@@ -196,7 +196,7 @@ fn a_classical_key_exchange_offers_no_post_quantum_group_in_a_packet_of_its_own(
 }
 
 #[test]
-fn a_proxy_carries_the_request_to_the_real_name_of_the_service() {
+fn a_proxy_is_asked_for_the_aws_host_name_of_region_partition_and_fips() {
     let Some(authority) = Authority::new() else { return };
     let (here, china) = ("secretsmanager.us-east-1.amazonaws.com", "secretsmanager.cn-north-1.amazonaws.com.cn");
     let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
@@ -223,7 +223,7 @@ fn a_proxy_carries_the_request_to_the_real_name_of_the_service() {
 }
 
 #[test]
-fn an_endpoint_may_have_a_path() {
+fn requests_are_sent_to_the_path_of_an_endpoint_url() {
     for (after, path) in [("", "/"), ("/", "/"), ("/a/b", "/a/b/"), ("/a%20b/", "/a%20b/"), ("/a?b=c", "/a/")] {
         let aws = served().parameter("/p", &[Version::text(CANARY)]);
         let url = format!("{}{after}", aws.endpoint());

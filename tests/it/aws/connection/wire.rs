@@ -47,7 +47,7 @@ fn cut_short() -> Vec<u8> {
 }
 
 #[test]
-fn a_malformed_response_is_retried_and_75_if_every_attempt_gets_such_a_response() {
+fn a_malformed_http_answer_is_asked_for_again_and_75_after_every_attempt() {
     let wrong = body("wrong-4c7a1e");
     let length = |length: usize| format!("content-length: {length}");
     let chunked = ["HTTP/1.1 200 OK", "transfer-encoding: chunked"];
@@ -87,7 +87,7 @@ fn a_malformed_response_is_retried_and_75_if_every_attempt_gets_such_a_response(
 }
 
 #[test]
-fn an_unusual_answer_is_taken() {
+fn a_value_is_read_from_a_valid_http_answer_of_unusual_form() {
     let mut informed = with_head(&["HTTP/1.1 100 Continue"], "");
     informed.extend(with_head(&["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"], ""));
     informed.extend(answer("HTTP/1.1 200 OK", body("v-4c7a1e")));
@@ -106,7 +106,7 @@ fn an_unusual_answer_is_taken() {
 }
 
 #[test]
-fn an_answer_that_never_ends_is_given_up_when_the_time_is_over() {
+fn an_http_answer_that_never_ends_is_75_at_the_timeout() {
     let slowly = |bytes: Vec<u8>| Step::Drip(bytes, Duration::from_millis(50));
     let head = with_head(&["HTTP/1.1 200 OK", &format!("content-length: {}", body("wrong-4c7a1e").len())], "");
     let hints = with_head(&["HTTP/1.1 103 Early Hints"], "").repeat(1000);
@@ -129,7 +129,7 @@ fn an_answer_that_never_ends_is_given_up_when_the_time_is_over() {
 }
 
 #[test]
-fn a_connection_that_is_reset_in_the_middle_of_an_answer_is_tried_again() {
+fn a_request_whose_connection_is_reset_within_the_answer_is_sent_again() {
     let reset = vec![Step::Head, Step::Send(cut_short()), Step::Pause(Duration::from_millis(50))];
     let wire = Wire::plain(vec![reset.clone(), vec![Step::Head], good("v-4c7a1e")]);
     at_url(format!("http://localhost:{}", wire.port())).run().launched_silently().has("A", "v-4c7a1e");
@@ -140,7 +140,7 @@ fn a_connection_that_is_reset_in_the_middle_of_an_answer_is_tried_again() {
 }
 
 #[test]
-fn a_server_without_tls_is_reported_by_name_or_ends_with_the_deadline() {
+fn an_https_endpoint_that_does_not_speak_tls_is_75_and_named() {
     let Some(authority) = Authority::new() else { return };
     let refusal = Step::Send(answer("HTTP/1.1 400 Bad Request", "this is no TLS"));
     for (case, script, is_firewall) in [
@@ -169,7 +169,7 @@ fn a_server_without_tls_is_reported_by_name_or_ends_with_the_deadline() {
 }
 
 #[test]
-fn a_connection_that_is_cut_within_tls_is_no_end_of_an_answer() {
+fn an_answer_cut_off_without_tls_close_notify_is_no_value_and_asked_for_again() {
     let Some(authority) = Authority::new() else { return };
     // Without close_notify, an attacker who cuts the connection could truncate the body.
     let unbounded = with_head(&["HTTP/1.0 200 OK"], body("wrong-4c7a1e"));
@@ -199,7 +199,7 @@ fn role() -> Vec<u8> {
 
 /// A connection is used twice: first for a role, then for the secret.
 #[test]
-fn a_connection_is_used_again_and_replaced_when_that_fails() {
+fn a_second_request_uses_the_open_connection_or_a_new_one_if_closed() {
     let unasked = answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"));
     for (case, first, then, connections) in [
         ("it is good", role(), good("v-4c7a1e"), 1),
@@ -221,7 +221,7 @@ fn a_connection_is_used_again_and_replaced_when_that_fails() {
 
 /// The connection is opened while STS is asked for the role.
 #[test]
-fn a_connection_that_was_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
+fn a_connection_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
     for (case, closed) in [
         ("before the request", Vec::new()),
         ("and cut before the request", vec![Step::Cut]),
