@@ -66,6 +66,7 @@ fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
     }
 }
 
+/// A new file is removed, and one that replaced another stays; after the last look for a signal both stay (docs/security.md).
 #[test]
 fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
