@@ -29,7 +29,7 @@ use super::terminal;
 
 /// A program that is asked for credentials.
 pub struct AskedProgram {
-    /// `None` while it is started, which may take long: it may run before this process knows its id.
+    /// `None` from before fork(2) until execve(2) is known to have succeeded: the program may run by then.
     pub child: Option<Child>,
     /// The terminal on which the program may ask for a password, and the modes from before.
     pub terminal: Option<(File, Termios)>,
@@ -165,14 +165,16 @@ pub fn asks_on_terminal() -> bool {
 /// program may have changed to ask for a password. Returns the program, which is not reaped yet.
 pub fn kill_program() -> Option<Child> {
     let AskedProgram { mut child, terminal } = program().take()?;
-    let processes = match child.as_mut().map(|child| (child.id().cast_signed(), child.try_wait())) {
-        Some((id, Ok(None))) => descendants(Pid::from_raw(id)),
-        Some(_) => Vec::new(),
-        // This process has no other child yet.
-        None => descendants(getpid()).split_off(1),
-    };
-    for process in processes {
-        let _ = kill(process, Signal::SIGKILL);
+    let has_ended = child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+    if !has_ended {
+        let processes = match &child {
+            Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
+            // It is being started, and this process has no other child.
+            None => descendants(getpid()).split_off(1),
+        };
+        for process in processes {
+            let _ = kill(process, Signal::SIGKILL);
+        }
     }
     if let Some((terminal, modes)) = terminal
         && terminal::is_foreground(&terminal)

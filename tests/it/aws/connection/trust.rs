@@ -45,12 +45,17 @@ fn a_forged_tls_handshake_signature_is_78_though_the_certificate_was_verified_be
 }
 
 #[test]
-fn a_server_that_shows_the_authoritys_own_certificate_is_78_after_one_connection() {
+fn a_certificate_that_is_not_trusted_is_78_after_one_connection() {
     let Some(authority) = Authority::new() else { return };
-    let aws = served_over_tls(authority.acceptor_of_itself());
-    let run = sandbox(&aws).arg("--ca-bundle").arg(authority.bundle()).run();
-    run.refused(78).says(["A (", "localhost", "CA:TRUE"]);
-    assert_eq!((aws.connections(), aws.calls().len()), (1, 0));
+    let bundle = authority.bundle().display().to_string();
+    for (case, acceptor, options, said) in [
+        ("an authority that the system does not know", authority.acceptor(), &[][..], "certificate"),
+        ("the authority's own certificate", authority.acceptor_of_itself(), &["--ca-bundle", &bundle], "CA:TRUE"),
+    ] {
+        let aws = served_over_tls(acceptor);
+        sandbox(&aws).args(options).case(case).run().refused(78).says(["A (", "localhost", said]);
+        assert_eq!((aws.connections(), aws.calls().len()), (1, 0), "{case}");
+    }
 }
 
 #[test]
