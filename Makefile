@@ -67,7 +67,7 @@ ci: ## .ci/run in a container of its own, by podman or Docker, as root there
 	.ci/container
 
 lint: $(VENV)/stamp ## formatting, clippy with every warning denied, shellcheck and ruff
-	$(CARGO) fmt --check
+	rustfmt --check --edition 2024 $$(git ls-files '*.rs')
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$(CARGO_TARGET_DIR)" --locked -- -D warnings
 	$(VENV)/bin/shellcheck $$(git grep -lE '^#!.*[/ ](ba)?sh$$' ':!*.md')

@@ -25,7 +25,10 @@ mod deliver;
 mod exec;
 mod input;
 mod resolve;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux has --on-rotation"))]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only Linux has --on-rotation")
+)]
 mod supervise;
 
 mod report;
@@ -57,7 +60,10 @@ use report::{Report, terminal};
 ///
 /// A successful launch does not return. Returns 0 after help or version, with `--on-rotation` the command's exit status, else one of
 /// docs/reference.md (sysexits(3)).
-pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
+pub fn run(
+    arguments: Vec<OsString>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> ExitCode {
     // First of all: what is printed on a credential's connection would become the credential.
     if let Err(status) = take_connection(&arguments) {
         return ExitCode::from(status);
@@ -67,12 +73,18 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     exit_code
 }
 
-fn start(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ExitCode {
+fn start(
+    arguments: Vec<OsString>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> ExitCode {
     install_panic_hook();
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
     // An error in the arguments, among them --log-format, has the format of the variable alone.
-    if inherited.get("SECRETS_EXEC_LOG_FORMAT").is_some_and(|format| format == "json") {
+    if inherited
+        .get("SECRETS_EXEC_LOG_FORMAT")
+        .is_some_and(|format| format == "json")
+    {
         terminal::choose_format(LogFormat::Json);
     }
     dispatch(arguments, &inherited).unwrap_or_else(print_failures)
@@ -95,11 +107,17 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
         }
         Invocation::Print(text) => terminal::print(text).map_err(Into::into),
         Invocation::Get { inputs, reveal } => get(*inputs, reveal, inherited),
-        Invocation::Check { inputs, command, arguments } => check(*inputs, command.as_ref(), arguments, inherited),
+        Invocation::Check {
+            inputs,
+            command,
+            arguments,
+        } => check(*inputs, command.as_ref(), arguments, inherited),
         Invocation::Policy { inputs, arguments } => policy(*inputs, arguments, inherited),
         Invocation::Export { inputs, arguments } => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
-        Invocation::Completions(arguments) => terminal::print(completion_script(arguments.shell)).map_err(Into::into),
+        Invocation::Completions(arguments) => {
+            terminal::print(completion_script(arguments.shell)).map_err(Into::into)
+        }
         Invocation::Man => terminal::print(man_page()).map_err(Into::into),
         Invocation::Credential { inputs } => credential(*inputs, inherited),
         Invocation::Install(arguments) => install(&arguments.directory),

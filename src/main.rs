@@ -22,7 +22,9 @@ mod aws_lc_memory {
     /// To be called before aws-lc's first allocation. Returns false if there was one.
     pub fn set() -> bool {
         // SAFETY: the functions do what those of C do. No other thread exists yet.
-        unsafe { aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free)) == 1 }
+        unsafe {
+            aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free)) == 1
+        }
     }
 
     fn layout(length: usize) -> Option<Layout> {
@@ -30,7 +32,9 @@ mod aws_lc_memory {
     }
 
     extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
-        let Some(layout) = size.checked_add(HEADER).and_then(layout) else { return ptr::null_mut() };
+        let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
+            return ptr::null_mut();
+        };
         // SAFETY: the layout has a header, which holds its length.
         unsafe {
             let start = alloc(layout);
@@ -42,7 +46,12 @@ mod aws_lc_memory {
         }
     }
 
-    unsafe extern "C" fn reallocate(old: *mut c_void, size: usize, file: *const c_char, line: c_int) -> *mut c_void {
+    unsafe extern "C" fn reallocate(
+        old: *mut c_void,
+        size: usize,
+        file: *const c_char,
+        line: c_int,
+    ) -> *mut c_void {
         let new = allocate(size, file, line);
         if !old.is_null() && !new.is_null() {
             // SAFETY: `allocate` returned both, and they do not overlap.
@@ -74,6 +83,9 @@ mod aws_lc_memory {
 
 fn main() -> ExitCode {
     #[cfg(target_env = "musl")]
-    assert!(aws_lc_memory::set(), "aws-lc has allocated memory before `main`");
+    assert!(
+        aws_lc_memory::set(),
+        "aws-lc has allocated memory before `main`"
+    );
     secrets_exec::run(std::env::args_os().skip(1).collect(), std::env::vars_os())
 }

@@ -21,7 +21,12 @@ pub type Requests<'a> = BTreeMap<Locator, Vec<&'a Locator>>;
 pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
     let mut answers = Vec::new();
     for (request, answer) in answered {
-        let Some((last, others)) = requests.get(&request).and_then(|locators| locators.split_last()) else { continue };
+        let Some((last, others)) = requests
+            .get(&request)
+            .and_then(|locators| locators.split_last())
+        else {
+            continue;
+        };
         for locator in others {
             let copy = answer.as_ref().map(Document::copy).map_err(Clone::clone);
             answers.push(((*locator).clone(), copy));

@@ -10,7 +10,9 @@ mod retry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::answer::{Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind};
+use crate::model::answer::{
+    Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
+};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
@@ -36,7 +38,9 @@ impl Backend {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub fn unsupported(&mut self, plan: &Plan) -> Result<Answers, Problem> {
-        let Self::Agent(agent, _) = self else { return Ok(Answers::new()) };
+        let Self::Agent(agent, _) = self else {
+            return Ok(Answers::new());
+        };
         let locators = plan.locators();
         if !locators.is_empty() {
             agent.read_profile()?;
@@ -60,9 +64,13 @@ impl Backend {
             Self::Agent(agent, None) => agent.fetch(wanted).await,
             Self::Agent(agent, Some(aws)) => {
                 let answers = agent.fetch(wanted).await?;
-                let (mut answered, unanswered): (Answers, Answers) = answers
-                    .into_iter()
-                    .partition(|(_, answer)| answer.as_ref().err().is_none_or(|failure| is_final(&failure.error)));
+                let (mut answered, unanswered): (Answers, Answers) =
+                    answers.into_iter().partition(|(_, answer)| {
+                        answer
+                            .as_ref()
+                            .err()
+                            .is_none_or(|failure| is_final(&failure.error))
+                    });
                 if !unanswered.is_empty() {
                     let wanted = unanswered.iter().map(|(locator, _)| locator).collect();
                     answered.extend(aws.fetch(&wanted, None).await?);
@@ -94,9 +102,14 @@ impl Backend {
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
     pub async fn describe(&mut self, fetched: &Fetched) -> Result<Vec<DescribedSecret>, Problem> {
-        let Some(aws) = self.aws() else { return Ok(Vec::new()) };
+        let Some(aws) = self.aws() else {
+            return Ok(Vec::new());
+        };
         let mut wanted = Vec::new();
-        for (locator, answer) in fetched.iter().filter(|(locator, _)| locator.store == Store::SecretsManager) {
+        for (locator, answer) in fetched
+            .iter()
+            .filter(|(locator, _)| locator.store == Store::SecretsManager)
+        {
             match answer {
                 Ok(document) => wanted.push((locator, document.region.clone())),
                 Err(failure) if is_about_the_secret(&failure.error) => wanted.push((locator, None)),
@@ -108,25 +121,40 @@ impl Backend {
 
     /// The identity that AWS has answered, unless the agent or a file was asked.
     pub fn caller(&mut self) -> Option<Caller> {
-        if matches!(self, Self::Agent(..)) { None } else { self.aws()?.caller() }
+        if matches!(self, Self::Agent(..)) {
+            None
+        } else {
+            self.aws()?.caller()
+        }
     }
 
     /// Returns the age of the entry that each answered locator has in the cache.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
-        let Self::Cached(cached) = self else { return BTreeMap::new() };
+        let Self::Cached(cached) = self else {
+            return BTreeMap::new();
+        };
         cached.ages(fetched.keys())
     }
 
     /// Returns the events of the cache since the last call.
     pub fn take_cache_notices(&mut self) -> Vec<CacheNotice> {
-        let Self::Cached(cached) = self else { return Vec::new() };
+        let Self::Cached(cached) = self else {
+            return Vec::new();
+        };
         cached.take_notices()
     }
 }
 
 /// True for an answer of AWS about the secret, which may exist. Another error would only come again.
 fn is_about_the_secret(error: &FetchError) -> bool {
-    error.withholds_value() && !matches!(error, FetchError::NotFound { missing: Missing::Secret, .. })
+    error.withholds_value()
+        && !matches!(
+            error,
+            FetchError::NotFound {
+                missing: Missing::Secret,
+                ..
+            }
+        )
 }
 
 /// True for an error of the agent after which AWS is not tried: a denial is an answer, and a wrong clock is wrong for AWS as well.

@@ -49,45 +49,75 @@ pub struct RetryBudget {
 impl RetryBudget {
     /// A budget of all the time until `deadline` and at most `max_attempts` attempts (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
-        Self { deadline, max_attempts, share: None, request: None }
+        Self {
+            deadline,
+            max_attempts,
+            share: None,
+            request: None,
+        }
     }
 
     /// Returns a budget of 1/`count` of the remaining time, for the first of `count` regions or providers.
     pub fn share(&self, count: usize) -> Self {
         let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
-        Self { share: Some(Instant::now() + self.left() / count), ..self.clone() }
+        Self {
+            share: Some(Instant::now() + self.left() / count),
+            ..self.clone()
+        }
     }
 
     /// Returns a budget that ends with part `index` of `count` equal parts of the time from `begun` to the deadline.
     pub fn part(&self, begun: Instant, index: usize, count: usize) -> Self {
-        let [index, count] = [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+        let [index, count] =
+            [index + 1, count.max(1)].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         let whole = self.deadline.left() + begun.elapsed();
-        Self { share: Some(begun + whole / count * index), ..self.clone() }
+        Self {
+            share: Some(begun + whole / count * index),
+            ..self.clone()
+        }
     }
 
     /// Returns the same budget with a name for the request.
     pub fn for_request(&self, name: impl FnOnce() -> String) -> Self {
-        Self { request: Some(name().into()), ..self.clone() }
+        Self {
+            request: Some(name().into()),
+            ..self.clone()
+        }
     }
 
     /// Traces an attempt. `result` is `None` if the budget ended first.
     fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, AttemptFailure>>) {
-        if let Some(request) = self.request.as_ref().filter(|_| self.deadline.progress().is_traced()) {
-            let why = |error: &FetchError| format!(": {}", error.problem(&FailedRequest::default()).message(false));
+        if let Some(request) = self
+            .request
+            .as_ref()
+            .filter(|_| self.deadline.progress().is_traced())
+        {
+            let why = |error: &FetchError| {
+                format!(
+                    ": {}",
+                    error.problem(&FailedRequest::default()).message(false)
+                )
+            };
             let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(AttemptFailure::Permanent(error))) => why(error),
-                Some(Err(AttemptFailure::Transient(outage, _))) => why(&FetchError::Unavailable(outage.clone())),
+                Some(Err(AttemptFailure::Transient(outage, _))) => {
+                    why(&FetchError::Unavailable(outage.clone()))
+                }
                 None => why(&FetchError::Unavailable(Outage::unanswered())),
             };
             let milliseconds = begun.elapsed().as_millis();
-            self.deadline.progress().trace(|| format!("{request}, attempt {number}, {milliseconds} ms{failure}"));
+            self.deadline
+                .progress()
+                .trace(|| format!("{request}, attempt {number}, {milliseconds} ms{failure}"));
         }
     }
 
     /// The time that is left.
     fn left(&self) -> Duration {
-        let share = self.share.map(|end| end.saturating_duration_since(Instant::now()));
+        let share = self
+            .share
+            .map(|end| end.saturating_duration_since(Instant::now()));
         share.unwrap_or(Duration::MAX).min(self.deadline.left())
     }
 
@@ -105,8 +135,15 @@ impl RetryBudget {
     /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
     ///
     /// `last` and `retry_after` come from the last failure.
-    pub async fn pause(&self, attempts: u32, last: OutageKind, retry_after: Option<Duration>) -> bool {
-        let Some(pause) = self.pause_for(attempts, last, retry_after, fastrand::f64()) else { return false };
+    pub async fn pause(
+        &self,
+        attempts: u32,
+        last: OutageKind,
+        retry_after: Option<Duration>,
+    ) -> bool {
+        let Some(pause) = self.pause_for(attempts, last, retry_after, fastrand::f64()) else {
+            return false;
+        };
         tokio::time::sleep(pause).await;
         true
     }
@@ -130,9 +167,15 @@ impl RetryBudget {
         }
         // The first pause and the longest one in milliseconds, and the factor between two. Other clients that were throttled retry as well,
         // so these pauses grow fast to what a large fleet needs (docs/benchmarks.md); another outage may be over in a moment.
-        let (first, factor, longest) =
-            if last == OutageKind::Throttled { (2_000, 4_u64, 30_000) } else { (100, 2, 5_000) };
-        let pause = factor.saturating_pow(attempts.saturating_sub(1)).saturating_mul(first).min(longest);
+        let (first, factor, longest) = if last == OutageKind::Throttled {
+            (2_000, 4_u64, 30_000)
+        } else {
+            (100, 2, 5_000)
+        };
+        let pause = factor
+            .saturating_pow(attempts.saturating_sub(1))
+            .saturating_mul(first)
+            .min(longest);
         let jittered = Duration::from_millis(pause).mul_f64(jitter.clamp(0.0, 1.0));
         // Jitter is added to Retry-After, and half the rest of the budget is kept for the attempt.
         Some(retry_after + jittered.min((left - retry_after) / 2))
@@ -172,8 +215,15 @@ pub async fn retry<T>(
         }
     }
     if let (OutageKind::Timeout, Some(request)) = (last.kind, &budget.request) {
-        let attempts = if tried == 1 { "1 attempt".to_owned() } else { format!("{tried} attempts") };
-        last.reason.detail = format!(" (after {attempts} in {:.1}s: {request})", begun.elapsed().as_secs_f64());
+        let attempts = if tried == 1 {
+            "1 attempt".to_owned()
+        } else {
+            format!("{tried} attempts")
+        };
+        last.reason.detail = format!(
+            " (after {attempts} in {:.1}s: {request})",
+            begun.elapsed().as_secs_f64()
+        );
     }
     Err(FetchError::Unavailable(last))
 }
@@ -188,12 +238,23 @@ mod tests {
 
     #[test]
     fn the_longest_pause_grows_up_to_a_bound() {
-        let pauses = [1, 2, 3, 7, 60]
-            .map(|attempts| budget(60, None).pause_for(attempts, OutageKind::Service, None, 1.0).unwrap().as_millis());
+        let pauses = [1, 2, 3, 7, 60].map(|attempts| {
+            budget(60, None)
+                .pause_for(attempts, OutageKind::Service, None, 1.0)
+                .unwrap()
+                .as_millis()
+        });
         assert_eq!(pauses, [100, 200, 400, 5000, 5000]);
-        assert_eq!(budget(60, None).pause_for(7, OutageKind::Service, None, 0.0), Some(Duration::ZERO));
-        let pauses = [1, 2, 3, 60]
-            .map(|attempts| budget(600, None).pause_for(attempts, OutageKind::Throttled, None, 1.0).unwrap().as_secs());
+        assert_eq!(
+            budget(60, None).pause_for(7, OutageKind::Service, None, 0.0),
+            Some(Duration::ZERO)
+        );
+        let pauses = [1, 2, 3, 60].map(|attempts| {
+            budget(600, None)
+                .pause_for(attempts, OutageKind::Throttled, None, 1.0)
+                .unwrap()
+                .as_secs()
+        });
         assert_eq!(pauses, [2, 8, 30, 30]);
     }
 
@@ -205,10 +266,19 @@ mod tests {
         assert_eq!(pause(budget(60, Some(3)), 3, None, 0.0), None);
         assert!(pause(budget(60, Some(3)), 2, None, 0.0).is_some());
         assert_eq!(pause(budget(0, None), 1, None, 1.0), None);
-        assert!(pause(budget(1, None), 9, None, 1.0).is_some_and(|pause| pause <= Duration::from_millis(500)));
+        assert!(
+            pause(budget(1, None), 9, None, 1.0)
+                .is_some_and(|pause| pause <= Duration::from_millis(500))
+        );
         assert_eq!(pause(budget(60, None), 1, Some(Duration::MAX), 0.0), None);
-        assert_eq!(pause(budget(60, None), 1, Some(Duration::from_secs(61)), 0.0), None);
-        assert_eq!(pause(budget(60, None), 1, Some(Duration::from_secs(2)), 0.0), Some(Duration::from_secs(2)));
+        assert_eq!(
+            pause(budget(60, None), 1, Some(Duration::from_secs(61)), 0.0),
+            None
+        );
+        assert_eq!(
+            pause(budget(60, None), 1, Some(Duration::from_secs(2)), 0.0),
+            Some(Duration::from_secs(2))
+        );
         let jittered = pause(budget(60, None), 1, Some(Duration::from_secs(2)), 1.0).unwrap();
         assert_eq!(jittered, Duration::from_millis(2100));
     }
@@ -217,11 +287,23 @@ mod tests {
     fn a_share_is_a_fraction_of_the_remaining_time() {
         let left = |budget: &RetryBudget| budget.left().as_secs_f64();
         let whole = budget(60, None);
-        assert!((left(&whole.share(3)) - 20.0).abs() < 1.0, "{}", left(&whole.share(3)));
-        assert!((left(&whole.share(1)) - 60.0).abs() < 1.0, "{}", left(&whole.share(1)));
+        assert!(
+            (left(&whole.share(3)) - 20.0).abs() < 1.0,
+            "{}",
+            left(&whole.share(3))
+        );
+        assert!(
+            (left(&whole.share(1)) - 60.0).abs() < 1.0,
+            "{}",
+            left(&whole.share(1))
+        );
         // Thirty seconds after the beginning of ninety, the second of three parts has the next thirty.
         let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
-        assert!((left(&whole.part(begun, 1, 3)) - 30.0).abs() < 1.0, "{}", left(&whole.part(begun, 1, 3)));
+        assert!(
+            (left(&whole.part(begun, 1, 3)) - 30.0).abs() < 1.0,
+            "{}",
+            left(&whole.part(begun, 1, 3))
+        );
     }
 }
 
@@ -266,9 +348,17 @@ mod simulation {
             requests.set(requests.get() + 1);
             let is_granted = service.borrow_mut().is_granted();
             tokio::time::sleep(ANSWER).await;
-            if is_granted { Ok(()) } else { Err(Outage::new(OutageKind::Throttled, "Rate exceeded").into()) }
+            if is_granted {
+                Ok(())
+            } else {
+                Err(Outage::new(OutageKind::Throttled, "Rate exceeded").into())
+            }
         };
-        let result = retry(&RetryBudget::new(Deadline::new(Duration::from_secs(30)), None), attempt).await;
+        let result = retry(
+            &RetryBudget::new(Deadline::new(Duration::from_secs(30)), None),
+            attempt,
+        )
+        .await;
         (result.is_ok().then(|| begun.elapsed()), requests.get())
     }
 
@@ -280,20 +370,33 @@ mod simulation {
         println!("|---|---|---|---|---|---|");
         for launches in [1_000, 10_000, 100_000] {
             fastrand::seed(launches);
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .unwrap();
             let ended: Vec<(Option<Duration>, u32)> = runtime.block_on(async {
-                let service = RefCell::new(Bucket { left: BURST, filled: Instant::now() });
-                let fleet: FuturesUnordered<_> = (0..launches).map(|_| launched(&service)).collect();
+                let service = RefCell::new(Bucket {
+                    left: BURST,
+                    filled: Instant::now(),
+                });
+                let fleet: FuturesUnordered<_> =
+                    (0..launches).map(|_| launched(&service)).collect();
                 fleet.collect().await
             });
-            let mut times: Vec<f64> = ended.iter().filter_map(|(time, _)| Some(time.as_ref()?.as_secs_f64())).collect();
+            let mut times: Vec<f64> = ended
+                .iter()
+                .filter_map(|(time, _)| Some(time.as_ref()?.as_secs_f64()))
+                .collect();
             times.sort_by(f64::total_cmp);
             let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
             let requests = ended.iter().map(|(_, requests)| *requests);
             let mean = f64::from(requests.clone().sum::<u32>()) / ended.len() as f64;
             let most = requests.max().unwrap();
-            println!("| {launches} | {} | {half:.2} s | {last:.2} s | {mean:.2} | {most} |", times.len());
+            println!(
+                "| {launches} | {} | {half:.2} s | {last:.2} s | {mean:.2} | {most} |",
+                times.len()
+            );
             assert_eq!(times.len(), ended.len());
         }
     }

@@ -47,13 +47,23 @@ pub fn check(
         program = found.map_err(|error| report.append(error.into())).ok();
     }
     match prepared {
-        Ok(prepared) => Check { command, program, arguments, inherited }.run(&prepared, &mut findings, &mut report),
+        Ok(prepared) => Check {
+            command,
+            program,
+            arguments,
+            inherited,
+        }
+        .run(&prepared, &mut findings, &mut report),
         Err(wrong) => report.append(wrong),
     }
     let printed = if arguments.json {
         let rendered = report.render();
         findings.ok = report.is_empty();
-        findings.exit_status = if report.is_empty() { 0 } else { rendered.exit_status };
+        findings.exit_status = if report.is_empty() {
+            0
+        } else {
+            rendered.exit_status
+        };
         findings.messages = terminal::objects(rendered.records());
         findings.json()
     } else {
@@ -74,8 +84,16 @@ struct Check<'a> {
 impl Check<'_> {
     /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
     fn run(&self, prepared: &Prepared, findings: &mut Findings, report: &mut Report) {
-        let Prepared { options, retained, backend, plan } = prepared;
-        let mut inspection = Inspection { describes: self.arguments.describe, ..Inspection::default() };
+        let Prepared {
+            options,
+            retained,
+            backend,
+            plan,
+        } = prepared;
+        let mut inspection = Inspection {
+            describes: self.arguments.describe,
+            ..Inspection::default()
+        };
         let depth = match self.arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Declaration,
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
@@ -95,14 +113,28 @@ impl Check<'_> {
                     BackendConfig::Local { .. } => "local",
                 });
                 findings.has_cache = options.cache.is_some();
-                read_plan(prepared, &ThisProcess::new(self.inherited), Some(&mut inspection))
+                read_plan(
+                    prepared,
+                    &ThisProcess::new(self.inherited),
+                    Some(&mut inspection),
+                )
             }
         };
-        let (outcome, fetched) = read.map_err(|failed| report.append(failed)).unwrap_or_default();
-        let Inspection { secrets, cached, caller, .. } = inspection;
+        let (outcome, fetched) = read
+            .map_err(|failed| report.append(failed))
+            .unwrap_or_default();
+        let Inspection {
+            secrets,
+            cached,
+            caller,
+            ..
+        } = inspection;
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
-        findings.secrets = secrets.iter().map(|secret| SecretRow::new(secret, now)).collect();
+        findings.secrets = secrets
+            .iter()
+            .map(|secret| SecretRow::new(secret, now))
+            .collect();
         let limits = exec::limits();
         let mut undeliverable = unusable(&outcome.resolved, limits);
         if !self.arguments.offline {
@@ -111,7 +143,10 @@ impl Check<'_> {
             undeliverable.extend(files.undeliverable());
         }
         let overridden = overrides(plan, &outcome.resolved);
-        findings.overridden = overridden.iter().map(|entry| override_object(entry)).collect();
+        findings.overridden = overridden
+            .iter()
+            .map(|entry| override_object(entry))
+            .collect();
         let problems = [outcome.errors, undeliverable].concat();
         findings.values = rows(&CheckedValues {
             plan,
@@ -133,13 +168,23 @@ impl Check<'_> {
         if self.arguments.offline {
             terminal::print_notices(alias_warnings(plan), options);
         }
-        let program = self.command.map_or("the command".into(), |command| command.program().to_string_lossy());
-        report.append(Report::of_values(problems, format!("{program} would not be started")));
+        let program = self.command.map_or("the command".into(), |command| {
+            command.program().to_string_lossy()
+        });
+        report.append(Report::of_values(
+            problems,
+            format!("{program} would not be started"),
+        ));
         if report.is_empty() {
             // A file's variable has a short path.
-            let values = outcome.resolved.variables().map(|variable| (variable.name, variable.value));
+            let values = outcome
+                .resolved
+                .variables()
+                .map(|variable| (variable.name, variable.value));
             let environment = Environment::new(retained, values);
-            let launched = self.command.zip(self.program.as_ref().map(Program::as_path));
+            let launched = self
+                .command
+                .zip(self.program.as_ref().map(Program::as_path));
             report.extend(environment.expect_fit(launched, limits).err());
         }
     }
@@ -147,7 +192,12 @@ impl Check<'_> {
     /// Asks AWS, past an agent, whether what the plan names exists, and resolves what needs no value.
     fn resolve_metadata(
         &self,
-        Prepared { options, backend, plan, .. }: &Prepared,
+        Prepared {
+            options,
+            backend,
+            plan,
+            ..
+        }: &Prepared,
         inspection: &mut Inspection,
     ) -> Result<(Resolution, Fetched), Report> {
         let (BackendConfig::Aws(settings) | BackendConfig::Agent(settings, _)) = backend else {
@@ -155,39 +205,62 @@ impl Check<'_> {
             return Err(Problem::usage(text).into());
         };
         let begun = Instant::now();
-        run(options, &ThisProcess::new(self.inherited), async |deadline| {
-            if let Some(refused) = unknown_template_names(plan) {
-                return Ok((refused, Fetched::default()));
-            }
-            let purpose = Purpose { is_unattended: false, asks_identity: true };
-            // The end of the process closes its connections.
-            let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
-            let answers;
-            (answers, inspection.secrets) = aws.metadata(&plan.locators()).await?;
-            inspection.caller = aws.caller();
-            let (mut fetched, found): (Fetched, Fetched) = answers.into_iter().partition(|(_, answer)| answer.is_err());
-            let mut outcome = resolve(plan, &fetched);
-            outcome.resolved.requests = deadline.progress().requests();
-            outcome.resolved.elapsed = begun.elapsed();
-            fetched.extend(found);
-            Ok((outcome, fetched))
-        })
+        run(
+            options,
+            &ThisProcess::new(self.inherited),
+            async |deadline| {
+                if let Some(refused) = unknown_template_names(plan) {
+                    return Ok((refused, Fetched::default()));
+                }
+                let purpose = Purpose {
+                    is_unattended: false,
+                    asks_identity: true,
+                };
+                // The end of the process closes its connections.
+                let mut aws =
+                    ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
+                let answers;
+                (answers, inspection.secrets) = aws.metadata(&plan.locators()).await?;
+                inspection.caller = aws.caller();
+                let (mut fetched, found): (Fetched, Fetched) =
+                    answers.into_iter().partition(|(_, answer)| answer.is_err());
+                let mut outcome = resolve(plan, &fetched);
+                outcome.resolved.requests = deadline.progress().requests();
+                outcome.resolved.elapsed = begun.elapsed();
+                fetched.extend(found);
+                Ok((outcome, fetched))
+            },
+        )
     }
 
     /// Resolves what needs no request, and fails what the agent can never read.
     fn resolve_offline(
         &self,
-        Prepared { options, backend, plan, .. }: &Prepared,
+        Prepared {
+            options,
+            backend,
+            plan,
+            ..
+        }: &Prepared,
     ) -> Result<(Resolution, Fetched), Report> {
-        run(options, &ThisProcess::new(self.inherited), async |deadline| {
-            let _awaited = deadline.progress().awaits("the templates".to_owned());
-            let mut outcome = unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
-            if let BackendConfig::Agent(settings, agent_settings) = backend {
-                let agent = Agent::new(agent_settings.clone(), (**settings).clone(), deadline.clone());
-                let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-                outcome.errors.extend(failed_references(plan, &answers));
-            }
-            Ok((outcome, Fetched::default()))
-        })
+        run(
+            options,
+            &ThisProcess::new(self.inherited),
+            async |deadline| {
+                let _awaited = deadline.progress().awaits("the templates".to_owned());
+                let mut outcome = unknown_template_names(plan)
+                    .unwrap_or_else(|| resolve(plan, &Fetched::default()));
+                if let BackendConfig::Agent(settings, agent_settings) = backend {
+                    let agent = Agent::new(
+                        agent_settings.clone(),
+                        (**settings).clone(),
+                        deadline.clone(),
+                    );
+                    let answers = agent.unsupported(&plan.locators()).into_iter().collect();
+                    outcome.errors.extend(failed_references(plan, &answers));
+                }
+                Ok((outcome, Fetched::default()))
+            },
+        )
     }
 }

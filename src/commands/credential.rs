@@ -28,13 +28,19 @@ pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
 /// # Errors
 /// The slip in the arguments.
 pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
-    let Some(connection) = ending::connection() else { return Ok(()) };
+    let Some(connection) = ending::connection() else {
+        return Ok(());
+    };
     if matches!(invocation, Invocation::Credential { .. }) {
         return Ok(());
     }
     let request = connection.request()?;
-    let text = format!("standard input asks for the credential {request}, which `secrets-exec credential` answers");
-    Err(Problem::usage(text).help("the service needs ExecStart=/usr/bin/secrets-exec credential -f FILE").into())
+    let text = format!(
+        "standard input asks for the credential {request}, which `secrets-exec credential` answers"
+    );
+    Err(Problem::usage(text)
+        .help("the service needs ExecStart=/usr/bin/secrets-exec credential -f FILE")
+        .into())
 }
 
 /// Resolves the credential that the client asks for, and sends its value.
@@ -47,19 +53,25 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         inputs.errors.push(Problem::usage(text));
     }
     let connection = ending::connection().ok_or_else(no_connection);
-    let (connection, request) = match connection.and_then(|connection| Ok((connection, connection.request()?))) {
-        Ok(answerable) => answerable,
-        Err(problem) => {
-            let usage = inputs.errors.into_iter();
-            return Err(usage.chain([problem]).collect());
-        }
-    };
+    let (connection, request) =
+        match connection.and_then(|connection| Ok((connection, connection.request()?))) {
+            Ok(answerable) => answerable,
+            Err(problem) => {
+                let usage = inputs.errors.into_iter();
+                return Err(usage.chain([problem]).collect());
+            }
+        };
     let prepared = prepare(inputs, EntryScope::Credential(&request), inherited)?;
-    let consequence = format!("{} did not get its credential {}", request.unit, request.name);
+    let consequence = format!(
+        "{} did not get its credential {}",
+        request.unit, request.name
+    );
     let (resolved, report) = read_values(&prepared, inherited, &consequence)?;
     report.into_result()?;
     // The plan has one entry, and it is resolved.
-    let Some(credential) = resolved.values.first() else { return Err(Report::default()) };
+    let Some(credential) = resolved.values.first() else {
+        return Err(Report::default());
+    };
     let sent = connection.answer(credential.value.expose());
     Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Impact::Undelivered))?)
 }

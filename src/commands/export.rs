@@ -32,15 +32,26 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
 ///
 /// # Errors
 /// Every reason why a value cannot be exported, or why standard output or the file cannot be written.
-pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inherited) -> Result<(), Report> {
-    let output = arguments.output.as_ref().filter(|path| path.as_os_str() != "-");
+pub fn export(
+    mut inputs: Inputs,
+    arguments: &ExportArguments,
+    inherited: &Inherited,
+) -> Result<(), Report> {
+    let output = arguments
+        .output
+        .as_ref()
+        .filter(|path| path.as_os_str() != "-");
     let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
-    inputs.errors.extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
+    inputs
+        .errors
+        .extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
     let prepared = prepare(inputs, EntryScope::Launch, inherited)?;
     let (resolved, mut report) = read_values(&prepared, inherited, "nothing was exported")?;
     let variables = variables(&resolved, exec::limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let Some(text) = exported.filter(|_| report.is_empty()) else { return Err(report) };
+    let Some(text) = exported.filter(|_| report.is_empty()) else {
+        return Err(report);
+    };
     if arguments.format == ExportFormat::Shell {
         let warnings = variables.iter().copied().filter_map(shell_warning);
         terminal::print_notices(warnings.map(Record::warning), &prepared.options);
@@ -53,12 +64,22 @@ pub fn export(mut inputs: Inputs, arguments: &ExportArguments, inherited: &Inher
 }
 
 /// Returns the warning about a file, which a launch writes and `export` does not.
-fn unwritten(FileValue { target, subject, .. }: FileValue<'_>) -> Record {
+fn unwritten(
+    FileValue {
+        target, subject, ..
+    }: FileValue<'_>,
+) -> Record {
     Record::warning(match &target.place {
         FilePlace::Path(path) => {
-            format!("{} ({}): not written, since only a launch writes files", path.display(), subject.origin)
+            format!(
+                "{} ({}): not written, since only a launch writes files",
+                path.display(),
+                subject.origin
+            )
         }
-        FilePlace::Memory => format!("{subject}: left out, since a file in memory ends with the process that made it"),
+        FilePlace::Memory => format!(
+            "{subject}: left out, since a file in memory ends with the process that made it"
+        ),
     })
 }
 
@@ -66,8 +87,20 @@ fn unwritten(FileValue { target, subject, .. }: FileValue<'_>) -> Record {
 /// so one on a disk is not warned of.
 fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::of_path(&path, Origin::Argument("--output"));
-    let target = FileTarget { place: FilePlace::Path(path), env: None, mode: Mode::PRIVATE_WRITABLE, owner: None };
-    let files = Files::find([FileValue { target: &target, value: &value, subject: &subject }]);
-    Delivery::stage(files).map_err(Report::from_iter)?.place()?.keep();
+    let target = FileTarget {
+        place: FilePlace::Path(path),
+        env: None,
+        mode: Mode::PRIVATE_WRITABLE,
+        owner: None,
+    };
+    let files = Files::find([FileValue {
+        target: &target,
+        value: &value,
+        subject: &subject,
+    }]);
+    Delivery::stage(files)
+        .map_err(Report::from_iter)?
+        .place()?
+        .keep();
     Ok(())
 }

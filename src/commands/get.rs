@@ -13,7 +13,13 @@ use crate::report::{self, Report, terminal};
 /// # Errors
 /// Every reason why it cannot be read, or why standard output cannot be written.
 pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
-    inputs.errors.extend(refuse_terminal(reveal, "pipe the value to a program, or add --reveal to see it").err());
+    inputs.errors.extend(
+        refuse_terminal(
+            reveal,
+            "pipe the value to a program, or add --reveal to see it",
+        )
+        .err(),
+    );
     let prepared = prepare(inputs, EntryScope::Argument, inherited)?;
     let (resolved, report) = read_values(&prepared, inherited, "nothing was printed")?;
     report.into_result()?;

@@ -18,7 +18,11 @@ use crate::report::Report;
 ///
 /// # Errors
 /// Every reason why the command does not run.
-pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<ExitCode, Report> {
+pub fn launch(
+    inputs: Inputs,
+    command: &CommandLine,
+    inherited: &Inherited,
+) -> Result<ExitCode, Report> {
     let launch = Launch::new(prepare(inputs, EntryScope::Launch, inherited)?, command)?;
     #[cfg(target_os = "linux")]
     if let Some(rotation) = launch.prepared.options.rotation {

@@ -38,17 +38,26 @@ impl<'a> Launch<'a> {
     /// When the command is not found or cannot be executed.
     pub fn new(prepared: Prepared, command: &'a CommandLine) -> Result<Self, Report> {
         let program = prepared.find(command)?;
-        Ok(Self { prepared, command, program })
+        Ok(Self {
+            prepared,
+            command,
+            program,
+        })
     }
 
     /// Makes this a later launch for the same command: it repeats no warning, does not wait, takes nothing from the cache, and does without
     /// a cache whose directory cannot be used.
     #[cfg(target_os = "linux")]
     pub fn repeat(&mut self) {
-        let Prepared { options, backend, .. } = &mut self.prepared;
+        let Prepared {
+            options, backend, ..
+        } = &mut self.prepared;
         options.quiet = true;
         options.wait = None;
-        options.cache = options.cache.take().filter(|cache| CacheDirectory::open(&cache.directory).is_ok());
+        options.cache = options
+            .cache
+            .take()
+            .filter(|cache| CacheDirectory::open(&cache.directory).is_ok());
         if let Some(cache) = &mut options.cache {
             (cache.ttl, cache.stale) = Default::default();
         }
@@ -62,9 +71,22 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
     pub fn resolve(&self, reporter: &impl Reporter) -> Result<LaunchValues, Report> {
-        let (Resolution { resolved, errors, .. }, fetched) = read_plan(&self.prepared, reporter, None)?;
-        let consequence = format!("{} was not started", self.command.program().to_string_lossy());
-        let mut report = Report::of_values(errors.into_iter().chain(unusable(&resolved, exec::limits())), consequence);
+        let (
+            Resolution {
+                resolved, errors, ..
+            },
+            fetched,
+        ) = read_plan(&self.prepared, reporter, None)?;
+        let consequence = format!(
+            "{} was not started",
+            self.command.program().to_string_lossy()
+        );
+        let mut report = Report::of_values(
+            errors
+                .into_iter()
+                .chain(unusable(&resolved, exec::limits())),
+            consequence,
+        );
         if !report.is_empty() {
             report.extend(Files::find(resolved.files()).undeliverable());
             return Err(report);
@@ -76,8 +98,13 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// Every file that cannot be written, or the length of an environment that the kernel would not accept.
-    pub fn stage(&self, LaunchValues { resolved, fetched }: LaunchValues) -> Result<(Delivery, Environment), Report> {
-        let Prepared { options, retained, .. } = &self.prepared;
+    pub fn stage(
+        &self,
+        LaunchValues { resolved, fetched }: LaunchValues,
+    ) -> Result<(Delivery, Environment), Report> {
+        let Prepared {
+            options, retained, ..
+        } = &self.prepared;
         if options.verbose {
             terminal::print_records(report::provenance(&resolved, &fetched));
         }
@@ -85,7 +112,9 @@ impl<'a> Launch<'a> {
         let files = Files::find(resolved.files());
         terminal::print_notices(report::disk_notices(files.persistent_files()), options);
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
-        let values = resolved.variables().map(|variable| (variable.name, variable.value));
+        let values = resolved
+            .variables()
+            .map(|variable| (variable.name, variable.value));
         let environment = Environment::new(retained, values.chain(delivery.variables()));
         environment.expect_fit(Some((self.command, self.program.as_path())), exec::limits())?;
         Ok((delivery, environment))
@@ -95,7 +124,16 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// When execve fails.
-    pub fn execute(&self, delivery: &Delivery, environment: &Environment) -> Result<Infallible, Report> {
-        Ok(exec::exec(&self.program, self.command, environment, delivery.descriptors())?)
+    pub fn execute(
+        &self,
+        delivery: &Delivery,
+        environment: &Environment,
+    ) -> Result<Infallible, Report> {
+        Ok(exec::exec(
+            &self.program,
+            self.command,
+            environment,
+            delivery.descriptors(),
+        )?)
     }
 }

@@ -14,15 +14,27 @@ use crate::report::{Record, Report, terminal};
 /// Every line that cannot be read, or the reason why standard output cannot be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let remedy = "pipe the output to a program, or add --reveal to see the values";
-    refuse_terminal(arguments.reveal || !(arguments.values || arguments.for_local), remedy)?;
-    let EnvFile { settings, object, notices } = read_env_file(arguments).map_err(Report::from_iter)?;
-    let is_quiet = arguments.quiet || inherited.get("SECRETS_EXEC_QUIET").is_some_and(|value| value == "1");
+    refuse_terminal(
+        arguments.reveal || !(arguments.values || arguments.for_local),
+        remedy,
+    )?;
+    let EnvFile {
+        settings,
+        object,
+        notices,
+    } = read_env_file(arguments).map_err(Report::from_iter)?;
+    let is_quiet = arguments.quiet
+        || inherited
+            .get("SECRETS_EXEC_QUIET")
+            .is_some_and(|value| value == "1");
     if !is_quiet {
         terminal::print_records(notices.into_iter().map(Record::warning));
     }
     let printed = match arguments {
         MigrateArguments { values: true, .. } => object,
-        MigrateArguments { for_local: true, .. } => local_file(&arguments.secret, &settings),
+        MigrateArguments {
+            for_local: true, ..
+        } => local_file(&arguments.secret, &settings),
         MigrateArguments { .. } => declaration(&arguments.secret, &settings),
     };
     Ok(terminal::print_whole(printed.expose())?)
@@ -39,7 +51,11 @@ fn declaration(secret: &SecretId, settings: &[Setting]) -> SecretValue {
 
 /// Returns the file for `--local` with the values of the secret.
 fn local_file(secret: &SecretId, settings: &[Setting]) -> SecretValue {
-    mapping(&scalar(&secret.to_string()), settings.iter().filter(|setting| !setting.is_literal), Setting::json)
+    mapping(
+        &scalar(&secret.to_string()),
+        settings.iter().filter(|setting| !setting.is_literal),
+        Setting::json,
+    )
 }
 
 /// Returns a mapping of YAML with one key, under which each name has its value.
@@ -48,11 +64,17 @@ fn mapping<'s>(
     settings: impl Iterator<Item = &'s Setting>,
     value: impl Fn(&Setting) -> SecretValue,
 ) -> SecretValue {
-    let lines = Vec::from_iter(settings.map(|setting| (format!("  {}: ", setting.name), value(setting))));
+    let lines =
+        Vec::from_iter(settings.map(|setting| (format!("  {}: ", setting.name), value(setting))));
     // A buffer that grows would leave copies of values in memory.
-    let length = lines.iter().map(|(name, value)| name.len() + value.len() + 1).sum::<usize>();
+    let length = lines
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 1)
+        .sum::<usize>();
     let mut text = Vec::with_capacity(key.len() + ": {}\n".len() + length);
-    text.extend_from_slice(format!("{key}:{}\n", if lines.is_empty() { " {}" } else { "" }).as_bytes());
+    text.extend_from_slice(
+        format!("{key}:{}\n", if lines.is_empty() { " {}" } else { "" }).as_bytes(),
+    );
     for (name, value) in &lines {
         for part in [name.as_bytes(), value.expose(), b"\n"] {
             text.extend_from_slice(part);
@@ -63,6 +85,10 @@ fn mapping<'s>(
 
 /// Returns an id or a reference as a scalar of YAML: in quotes unless it begins with a letter; it has neither a quote nor a backslash.
 fn scalar(id: &str) -> String {
-    let quote = if id.starts_with(|c: char| c.is_ascii_alphabetic()) { "" } else { "\"" };
+    let quote = if id.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        ""
+    } else {
+        "\""
+    };
     format!("{quote}{id}{quote}")
 }

@@ -16,8 +16,17 @@ use crate::resolve::failed_references;
 ///
 /// # Errors
 /// Every error in the inputs, and every reference that the agent cannot read.
-pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited) -> Result<(), Report> {
-    let Prepared { options, plan, backend, .. } = prepare(inputs, EntryScope::Everything, inherited)?;
+pub fn policy(
+    inputs: Inputs,
+    arguments: PolicyArguments,
+    inherited: &Inherited,
+) -> Result<(), Report> {
+    let Prepared {
+        options,
+        plan,
+        backend,
+        ..
+    } = prepare(inputs, EntryScope::Everything, inherited)?;
     let (mut settings, agent) = match backend {
         BackendConfig::Aws(settings) => (*settings, None),
         BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),
@@ -26,11 +35,23 @@ pub fn policy(inputs: Inputs, arguments: PolicyArguments, inherited: &Inherited)
             return Err(Problem::usage(text).into());
         }
     };
-    let PolicyArguments { account, for_role, kms_keys, describe, metadata } = arguments;
+    let PolicyArguments {
+        account,
+        for_role,
+        kms_keys,
+        describe,
+        metadata,
+    } = arguments;
     // `check --metadata` asks past the agent.
     let agent = agent.filter(|_| !metadata);
-    let policy_options =
-        PolicyOptions { is_for_agent: agent.is_some(), account, for_role, kms_keys, describe, metadata };
+    let policy_options = PolicyOptions {
+        is_for_agent: agent.is_some(),
+        account,
+        for_role,
+        kms_keys,
+        describe,
+        metadata,
+    };
     let locators = plan.locators();
     // The profile's files may be on a file system that hangs.
     let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {

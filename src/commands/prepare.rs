@@ -12,7 +12,9 @@ use crate::input::declaration::{DEFAULT_NAMES, in_parent};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions};
+use crate::model::options::{
+    AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions,
+};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
@@ -32,16 +34,31 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Every error in them.
-pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> Result<Prepared, Report> {
+pub fn prepare(
+    inputs: Inputs,
+    scope: EntryScope<'_>,
+    inherited: &Inherited,
+) -> Result<Prepared, Report> {
     let mut report = Report::default();
     let (supervises, has_quiet_flag) = (inputs.supervises, inputs.has_quiet_flag);
     let (mut options, layers) = merge(inputs, scope, inherited, &mut report);
     options.rotation = options.rotation.filter(|_| supervises);
     let retained = inherited.retained(&options.retention);
-    let backend = report.value_of(BackendConfig::new(&options.aws, &options.source, has_quiet_flag, inherited));
+    let backend = report.value_of(BackendConfig::new(
+        &options.aws,
+        &options.source,
+        has_quiet_flag,
+        inherited,
+    ));
     let kept = options.keep_existing.then_some(&retained);
     let plan = report.value_of(Plan::new(layers, inherited, kept));
-    let signals = matches!(options.rotation, Some(RotationOptions { on_rotation: OnRotation::Signal(_), .. }));
+    let signals = matches!(
+        options.rotation,
+        Some(RotationOptions {
+            on_rotation: OnRotation::Signal(_),
+            ..
+        })
+    );
     if signals && plan.as_ref().is_some_and(|plan| !plan.has_path()) {
         let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
                     or of a file in memory";
@@ -51,18 +68,44 @@ pub fn prepare(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited) -> 
     match (backend, plan) {
         (Some(backend), Some(plan)) if report.is_empty() => {
             terminal::print_notices(report::unexpanded(&plan), &options);
-            Ok(Prepared { options, retained, backend, plan })
+            Ok(Prepared {
+                options,
+                retained,
+                backend,
+                plan,
+            })
         }
         (_, _) => Err(report),
     }
 }
 
 /// Merges the inputs to the options and the layers, of which a later one takes precedence, and adds the errors to `report`.
-fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &mut Report) -> (Options, Vec<Layer>) {
-    let Inputs { options, layer, files, find_file, resolve_env, has_misplaced_option, errors, warnings, .. } = inputs;
+fn merge(
+    inputs: Inputs,
+    scope: EntryScope<'_>,
+    inherited: &Inherited,
+    report: &mut Report,
+) -> (Options, Vec<Layer>) {
+    let Inputs {
+        options,
+        layer,
+        files,
+        find_file,
+        resolve_env,
+        has_misplaced_option,
+        errors,
+        warnings,
+        ..
+    } = inputs;
     report.extend(errors);
-    let found = if find_file { declaration::find() } else { Ok(None) };
-    let found = report.value_of(found.map_err(|problem| vec![problem])).flatten();
+    let found = if find_file {
+        declaration::find()
+    } else {
+        Ok(None)
+    };
+    let found = report
+        .value_of(found.map_err(|problem| vec![problem]))
+        .flatten();
     let loaded = match (&files[..], found) {
         // No file is read, so that no thread is needed. Signals are held as by a wait, since what follows may print.
         ([], None) => {
@@ -72,7 +115,9 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
         (files, found) => {
             // Otherwise an entry that is wrong does not matter.
             let reads_entries = !matches!(scope, EntryScope::Argument);
-            run_unlimited("the declarations", || declaration::load(files, found, reads_entries))
+            run_unlimited("the declarations", || {
+                declaration::load(files, found, reads_entries)
+            })
         }
     };
     let (declarations, errors) = loaded.unwrap_or_else(|failed| {
@@ -116,10 +161,15 @@ fn merge(inputs: Inputs, scope: EntryScope<'_>, inherited: &Inherited, report: &
 fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
     let looked_at = match (read, find_file) {
         ([], false) => "no declaration was looked for (--no-file)".to_owned(),
-        ([], true) => format!("the working directory has none of {} with an entry", DEFAULT_NAMES.join(", ")),
+        ([], true) => format!(
+            "the working directory has none of {} with an entry",
+            DEFAULT_NAMES.join(", ")
+        ),
         (files, _) => format!("there is no entry in {}", files.join(", ")),
     };
-    let text = format!("nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}");
+    let text = format!(
+        "nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}"
+    );
     let parent = in_parent().filter(|_| find_file && read.is_empty());
     Problem::usage(text)
         .help("name a secret with --env NAME=REF, or a declaration with -f FILE; --help prints all options")
@@ -132,7 +182,11 @@ impl Prepared {
     /// # Errors
     /// When it is not found or cannot be executed.
     pub fn find(&self, command: &CommandLine) -> Result<Program, Problem> {
-        let path = self.plan.literal("PATH").map(AsRef::as_ref).or_else(|| self.retained.get("PATH"));
+        let path = self
+            .plan
+            .literal("PATH")
+            .map(AsRef::as_ref)
+            .or_else(|| self.retained.get("PATH"));
         exec::find(command.program(), path)
     }
 }
@@ -158,13 +212,21 @@ impl BackendConfig {
     ) -> Result<Self, Vec<Problem>> {
         remove_empty_variables(inherited);
         match source {
-            SourceOption::Local(path) => Ok(Self::Local { path: path.clone(), is_announced: !has_quiet_flag }),
+            SourceOption::Local(path) => Ok(Self::Local {
+                path: path.clone(),
+                is_announced: !has_quiet_flag,
+            }),
             SourceOption::Aws => Ok(Self::Aws(Box::new(Settings::new(aws, inherited)?))),
             SourceOption::Agent { url, fallback } => {
                 let agent = AgentSettings::new(url.as_ref(), *fallback, inherited);
                 match (Settings::new(aws, inherited), agent) {
                     (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
-                    (settings, agent) => Err(settings.err().into_iter().chain(agent.err()).flatten().collect()),
+                    (settings, agent) => Err(settings
+                        .err()
+                        .into_iter()
+                        .chain(agent.err())
+                        .flatten()
+                        .collect()),
                 }
             }
         }

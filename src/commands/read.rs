@@ -51,8 +51,18 @@ pub fn read_values(
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Resolved, Report), Report> {
-    let (Resolution { resolved, errors, .. }, fetched) = read_plan(prepared, &ThisProcess::new(inherited), None)?;
-    let report = Report::of_values(errors.into_iter().chain(unusable(&resolved, exec::limits())), consequence);
+    let (
+        Resolution {
+            resolved, errors, ..
+        },
+        fetched,
+    ) = read_plan(prepared, &ThisProcess::new(inherited), None)?;
+    let report = Report::of_values(
+        errors
+            .into_iter()
+            .chain(unusable(&resolved, exec::limits())),
+        consequence,
+    );
     if prepared.options.verbose && report.is_empty() {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }
@@ -64,18 +74,25 @@ pub fn read_values(
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are part of the outcome.
 pub fn read_plan(
-    Prepared { options, backend, plan, .. }: &Prepared,
+    Prepared {
+        options,
+        backend,
+        plan,
+        ..
+    }: &Prepared,
     reporter: &impl Reporter,
     inspection: Option<&mut Inspection>,
 ) -> Result<(Resolution, Fetched), Report> {
     let begun = Instant::now();
     let (outcome, fetched, cache_notices) = run(options, reporter, async |deadline| {
         let mut backend = open(backend.clone(), options, inspection.is_some(), &deadline)?;
-        let (mut outcome, fetched) = fetch_and_resolve(&mut backend, plan, options.wait, &deadline).await?;
+        let (mut outcome, fetched) =
+            fetch_and_resolve(&mut backend, plan, options.wait, &deadline).await?;
         outcome.resolved.requests = deadline.progress().requests();
         outcome.resolved.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {
-            (inspection.cached, inspection.caller) = (backend.cached_ages(&fetched), backend.caller());
+            (inspection.cached, inspection.caller) =
+                (backend.cached_ages(&fetched), backend.caller());
             if inspection.describes {
                 // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
                 deadline.restart();
@@ -105,40 +122,70 @@ async fn fetch_and_resolve(
         return Ok((refused, Fetched::default()));
     }
     let mut fetched = Fetched::from_iter(backend.unsupported(plan)?);
-    let wanted: BTreeSet<_> = plan.locators().into_iter().filter(|locator| !fetched.contains_key(locator)).collect();
+    let wanted: BTreeSet<_> = plan
+        .locators()
+        .into_iter()
+        .filter(|locator| !fetched.contains_key(locator))
+        .collect();
     if wanted.is_empty() || !fetched.is_empty() {
         // Neither credentials nor a profile are needed for literals, and no request if the agent can never read one of the values.
         let outcome = resolve(plan, &fetched);
-        if wanted.is_empty() || outcome.lacking.iter().any(|locator| fetched.contains_key(locator)) {
+        if wanted.is_empty()
+            || outcome
+                .lacking
+                .iter()
+                .any(|locator| fetched.contains_key(locator))
+        {
             return Ok((outcome, fetched));
         }
     }
     let begun = Instant::now();
     loop {
         // On the heap: the future is large, and every future around would contain it.
-        let answers = Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty())).await?;
+        let answers =
+            Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty()))
+                .await?;
         fetched.extend(answers);
         // Only a failure looks for the file.
-        let remedy =
-            LazyCell::new(|| plan.references().find_map(|(_, subject, _)| local_file::remedy(&subject.origin)));
-        for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+        let remedy = LazyCell::new(|| {
+            plan.references()
+                .find_map(|(_, subject, _)| local_file::remedy(&subject.origin))
+        });
+        for failure in fetched
+            .values_mut()
+            .filter_map(|answer| answer.as_mut().err())
+        {
             failure.remedies.extend(remedy.clone());
         }
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
-        assert!(wanted.iter().all(|locator| fetched.contains_key(*locator)), "the backend left a locator out");
+        assert!(
+            wanted.iter().all(|locator| fetched.contains_key(*locator)),
+            "the backend left a locator out"
+        );
         let outcome = resolve(plan, &fetched);
-        let failures: Vec<&FetchFailure> =
-            outcome.lacking.iter().filter_map(|locator| fetched.get(locator)?.as_ref().err()).collect();
+        let failures: Vec<&FetchFailure> = outcome
+            .lacking
+            .iter()
+            .filter_map(|locator| fetched.get(locator)?.as_ref().err())
+            .collect();
         // A failure that would come again is reported at once.
-        let is_waited_for = !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
-        let Some(wait) = wait.filter(|_| is_waited_for) else { return Ok((outcome, fetched)) };
+        let is_waited_for =
+            !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
+        let Some(wait) = wait.filter(|_| is_waited_for) else {
+            return Ok((outcome, fetched));
+        };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
-            for failure in fetched.values_mut().filter_map(|answer| answer.as_mut().err()) {
+            for failure in fetched
+                .values_mut()
+                .filter_map(|answer| answer.as_mut().err())
+            {
                 failure.waited = Some(Duration::from_secs(begun.elapsed().as_secs()));
             }
             return Ok((resolve(plan, &fetched), fetched));
         };
-        let _awaited = deadline.progress().awaits("the next try (--wait)".to_owned());
+        let _awaited = deadline
+            .progress()
+            .awaits("the next try (--wait)".to_owned());
         for failure in failures {
             deadline.progress().note_reason(failure.error.last_reason());
         }
@@ -160,7 +207,10 @@ fn open(
     asks_identity: bool,
     deadline: &Deadline,
 ) -> Result<ManuallyDrop<Backend>, Report> {
-    let purpose = Purpose { is_unattended: options.rotation.is_some(), asks_identity };
+    let purpose = Purpose {
+        is_unattended: options.rotation.is_some(),
+        asks_identity,
+    };
     let mut report = Report::default();
     let backend = match config {
         BackendConfig::Aws(settings) => {
@@ -169,18 +219,23 @@ fn open(
                 None => Some(Backend::Aws(aws)),
                 Some(cache) => {
                     let directory = report.value_of(CacheDirectory::open(&cache.directory));
-                    directory.map(|directory| Backend::Cached(Box::new(Cached::new(*aws, directory, cache))))
+                    directory.map(|directory| {
+                        Backend::Cached(Box::new(Cached::new(*aws, directory, cache)))
+                    })
                 }
             }
         }
         BackendConfig::Agent(settings, agent_settings) => {
             let has_fallback = agent_settings.has_fallback;
             let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
-            let aws = has_fallback.then(|| Box::new(Aws::new(*settings, purpose, deadline.clone())));
+            let aws =
+                has_fallback.then(|| Box::new(Aws::new(*settings, purpose, deadline.clone())));
             Some(Backend::Agent(Box::new(agent), aws))
         }
         BackendConfig::Local { path, is_announced } => {
-            let _awaited = deadline.progress().awaits(format!("the file {} (--local)", path.display()));
+            let _awaited = deadline
+                .progress()
+                .awaits(format!("the file {} (--local)", path.display()));
             let secrets = report.value_of(local_file::read_secrets(&path));
             if is_announced && secrets.is_some() {
                 terminal::print_on_worker([report::local_notice(&path)]);

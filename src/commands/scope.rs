@@ -31,7 +31,11 @@ impl EntryScope<'_> {
             Self::Everything => {
                 for layer in layers {
                     let units = std::mem::take(&mut layer.credentials);
-                    layer.entries.extend(units.into_iter().flat_map(|credentials| credentials.entries));
+                    layer.entries.extend(
+                        units
+                            .into_iter()
+                            .flat_map(|credentials| credentials.entries),
+                    );
                 }
                 Ok(())
             }
@@ -50,9 +54,13 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
     for layer in &mut *layers {
         layer.entries.clear();
         layer.env_from.clear();
-        let units = std::mem::take(&mut layer.credentials).into_iter().filter(|credentials| credentials.unit == unit);
+        let units = std::mem::take(&mut layer.credentials)
+            .into_iter()
+            .filter(|credentials| credentials.unit == unit);
         for mut entry in units.flat_map(|credentials| credentials.entries) {
-            let Target::Credential(target) = &mut entry.target else { continue };
+            let Target::Credential(target) = &mut entry.target else {
+                continue;
+            };
             names.insert(target.name.clone());
             if target.name == request.name {
                 // Messages name the unit that asks, not its pattern.
@@ -65,19 +73,31 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
     if layers.iter().any(|layer| !layer.is_empty()) {
         return Ok(());
     }
-    let names = if names.is_empty() { "none".to_owned() } else { Vec::from_iter(names).join(", ") };
-    Err(refused(request, &format!("`credentials:` lists {names} for {unit}")))
+    let names = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        Vec::from_iter(names).join(", ")
+    };
+    Err(refused(
+        request,
+        &format!("`credentials:` lists {names} for {unit}"),
+    ))
 }
 
 /// Returns the unit of `credentials:`, a name or a pattern, that stands for the unit of `request`.
 fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Problem> {
-    let units: BTreeSet<&str> =
-        layers.iter().flat_map(|layer| &layer.credentials).map(|credentials| credentials.unit.as_str()).collect();
+    let units: BTreeSet<&str> = layers
+        .iter()
+        .flat_map(|layer| &layer.credentials)
+        .map(|credentials| credentials.unit.as_str())
+        .collect();
     if units.contains(request.unit.as_str()) {
         return Ok(request.unit.clone());
     }
     let mut patterns: Vec<&str> = units.iter().copied().collect();
-    patterns.retain(|unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)));
+    patterns.retain(
+        |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),
+    );
     match &patterns[..] {
         [pattern] => Ok((*pattern).to_owned()),
         [] => {
@@ -88,8 +108,14 @@ fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Prob
                 .replace_help(nearest))
         }
         patterns => {
-            let why = format!("the patterns {} under `credentials:` match the unit", patterns.join(" and "));
-            let help = format!("list {} by its name, or change the patterns so that one matches", request.unit);
+            let why = format!(
+                "the patterns {} under `credentials:` match the unit",
+                patterns.join(" and ")
+            );
+            let help = format!(
+                "list {} by its name, or change the patterns so that one matches",
+                request.unit
+            );
             Err(refused(request, &why).help(help))
         }
     }

@@ -83,12 +83,17 @@ pub fn run<T: Send>(
     reporter: &impl Reporter,
     action: impl AsyncFnOnce(Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    let trace = options.trace.then_some((|event| terminal::print_on_worker([report::trace(event)])) as fn(&_));
+    let trace = options
+        .trace
+        .then_some((|event| terminal::print_on_worker([report::trace(event)])) as fn(&_));
     let deadline = Deadline::new(options.timeout).traced_by(trace);
     let mut watch = Watch::new(options, deadline.clone());
     let work = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Problem::nothing_resolved(&os_error::text(&error)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime =
+            runtime.map_err(|error| Problem::nothing_resolved(&os_error::text(&error)))?;
         let result = runtime.block_on(action(deadline));
         // Dropping the runtime would wait for its blocking threads.
         runtime.shutdown_background();
@@ -128,7 +133,14 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     fn new(options: &'a Options, deadline: Deadline) -> Self {
         let begun = Instant::now();
-        Self { options, deadline, begun, next_message: begun + LONG, is_long: false, overdue_since: None }
+        Self {
+            options,
+            deadline,
+            begun,
+            next_message: begun + LONG,
+            is_long: false,
+            overdue_since: None,
+        }
     }
 
     /// Ends this process if the worker is overdue, sends the messages about a long wait, and returns the time until the next look.
@@ -139,7 +151,11 @@ impl<'a> Watch<'a> {
             self.next_message = now + LONG;
             return TICK;
         };
-        self.overdue_since = if now < end { None } else { self.overdue_since.or(Some(now)) };
+        self.overdue_since = if now < end {
+            None
+        } else {
+            self.overdue_since.or(Some(now))
+        };
         let end = self.overdue_since.map_or(end, |since| since + GRACE);
         if end <= now {
             let report = Report::from(report::overdue(&self.deadline.progress().waiting()));
@@ -156,8 +172,13 @@ impl<'a> Watch<'a> {
     /// Says to the terminal and the service manager what is awaited, and for how long at most.
     fn send_messages(&self, reporter: &impl Reporter) {
         // A try of `--wait` may begin until its end.
-        let wait = self.options.wait.and_then(|wait| wait.checked_sub(self.begun.elapsed()));
-        let left = wait.map_or(self.deadline.left(), |wait| wait.saturating_add(self.options.timeout));
+        let wait = self
+            .options
+            .wait
+            .and_then(|wait| wait.checked_sub(self.begun.elapsed()));
+        let left = wait.map_or(self.deadline.left(), |wait| {
+            wait.saturating_add(self.options.timeout)
+        });
         if left.is_zero() {
             return;
         }
@@ -165,7 +186,10 @@ impl<'a> Watch<'a> {
         if !self.options.quiet && !ending::asks_on_terminal() {
             terminal::show_progress(&text);
         }
-        reporter.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={}", left.as_micros()));
+        reporter.notify(&format!(
+            "STATUS={text}\nEXTEND_TIMEOUT_USEC={}",
+            left.as_micros()
+        ));
     }
 }
 
@@ -187,21 +211,28 @@ fn wait_for_thread<T: Send>(
             drop(end);
             result
         };
-        let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let worker = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
         let worker = worker.map_err(|error| no_thread(&error))?;
         loop {
             let limit = watch.as_mut().map(|watch| watch.look(reporter));
-            let awaited = [done.as_fd()].into_iter().chain(signals.iter().map(AsFd::as_fd));
+            let awaited = [done.as_fd()]
+                .into_iter()
+                .chain(signals.iter().map(AsFd::as_fd));
             let woken = wait_for(awaited, reporter.other_end(), limit);
             if let Some(signal) = ending::pending_signal() {
-                let line = report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
+                let line =
+                    report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
                 settle();
                 reporter.interrupted(line);
                 ending::by_signal(signal);
             }
             if woken.readable.first() == Some(&true) {
                 // An error is a panic, whose hook has already ended the process.
-                return worker.join().map_err(|_| Problem::nothing_resolved("a thread ended").into());
+                return worker
+                    .join()
+                    .map_err(|_| Problem::nothing_resolved("a thread ended").into());
             }
             if woken.is_closed {
                 end_temporarily(print_lost_client);
@@ -263,13 +294,24 @@ mod tests {
             let directory = Directory::new();
             let line = "ulimit -c \"$(ulimit -H -c)\"; exec \"$0\" --exact \"$1\" --nocapture";
             let mut child = Command::new("sh");
-            child.args(["-c", line]).arg(std::env::current_exe().unwrap()).arg(test);
-            child.env("SECRETS_EXEC_TEST_THREAD", thread).current_dir(directory.path(""));
+            child
+                .args(["-c", line])
+                .arg(std::env::current_exe().unwrap())
+                .arg(test);
+            child
+                .env("SECRETS_EXEC_TEST_THREAD", thread)
+                .current_dir(directory.path(""));
             let output = child.output().unwrap();
             assert_eq!(output.status.code(), Some(70), "{thread}: {output:?}");
             let said = String::from_utf8_lossy(&output.stderr);
-            let start = concat!("secrets-exec: error: this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION"));
-            assert!(said.starts_with(&format!("{start} at {}:", file!())) && said.lines().count() == 1, "{output:?}");
+            let start = concat!(
+                "secrets-exec: error: this is a bug in secrets-exec ",
+                env!("CARGO_PKG_VERSION")
+            );
+            assert!(
+                said.starts_with(&format!("{start} at {}:", file!())) && said.lines().count() == 1,
+                "{output:?}"
+            );
             assert!(!format!("{output:?}").contains(CANARY), "{output:?}");
             assert_eq!(directory.names(), [""; 0], "{thread}: a core");
         }

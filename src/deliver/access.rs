@@ -32,22 +32,33 @@ impl Access {
     pub fn wanted(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         Ok(Self {
-            user: owner.and_then(|owner| owner.user.as_ref()).map(user_id).transpose()?,
-            group: owner.and_then(|owner| owner.group.as_ref()).map(group_id).transpose()?,
+            user: owner
+                .and_then(|owner| owner.user.as_ref())
+                .map(user_id)
+                .transpose()?,
+            group: owner
+                .and_then(|owner| owner.group.as_ref())
+                .map(group_id)
+                .transpose()?,
             mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
         })
     }
 
     /// True if any execute bit is set.
-    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "files in memory need Linux"))]
+    #[cfg_attr(
+        target_os = "macos",
+        allow(dead_code, reason = "files in memory need Linux")
+    )]
     pub fn is_executable(&self) -> bool {
-        self.mode.intersects(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH)
+        self.mode
+            .intersects(Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH)
     }
 
     /// Sets the owner and mode of an empty file, and then writes its content.
     pub fn fill(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         self.apply(file)?;
-        file.write_all(content.expose()).map_err(|error| failed(WRITE, errno(&error)))
+        file.write_all(content.expose())
+            .map_err(|error| failed(WRITE, errno(&error)))
     }
 
     /// Sets the owner and mode of an empty file that this process has created.
@@ -56,12 +67,14 @@ impl Access {
     /// descriptor. The user comes last, since changing the mode of another user's file needs CAP_FOWNER.
     fn apply(&self, file: &File) -> Result<(), Problem> {
         let no_owner = |errno: Errno| {
-            failed("the owner of the file cannot be set", errno).help("only root may change the owner of a file")
+            failed("the owner of the file cannot be set", errno)
+                .help("only root may change the owner of a file")
         };
         if self.group.is_some() {
             fchown(file, None, self.group).map_err(no_owner)?;
         }
-        fchmod(file, self.mode).map_err(|errno| failed("the mode of the file cannot be set", errno))?;
+        fchmod(file, self.mode)
+            .map_err(|errno| failed("the mode of the file cannot be set", errno))?;
         if self.user.is_some() {
             fchown(file, self.user, None).map_err(no_owner)?;
         }
@@ -75,7 +88,9 @@ fn user_id(account: &Account) -> Result<Uid, Problem> {
         Account::Number(number) => Ok(Uid::from_raw(*number)),
         Account::Name(name) => match User::from_name(name) {
             Ok(Some(user)) => Ok(user.uid),
-            Ok(None) | Err(_) => Err(unknown_account(name, "user", "/etc/passwd").help("give the uid instead")),
+            Ok(None) | Err(_) => {
+                Err(unknown_account(name, "user", "/etc/passwd").help("give the uid instead"))
+            }
         },
     }
 }
@@ -85,7 +100,9 @@ fn group_id(account: &Account) -> Result<Gid, Problem> {
         Account::Number(number) => Ok(Gid::from_raw(*number)),
         Account::Name(name) => match Group::from_name(name) {
             Ok(Some(group)) => Ok(group.gid),
-            Ok(None) | Err(_) => Err(unknown_account(name, "group", "/etc/group").help("give the gid instead")),
+            Ok(None) | Err(_) => {
+                Err(unknown_account(name, "group", "/etc/group").help("give the gid instead"))
+            }
         },
     }
 }

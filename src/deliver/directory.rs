@@ -38,21 +38,33 @@ impl DirectoryEntry {
     pub fn find(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = split(path)?;
         let directory = open_directory(parent)?;
-        let stat = fstat(&directory).map_err(|errno| failed("the directory cannot be examined", errno))?;
+        let stat =
+            fstat(&directory).map_err(|errno| failed("the directory cannot be examined", errno))?;
         let directory_id = (stat.st_dev, stat.st_ino);
-        Ok(Self { path: path.to_owned(), directory, directory_id, directory_owner: stat.st_uid, name: name.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+            directory,
+            directory_id,
+            directory_owner: stat.st_uid,
+            name: name.to_owned(),
+        })
     }
 
     /// # Errors
     /// When the directory belongs to a user who is neither root nor the effective one nor `owner`: whoever owns it chooses who may read what is
     /// made in it (acl(5)), and replaces it.
     pub fn of_trusted_owner(self, owner: Option<Uid>) -> Result<Self, Problem> {
-        if !is_foreign(self.directory_owner) || owner.is_some_and(|owner| owner.as_raw() == self.directory_owner) {
+        if !is_foreign(self.directory_owner)
+            || owner.is_some_and(|owner| owner.as_raw() == self.directory_owner)
+        {
             return Ok(self);
         }
         let (path, owner) = (self.path.display(), self.directory_owner);
-        let text = format!("the directory of {path} belongs to user {owner}, who chooses who may read a file in it");
-        Err(Problem::configuration(text).help("give the directory to root, or the file to this user by `owner`"))
+        let text = format!(
+            "the directory of {path} belongs to user {owner}, who chooses who may read a file in it"
+        );
+        Err(Problem::configuration(text)
+            .help("give the directory to root, or the file to this user by `owner`"))
     }
 
     /// A key that is equal for two paths to the same directory entry.
@@ -67,7 +79,11 @@ impl DirectoryEntry {
 
     /// Returns the entry's file as fstatat(2) describes it; `None` if there is none.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
-        match fstatat(&self.directory, self.name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+        match fstatat(
+            &self.directory,
+            self.name.as_os_str(),
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        ) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(failed("the existing file cannot be examined", errno)),
@@ -79,33 +95,55 @@ impl DirectoryEntry {
     /// # Errors
     /// When the entry is anything else, or cannot be examined.
     pub fn find_regular_file(&self) -> Result<bool, Problem> {
-        let Some(stat) = self.stat()? else { return Ok(false) };
+        let Some(stat) = self.stat()? else {
+            return Ok(false);
+        };
         let what = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => return Ok(true),
-            SFlag::S_IFLNK => "a symbolic link, which is not followed; name the file that it points to",
+            SFlag::S_IFLNK => {
+                "a symbolic link, which is not followed; name the file that it points to"
+            }
             SFlag::S_IFDIR => "a directory",
             _ => "a device, a pipe or a socket",
         };
-        Err(Problem::configuration(format!("{} is {what}", self.path.display())))
+        Err(Problem::configuration(format!(
+            "{} is {what}",
+            self.path.display()
+        )))
     }
 
     /// Checks that this process may create a file in the directory.
     pub fn expect_writable(&self) -> Result<(), Problem> {
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
-        faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS).map_err(|errno| failed(CREATE, errno))
+        faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
+            .map_err(|errno| failed(CREATE, errno))
     }
 
     /// Creates an empty file with mode 0600 under a temporary name.
     pub fn create_temporary(&self) -> Result<(File, OsString), Problem> {
         let name = self.temporary_name();
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let created = openat(&self.directory, name.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR);
-        Ok((File::from(created.map_err(|errno| failed(CREATE, errno))?), name))
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let created = openat(
+            &self.directory,
+            name.as_os_str(),
+            flags,
+            Mode::S_IRUSR | Mode::S_IWUSR,
+        );
+        Ok((
+            File::from(created.map_err(|errno| failed(CREATE, errno))?),
+            name,
+        ))
     }
 
     /// Renames a temporary file to the entry's name, and replaces a file that has it.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
-        let renamed = renameat(&self.directory, temporary, &self.directory, self.name.as_os_str());
+        let renamed = renameat(
+            &self.directory,
+            temporary,
+            &self.directory,
+            self.name.as_os_str(),
+        );
         renamed.map_err(|errno| failed("the file cannot be renamed", errno))
     }
 
@@ -122,7 +160,14 @@ impl DirectoryEntry {
         // NAME_MAX is 255 bytes: a longer name is cut.
         let start = self.name.as_bytes().iter().take(200).copied();
         let random = std::iter::repeat_with(|| fastrand::alphanumeric() as u8).take(8);
-        OsString::from_vec([b'.'].into_iter().chain(start).chain([b'.']).chain(random).collect())
+        OsString::from_vec(
+            [b'.']
+                .into_iter()
+                .chain(start)
+                .chain([b'.'])
+                .chain(random)
+                .collect(),
+        )
     }
 }
 
@@ -132,10 +177,15 @@ fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     if bytes.contains(&0) {
         return Err(Problem::configuration("the path has a NUL byte"));
     }
-    let end_of_parent = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    let end_of_parent = bytes
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |slash| slash + 1);
     let (parent, name) = bytes.split_at(end_of_parent);
     match name {
-        b"" | b"." | b".." => Err(Problem::configuration("the path is that of a directory; expected that of a file")),
+        b"" | b"." | b".." => Err(Problem::configuration(
+            "the path is that of a directory; expected that of a file",
+        )),
         name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
     }
 }
@@ -186,7 +236,10 @@ mod tests {
             ("real/up/file", "real"),
             ("through/file", "real/deep"),
         ] {
-            assert!(leads_to(&directory.path(path), &directory.path(wanted)), "{path}");
+            assert!(
+                leads_to(&directory.path(path), &directory.path(wanted)),
+                "{path}"
+            );
         }
     }
 
@@ -201,9 +254,18 @@ mod tests {
         lchown(directory.path("foreign"), Some(NOBODY), None).unwrap();
         symlink("foreign/deep", directory.path("relative")).unwrap();
         symlink(directory.path("foreign/deep"), directory.path("absolute")).unwrap();
-        for path in ["foreign/file", "foreign/deep/file", "relative/file", "absolute/file", "real/../foreign/file"] {
+        for path in [
+            "foreign/file",
+            "foreign/deep/file",
+            "relative/file",
+            "absolute/file",
+            "real/../foreign/file",
+        ] {
             let refusal = refusal(&directory.path(path));
-            assert!(refusal.contains("/foreign is a symbolic link of user 65534"), "{path}: {refusal}");
+            assert!(
+                refusal.contains("/foreign is a symbolic link of user 65534"),
+                "{path}: {refusal}"
+            );
         }
     }
 
@@ -213,7 +275,11 @@ mod tests {
         let directory = Directory::new();
         fs::create_dir(directory.path("0")).unwrap();
         for number in 1..=41 {
-            symlink((number - 1).to_string(), directory.path(&number.to_string())).unwrap();
+            symlink(
+                (number - 1).to_string(),
+                directory.path(&number.to_string()),
+            )
+            .unwrap();
         }
         assert!(leads_to(&directory.path("40/file"), &directory.path("40")));
         assert!(fs::metadata(directory.path("41")).is_err());
@@ -231,8 +297,14 @@ mod tests {
         let held = File::open(&gone).unwrap();
         let wanted = fstat(&held).unwrap();
         fs::remove_dir(&gone).unwrap();
-        let path = format!("/proc/self/fd/{}/file", std::os::fd::AsRawFd::as_raw_fd(&held));
-        assert_eq!(DirectoryEntry::find(Path::new(&path)).unwrap().directory_id, (wanted.st_dev, wanted.st_ino));
+        let path = format!(
+            "/proc/self/fd/{}/file",
+            std::os::fd::AsRawFd::as_raw_fd(&held)
+        );
+        assert_eq!(
+            DirectoryEntry::find(Path::new(&path)).unwrap().directory_id,
+            (wanted.st_dev, wanted.st_ino)
+        );
         assert!(leads_to(Path::new("/proc/self/cwd/file"), Path::new(".")));
         assert!(leads_to(Path::new("/proc/self/root/file"), Path::new("/")));
     }

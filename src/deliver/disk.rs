@@ -38,10 +38,16 @@ impl DiskFile {
     ///
     /// # Errors
     /// When anything but a regular file has its name, or a step fails; then the temporary file is removed.
-    pub fn stage(entry: DirectoryEntry, fill: impl FnOnce(&mut File) -> Result<(), Problem>) -> Result<Self, Problem> {
+    pub fn stage(
+        entry: DirectoryEntry,
+        fill: impl FnOnce(&mut File) -> Result<(), Problem>,
+    ) -> Result<Self, Problem> {
         entry.find_regular_file()?;
         let (mut file, temporary) = entry.create_temporary()?;
-        let staged = Self { entry, state: DiskState::Temporary(temporary) };
+        let staged = Self {
+            entry,
+            state: DiskState::Temporary(temporary),
+        };
         fill(&mut file)?;
         // Some file systems (NFS, quotas) report a full disk only on close.
         close(file).map_err(|errno| failed(WRITE, errno))?;
@@ -53,7 +59,11 @@ impl DiskFile {
         if let DiskState::Temporary(temporary) = &self.state {
             let is_replacing = self.entry.find_regular_file()?;
             self.entry.rename(temporary)?;
-            self.state = if is_replacing { DiskState::Kept } else { DiskState::New };
+            self.state = if is_replacing {
+                DiskState::Kept
+            } else {
+                DiskState::New
+            };
         }
         Ok(())
     }
@@ -81,14 +91,19 @@ impl Drop for DiskFile {
 /// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
-    copy(&path).map_err(|problem| problem.of(Subject::of_path(&path, Origin::Argument("install")), Impact::None))
+    copy(&path).map_err(|problem| {
+        problem.of(
+            Subject::of_path(&path, Origin::Argument("install")),
+            Impact::None,
+        )
+    })
 }
 
 fn copy(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::find(path)?;
     // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
-    let mut program =
-        File::open("/proc/self/exe").map_err(|error| failed("the running program cannot be read", errno(&error)))?;
+    let mut program = File::open("/proc/self/exe")
+        .map_err(|error| failed("the running program cannot be read", errno(&error)))?;
     ending::hold_signals();
     let mut file = DiskFile::stage(entry, |file| fill(file, &mut program))?;
     if let Some(signal) = ending::pending_signal() {
@@ -106,7 +121,8 @@ fn fill(file: &mut File, program: &mut File) -> Result<(), Problem> {
     let mode = Mode::from_bits_truncate(0o755);
     fchmod(&*file, mode).map_err(|errno| failed("the mode of the file cannot be set", errno))?;
     io::copy(program, file).map_err(|error| failed(WRITE, errno(&error)))?;
-    file.sync_all().map_err(|error| failed(WRITE, errno(&error)))
+    file.sync_all()
+        .map_err(|error| failed(WRITE, errno(&error)))
 }
 
 #[cfg(test)]
@@ -123,7 +139,10 @@ mod tests {
     fn stage(path: &Path) -> DiskFile {
         let entry = DirectoryEntry::find(path).unwrap();
         let access = Access::wanted(&on_disk(path)).unwrap();
-        DiskFile::stage(entry, |opened| access.fill(opened, &SecretValue::new("new"))).unwrap()
+        DiskFile::stage(entry, |opened| {
+            access.fill(opened, &SecretValue::new("new"))
+        })
+        .unwrap()
     }
 
     #[test]

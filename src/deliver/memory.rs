@@ -1,6 +1,9 @@
 //! Files in memory: sealed memfds that the command inherits and opens as `/proc/self/fd/N`.
 
-#![allow(unsafe_code, reason = "std owns a descriptor that fcntl returned only by an unsafe call")]
+#![allow(
+    unsafe_code,
+    reason = "std owns a descriptor that fcntl returned only by an unsafe call"
+)]
 
 use std::fs::File;
 use std::io::Seek;
@@ -38,21 +41,38 @@ pub struct MemoryFile {
 impl MemoryFile {
     /// Creates a file with this content, sealed against every change, at offset 0, and with FD_CLOEXEC.
     pub fn create(access: &Access, content: &SecretValue) -> Result<Self, Problem> {
-        let mut file = File::from(empty(if access.is_executable() { EXEC } else { NOEXEC_SEAL })?);
+        let mut file = File::from(empty(if access.is_executable() {
+            EXEC
+        } else {
+            NOEXEC_SEAL
+        })?);
         access.fill(&mut file, content)?;
-        let seals = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(|errno| failed("the file cannot be sealed", errno))?;
+        let seals = SealFlag::F_SEAL_SEAL
+            | SealFlag::F_SEAL_SHRINK
+            | SealFlag::F_SEAL_GROW
+            | SealFlag::F_SEAL_WRITE;
+        fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
+            .map_err(|errno| failed("the file cannot be sealed", errno))?;
         // For a command that reads the inherited descriptor; opening the path starts at 0 anyway.
-        file.rewind().map_err(|error| failed(WRITE, errno(&error)))?;
+        file.rewind()
+            .map_err(|error| failed(WRITE, errno(&error)))?;
         let descriptor = duplicate(&file)?;
-        Ok(Self { path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(), descriptor })
+        Ok(Self {
+            path: format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into(),
+            descriptor,
+        })
     }
 }
 
 /// Creates an empty memfd with MFD_EXEC or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` requires; without either on
 /// older kernels, which reject them (EINVAL).
 fn empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
-    let create = |flags| memfd_create(c"secrets-exec", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | flags);
+    let create = |flags| {
+        memfd_create(
+            c"secrets-exec",
+            MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING | flags,
+        )
+    };
     let created = match create(executable) {
         Err(Errno::EINVAL) => create(MFdFlags::empty()),
         created => created,
@@ -82,6 +102,8 @@ fn duplicate(file: impl AsFd) -> Result<OwnedFd, Problem> {
 
 fn exhausted() -> Problem {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-    Problem::configuration(format!("no file descriptor from 100 is free (limit {limit})"))
-        .help("raise RLIMIT_NOFILE, or give the entry a `path`")
+    Problem::configuration(format!(
+        "no file descriptor from 100 is free (limit {limit})"
+    ))
+    .help("raise RLIMIT_NOFILE, or give the entry a `path`")
 }

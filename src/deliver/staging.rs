@@ -1,6 +1,9 @@
 //! The steps of a delivery: every file complete under a temporary name, then each under its own.
 
-#![cfg_attr(not(target_os = "linux"), allow(irrefutable_let_patterns, reason = "only Linux has files in memory"))]
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(irrefutable_let_patterns, reason = "only Linux has files in memory")
+)]
 
 use std::collections::HashSet;
 #[cfg(target_os = "linux")]
@@ -61,14 +64,18 @@ impl<'a> Files<'a> {
             let destination = match &file.target.place {
                 FilePlace::Memory => Ok(None),
                 FilePlace::Path(path) => {
-                    let owner = Access::wanted(file.target).ok().and_then(|access| access.user);
-                    DirectoryEntry::find(path).and_then(|entry| entry.of_trusted_owner(owner)).map(Some)
+                    let owner = Access::wanted(file.target)
+                        .ok()
+                        .and_then(|access| access.user);
+                    DirectoryEntry::find(path)
+                        .and_then(|entry| entry.of_trusted_owner(owner))
+                        .map(Some)
                 }
             };
             let destination = match destination {
-                Ok(Some(entry)) if !entries.insert(entry.id()) => {
-                    Err(Problem::configuration("another entry writes the same file by another path"))
-                }
+                Ok(Some(entry)) if !entries.insert(entry.id()) => Err(Problem::configuration(
+                    "another entry writes the same file by another path",
+                )),
                 destination => destination,
             };
             pending.push(Pending { file, destination });
@@ -78,23 +85,38 @@ impl<'a> Files<'a> {
 
     /// Returns the paths on file systems other than tmpfs and ramfs, and their origins.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Origin)> {
-        self.0.iter().filter_map(|Pending { file, destination }| match destination {
-            Ok(Some(entry)) if entry.is_on_disk() => Some((entry.path.as_path(), &file.subject.origin)),
-            Ok(_) | Err(_) => None,
-        })
+        self.0
+            .iter()
+            .filter_map(|Pending { file, destination }| match destination {
+                Ok(Some(entry)) if entry.is_on_disk() => {
+                    Some((entry.path.as_path(), &file.subject.origin))
+                }
+                Ok(_) | Err(_) => None,
+            })
     }
 
     /// Checks owners and places without writing anything, and returns an error for each reason that a file cannot be delivered.
     pub fn undeliverable(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for Pending { file: FileValue { target, subject, .. }, destination } in &self.0 {
+        for Pending {
+            file: FileValue {
+                target, subject, ..
+            },
+            destination,
+        } in &self.0
+        {
             let place = match destination {
                 Ok(None) => Ok(()),
-                Ok(Some(entry)) => entry.find_regular_file().and_then(|_| entry.expect_writable()),
+                Ok(Some(entry)) => entry
+                    .find_regular_file()
+                    .and_then(|_| entry.expect_writable()),
                 Err(problem) => Err(problem.clone()),
             };
-            let found = [Access::wanted(target).err(), place.err()].into_iter().flatten();
-            problems.extend(found.map(|problem| problem.of((*subject).clone(), Impact::Undelivered)));
+            let found = [Access::wanted(target).err(), place.err()]
+                .into_iter()
+                .flatten();
+            problems
+                .extend(found.map(|problem| problem.of((*subject).clone(), Impact::Undelivered)));
         }
         problems
     }
@@ -114,7 +136,11 @@ impl Delivery {
                 Err(problem) => errors.push(problem.of(subject, Impact::Undelivered)),
             }
         }
-        if errors.is_empty() { Ok(Self(staged)) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self(staged))
+        } else {
+            Err(errors)
+        }
     }
 
     /// Returns the files on disk, for the process that removes them.
@@ -125,7 +151,10 @@ impl Delivery {
             if let StagedFile::Disk(file) = &delivered.file
                 && let Ok(Some(stat)) = file.entry.stat()
             {
-                placed.push(PlacedFile { path: file.entry.path.clone(), id: (stat.st_dev, stat.st_ino) });
+                placed.push(PlacedFile {
+                    path: file.entry.path.clone(),
+                    id: (stat.st_dev, stat.st_ino),
+                });
             }
         }
         placed
@@ -133,9 +162,12 @@ impl Delivery {
 
     /// Returns the variables that hold a file's path, and the paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
-        self.0
-            .iter()
-            .filter_map(|delivered| Some((delivered.env.as_ref()?, delivered.file.path().as_os_str().as_bytes())))
+        self.0.iter().filter_map(|delivered| {
+            Some((
+                delivered.env.as_ref()?,
+                delivered.file.path().as_os_str().as_bytes(),
+            ))
+        })
     }
 
     /// The files in memory, which the command inherits despite FD_CLOEXEC.
@@ -184,14 +216,21 @@ impl Delivery {
 }
 
 impl StagedFile {
-    fn stage(file: FileValue<'_>, destination: Result<Option<DirectoryEntry>, Problem>) -> Result<Self, Problem> {
+    fn stage(
+        file: FileValue<'_>,
+        destination: Result<Option<DirectoryEntry>, Problem>,
+    ) -> Result<Self, Problem> {
         let access = Access::wanted(file.target)?;
         match destination? {
             #[cfg(target_os = "linux")]
             None => MemoryFile::create(&access, file.value).map(Self::Memory),
             #[cfg(not(target_os = "linux"))]
-            None => Err(Problem::configuration("files in memory need Linux; give the entry a `path`")),
-            Some(entry) => DiskFile::stage(entry, |opened| access.fill(opened, file.value)).map(Self::Disk),
+            None => Err(Problem::configuration(
+                "files in memory need Linux; give the entry a `path`",
+            )),
+            Some(entry) => {
+                DiskFile::stage(entry, |opened| access.fill(opened, file.value)).map(Self::Disk)
+            }
         }
     }
 

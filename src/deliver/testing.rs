@@ -15,7 +15,11 @@ pub struct Directory(PathBuf);
 impl Directory {
     pub fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("deliver-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "deliver-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).unwrap();
         Self(path)
@@ -39,13 +43,20 @@ impl Drop for Directory {
 /// The sorted names in a directory, including temporary files.
 pub fn names(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
 
 pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
-    FileTarget { place: FilePlace::Path(path.into()), env: None, mode: Mode::PRIVATE, owner: None }
+    FileTarget {
+        place: FilePlace::Path(path.into()),
+        env: None,
+        mode: Mode::PRIVATE,
+        owner: None,
+    }
 }
 
 /// True if a test can change owners of files; prints a note if not.
@@ -55,6 +66,8 @@ pub fn is_root(test: &str) -> bool {
 
 /// Reports a skipped test on standard error, past the capture of the test harness.
 fn skipped(test: &str) -> bool {
-    std::io::stderr().write_all(format!("SKIPPED: {test}: cannot be root here\n").as_bytes()).unwrap();
+    std::io::stderr()
+        .write_all(format!("SKIPPED: {test}: cannot be root here\n").as_bytes())
+        .unwrap();
     false
 }

@@ -37,11 +37,24 @@ impl WrittenFiles {
     pub fn open(placed: Vec<PlacedFile>) -> Self {
         let mut files = Vec::new();
         for PlacedFile { path, id } in placed {
-            let Ok(entry) = DirectoryEntry::find(&path) else { continue };
+            let Ok(entry) = DirectoryEntry::find(&path) else {
+                continue;
+            };
             let flags = COMPONENT | OFlag::O_NOFOLLOW;
-            let Ok(file) = openat(&entry.directory, entry.name.as_os_str(), flags, Mode::empty()) else { continue };
+            let Ok(file) = openat(
+                &entry.directory,
+                entry.name.as_os_str(),
+                flags,
+                Mode::empty(),
+            ) else {
+                continue;
+            };
             if fstat(&file).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == id) {
-                files.push(WrittenFile { entry, id, _file: file });
+                files.push(WrittenFile {
+                    entry,
+                    id,
+                    _file: file,
+                });
             }
         }
         Self(files)
@@ -53,7 +66,12 @@ impl WrittenFiles {
     /// An error for each file that cannot be removed.
     pub fn replace(&mut self, later: Self) -> Vec<Problem> {
         let mut earlier = std::mem::replace(self, later);
-        earlier.0.retain(|file| !self.0.iter().any(|later| later.entry.path == file.entry.path));
+        earlier.0.retain(|file| {
+            !self
+                .0
+                .iter()
+                .any(|later| later.entry.path == file.entry.path)
+        });
         earlier.remove()
     }
 
@@ -69,7 +87,11 @@ impl WrittenFiles {
                 found => found.map(|_| ()),
             };
             let subject = Subject::of_path(&entry.path, Origin::Argument("--on-rotation"));
-            problems.extend(removed.err().map(|problem| problem.of(subject, Impact::None)));
+            problems.extend(
+                removed
+                    .err()
+                    .map(|problem| problem.of(subject, Impact::None)),
+            );
         }
         problems
     }

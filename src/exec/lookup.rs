@@ -40,19 +40,28 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
         });
     }
     if program.is_empty() {
-        return Err(Problem::new(Status::NotFound, "the command after `--` is empty")
-            .help("a variable in its place, such as \"$COMMAND\", may be unset"));
+        return Err(
+            Problem::new(Status::NotFound, "the command after `--` is empty")
+                .help("a variable in its place, such as \"$COMMAND\", may be unset"),
+        );
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
     let mut refused = None;
     for directory in path.as_bytes().split(|byte| *byte == b':') {
         // An empty element means the working directory.
-        let directory = if directory.is_empty() { OsStr::new(".") } else { OsStr::from_bytes(directory) };
+        let directory = if directory.is_empty() {
+            OsStr::new(".")
+        } else {
+            OsStr::from_bytes(directory)
+        };
         let file = Path::new(directory).join(program);
         match examine(&file) {
             Ok(program) => return Ok(program),
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if refused.is_none() => {
-                refused = Some(cannot_execute(&format!("{name}: {}", file.display()), errno));
+                refused = Some(cannot_execute(
+                    &format!("{name}: {}", file.display()),
+                    errno,
+                ));
             }
             Err(_) => {}
         }
@@ -69,7 +78,10 @@ const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "uli
 
 fn cannot_execute(what: &str, why: Errno) -> Problem {
     let help = "make it executable: chmod +x; in a Dockerfile COPY --chmod=755";
-    let problem = Problem::new(Status::NotExecutable, format!("{what}: cannot be executed: {}", describe(why)));
+    let problem = Problem::new(
+        Status::NotExecutable,
+        format!("{what}: cannot be executed: {}", describe(why)),
+    );
     problem.replace_help((why == Errno::EACCES).then_some(help))
 }
 
@@ -78,11 +90,17 @@ fn not_found(text: String, command: &str) -> Problem {
     let is_syntax = command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c));
     let problem = Problem::new(Status::NotFound, text);
     if let Some(name) = assigned(command) {
-        problem.help(format!("for a variable of the command write: -- env {name}=… COMMAND"))
+        problem.help(format!(
+            "for a variable of the command write: -- env {name}=… COMMAND"
+        ))
     } else if BUILTINS.contains(&command) {
-        problem.help(format!("{command} is a shell's own command: write -- sh -c '{command} …'"))
+        problem.help(format!(
+            "{command} is a shell's own command: write -- sh -c '{command} …'"
+        ))
     } else if is_syntax {
-        problem.help("no shell reads the command; for variables, pipes and the like write: -- sh -c '…'")
+        problem.help(
+            "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'",
+        )
     } else {
         problem
     }
@@ -90,7 +108,10 @@ fn not_found(text: String, command: &str) -> Problem {
 
 /// The name in `NAME=value`, which a shell sets for a command.
 fn assigned(command: &str) -> Option<&str> {
-    command.split_once('=').map(|(name, _)| name).filter(|name| is_name(name))
+    command
+        .split_once('=')
+        .map(|(name, _)| name)
+        .filter(|name| is_name(name))
 }
 
 fn examine(file: &Path) -> Result<Program, Errno> {
@@ -103,7 +124,9 @@ fn examine(file: &Path) -> Result<Program, Errno> {
         return Err(Errno::EACCES);
     }
     // No path with a NUL passes stat(2).
-    CString::new(file.as_os_str().as_bytes()).map(Program).map_err(|_| Errno::EINVAL)
+    CString::new(file.as_os_str().as_bytes())
+        .map(Program)
+        .map_err(|_| Errno::EINVAL)
 }
 
 #[cfg(test)]
@@ -113,6 +136,10 @@ mod tests {
     #[test]
     fn the_error_has_the_first_of_several_files_that_cannot_be_executed() {
         let refused = |path: &str| find("passwd".as_ref(), Some(path.as_ref())).unwrap_err();
-        assert!(refused("/etc:/etc/../etc").text.starts_with("passwd: /etc/passwd: cannot be executed"));
+        assert!(
+            refused("/etc:/etc/../etc")
+                .text
+                .starts_with("passwd: /etc/passwd: cannot be executed")
+        );
     }
 }

@@ -59,13 +59,18 @@ pub fn exec<'a>(
         }
         other => format!("cannot be executed: {}", describe(other)),
     };
-    Err(Problem::new(Status::NotExecutable, format!("{}: {why}", program.as_path().display())))
+    Err(Problem::new(
+        Status::NotExecutable,
+        format!("{}: {why}", program.as_path().display()),
+    ))
 }
 
 /// Calls execve, for a script without a `#!` line with /bin/sh, as shells and glibc's execvp do; musl's does not.
 fn execute(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // Arguments of this process have no NUL.
-    let arguments = command.arguments().filter_map(|argument| CString::new(argument.as_bytes()).ok());
+    let arguments = command
+        .arguments()
+        .filter_map(|argument| CString::new(argument.as_bytes()).ok());
     let arguments: Vec<_> = arguments.collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
     // The first line of a script has no NUL; the header of a program for another machine has some.
@@ -89,11 +94,19 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
 
 /// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes.
 pub fn limits() -> Limits {
-    let variable = |name| sysconf(name).ok().flatten().and_then(|size| usize::try_from(size).ok());
+    let variable = |name| {
+        sysconf(name)
+            .ok()
+            .flatten()
+            .and_then(|size| usize::try_from(size).ok())
+    };
     if cfg!(target_os = "macos") {
         // A single limit holds for arguments and variables together.
         let total = variable(SysconfVar::ARG_MAX).unwrap_or(1024 * 1024);
-        return Limits { string: total, total };
+        return Limits {
+            string: total,
+            total,
+        };
     }
     let page = variable(SysconfVar::PAGE_SIZE).unwrap_or(4096);
     let stack = match getrlimit(Resource::RLIMIT_STACK) {
@@ -105,7 +118,10 @@ pub fn limits() -> Limits {
 
 /// Returns the limits for the size of a page and the soft limit of the stack, in bytes.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
-    Limits { string: 32 * page, total: (stack / 4).clamp(128 * 1024, 6 * 1024 * 1024) }
+    Limits {
+        string: 32 * page,
+        total: (stack / 4).clamp(128 * 1024, 6 * 1024 * 1024),
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +137,11 @@ mod tests {
             (64 << 10, 0, 2 << 20, 128 << 10),
         ] {
             let limits = limits_on_linux(page, stack);
-            assert_eq!((limits.string, limits.total), (string, total), "a page of {page} bytes");
+            assert_eq!(
+                (limits.string, limits.total),
+                (string, total),
+                "a page of {page} bytes"
+            );
         }
     }
 }

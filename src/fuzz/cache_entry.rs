@@ -6,25 +6,50 @@ use crate::model::answer::Document;
 
 /// `data` is an entry after its checksum: a line of JSON, and values.
 pub fn cache_entry(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     // The name of an entry is the checksum of a text.
-    let entry = [b"secrets-exec cache 1\n", entry_name(text).as_bytes(), b"\n", data].concat();
-    let Ok(read) = decode("name", &entry) else { return };
+    let entry = [
+        b"secrets-exec cache 1\n",
+        entry_name(text).as_bytes(),
+        b"\n",
+        data,
+    ]
+    .concat();
+    let Ok(read) = decode("name", &entry) else {
+        return;
+    };
     let debugged = format!("{read:?}");
     assert!(
-        text.lines().next().is_some_and(|header| header.contains(CANARY)) || !debugged.contains(CANARY),
+        text.lines()
+            .next()
+            .is_some_and(|header| header.contains(CANARY))
+            || !debugged.contains(CANARY),
         "{debugged}"
     );
     let written = encode("name", &read.document, read.fetched).map(|bytes| decode("name", &bytes));
     let again = written.and_then(Result::ok);
-    assert!(again.is_some(), "{debugged} cannot be written, or read again");
+    assert!(
+        again.is_some(),
+        "{debugged} cannot be written, or read again"
+    );
     let Some(again) = again else { return };
-    assert_eq!((again.fetched, values(&again.document)), (read.fetched, values(&read.document)));
+    assert_eq!(
+        (again.fetched, values(&again.document)),
+        (read.fetched, values(&read.document))
+    );
     let damaged = [&entry, CANARY.as_bytes()].concat();
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
 }
 
 fn values(document: &Document) -> Vec<(&str, &[u8])> {
     let own = std::iter::once(("", document.body.expose()));
-    own.chain(document.parameters.iter().map(|(name, parameter)| (name.as_str(), parameter.body.expose()))).collect()
+    own.chain(
+        document
+            .parameters
+            .iter()
+            .map(|(name, parameter)| (name.as_str(), parameter.body.expose())),
+    )
+    .collect()
 }

@@ -7,14 +7,21 @@ use crate::backend::aws::parse_ini;
 
 /// `data` is a configuration file.
 pub fn config_file(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     match parse_ini(text) {
         Err((line, expected)) => {
-            assert!((1..=text.lines().count()).contains(&line) && !expected.is_empty(), "line {line}");
+            assert!(
+                (1..=text.lines().count()).contains(&line) && !expected.is_empty(),
+                "line {line}"
+            );
         }
         // A setting that is written again, with a value, keeps the settings that were below it, and so has no printed form.
         Ok(sections)
-            if sections.iter().any(|(_, section)| section.keys().any(|key| is_below_a_value(section, key))) => {}
+            if sections
+                .iter()
+                .any(|(_, section)| section.keys().any(|key| is_below_a_value(section, key))) => {}
         Ok(sections) => {
             let mut printed = String::new();
             for (name, section) in &sections {
@@ -23,8 +30,12 @@ pub fn config_file(data: &[u8]) {
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
                     // Settings below another one are indented, as are further lines of a value.
                     for (below, value) in section {
-                        let name = below.strip_prefix(key.as_str()).and_then(|rest| rest.strip_prefix('\n'));
-                        let _ = name.map(|name| writeln!(printed, " {name} = {}", value.replace('\n', "\n ")));
+                        let name = below
+                            .strip_prefix(key.as_str())
+                            .and_then(|rest| rest.strip_prefix('\n'));
+                        let _ = name.map(|name| {
+                            writeln!(printed, " {name} = {}", value.replace('\n', "\n "))
+                        });
                     }
                 }
             }
@@ -34,5 +45,6 @@ pub fn config_file(data: &[u8]) {
 }
 
 fn is_below_a_value(section: &BTreeMap<String, String>, key: &str) -> bool {
-    key.split_once('\n').is_some_and(|(outer, _)| section.get(outer).is_some_and(|value| !value.is_empty()))
+    key.split_once('\n')
+        .is_some_and(|(outer, _)| section.get(outer).is_some_and(|value| !value.is_empty()))
 }

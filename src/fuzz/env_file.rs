@@ -9,7 +9,9 @@ use crate::model::reference::SecretId;
 
 /// `data` is a .env file, whose values get the canary at their beginning.
 pub fn env_file(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     if text.contains(CANARY) {
         return;
     }
@@ -24,13 +26,25 @@ pub fn env_file(data: &[u8]) {
         reveal: false,
         quiet: false,
     };
-    match parse("a.env", &text.replace('=', &format!("={CANARY}")), &arguments) {
+    match parse(
+        "a.env",
+        &text.replace('=', &format!("={CANARY}")),
+        &arguments,
+    ) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
-            assert!(file.notices.iter().all(|notice| !notice.contains(CANARY)), "{:?}", file.notices);
-            let object: Result<BTreeMap<String, String>, _> = serde_json::from_slice(file.object.expose());
+            assert!(
+                file.notices.iter().all(|notice| !notice.contains(CANARY)),
+                "{:?}",
+                file.notices
+            );
+            let object: Result<BTreeMap<String, String>, _> =
+                serde_json::from_slice(file.object.expose());
             let moved = file.settings.iter().map(|setting| {
-                (setting.name.as_str().to_owned(), String::from_utf8_lossy(setting.value.expose()).into_owned())
+                (
+                    setting.name.as_str().to_owned(),
+                    String::from_utf8_lossy(setting.value.expose()).into_owned(),
+                )
             });
             assert_eq!(object.ok(), Some(moved.collect()));
         }

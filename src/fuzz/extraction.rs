@@ -13,10 +13,17 @@ use crate::resolve::Resolution;
 
 /// The first line of `data` is KEY of a reference and the fields after it; the rest is the secret.
 pub fn extraction(data: &[u8]) {
-    let at = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let at = data
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .unwrap_or(data.len());
     let (key, body) = (&data[..at], data.get(at + 1..).unwrap_or_default());
-    let Ok(key) = std::str::from_utf8(key) else { return };
-    let Some((plan, selector)) = planned(key) else { return };
+    let Ok(key) = std::str::from_utf8(key) else {
+        return;
+    };
+    let Some((plan, selector)) = planned(key) else {
+        return;
+    };
     let found = resolve_one(&plan, body);
     match (&selector, &found) {
         (Selector::Whole, found) => assert_eq!(found.as_deref(), Some(body), "not byte for byte"),
@@ -25,7 +32,9 @@ pub fn extraction(data: &[u8]) {
     }
     assert_hints_lead_to_values(&resolve_all(&plan, body), body);
     // Errors may quote the names of keys.
-    let is_a_name = [data, &reprinted(body)].iter().any(|text| String::from_utf8_lossy(text).contains(CANARY));
+    let is_a_name = [data, &reprinted(body)]
+        .iter()
+        .any(|text| String::from_utf8_lossy(text).contains(CANARY));
     for body in planted(body).iter().filter(|_| !is_a_name) {
         assert_hold_no_value(resolve_all(&plan, body).errors);
     }
@@ -33,8 +42,14 @@ pub fn extraction(data: &[u8]) {
 
 fn planned(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
-    let selector = reference.locate(&Default::default(), &Default::default()).ok()?.selector;
-    Some((plan(layer(EntrySource::Reference(reference))?).ok()?, selector))
+    let selector = reference
+        .locate(&Default::default(), &Default::default())
+        .ok()?
+        .selector;
+    Some((
+        plan(layer(EntrySource::Reference(reference))?).ok()?,
+        selector,
+    ))
 }
 
 /// Asserts that the value of a key is that in the text of the secret.
@@ -46,10 +61,16 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     };
     let found = String::from_utf8_lossy(found);
     match written.as_bytes().first() {
-        Some(b'"') => assert_eq!(serde_json::from_str::<String>(written).ok().as_deref(), Some(&*found)),
+        Some(b'"') => assert_eq!(
+            serde_json::from_str::<String>(written).ok().as_deref(),
+            Some(&*found)
+        ),
         // serde_json prints an exponent as `e+5`.
         Some(b'0'..=b'9' | b'-') => {
-            assert_eq!(found.to_lowercase().replace('+', ""), written.to_lowercase().replace('+', ""))
+            assert_eq!(
+                found.to_lowercase().replace('+', ""),
+                written.to_lowercase().replace('+', "")
+            )
         }
         // serde_json parses an object with the key `$serde_json::private::Number` as a number.
         Some(b'{' | b'[') if written.contains("serde_json") || written.contains("\\u") => {}
@@ -63,8 +84,13 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 
 /// Asserts that a path in a hint matches a value.
 fn assert_hints_lead_to_values(outcome: &Resolution, body: &[u8]) {
-    let help = outcome.errors.iter().filter_map(|error| error.help.as_ref());
-    for path in help.filter_map(|help| help.strip_prefix("a KEY is one top-level key; for a nested value write ")) {
+    let help = outcome
+        .errors
+        .iter()
+        .filter_map(|error| error.help.as_ref());
+    for path in help.filter_map(|help| {
+        help.strip_prefix("a KEY is one top-level key; for a nested value write ")
+    }) {
         let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
         assert!(leads, "{path:?} is a hint, but matches nothing");
     }
@@ -77,7 +103,9 @@ fn finds_one(outcome: &Resolution) -> bool {
 
 /// Returns the secret without escapes; empty if it is not JSON.
 fn reprinted(body: &[u8]) -> Vec<u8> {
-    serde_json::from_slice::<Value>(body).map(|value| value.to_string().into_bytes()).unwrap_or_default()
+    serde_json::from_slice::<Value>(body)
+        .map(|value| value.to_string().into_bytes())
+        .unwrap_or_default()
 }
 
 /// Returns the secret with the canary in every string; without JSON, with the canary before it and after it.
@@ -87,7 +115,10 @@ fn planted(body: &[u8]) -> Vec<Vec<u8>> {
             plant(&mut value);
             vec![value.to_string().into_bytes()]
         }
-        Err(_) => vec![[CANARY.as_bytes(), body].concat(), [body, CANARY.as_bytes()].concat()],
+        Err(_) => vec![
+            [CANARY.as_bytes(), body].concat(),
+            [body, CANARY.as_bytes()].concat(),
+        ],
     }
 }
 

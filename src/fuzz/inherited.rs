@@ -17,9 +17,15 @@ pub fn inherited(data: &[u8]) {
     if data.contains(&0) || String::from_utf8_lossy(data).contains(CANARY) {
         return;
     }
-    for value in [data.to_vec(), [CANARY.as_bytes(), data].concat(), [data, CANARY.as_bytes()].concat()] {
+    for value in [
+        data.to_vec(),
+        [CANARY.as_bytes(), data].concat(),
+        [data, CANARY.as_bytes()].concat(),
+    ] {
         match read(&value) {
-            Err(errors) => errors.into_iter().for_each(|error| assert_quotes_no_value(&error)),
+            Err(errors) => errors
+                .into_iter()
+                .for_each(|error| assert_quotes_no_value(&error)),
             Ok(layer) if layer.entries.is_empty() => {}
             Ok(layer) => assert_keeps_text(&value, layer),
         }
@@ -28,7 +34,10 @@ pub fn inherited(data: &[u8]) {
 
 fn read(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
-    env_references::layer(&Inherited::new(variables.into_iter()), &[Pattern::default(), any()])
+    env_references::layer(
+        &Inherited::new(variables.into_iter()),
+        &[Pattern::default(), any()],
+    )
 }
 
 fn any() -> Pattern {
@@ -38,13 +47,21 @@ fn any() -> Pattern {
 /// Asserts that empty secrets leave the text around the references.
 fn assert_keeps_text(value: &[u8], layer: Layer) {
     let Ok(plan) = plan(layer) else { return };
-    let Some(made) = resolve_one(&plan, b"") else { return };
+    let Some(made) = resolve_one(&plan, b"") else {
+        return;
+    };
     let text = String::from_utf8_lossy(value);
     let mut pieces = text.split("{{resolve:");
     let before = pieces.next().unwrap_or_default();
     // Without a dynamic reference, the whole value is an ARN.
-    let first = if text.contains("{{resolve:") { before } else { "" };
-    let around = pieces.filter_map(|piece| piece.split_once("}}")).map(|(_, after)| after);
+    let first = if text.contains("{{resolve:") {
+        before
+    } else {
+        ""
+    };
+    let around = pieces
+        .filter_map(|piece| piece.split_once("}}"))
+        .map(|(_, after)| after);
     let expected: String = std::iter::once(first).chain(around).collect();
     assert_eq!(String::from_utf8_lossy(&made), expected, "of {text:?}");
 }

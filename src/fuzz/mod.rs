@@ -30,7 +30,9 @@ mod tests {
 
     /// Runs a target on each of its seeds and on the halves of each, most of which are malformed.
     fn replay(name: &str, target: fn(&[u8])) {
-        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("fuzz/seeds")
+            .join(name);
         let mut count = 0;
         for seed in fs::read_dir(seeds).unwrap() {
             let seed = fs::read(seed.unwrap().path()).unwrap();

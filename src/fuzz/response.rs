@@ -13,17 +13,25 @@ use crate::model::answer::{Document, FailedRequest};
 
 /// `data` is a status code on a line, header lines, an empty line and a body.
 pub fn response(data: &[u8]) {
-    let Some((status, headers, body)) = parts(data) else { return };
+    let Some((status, headers, body)) = parts(data) else {
+        return;
+    };
     if String::from_utf8_lossy(data).contains(CANARY) {
         return;
     }
     for body in [body.to_vec(), planted(body)] {
-        let recorded = RecordedResponse { status, headers: headers.clone(), body: &body };
+        let recorded = RecordedResponse {
+            status,
+            headers: headers.clone(),
+            body: &body,
+        };
         for id in ["prod/db", "ssm:/prod/db", "ssm:/prod/"] {
             match replay(&recorded, id) {
                 None => {}
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
-                Some(Err(error)) => assert_hold_no_value(vec![error.problem(&FailedRequest::default())]),
+                Some(Err(error)) => {
+                    assert_hold_no_value(vec![error.problem(&FailedRequest::default())])
+                }
             }
         }
     }
@@ -42,7 +50,10 @@ fn parts(data: &[u8]) -> Option<Parts<'_>> {
             return Some((status, headers, rest));
         }
         let colon = header.iter().position(|byte| *byte == b':')?;
-        headers.push((std::str::from_utf8(&header[..colon]).ok()?, header[colon + 1..].trim_ascii()));
+        headers.push((
+            std::str::from_utf8(&header[..colon]).ok()?,
+            header[colon + 1..].trim_ascii(),
+        ));
     }
 }
 
@@ -54,13 +65,23 @@ fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Asserts that the response is a success, and has each value of the document.
 fn assert_is_in_response(status: u16, body: &[u8], document: &Document) {
     let text = String::from_utf8_lossy(body);
-    assert!((200..300).contains(&status), "a value from status {status}: {text}");
+    assert!(
+        (200..300).contains(&status),
+        "a value from status {status}: {text}"
+    );
     let values = values(body);
-    let is_of_response = |document: &Document| values.iter().any(|value| value == document.body.expose());
+    let is_of_response =
+        |document: &Document| values.iter().any(|value| value == document.body.expose());
     if document.parameters.is_empty() {
         assert!(is_of_response(document), "from {text}");
     } else {
-        assert!(document.parameters.iter().all(|(_, parameter)| is_of_response(parameter)), "from {text}");
+        assert!(
+            document
+                .parameters
+                .iter()
+                .all(|(_, parameter)| is_of_response(parameter)),
+            "from {text}"
+        );
     }
 }
 
@@ -77,8 +98,11 @@ fn values(body: &[u8]) -> Vec<Vec<u8>> {
     let response: Object<'_> = serde_json::from_str(&text).unwrap_or_default();
     let parameters: Vec<Object<'_>> = field(&response, "Parameters").unwrap_or_default();
     let parameters = parameters.iter().map(|parameter| field(parameter, "Value"));
-    let texts = parameters.chain([field(&response, "SecretString")]).flatten();
-    let binary = field(&response, "SecretBinary").and_then(|base64: String| STANDARD.decode(base64).ok());
+    let texts = parameters
+        .chain([field(&response, "SecretString")])
+        .flatten();
+    let binary =
+        field(&response, "SecretBinary").and_then(|base64: String| STANDARD.decode(base64).ok());
     texts.map(String::into_bytes).chain(binary).collect()
 }
 
@@ -89,5 +113,9 @@ fn planted(body: &[u8]) -> Vec<u8> {
     for key in ["SecretString", "SecretBinary", "Value"] {
         planted = planted.replace(&format!("\"{key}\":\""), &format!("\"{key}\":\"{CANARY}"));
     }
-    if planted == text { [CANARY.as_bytes(), body].concat() } else { planted.into_bytes() }
+    if planted == text {
+        [CANARY.as_bytes(), body].concat()
+    } else {
+        planted.into_bytes()
+    }
 }

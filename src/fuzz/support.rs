@@ -35,15 +35,25 @@ pub fn assert_quotes_no_value(problem: &Problem) {
 /// Asserts that neither the errors nor their message contain a value.
 pub fn assert_hold_no_value(errors: Vec<Problem>) {
     for error in errors {
-        assert!(!format!("{error:?}").contains(CANARY), "an error contains a value: {error:?}");
+        assert!(
+            !format!("{error:?}").contains(CANARY),
+            "an error contains a value: {error:?}"
+        );
         assert_quotes_no_value(&error);
     }
 }
 
 /// Returns a layer with the variable A alone.
 pub fn layer(source: EntrySource) -> Option<Layer> {
-    let entry = Entry::new(Target::Env(EnvName::parse("A")?), source, Origin::Argument("--env"));
-    Some(Layer { entries: vec![entry], ..Layer::default() })
+    let entry = Entry::new(
+        Target::Env(EnvName::parse("A")?),
+        source,
+        Origin::Argument("--env"),
+    );
+    Some(Layer {
+        entries: vec![entry],
+        ..Layer::default()
+    })
 }
 
 pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
@@ -53,17 +63,29 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
 /// Resolves a plan in which each secret has the value `body`.
 pub fn resolve_all(plan: &Plan, body: &[u8]) -> Resolution {
     let document = || Document::new(SecretValue::new(body));
-    let answers = plan.locators().into_iter().map(|locator| (locator.clone(), Ok(document())));
+    let answers = plan
+        .locators()
+        .into_iter()
+        .map(|locator| (locator.clone(), Ok(document())));
     resolve(plan, &answers.collect())
 }
 
 /// Returns the value of a plan with one variable; `None` if there is an error.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
-    let Resolution { resolved, errors, .. } = resolve_all(plan, body);
-    assert_eq!(resolved.values.len() + usize::from(!errors.is_empty()), 1, "neither a value nor an error");
+    let Resolution {
+        resolved, errors, ..
+    } = resolve_all(plan, body);
+    assert_eq!(
+        resolved.values.len() + usize::from(!errors.is_empty()),
+        1,
+        "neither a value nor an error"
+    );
     if !errors.is_empty() {
         assert!(errors.iter().all(|error| !error.text.is_empty()));
         return None;
     }
-    resolved.values.first().map(|resolved| resolved.value.expose().to_vec())
+    resolved
+        .values
+        .first()
+        .map(|resolved| resolved.value.expose().to_vec())
 }

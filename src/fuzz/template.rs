@@ -1,6 +1,8 @@
 //! Templates: rendering ends, and no error quotes a value.
 
-use super::support::{CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, resolve_all};
+use super::support::{
+    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, resolve_all,
+};
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
 use crate::model::reference::{Alias, Version, validate_alias_name};
@@ -8,28 +10,48 @@ use crate::resolve::unknown_template_names;
 
 /// `data` is a template in which every name is an alias of one secret.
 pub fn template(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     // An error may quote the template itself.
-    let Ok(template) = Template::parse(text) else { return };
+    let Ok(template) = Template::parse(text) else {
+        return;
+    };
     // docs/reference.md excludes slices with a negative step and a namespace that contains itself, and says that a template can take
     // all memory: by repeating a text, by printing lists of printed lists (each time, quoting doubles the backslashes), or by a large
     // width.
     let may_have_step = text.contains('[') && text.matches(':').count() > 1;
-    let has_large_number = text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 4);
+    let has_large_number = text
+        .split(|c: char| !c.is_ascii_digit())
+        .any(|digits| digits.len() > 4);
     let repeats_again = text.matches("join").count() + text.matches("replace").count() > 1;
     let has_many_filters = text.matches('|').count() > 12;
-    let is_excluded = ["*", "namespace", CANARY].iter().any(|part| text.contains(part));
+    let is_excluded = ["*", "namespace", CANARY]
+        .iter()
+        .any(|part| text.contains(part));
     if may_have_step || has_large_number || repeats_again || has_many_filters || is_excluded {
         return;
     }
     let names = template.names.clone();
-    let Some(mut layer) = layer(EntrySource::Template(template)) else { return };
-    for name in names.into_iter().filter(|name| validate_alias_name(name).is_ok()) {
-        let alias = Alias { id: "secret".to_owned(), version: Version::Current, region: None, role: None };
+    let Some(mut layer) = layer(EntrySource::Template(template)) else {
+        return;
+    };
+    for name in names
+        .into_iter()
+        .filter(|name| validate_alias_name(name).is_ok())
+    {
+        let alias = Alias {
+            id: "secret".to_owned(),
+            version: Version::Current,
+            region: None,
+            role: None,
+        };
         layer.aliases.insert(name, alias);
     }
     match plan(layer) {
-        Err(errors) => errors.into_iter().for_each(|error| assert_quotes_no_value(&error)),
+        Err(errors) => errors
+            .into_iter()
+            .for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
             unknown_template_names(&plan);
             for body in [SECRET, CANARY] {

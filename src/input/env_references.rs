@@ -11,7 +11,9 @@ use crate::model::env_name::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::inherited::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
-use crate::model::reference::{Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version};
+use crate::model::reference::{
+    Aliases, Arn, Reference, ReferenceError, SecretRef, Selector, Store, Version,
+};
 
 /// The defect of a variable. It quotes no part of the value, which may hold a secret next to the reference.
 type Defect = String;
@@ -41,13 +43,21 @@ pub fn layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<P
             }
         }
     }
-    if errors.is_empty() { Ok(Layer { entries, ..Layer::default() }) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(Layer {
+            entries,
+            ..Layer::default()
+        })
+    } else {
+        Err(errors)
+    }
 }
 
 fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
     // ARNs of other services are left to the command.
-    let is_arn = Arn::is_meant(&text) && text.split(':').nth(2).and_then(Store::of_service).is_some();
+    let is_arn =
+        Arn::is_meant(&text) && text.split(':').nth(2).and_then(Store::of_service).is_some();
     let source = if is_arn {
         EntrySource::Composed(vec![Part::Reference(arn(&text)?)])
     } else if text.contains(OPEN) {
@@ -62,9 +72,14 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
         return Err("PATH decides which command runs and cannot come from a secret".to_owned());
     }
     // Without an error, the command would get the reference as text.
-    let illegal = "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
+    let illegal =
+        "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
     let name = EnvName::parse(name).ok_or(illegal)?;
-    Ok(Some(Entry::new(Target::Env(name), source, Origin::Inherited)))
+    Ok(Some(Entry::new(
+        Target::Env(name),
+        source,
+        Origin::Inherited,
+    )))
 }
 
 fn arn(text: &str) -> Result<SecretRef, Defect> {
@@ -77,7 +92,10 @@ fn arn(text: &str) -> Result<SecretRef, Defect> {
 /// Looks up a reference to one secret or parameter, without aliases and variables.
 fn locate(reference: &Reference) -> Result<SecretRef, Defect> {
     let located = reference.locate(&Aliases::default(), &Inherited::default());
-    located.map_err(|error| defect(error.defect))?.single().map_err(defect)
+    located
+        .map_err(|error| defect(error.defect))?
+        .single()
+        .map_err(defect)
 }
 
 fn defect(kind: &str) -> Defect {
@@ -89,7 +107,9 @@ fn parts(text: &str) -> Result<Vec<Part>, Defect> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
-        let (reference, after) = after.split_once(CLOSE).ok_or("{{resolve: is not closed by }}")?;
+        let (reference, after) = after
+            .split_once(CLOSE)
+            .ok_or("{{resolve: is not closed by }}")?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
@@ -109,8 +129,14 @@ fn dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
         "secretsmanager" => secret(rest),
         "ssm" | "ssm-secure" => parameter(rest),
         other => {
-            let service = if other.len() > 20 { "…".to_owned() } else { format!("{other}:…") };
-            Err(format!("{{{{resolve:{service}}}}} must name secretsmanager, ssm or ssm-secure"))
+            let service = if other.len() > 20 {
+                "…".to_owned()
+            } else {
+                format!("{other}:…")
+            };
+            Err(format!(
+                "{{{{resolve:{service}}}}} must name secretsmanager, ssm or ssm-secure"
+            ))
         }
     }
 }
@@ -121,14 +147,23 @@ fn secret(text: &str) -> Result<SecretRef, Defect> {
     if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
         return Err("the field after the secret's id must be SecretString".to_owned());
     }
-    let mut filled = || fields.next().filter(|field| !field.is_empty()).map(str::to_owned);
+    let mut filled = || {
+        fields
+            .next()
+            .filter(|field| !field.is_empty())
+            .map(str::to_owned)
+    };
     let selector = filled().map_or(Selector::Whole, Selector::Key);
     let version = Version::new(filled(), filled());
     if fields.next().is_some() {
         return Err(defect("has too many fields"));
     }
     let version = Some(version).filter(|version| *version != Version::Current);
-    locate(&Reference { secret: id, selector, version })
+    locate(&Reference {
+        secret: id,
+        selector,
+        version,
+    })
 }
 
 fn parameter(text: &str) -> Result<SecretRef, Defect> {
@@ -138,13 +173,25 @@ fn parameter(text: &str) -> Result<SecretRef, Defect> {
         [version] => Some(Version::Id(version.to_owned())),
         _ => return Err(defect("has too many fields")),
     };
-    let secret = if Arn::is_meant(&name) { name } else { format!("ssm:{name}") };
-    locate(&Reference { secret, selector: Selector::Whole, version })
+    let secret = if Arn::is_meant(&name) {
+        name
+    } else {
+        format!("ssm:{name}")
+    };
+    locate(&Reference {
+        secret,
+        selector: Selector::Whole,
+        version,
+    })
 }
 
 /// Splits an id, which has colons of its own if it is an ARN, from the fields after it.
 fn split_id(text: &str, store: Store) -> Result<(String, Vec<&str>), Defect> {
-    let count = if Arn::is_meant(text) { store.arn_fields() } else { 1 };
+    let count = if Arn::is_meant(text) {
+        store.arn_fields()
+    } else {
+        1
+    };
     let mut fields: Vec<&str> = text.split(':').collect();
     if fields.len() < count {
         return Err(defect(ReferenceError::of_short_arn(text).defect));

@@ -24,9 +24,12 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
 /// Returns the advice to read the file that the documentation recommends, if it is beside the declaration of an entry.
 pub fn remedy(origin: &Origin) -> Option<String> {
-    let Origin::File { path, .. } = origin else { return None };
+    let Origin::File { path, .. } = origin else {
+        return None;
+    };
     let file = path.with_file_name("secrets.local.yaml");
-    file.is_file().then(|| format!("read a file in place of AWS (--local {})", file.display()))
+    file.is_file()
+        .then(|| format!("read a file in place of AWS (--local {})", file.display()))
 }
 
 /// Reads the file. No error contains a value.
@@ -38,23 +41,36 @@ pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
     let file = File::open(path).map_err(|error| {
-        let mut others = ["yaml", "yml", "json"].map(|extension| path.with_extension(extension)).into_iter();
-        let other = others.find(|other| other.is_file()).map(|other| did_you_mean(&other.to_string_lossy()));
+        let mut others = ["yaml", "yml", "json"]
+            .map(|extension| path.with_extension(extension))
+            .into_iter();
+        let other = others
+            .find(|other| other.is_file())
+            .map(|other| did_you_mean(&other.to_string_lossy()));
         vec![unreadable(path.display(), &error).replace_help(other)]
     })?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     if is_env_file(&text) {
-        let problem = Problem::configuration(format!("{}: is a .env file, and --local reads YAML", path.display()));
-        return Err(vec![
-            problem.help("secrets-exec migrate FILE --secret ID --for-local prints the file in its place"),
-        ]);
+        let problem = Problem::configuration(format!(
+            "{}: is a .env file, and --local reads YAML",
+            path.display()
+        ));
+        return Err(vec![problem.help(
+            "secrets-exec migrate FILE --secret ID --for-local prints the file in its place",
+        )]);
     }
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {
-        return Err(errors.into_iter().map(|found| error(found.position, found.message)).collect());
+        return Err(errors
+            .into_iter()
+            .map(|found| error(found.position, found.message))
+            .collect());
     };
     let Kind::Table(entries) = &node.kind else {
-        return Err(vec![error(node.position, "expected a mapping of secret ids and values".to_owned())]);
+        return Err(vec![error(
+            node.position,
+            "expected a mapping of secret ids and values".to_owned(),
+        )]);
     };
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
@@ -62,12 +78,20 @@ pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Ok(stages) => drop(secrets.insert(key.text.clone(), stages)),
             Err((position, expected)) => {
                 let may_quote = !value.is_null() && is_quotable(&key.text);
-                let id = if may_quote { format!("{}: ", key.text) } else { String::new() };
+                let id = if may_quote {
+                    format!("{}: ", key.text)
+                } else {
+                    String::new()
+                };
                 errors.push(error(position, format!("{id}expected {expected}")));
             }
         }
     }
-    if errors.is_empty() { Ok(secrets) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(secrets)
+    } else {
+        Err(errors)
+    }
 }
 
 /// The place of a node that cannot be the value of a secret, and what is expected there.
@@ -79,29 +103,46 @@ fn stages(node: &Node) -> Result<BTreeMap<String, SecretValue>, Mismatch> {
         return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value(node)?)]));
     };
     let Kind::Table(entries) = &stages.kind else {
-        return Err((stages.position, "a mapping of staging labels and values under $stages"));
+        return Err((
+            stages.position,
+            "a mapping of staging labels and values under $stages",
+        ));
     };
-    entries.iter().map(|(key, node)| Ok((key.text.clone(), value(node)?))).collect()
+    entries
+        .iter()
+        .map(|(key, node)| Ok((key.text.clone(), value(node)?)))
+        .collect()
 }
 
 /// Returns the key and value of a table with one entry.
 fn only_key(node: &Node) -> Option<(&str, &Node)> {
-    let Kind::Table(entries) = &node.kind else { return None };
-    let [(key, value)] = entries.as_slice() else { return None };
+    let Kind::Table(entries) = &node.kind else {
+        return None;
+    };
+    let [(key, value)] = entries.as_slice() else {
+        return None;
+    };
     Some((&key.text, value))
 }
 
 /// Returns text, the bytes under `$binary`, or a table as a JSON object.
 fn value(node: &Node) -> Result<SecretValue, Mismatch> {
     if let Some(("$binary", bytes)) = only_key(node) {
-        let text = bytes.text().map(|text| text.split_ascii_whitespace().collect::<String>());
+        let text = bytes
+            .text()
+            .map(|text| text.split_ascii_whitespace().collect::<String>());
         let decoded = text.and_then(|text| STANDARD.decode(text).ok());
-        return decoded.map(SecretValue::new).ok_or((bytes.position, "base64 text under $binary"));
+        return decoded
+            .map(SecretValue::new)
+            .ok_or((bytes.position, "base64 text under $binary"));
     }
     if let Kind::Table(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));
     }
-    node.text().map(SecretValue::new).ok_or((node.position, "text, or a mapping as the secret's JSON object"))
+    node.text().map(SecretValue::new).ok_or((
+        node.position,
+        "text, or a mapping as the secret's JSON object",
+    ))
 }
 
 /// Returns the JSON of a node. A plain scalar that JSON has too is that, a number with its spelling; any other is text.
@@ -115,6 +156,9 @@ fn json(node: &Node) -> Value {
         },
         Kind::Text(text) => Value::String(text.clone()),
         Kind::List(items) => items.iter().map(json).collect(),
-        Kind::Table(entries) => entries.iter().map(|(key, value)| (key.text.clone(), json(value))).collect(),
+        Kind::Table(entries) => entries
+            .iter()
+            .map(|(key, value)| (key.text.clone(), json(value)))
+            .collect(),
     }
 }

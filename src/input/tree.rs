@@ -4,7 +4,8 @@
 //! once, with their lines.
 
 /// The help for a file that [is a task definition](Node::is_task_definition).
-pub const TASK_DEFINITION_HELP: &str = "docs/migrating.md has the jq line that makes a declaration of it";
+pub const TASK_DEFINITION_HELP: &str =
+    "docs/migrating.md has the jq line that makes a declaration of it";
 
 /// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +42,17 @@ pub struct Key {
 impl Node {
     /// Returns the characters of a scalar; `None` for null, a list and a table.
     pub fn text(&self) -> Option<&str> {
-        let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else { return None };
+        let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
+            return None;
+        };
         (!self.is_null()).then_some(text)
     }
 
     /// Returns the boolean that a plain scalar is in the core schema (YAML 1.2.2, 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
-        let Kind::Plain(text) = &self.kind else { return None };
+        let Kind::Plain(text) = &self.kind else {
+            return None;
+        };
         match text.as_str() {
             "true" | "True" | "TRUE" => Some(true),
             "false" | "False" | "FALSE" => Some(false),
@@ -62,8 +67,13 @@ impl Node {
 
     /// Returns the value of a key; `None` if this is no table, or has no such key.
     pub fn get(&self, name: &str) -> Option<&Self> {
-        let Kind::Table(entries) = &self.kind else { return None };
-        entries.iter().find(|(key, _)| key.text == name).map(|(_, value)| value)
+        let Kind::Table(entries) = &self.kind else {
+            return None;
+        };
+        entries
+            .iter()
+            .find(|(key, _)| key.text == name)
+            .map(|(_, value)| value)
     }
 
     /// True for a plain scalar that is null in the core schema (YAML 1.2.2, 10.3.2).

@@ -25,7 +25,12 @@ const MAX_DEPTH: usize = 64;
 /// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     let events = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
-    let mut builder = YamlBuilder { events, anchors: BTreeMap::new(), copied_nodes: 0, duplicates: Vec::new() };
+    let mut builder = YamlBuilder {
+        events,
+        anchors: BTreeMap::new(),
+        copied_nodes: 0,
+        duplicates: Vec::new(),
+    };
     match builder.document() {
         Ok(node) => (Some(node), builder.duplicates),
         Err(error) => (None, vec![error]),
@@ -49,13 +54,19 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
             match event {
                 Event::StreamEnd => break,
                 Event::DocumentStart(..) if document.is_some() => {
-                    return Err(error(position, "a second YAML document; a file can hold only one"));
+                    return Err(error(
+                        position,
+                        "a second YAML document; a file can hold only one",
+                    ));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => document = Some(self.node(event, position, 0)?),
             }
         }
-        let empty = Node { position: Position { line: 1, column: 1 }, kind: Kind::Table(Vec::new()) };
+        let empty = Node {
+            position: Position { line: 1, column: 1 },
+            kind: Kind::Table(Vec::new()),
+        };
         // A document without content is a null.
         Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
     }
@@ -63,22 +74,36 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
     fn next(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
-            Some(Err(scan)) => Err(error(position(scan.marker().line(), scan.marker().col()), scan.info())),
+            Some(Err(scan)) => Err(error(
+                position(scan.marker().line(), scan.marker().col()),
+                scan.info(),
+            )),
             None => Ok((Event::StreamEnd, position(1, 0))),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, position: Position, depth: usize) -> Result<Node, SyntaxError> {
+    fn node(
+        &mut self,
+        event: Event<'t>,
+        position: Position,
+        depth: usize,
+    ) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
-            return Err(error(position, "lists and mappings are nested more than 64 levels deep"));
+            return Err(error(
+                position,
+                "lists and mappings are nested more than 64 levels deep",
+            ));
         }
         let (kind, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                (scalar(text.into_owned(), style, tag.as_deref(), position)?, anchor)
-            }
+            Event::Scalar(text, style, anchor, tag) => (
+                scalar(text.into_owned(), style, tag.as_deref(), position)?,
+                anchor,
+            ),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.table(depth)?, anchor),
-            Event::SequenceStart(..) | Event::MappingStart(..) => return Err(error(position, UNKNOWN_TAG)),
+            Event::SequenceStart(..) | Event::MappingStart(..) => {
+                return Err(error(position, UNKNOWN_TAG));
+            }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
                     return Err(error(position, "a YAML alias of a node that contains it"));
@@ -90,7 +115,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
         };
         let node = Node { position, kind };
         if anchor != 0 {
-            self.anchors.insert(anchor, copy(&node, &mut self.copied_nodes, position)?);
+            self.anchors
+                .insert(anchor, copy(&node, &mut self.copied_nodes, position)?);
         }
         Ok(node)
     }
@@ -118,7 +144,12 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
                     return Err(error(position, "YAML merge keys (<<) are not supported"));
                 }
                 Kind::Text(text) | Kind::Plain(text) => text,
-                Kind::Table(_) => return Err(error(position, "a key must be text; a template needs quotes")),
+                Kind::Table(_) => {
+                    return Err(error(
+                        position,
+                        "a key must be text; a template needs quotes",
+                    ));
+                }
                 Kind::List(_) => return Err(error(position, "a key must be text")),
             };
             let (event, begin) = self.next()?;
@@ -127,8 +158,15 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
                 Some(first) => {
                     // A key that may be a value is not quoted.
                     let may_quote = !value.is_null() && is_quotable(&text);
-                    let which = if may_quote { format!("the key {text:?}") } else { "this key".to_owned() };
-                    self.duplicates.push(error(position, format!("{which} is already on line {first}")));
+                    let which = if may_quote {
+                        format!("the key {text:?}")
+                    } else {
+                        "this key".to_owned()
+                    };
+                    self.duplicates.push(error(
+                        position,
+                        format!("{which} is already on line {first}"),
+                    ));
                 }
                 None => {
                     lines.insert(text.clone(), position.line);
@@ -139,7 +177,12 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
     }
 }
 
-fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Position) -> Result<Kind, SyntaxError> {
+fn scalar(
+    text: String,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    position: Position,
+) -> Result<Kind, SyntaxError> {
     match (tag, style) {
         (None, ScalarStyle::Plain) => Ok(Kind::Plain(text)),
         (Some(tag), _) if !tag.is_yaml_core_schema_tag("str") => Err(error(position, UNKNOWN_TAG)),
@@ -151,7 +194,10 @@ fn scalar(text: String, style: ScalarStyle, tag: Option<&Tag>, position: Positio
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
-        return Err(error(position, "YAML anchors and aliases that stand for more than 100,000 values"));
+        return Err(error(
+            position,
+            "YAML anchors and aliases that stand for more than 100,000 values",
+        ));
     }
     Ok(node.clone())
 }
@@ -169,11 +215,17 @@ fn size(node: &Node) -> usize {
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
 fn position(line: usize, column: usize) -> Position {
-    Position { line, column: column + 1 }
+    Position {
+        line,
+        column: column + 1,
+    }
 }
 
 fn error(position: Position, message: impl Into<String>) -> SyntaxError {
-    SyntaxError { position, message: message.into() }
+    SyntaxError {
+        position,
+        message: message.into(),
+    }
 }
 
 #[cfg(test)]
@@ -188,8 +240,13 @@ mod tests {
     }
 
     fn values(text: &str) -> Vec<String> {
-        let Kind::Table(entries) = tree(text).kind else { return Vec::new() };
-        entries.iter().map(|(_, value)| value.text().unwrap_or("-").to_owned()).collect()
+        let Kind::Table(entries) = tree(text).kind else {
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .map(|(_, value)| value.text().unwrap_or("-").to_owned())
+            .collect()
     }
 
     #[test]
@@ -201,7 +258,11 @@ mod tests {
             (r#"\"\\"#, r#""\"#),
             (r"\u0000\u007f", "\0\u{7f}"),
         ] {
-            assert_eq!(values(&format!(r#"{{"a":"{escape}"}}"#)), [expected], "{escape}");
+            assert_eq!(
+                values(&format!(r#"{{"a":"{escape}"}}"#)),
+                [expected],
+                "{escape}"
+            );
         }
         assert!(parse(r#"{"a": "\ud83d"}"#).0.is_none());
     }
@@ -209,9 +270,16 @@ mod tests {
     #[test]
     fn a_long_line_is_read_unless_a_key_is_longer_than_yaml_allows() {
         let long = "x".repeat(100_000);
-        assert_eq!(values(&format!(r#"{{"a":{{"b":"{long}","c":[]}},"d":"{long}"}}"#)), ["-", &long]);
+        assert_eq!(
+            values(&format!(r#"{{"a":{{"b":"{long}","c":[]}},"d":"{long}"}}"#)),
+            ["-", &long]
+        );
         assert_eq!(values(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1000))), ["b"]);
-        assert!(parse(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1025))).0.is_none());
+        assert!(
+            parse(&format!(r#"{{"{}":"b"}}"#, "k".repeat(1025)))
+                .0
+                .is_none()
+        );
     }
 
     #[test]
@@ -222,9 +290,19 @@ mod tests {
 
     #[test]
     fn a_text_without_content_is_an_empty_table() {
-        for text in ["", "# nothing\n", "---\n# nothing\n", "null\n", "~", "\u{feff}"] {
+        for text in [
+            "",
+            "# nothing\n",
+            "---\n# nothing\n",
+            "null\n",
+            "~",
+            "\u{feff}",
+        ] {
             let node = tree(text);
-            assert!(matches!(&node.kind, Kind::Table(entries) if entries.is_empty()), "{text:?}: {node:?}");
+            assert!(
+                matches!(&node.kind, Kind::Table(entries) if entries.is_empty()),
+                "{text:?}: {node:?}"
+            );
         }
     }
 }

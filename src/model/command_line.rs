@@ -9,7 +9,11 @@ pub struct CommandLine(Vec<OsString>);
 impl CommandLine {
     /// Returns `None` for no words.
     pub fn new(words: Vec<OsString>) -> Option<Self> {
-        if words.is_empty() { None } else { Some(Self(words)) }
+        if words.is_empty() {
+            None
+        } else {
+            Some(Self(words))
+        }
     }
 
     /// The program as written: a path if it holds a slash, else a name to look up in PATH.

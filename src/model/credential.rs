@@ -20,9 +20,10 @@ impl CredentialRequest {
     pub fn parse(address: &[u8]) -> Option<Self> {
         let fields: Vec<&str> = std::str::from_utf8(address).ok()?.split('/').collect();
         match fields[..] {
-            [random, "unit", unit, name] if ![random, unit, name].contains(&"") => {
-                Some(Self { unit: unit.to_owned(), name: name.to_owned() })
-            }
+            [random, "unit", unit, name] if ![random, unit, name].contains(&"") => Some(Self {
+                unit: unit.to_owned(),
+                name: name.to_owned(),
+            }),
             _ => None,
         }
     }
@@ -42,22 +43,37 @@ const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
 /// # Errors
 /// The expected form.
 pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
-    const EXPECTED: &str = "a unit's name, like app.service, or a pattern of names, like app@*.service";
+    const EXPECTED: &str =
+        "a unit's name, like app.service, or a pattern of names, like app@*.service";
     let is_pattern = text.contains(['*', '?', '[']);
     // The characters of a unit's name (systemd.unit(5)); a backslash begins an escape like \x2d, which a pattern takes literally.
-    let legal_signs = if is_pattern { ":-_.\\@*?[]!" } else { ":-_.\\@" };
-    if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || legal_signs.contains(c)) {
+    let legal_signs = if is_pattern {
+        ":-_.\\@*?[]!"
+    } else {
+        ":-_.\\@"
+    };
+    if text.is_empty()
+        || !text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || legal_signs.contains(c))
+    {
         return Err(EXPECTED);
     }
     if !is_pattern {
-        return if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) { Ok(None) } else { Err(EXPECTED) };
+        return if UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix)) {
+            Ok(None)
+        } else {
+            Err(EXPECTED)
+        };
     }
     Pattern::new(text).map(Some).map_err(|_| EXPECTED)
 }
 
 /// True for a name that systemd accepts: printable ASCII without `/` and `:`, at most 255 bytes (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
-    let is_plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
+    let is_plain = name
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
     (1..=255).contains(&name.len()) && is_plain && name != "." && name != ".."
 }
 
@@ -73,7 +89,10 @@ mod tests {
             ("a\\x2d?.service", "a\\x2db.service"),
             ("[!a]*", "b.mount"),
         ] {
-            assert!(parse_unit(pattern).unwrap().unwrap().matches(unit), "{pattern}");
+            assert!(
+                parse_unit(pattern).unwrap().unwrap().matches(unit),
+                "{pattern}"
+            );
         }
     }
 

@@ -28,7 +28,9 @@ impl fmt::Display for EnvName {
 /// True for `[A-Za-z_][A-Za-z0-9_]*`.
 pub fn is_name(text: &str) -> bool {
     let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
@@ -37,7 +39,9 @@ pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
 /// Compiles a list of the program's own patterns, separated by blanks, all of which are valid.
 pub fn known_patterns(list: &str) -> Vec<Pattern> {
-    list.split_whitespace().filter_map(|name| Pattern::new(name).ok()).collect()
+    list.split_whitespace()
+        .filter_map(|name| Pattern::new(name).ok())
+        .collect()
 }
 
 pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
@@ -52,5 +56,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let is_foreign = text.is_empty() || text.contains(|c| " ,:|^$(){}<>\\".contains(c));
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);
-    pattern.ok_or("a glob pattern: one name, with *, ?, [A-Z] and [!A-Z], without classes like [:upper:]")
+    pattern.ok_or(
+        "a glob pattern: one name, with *, ?, [A-Z] and [!A-Z], without classes like [:upper:]",
+    )
 }

@@ -25,7 +25,14 @@ pub struct Limits {
 }
 
 /// Returns the reason that a value cannot be in an environment.
-pub fn variable_problem(Variable { name, value, subject }: Variable<'_>, limits: Limits) -> Option<Problem> {
+pub fn variable_problem(
+    Variable {
+        name,
+        value,
+        subject,
+    }: Variable<'_>,
+    limits: Limits,
+) -> Option<Problem> {
     /// The remedy that suits every value.
     const AS_FILE: &str = "deliver it as a file (`files:` or --as-file)";
     let length = name.as_str().len() + 1 + value.len();
@@ -35,7 +42,8 @@ pub fn variable_problem(Variable { name, value, subject }: Variable<'_>, limits:
             .code("nul-byte")
             .help(format!("{AS_FILE}, or declare it with `encode: base64`"))
     } else if length > most {
-        let text = format!("with its name the variable has {length} bytes, and the kernel allows {most}");
+        let text =
+            format!("with its name the variable has {length} bytes, and the kernel allows {most}");
         Problem::configuration(text).code("too-long").help(AS_FILE)
     } else {
         return None;
@@ -45,12 +53,27 @@ pub fn variable_problem(Variable { name, value, subject }: Variable<'_>, limits:
 
 /// Returns the reason of each variable and each credential that cannot have its value.
 pub fn unusable(resolved: &Resolved, limits: Limits) -> Vec<Problem> {
-    let mut problems: Vec<Problem> =
-        resolved.variables().filter_map(|variable| variable_problem(variable, limits)).collect();
-    for ResolvedValue { target, value, subject, .. } in &resolved.values {
+    let mut problems: Vec<Problem> = resolved
+        .variables()
+        .filter_map(|variable| variable_problem(variable, limits))
+        .collect();
+    for ResolvedValue {
+        target,
+        value,
+        subject,
+        ..
+    } in &resolved.values
+    {
         if matches!(target, Target::Credential(_)) && value.len() > MAX_LENGTH {
-            let text = format!("the value has {} bytes, and a credential at most {MAX_LENGTH}", value.len());
-            problems.push(Problem::configuration(text).code("too-long").of(subject.clone(), Impact::Undelivered));
+            let text = format!(
+                "the value has {} bytes, and a credential at most {MAX_LENGTH}",
+                value.len()
+            );
+            problems.push(
+                Problem::configuration(text)
+                    .code("too-long")
+                    .of(subject.clone(), Impact::Undelivered),
+            );
         }
     }
     problems
@@ -65,14 +88,24 @@ impl Environment {
     /// Adds variables to the retained ones, and replaces those of the same name.
     ///
     /// Each of `variables` has passed [`variable_problem`].
-    pub fn new<'a>(retained: &Inherited, variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>) -> Self {
+    pub fn new<'a>(
+        retained: &Inherited,
+        variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
+    ) -> Self {
         let variables: Vec<_> = variables.collect();
-        let names: HashSet<&OsStr> = variables.iter().map(|(name, _)| OsStr::new(name.as_str())).collect();
+        let names: HashSet<&OsStr> = variables
+            .iter()
+            .map(|(name, _)| OsStr::new(name.as_str()))
+            .collect();
         let mut strings = Vec::new();
         for (name, value) in retained.iter() {
             if !names.contains(name) {
                 // `ok` drops none: a variable that came through execve has no NUL.
-                strings.extend(CString::new([name.as_bytes(), value.as_bytes()].join(&b'=')).ok().map(Zeroizing::new));
+                strings.extend(
+                    CString::new([name.as_bytes(), value.as_bytes()].join(&b'='))
+                        .ok()
+                        .map(Zeroizing::new),
+                );
             }
         }
         for (name, value) in variables {
@@ -90,10 +123,21 @@ impl Environment {
     ///
     /// # Errors
     /// When they are too long.
-    pub fn expect_fit(&self, command: Option<(&CommandLine, &Path)>, limits: Limits) -> Result<(), Problem> {
-        let mut length: usize = self.0.iter().map(|string| size_in_kernel(string.as_bytes())).sum();
+    pub fn expect_fit(
+        &self,
+        command: Option<(&CommandLine, &Path)>,
+        limits: Limits,
+    ) -> Result<(), Problem> {
+        let mut length: usize = self
+            .0
+            .iter()
+            .map(|string| size_in_kernel(string.as_bytes()))
+            .sum();
         if let Some((command, program)) = command {
-            length += command.arguments().map(|argument| size_in_kernel(argument.as_bytes())).sum::<usize>();
+            length += command
+                .arguments()
+                .map(|argument| size_in_kernel(argument.as_bytes()))
+                .sum::<usize>();
             // The kernel also keeps the program's path (AT_EXECFN).
             length += program.as_os_str().len() + 1;
         }
@@ -122,7 +166,11 @@ fn size_in_kernel(string: &[u8]) -> usize {
 
 fn name_of(string: &CString) -> String {
     let bytes = string.as_bytes();
-    let end = bytes.iter().skip(1).position(|b| *b == b'=').map_or(bytes.len(), |at| at + 1);
+    let end = bytes
+        .iter()
+        .skip(1)
+        .position(|b| *b == b'=')
+        .map_or(bytes.len(), |at| at + 1);
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
@@ -133,12 +181,28 @@ mod tests {
     #[test]
     fn variables_and_arguments_together_have_a_limit() {
         let name = EnvName::parse("A").unwrap();
-        let environment = Environment::new(&Inherited::default(), [(&name, [b'x'; 90].as_slice())].into_iter());
+        let environment = Environment::new(
+            &Inherited::default(),
+            [(&name, [b'x'; 90].as_slice())].into_iter(),
+        );
         let command = CommandLine::new(vec!["app".into()]).unwrap();
-        let check =
-            |total| environment.expect_fit(Some((&command, Path::new("/bin/app"))), Limits { string: 131_072, total });
-        let needed = "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
+        let check = |total| {
+            environment.expect_fit(
+                Some((&command, Path::new("/bin/app"))),
+                Limits {
+                    string: 131_072,
+                    total,
+                },
+            )
+        };
+        let needed =
+            "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
         assert_eq!(check(needed), Ok(()));
-        assert!(check(needed - 1).unwrap_err().text.ends_with("the longest variable is A"));
+        assert!(
+            check(needed - 1)
+                .unwrap_err()
+                .text
+                .ends_with("the longest variable is A")
+        );
     }
 }

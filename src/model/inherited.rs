@@ -16,11 +16,18 @@ impl Inherited {
     /// Keeps the first value of a name that occurs twice, which is the one that getenv(3) returns.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = std::collections::HashSet::new();
-        Self(variables.filter(|(name, _)| seen.insert(name.clone())).collect())
+        Self(
+            variables
+                .filter(|(name, _)| seen.insert(name.clone()))
+                .collect(),
+        )
     }
 
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_os_str())
+        self.0
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_os_str())
     }
 
     /// Returns the value of a variable that is not empty. The AWS CLI treats an empty variable as unset.
@@ -29,34 +36,52 @@ impl Inherited {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// Returns the variables that the command inherits. secrets-exec itself still reads the others.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
-        Self(self.0.iter().filter(|(name, _)| retention.keeps(name)).cloned().collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| retention.keeps(name))
+                .cloned()
+                .collect(),
+        )
     }
 
     /// Makes the variables by which a service manager names process `parent` (sd_listen_fds(3), sd_watchdog_enabled(3)) name its `child`,
     /// and removes those with the inode number of its pidfd, which are optional.
     pub fn rename_process(&mut self, parent: i32, child: u32) {
-        self.0.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
-        let named = self.0.iter_mut().filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
-        named.filter(|(_, id)| *id == *parent.to_string()).for_each(|(_, id)| *id = child.to_string().into());
+        self.0
+            .retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
+        let named = self
+            .0
+            .iter_mut()
+            .filter(|(name, _)| name == "LISTEN_PID" || name == "WATCHDOG_PID");
+        named
+            .filter(|(_, id)| *id == *parent.to_string())
+            .for_each(|(_, id)| *id = child.to_string().into());
     }
 
     /// The names of the variables that are not empty.
     pub fn filled_names(&self) -> impl Iterator<Item = String> {
         let filled = self.0.iter().filter(|(_, value)| !value.is_empty());
-        filled.filter_map(|(name, _)| name.to_str()).map(str::to_owned)
+        filled
+            .filter_map(|(name, _)| name.to_str())
+            .map(str::to_owned)
     }
 }
 
 /// Lists the names only, since values may be secrets.
 impl fmt::Debug for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
     }
 }
 

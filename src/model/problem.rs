@@ -113,13 +113,19 @@ impl Problem {
     /// Adds the remedy.
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(help.into()), ..self }
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
     }
 
     /// Replaces the remedy, if there is another.
     #[must_use]
     pub fn replace_help(self, help: Option<impl Into<String>>) -> Self {
-        Self { help: help.map(Into::into).or(self.help), ..self }
+        Self {
+            help: help.map(Into::into).or(self.help),
+            ..self
+        }
     }
 
     /// Adds a fact.
@@ -132,11 +138,26 @@ impl Problem {
     /// Equal for problems that a report prints as one, followed by the entries of all: they differ in these alone, in the detail, or in the
     /// secret where the reason is general. `None` for a problem without an entry, which is printed alone.
     pub fn group(&self) -> Option<impl Ord + '_> {
-        let Self { status, code, text, notes, help, impact, .. } = self;
-        let about = self.about.as_ref().map(|About { name, place, is_general, .. }| {
-            let secret = (!is_general).then_some(name);
-            (secret, place)
-        });
+        let Self {
+            status,
+            code,
+            text,
+            notes,
+            help,
+            impact,
+            ..
+        } = self;
+        let about = self.about.as_ref().map(
+            |About {
+                 name,
+                 place,
+                 is_general,
+                 ..
+             }| {
+                let secret = (!is_general).then_some(name);
+                (secret, place)
+            },
+        );
         (!self.entries.is_empty()).then_some((about, status, code, text, notes, help, impact))
     }
 
@@ -149,19 +170,43 @@ impl Problem {
 
     /// The whole first line; of a problem of several secrets without the secret.
     pub fn message(&self, is_one_secret: bool) -> String {
-        let Self { text, detail, about, .. } = self;
-        let name = about.as_ref().filter(|_| is_one_secret).map(|about| about.name.as_str());
-        let place = about.as_ref().map(|about| about.place.as_str()).filter(|place| !place.is_empty());
+        let Self {
+            text,
+            detail,
+            about,
+            ..
+        } = self;
+        let name = about
+            .as_ref()
+            .filter(|_| is_one_secret)
+            .map(|about| about.name.as_str());
+        let place = about
+            .as_ref()
+            .map(|about| about.place.as_str())
+            .filter(|place| !place.is_empty());
         let about = Vec::from_iter([name, place].into_iter().flatten()).join(", ");
-        if about.is_empty() { format!("{text}{detail}") } else { format!("{about}: {text}{detail}") }
+        if about.is_empty() {
+            format!("{text}{detail}")
+        } else {
+            format!("{about}: {text}{detail}")
+        }
     }
 }
 
 impl About {
     /// Returns the secret of a reference, and the region that it was read from.
     pub fn new(reference: &SecretRef, region: Option<&Region>, is_general: bool) -> Self {
-        let Locator { store, version, role, .. } = &reference.locator;
-        let label = if *store == Store::ParameterStore { "label" } else { "stage" };
+        let Locator {
+            store,
+            version,
+            role,
+            ..
+        } = &reference.locator;
+        let label = if *store == Store::ParameterStore {
+            "label"
+        } else {
+            "stage"
+        };
         let version = match version {
             Version::Current => String::new(),
             Version::Stage(stage) => format!(", {label} {stage}"),

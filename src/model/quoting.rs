@@ -10,7 +10,11 @@ const MAX_QUOTED_LENGTH: usize = 64;
 
 /// Returns the name of a file in messages; `-` is standard input.
 pub fn file_name(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }
 
 /// True if a message may quote a text of which only its place says that it is no secret: a key, or the value of an option.
@@ -18,13 +22,19 @@ pub fn file_name(path: &Path) -> String {
 /// In a malformed file a value can stand in the place of a key, as in `{ password~ 'hunter2' }`, and the value of an option can be a URL
 /// with a password. So only a short text of letters, digits, `_`, `.`, `-` and `/` is quoted.
 pub fn is_quotable(text: &str) -> bool {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
+    let is_plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte));
     is_plain && text.len() <= MAX_QUOTED_LENGTH
 }
 
 /// Returns the illegal value of an option in quotes, or "its value" if that may not be quoted.
 pub fn quoted_value(value: &str) -> String {
-    if is_quotable(value) { format!("{value:?}") } else { "its value".to_owned() }
+    if is_quotable(value) {
+        format!("{value:?}")
+    } else {
+        "its value".to_owned()
+    }
 }
 
 /// Returns a text of a server or a library as one line, without control characters, secrets in URLs and what AWS quotes of a request.
@@ -51,7 +61,8 @@ pub fn escaped(line: &str) -> String {
         '\'' | '"' | '\\' => text.push(c),
         // Letters that are rendered as nothing: some of Default_Ignorable_Code_Point, and the blank Braille
         // pattern.
-        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
+        '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}'
+        | '\u{ffa0}' => {
             text.extend(c.escape_unicode());
         }
         c => text.extend(c.escape_debug()),
@@ -62,7 +73,10 @@ pub fn escaped(line: &str) -> String {
 /// Cuts a text before the canonical request of a wrong signature, and before the header with a session token.
 fn before_quoted_request(text: &str) -> &str {
     let lower = text.to_ascii_lowercase();
-    let quoted = ["the canonical string", "x-amz-security-token"].iter().filter_map(|quoted| lower.find(quoted)).min();
+    let quoted = ["the canonical string", "x-amz-security-token"]
+        .iter()
+        .filter_map(|quoted| lower.find(quoted))
+        .min();
     quoted.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
@@ -71,7 +85,9 @@ fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
-        let end = after.find(|c: char| c.is_whitespace() || "\"<>".contains(c)).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
+            .unwrap_or(after.len());
         let (url, after) = after.split_at(end);
         masked.extend([before, "://"]);
         // Up to the last `@`, since a password that is not percent-encoded may hold `/`, `?` and `:`.
@@ -100,10 +116,15 @@ mod tests {
         assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
         assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
         assert_eq!(
-            one_line("Denied: \u{e9}.\n\nThe Canonical String for this request should have been\n'POST"),
+            one_line(
+                "Denied: \u{e9}.\n\nThe Canonical String for this request should have been\n'POST"
+            ),
             "Denied: \u{e9}."
         );
-        assert_eq!(one_line("a proxy saw X-Amz-Security-Token: FwoG"), "a proxy saw");
+        assert_eq!(
+            one_line("a proxy saw X-Amz-Security-Token: FwoG"),
+            "a proxy saw"
+        );
     }
 
     #[test]
@@ -111,8 +132,14 @@ mod tests {
         for (text, expected) in [
             ("no URL: a@b?c", "no URL: a@b?c"),
             ("https://h.example:8443/p", "https://h.example:8443/p"),
-            ("(http://u:p@h/x?t=1#f): refused", "(http://***@h/x?*** refused"),
-            ("\"http://u:p/w@h\" and https://h#t", "\"http://***@h\" and https://h?***"),
+            (
+                "(http://u:p@h/x?t=1#f): refused",
+                "(http://***@h/x?*** refused",
+            ),
+            (
+                "\"http://u:p/w@h\" and https://h#t",
+                "\"http://***@h\" and https://h?***",
+            ),
             ("http://u@h://v@w ://", "http://***@w ://"),
         ] {
             assert_eq!(without_url_secrets(text), expected, "{text}");
@@ -121,11 +148,30 @@ mod tests {
 
     #[test]
     fn only_a_short_plain_text_is_quoted() {
-        for text in ["", "soon", "DB_PASSWORD", "spring.datasource.url", "a-b", "/etc/ca.pem", &"x".repeat(64)] {
+        for text in [
+            "",
+            "soon",
+            "DB_PASSWORD",
+            "spring.datasource.url",
+            "a-b",
+            "/etc/ca.pem",
+            &"x".repeat(64),
+        ] {
             assert!(is_quotable(text), "{text}");
         }
         let long = "x".repeat(65);
-        for text in ["two words", "~'hunter2'", "a:b", "u:p@h", "p%40h", "a?b", "aGk=", "\u{e9}", "a\n", &long] {
+        for text in [
+            "two words",
+            "~'hunter2'",
+            "a:b",
+            "u:p@h",
+            "p%40h",
+            "a?b",
+            "aGk=",
+            "\u{e9}",
+            "a\n",
+            &long,
+        ] {
             assert!(!is_quotable(text), "{text}");
         }
     }

@@ -88,21 +88,45 @@ pub struct OmittedEntry {
 impl Resolved {
     /// The variables that hold a value; not those with the path of a file.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
-        self.values.iter().filter_map(|ResolvedValue { target, value, subject, .. }| match target {
-            Target::Env(name) => Some(Variable { name, value: value.expose(), subject }),
-            Target::File(_) | Target::Credential(_) => None,
-        })
+        self.values.iter().filter_map(
+            |ResolvedValue {
+                 target,
+                 value,
+                 subject,
+                 ..
+             }| match target {
+                Target::Env(name) => Some(Variable {
+                    name,
+                    value: value.expose(),
+                    subject,
+                }),
+                Target::File(_) | Target::Credential(_) => None,
+            },
+        )
     }
 
     pub fn files(&self) -> impl Iterator<Item = FileValue<'_>> {
-        self.values.iter().filter_map(|ResolvedValue { target, value, subject, .. }| match target {
-            Target::File(target) => Some(FileValue { target, value, subject }),
-            Target::Env(_) | Target::Credential(_) => None,
-        })
+        self.values.iter().filter_map(
+            |ResolvedValue {
+                 target,
+                 value,
+                 subject,
+                 ..
+             }| match target {
+                Target::File(target) => Some(FileValue {
+                    target,
+                    value,
+                    subject,
+                }),
+                Target::Env(_) | Target::Credential(_) => None,
+            },
+        )
     }
 
     /// True if a value sets the variable, the path or the credential of `target`.
     pub fn sets(&self, target: &Target) -> bool {
-        self.values.iter().any(|value| value.target.overlaps(target))
+        self.values
+            .iter()
+            .any(|value| value.target.overlaps(target))
     }
 }

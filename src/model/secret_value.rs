@@ -42,6 +42,9 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_the_value() {
-        assert_eq!(format!("{:?}", SecretValue::new("hunter2")), "SecretValue(redacted)");
+        assert_eq!(
+            format!("{:?}", SecretValue::new("hunter2")),
+            "SecretValue(redacted)"
+        );
     }
 }

@@ -11,7 +11,10 @@ pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> O
     for candidate in candidates {
         let lower = candidate.to_lowercase();
         let other = lower.chars().count();
-        let limit = length.min(other).saturating_sub(1).min((length.max(other) + 1) / 3);
+        let limit = length
+            .min(other)
+            .saturating_sub(1)
+            .min((length.max(other) + 1) / 3);
         if length.min(other) > 0 && length.abs_diff(other) <= limit {
             let distance = strsim::osa_distance(&wanted, &lower);
             near.extend((distance <= limit).then_some((distance, candidate)));
@@ -37,8 +40,17 @@ mod tests {
         assert_eq!(nearest("t", ["s", "to"].into_iter()), None);
         assert_eq!(nearest("", [""].into_iter()), None);
         assert_eq!(nearest("a", ["A"].into_iter()), Some("A"));
-        assert_eq!(nearest("password2", ["p", "password", "password_of_somebody_else"].into_iter()), Some("password"));
+        assert_eq!(
+            nearest(
+                "password2",
+                ["p", "password", "password_of_somebody_else"].into_iter()
+            ),
+            Some("password")
+        );
         // Of equally close names the first in the alphabet.
-        assert_eq!(nearest("host3", ["host2", "host1"].into_iter()), Some("host1"));
+        assert_eq!(
+            nearest("host3", ["host2", "host1"].into_iter()),
+            Some("host1")
+        );
     }
 }

@@ -18,22 +18,34 @@ impl HttpUrl {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
         // `Uri` returns no port for an invalid one.
-        let has_port = authority.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.contains([']', '@']));
+        let has_port = authority
+            .as_str()
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| !port.contains([']', '@']));
         let is_host = !authority.host().is_empty() && (!has_port || authority.port_u16().is_some());
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        (is_host && is_http).then(|| Self { text: text.to_owned(), uri })
+        (is_host && is_http).then(|| Self {
+            text: text.to_owned(),
+            uri,
+        })
     }
 
     /// The default URL of the AWS Secrets Manager Agent.
     pub fn of_agent() -> Self {
         let text = "http://127.0.0.1:2773";
-        Self { text: text.to_owned(), uri: Uri::from_static(text) }
+        Self {
+            text: text.to_owned(),
+            uri: Uri::from_static(text),
+        }
     }
 
     /// True if the host is `localhost` or a loopback address.
     pub fn is_loopback(&self) -> bool {
         let host = self.host().trim_matches(['[', ']']);
-        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        host.eq_ignore_ascii_case("localhost")
+            || host
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
     /// The URL as it was written.
@@ -63,12 +75,20 @@ mod tests {
 
     #[test]
     fn only_addresses_of_this_host_are_loopback() {
-        for url in ["http://127.0.0.1:2773", "http://127.9.9.9", "http://[::1]:2773/", "http://LOCALHOST:1"] {
+        for url in [
+            "http://127.0.0.1:2773",
+            "http://127.9.9.9",
+            "http://[::1]:2773/",
+            "http://LOCALHOST:1",
+        ] {
             assert!(HttpUrl::parse(url).unwrap().is_loopback(), "{url}");
         }
-        for url in
-            ["http://10.0.0.1:2773", "http://localhost.example.com", "http://[fd00::1]", "http://127.0.0.1.example"]
-        {
+        for url in [
+            "http://10.0.0.1:2773",
+            "http://localhost.example.com",
+            "http://[fd00::1]",
+            "http://127.0.0.1.example",
+        ] {
             assert!(!HttpUrl::parse(url).unwrap().is_loopback(), "{url}");
         }
     }

@@ -14,8 +14,12 @@ use crate::model::quoting::one_line;
 
 /// Returns the error of a server's certificate, if a chain has one. One that is not valid yet is that of a clock that is not set, as at boot.
 pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<FetchError> {
-    let rustls::Error::InvalidCertificate(why) = find_source(error)? else { return None };
-    let host = find_source::<HostError>(error).map(|error| error.host.as_str()).unwrap_or_default();
+    let rustls::Error::InvalidCertificate(why) = find_source(error)? else {
+        return None;
+    };
+    let host = find_source::<HostError>(error)
+        .map(|error| error.host.as_str())
+        .unwrap_or_default();
     let (text, help) = reason_and_remedy(why);
     let text = one_line(&format!("{host}: {text}"));
     Some(match why {
@@ -32,27 +36,55 @@ fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
     const RENEW: &str = "renew the certificate, or set this machine's clock";
     let moment = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
-        moment.map_or_else(|| why.to_string(), |moment| humantime::format_rfc3339_seconds(moment).to_string())
+        moment.map_or_else(
+            || why.to_string(),
+            |moment| humantime::format_rfc3339_seconds(moment).to_string(),
+        )
     };
     match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (moment(not_after), moment(time));
-            (format!("it expired at {end}; this machine's clock is at {now}"), Some(RENEW))
+            (
+                format!("it expired at {end}; this machine's clock is at {now}"),
+                Some(RENEW),
+            )
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (moment(not_before), moment(time));
-            (format!("it is not valid before {begin}; this machine's clock is at {now}"), Some(RENEW))
+            (
+                format!("it is not valid before {begin}; this machine's clock is at {now}"),
+                Some(RENEW),
+            )
         }
-        CertificateError::NotValidForNameContext { expected, presented } => {
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
             // rustls presents a name as `DnsName("example.com")`.
-            let names: Vec<_> = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
-            let text = format!("it is valid for {}, not for {}", names.join(", "), expected.to_str());
-            (text, Some("use a name that the certificate has, or check which server answers under this name"))
+            let names: Vec<_> = presented
+                .iter()
+                .map(|name| name.split('"').nth(1).unwrap_or(name))
+                .collect();
+            let text = format!(
+                "it is valid for {}, not for {}",
+                names.join(", "),
+                expected.to_str()
+            );
+            (
+                text,
+                Some(
+                    "use a name that the certificate has, or check which server answers under this name",
+                ),
+            )
         }
-        CertificateError::Other(other) => match (other.0.downcast_ref::<UnknownIssuer>(), other.0.downcast_ref()) {
+        CertificateError::Other(other) => match (
+            other.0.downcast_ref::<UnknownIssuer>(),
+            other.0.downcast_ref(),
+        ) {
             (Some(issuer), _) => (issuer.to_string(), Some(issuer.help())),
             (None, Some(webpki::Error::CaUsedAsEndEntity)) => {
-                let text = "it is a certificate authority's (CA:TRUE), which is not valid for a server";
+                let text =
+                    "it is a certificate authority's (CA:TRUE), which is not valid for a server";
                 (text.to_owned(), Some("issue a certificate for the server"))
             }
             (None, _) => (why.to_string(), None),
@@ -77,14 +109,21 @@ impl UnknownIssuer {
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
         let issuer = last.and_then(|certificate| name(certificate.issuer()));
         let is_its_own = |leaf: EndEntityCert<'_>| leaf.issuer() == leaf.subject();
-        let is_self_signed = others.is_empty() && EndEntityCert::try_from(leaf).is_ok_and(is_its_own);
-        Self { issuer, is_self_signed, notes: notes.to_owned() }
+        let is_self_signed =
+            others.is_empty() && EndEntityCert::try_from(leaf).is_ok_and(is_its_own);
+        Self {
+            issuer,
+            is_self_signed,
+            notes: notes.to_owned(),
+        }
     }
 
     /// Returns what to do about the error.
     pub fn help(&self) -> &'static str {
         match self.is_self_signed {
-            true => "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE",
+            true => {
+                "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE"
+            }
             false => {
                 "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE"
             }
@@ -94,10 +133,17 @@ impl UnknownIssuer {
 
 impl fmt::Display for UnknownIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuer = self.issuer.as_ref().map(|name| format!(" {name:?}")).unwrap_or_default();
+        let issuer = self
+            .issuer
+            .as_ref()
+            .map(|name| format!(" {name:?}"))
+            .unwrap_or_default();
         match self.is_self_signed {
             true => write!(f, "it is signed by itself{issuer}")?,
-            false => write!(f, "its chain ends at the issuer{issuer}, which is no trusted root")?,
+            false => write!(
+                f,
+                "its chain ends at the issuer{issuer}, which is no trusted root"
+            )?,
         }
         f.write_str(&self.notes)
     }
@@ -109,7 +155,9 @@ impl Error for UnknownIssuer {}
 /// than 128 bytes.
 fn name(der: &[u8]) -> Option<String> {
     let value = |attribute: u8| {
-        let at = der.windows(5).position(|bytes| bytes == [6, 3, 0x55, 4, attribute])?;
+        let at = der
+            .windows(5)
+            .position(|bytes| bytes == [6, 3, 0x55, 4, attribute])?;
         // The type of string and its length precede the text.
         let length = *der.get(at + 6).filter(|length| **length < 128)?;
         String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()

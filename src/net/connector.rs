@@ -23,7 +23,8 @@ use tower_service::Service;
 
 use super::dns::DnsResolver;
 use super::errors::{
-    BoxError, HandshakeError, HostError, TimedOut, find_source, host_and_port, is_connect_timeout, within,
+    BoxError, HandshakeError, HostError, TimedOut, find_source, host_and_port, is_connect_timeout,
+    within,
 };
 use super::proxy::{ProxyRules, ProxySettings};
 use super::proxy_login::{ProxyLogin, open_tunnel};
@@ -79,14 +80,23 @@ impl Connector {
         let opened = within(limit, connector.open(to, &mut in_handshake)).await;
         let stream = opened.map_err(|source| {
             let is_unanswered = in_handshake && find_source::<rustls::Error>(&*source).is_none();
-            let source = if is_unanswered { HandshakeError { source }.into() } else { source };
+            let source = if is_unanswered {
+                HandshakeError { source }.into()
+            } else {
+                source
+            };
             let mut host = host_and_port(to);
             if let Some(proxy) = self.proxy.intercept(to) {
-                host.push_str(&format!(" through the proxy {}", host_and_port(proxy.uri())));
+                host.push_str(&format!(
+                    " through the proxy {}",
+                    host_and_port(proxy.uri())
+                ));
             }
             // The connect timeout of one address and the overall timeout race; both are reported alike.
             match limit {
-                Some(limit) if is_connect_timeout(&*source) => HostError::new(host, TimedOut(limit).into()),
+                Some(limit) if is_connect_timeout(&*source) => {
+                    HostError::new(host, TimedOut(limit).into())
+                }
                 _ => HostError::new(host, source),
             }
         })?;
@@ -96,7 +106,11 @@ impl Connector {
     }
 
     /// Sets `in_handshake` while TLS begins.
-    async fn open(mut self, to: &Uri, in_handshake: &mut bool) -> Result<Box<dyn Stream>, BoxError> {
+    async fn open(
+        mut self,
+        to: &Uri,
+        in_handshake: &mut bool,
+    ) -> Result<Box<dyn Stream>, BoxError> {
         let is_tls = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(to), is_tls) {
             (None, false) => Ok(Box::new(self.tcp.call(to.clone()).await?)),
@@ -111,7 +125,8 @@ impl Connector {
             (Some(proxy), true) => {
                 let config = self.tls.config()?;
                 let login = self.login.clone();
-                let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, to, &proxy).await };
+                let opening =
+                    async { open_tunnel(self.open_to_proxy(&proxy).await?, to, &proxy).await };
                 // On the heap, as every launch moves this future, and few have a proxy.
                 let tunnel = Box::pin(login.run(&proxy, opening)).await?;
                 *in_handshake = true;
@@ -131,8 +146,20 @@ impl Connector {
 }
 
 /// Begins TLS on an open stream.
-async fn handshake<S: Read + Write + Unpin>(config: Arc<ClientConfig>, to: &Uri, stream: S) -> io::Result<TlsIo<S>> {
-    let host = to.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+async fn handshake<S: Read + Write + Unpin>(
+    config: Arc<ClientConfig>,
+    to: &Uri,
+    stream: S,
+) -> io::Result<TlsIo<S>> {
+    let host = to
+        .host()
+        .unwrap_or_default()
+        .trim_matches(['[', ']'])
+        .to_owned();
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
-    Ok(TokioIo::new(TlsConnector::from(config).connect(name, TokioIo::new(stream)).await?))
+    Ok(TokioIo::new(
+        TlsConnector::from(config)
+            .connect(name, TokioIo::new(stream))
+            .await?,
+    ))
 }

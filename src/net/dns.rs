@@ -58,7 +58,9 @@ fn start(host: String) -> SharedLookup {
     });
     let lookup = async move {
         started.map_err(|error| (error.kind(), os_error::no_thread(&error)))?;
-        let found = receiver.await.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
+        let found = receiver
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
         found.map_err(|error| (error.kind(), os_error::text(&error)))
     };
     lookup.boxed().shared()
@@ -75,7 +77,12 @@ impl Service<Name> for DnsResolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let lookup = self.look_up(name.as_str());
-        Box::pin(async move { lookup.await.map(Vec::into_iter).map_err(|(kind, text)| io::Error::new(kind, text)) })
+        Box::pin(async move {
+            lookup
+                .await
+                .map(Vec::into_iter)
+                .map_err(|(kind, text)| io::Error::new(kind, text))
+        })
     }
 }
 
@@ -87,7 +94,10 @@ impl Service<Name> for DnsResolver {
 fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
     // Port 0 is a placeholder; hyper-util sets the real one.
     if host.eq_ignore_ascii_case("localhost") {
-        return Ok(vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()]);
+        return Ok(vec![
+            (Ipv4Addr::LOCALHOST, 0).into(),
+            (Ipv6Addr::LOCALHOST, 0).into(),
+        ]);
     }
     if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
         && !is_in_hosts_file(host)
@@ -99,12 +109,22 @@ fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// The domains of AWS's public endpoints.
-const AWS_DOMAINS: [&str; 5] =
-    [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws", ".api.amazonwebservices.com.cn"];
+const AWS_DOMAINS: [&str; 5] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+];
 
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let mut names =
-        hosts.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace().skip(1));
+    let mut names = hosts.lines().flat_map(|line| {
+        line.split('#')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .skip(1)
+    });
     names.any(|name| name.eq_ignore_ascii_case(host))
 }

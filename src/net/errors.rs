@@ -63,7 +63,10 @@ pub struct TrustError {
 
 impl TrustError {
     pub fn new(path: &Path, why: String) -> Self {
-        Self { path: path.to_owned(), why }
+        Self {
+            path: path.to_owned(),
+            why,
+        }
     }
 
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
@@ -88,10 +91,14 @@ pub fn within<T, E: Into<BoxError>>(
 }
 
 /// An error and its sources, outermost first. An `io::Error` is followed by the error that it wraps, which `io::Error::source` skips.
-pub fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>() {
-        Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
-        None => error.source(),
+pub fn chain<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        }
     })
 }
 
@@ -109,17 +116,28 @@ pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
 
 /// True if a TCP connection timed out, by hyper-util's limit or the kernel's (ETIMEDOUT).
 pub fn is_connect_timeout(error: &(dyn Error + 'static)) -> bool {
-    chain(error).filter_map(|error| error.downcast_ref::<io::Error>()).any(|io| io.kind() == io::ErrorKind::TimedOut)
+    chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|io| io.kind() == io::ErrorKind::TimedOut)
 }
 
 /// Returns the refusal for a proxy that requires a name and a password, or others, if a chain has one.
 pub fn proxy_error(error: &(dyn Error + 'static)) -> Option<Refusal> {
-    let ProxyAuthenticationRequired { proxy, has_password } = find_source(error)?;
-    Some(Refusal::Proxy { proxy: one_line(proxy), has_password: *has_password })
+    let ProxyAuthenticationRequired {
+        proxy,
+        has_password,
+    } = find_source(error)?;
+    Some(Refusal::Proxy {
+        proxy: one_line(proxy),
+        has_password: *has_password,
+    })
 }
 
 /// Returns the host and port of a URL, without its user name and password, which must not be printed.
 pub fn host_and_port(url: &Uri) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     format!("{}{port}", url.host().unwrap_or_default())
 }

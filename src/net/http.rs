@@ -20,7 +20,9 @@ use hyper_util::client::proxy::matcher::Intercept;
 
 use super::certificate::certificate_error;
 use super::connector::Connector;
-use super::errors::{BoxError, HostError, TimedOut, TrustError, find_source, host_and_port, proxy_error, within};
+use super::errors::{
+    BoxError, HostError, TimedOut, TrustError, find_source, host_and_port, proxy_error, within,
+};
 use super::pool::{InUse, Pool};
 use super::proxy_login::authentication_required;
 
@@ -47,15 +49,24 @@ const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
     pub fn new(connector: Connector, timeouts: HttpTimeouts) -> Self {
-        Self { pool: Pool::new(connector), timeouts }
+        Self {
+            pool: Pool::new(connector),
+            timeouts,
+        }
     }
 
     /// Returns a client for the SDK, with the SDK's timeouts.
     pub fn for_sdk(&self) -> SharedHttpClient {
         let pool = self.pool.clone();
         http_client_fn(move |settings, _| {
-            let timeouts = HttpTimeouts { connect: settings.connect_timeout(), read: settings.read_timeout() };
-            SharedHttpConnector::new(SdkConnector(HttpClient { pool: pool.clone(), timeouts }))
+            let timeouts = HttpTimeouts {
+                connect: settings.connect_timeout(),
+                read: settings.read_timeout(),
+            };
+            SharedHttpConnector::new(SdkConnector(HttpClient {
+                pool: pool.clone(),
+                timeouts,
+            }))
         })
     }
 
@@ -75,31 +86,54 @@ impl HttpClient {
     ) -> Result<(Parts, Result<Vec<u8>, BoxError>), ConnectorError> {
         let uri = request.uri().clone();
         // A proxy reads its password in a request that it forwards; a tunnel has it in its own.
-        let proxy = (uri.scheme() != Some(&Scheme::HTTPS)).then(|| self.pool.connector.intercept(&uri)).flatten();
+        let proxy = (uri.scheme() != Some(&Scheme::HTTPS))
+            .then(|| self.pool.connector.intercept(&uri))
+            .flatten();
         if let Some(authorization) = proxy.as_ref().and_then(Intercept::basic_auth) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+            request
+                .headers_mut()
+                .insert(PROXY_AUTHORIZATION, authorization.clone());
         }
         if proxy.is_none() {
             // The form that a server expects, RFC 9112, 3.2.1; a proxy expects the absolute one, 3.2.2.
-            let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+            let path = uri
+                .path_and_query()
+                .cloned()
+                .unwrap_or_else(|| PathAndQuery::from_static("/"));
             *request.uri_mut() = path.into();
         }
         add_headers(request.headers_mut(), &uri);
         let host = self.pool.host(&uri);
-        let sending = host.send(&self.pool.connector, &uri, self.timeouts.connect, request.map(Full::new));
+        let sending = host.send(
+            &self.pool.connector,
+            &uri,
+            self.timeouts.connect,
+            request.map(Full::new),
+        );
         let answer = within(self.timeouts.read, sending);
         let answered = match proxy {
             None => answer.await,
             // On the heap, as few requests have a proxy.
-            Some(proxy) => Box::pin(self.pool.connector.login.run(&proxy, unless_rejected(answer, &proxy))).await,
+            Some(proxy) => {
+                Box::pin(
+                    self.pool
+                        .connector
+                        .login
+                        .run(&proxy, unless_rejected(answer, &proxy)),
+                )
+                .await
+            }
         };
         let failed = |error| connector_error(host_and_port(&uri), error);
         let (in_use, response) = answered.map_err(failed)?;
         let (head, body) = response.into_parts();
         let mut body = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
-        while let Some(frame) =
-            within(self.timeouts.read, async { Ok::<_, BoxError>(body.frame().await) }).await.map_err(failed)?
+        while let Some(frame) = within(self.timeouts.read, async {
+            Ok::<_, BoxError>(body.frame().await)
+        })
+        .await
+        .map_err(failed)?
         {
             match frame {
                 Ok(frame) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
@@ -136,10 +170,13 @@ impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let (head, body) = client.send(in_memory(request).map_err(ConnectorError::user)?).await?;
+            let (head, body) = client
+                .send(in_memory(request).map_err(ConnectorError::user)?)
+                .await?;
             let body = body.map_err(ConnectorError::io)?;
             let response = Response::from_parts(head, SdkBody::from(body));
-            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+            HttpResponse::try_from(response)
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
@@ -154,13 +191,27 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 /// Adds the Host header, and [`APP`] to the User-Agent header. The SDK's credential providers have no setting for the latter; no signature
 /// covers it.
 fn add_headers(headers: &mut HeaderMap, to: &Uri) {
-    let default_port = if to.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-    let port = to.port_u16().filter(|port| *port != default_port).map(|port| format!(":{port}"));
-    let host = format!("{}{}", to.host().unwrap_or_default(), port.unwrap_or_default());
+    let default_port = if to.scheme() == Some(&Scheme::HTTPS) {
+        443
+    } else {
+        80
+    };
+    let port = to
+        .port_u16()
+        .filter(|port| *port != default_port)
+        .map(|port| format!(":{port}"));
+    let host = format!(
+        "{}{}",
+        to.host().unwrap_or_default(),
+        port.unwrap_or_default()
+    );
     if let Ok(host) = HeaderValue::try_from(host) {
         headers.entry(HOST).or_insert(host);
     }
-    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let agent = headers
+        .get(USER_AGENT)
+        .and_then(|agent| agent.to_str().ok())
+        .unwrap_or_default();
     if !agent.contains(APP)
         && let Ok(agent) = HeaderValue::try_from(format!("{agent} {APP}").trim_start())
     {
@@ -172,7 +223,11 @@ fn add_headers(headers: &mut HeaderMap, to: &Uri) {
 fn connector_error(host: String, error: BoxError) -> ConnectorError {
     // Only the errors of a connector have the host already.
     let has_host = find_source::<HostError>(&*error).is_some();
-    let error = if has_host { error } else { HostError::new(host, error).into() };
+    let error = if has_host {
+        error
+    } else {
+        HostError::new(host, error).into()
+    };
     if find_source::<TimedOut>(&*error).is_some() {
         ConnectorError::timeout(error)
     } else if find_source::<TrustError>(&*error).is_some()

@@ -53,7 +53,10 @@ pub struct InUse<'a> {
 
 impl Pool {
     pub fn new(connector: Connector) -> Self {
-        Self { connector, hosts: Arc::default() }
+        Self {
+            connector,
+            hosts: Arc::default(),
+        }
     }
 
     /// Returns the connections to the host of a URL.
@@ -61,7 +64,12 @@ impl Pool {
         let authority = to.authority().map(ToString::to_string).unwrap_or_default();
         let key = format!("{}://{authority}", to.scheme_str().unwrap_or_default());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Host { permits: Semaphore::new(MAX_CONNECTIONS), spare: Mutex::default() });
+        let new = || {
+            Arc::new(Host {
+                permits: Semaphore::new(MAX_CONNECTIONS),
+                spare: Mutex::default(),
+            })
+        };
         Arc::clone(hosts.entry(key).or_insert_with(new))
     }
 
@@ -69,10 +77,13 @@ impl Pool {
     pub fn preconnect(&self, to: &Uri, count: usize, limit: Option<Duration>) {
         let host = self.host(to);
         let mut spare = host.spare();
-        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS - host.permits.available_permits();
+        let open = spare.idle.len() + spare.preconnected.len() + MAX_CONNECTIONS
+            - host.permits.available_permits();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(open)) {
             let (connector, to) = (self.connector.clone(), to.clone());
-            spare.preconnected.push_back(tokio::spawn(async move { connector.connect(&to, limit).await }));
+            spare.preconnected.push_back(tokio::spawn(async move {
+                connector.connect(&to, limit).await
+            }));
         }
     }
 }
@@ -94,11 +105,25 @@ impl Host {
         if let Some(mut connection) = self.spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
-            return Ok((InUse { host: self, connection, _permit }, response));
+            return Ok((
+                InUse {
+                    host: self,
+                    connection,
+                    _permit,
+                },
+                response,
+            ));
         }
         let mut connection = connector.connect(to, limit).await?;
         let response = connection.send_request(request).await?;
-        Ok((InUse { host: self, connection, _permit }, response))
+        Ok((
+            InUse {
+                host: self,
+                connection,
+                _permit,
+            },
+            response,
+        ))
     }
 
     /// Returns an open connection that no request uses. One that failed to open in advance is passed over: the host may be reachable by

@@ -44,7 +44,9 @@ impl ProxyLogin {
         let done = action.await;
         *answer = match &done {
             Ok(_) => Some(Ok(())),
-            Err(error) => find_source::<ProxyAuthenticationRequired>(&**error).cloned().map(Err),
+            Err(error) => find_source::<ProxyAuthenticationRequired>(&**error)
+                .cloned()
+                .map(Err),
         };
         done
     }
@@ -54,8 +56,16 @@ impl ProxyLogin {
 ///
 /// # Errors
 /// [`ProxyAuthenticationRequired`], or a text for any other answer than status 200.
-pub async fn open_tunnel<S: Read + Write + Unpin>(stream: S, to: &Uri, proxy: &Intercept) -> Result<S, BoxError> {
-    let host = format!("{}:{}", to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
+pub async fn open_tunnel<S: Read + Write + Unpin>(
+    stream: S,
+    to: &Uri,
+    proxy: &Intercept,
+) -> Result<S, BoxError> {
+    let host = format!(
+        "{}:{}",
+        to.host().unwrap_or_default(),
+        to.port_u16().unwrap_or(443)
+    );
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
     if let Some(authorization) = proxy.basic_auth() {
         request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
@@ -68,10 +78,20 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(stream: S, to: &Uri, proxy: &I
         let count = stream.read_buf(&mut head).await?;
         match status(&head) {
             Some(b"407") => return Err(authentication_required(proxy).into()),
-            Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => return Ok(stream.into_inner()),
+            Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
+                return Ok(stream.into_inner());
+            }
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
-            Some(b"200" | b"") | None => return Err("the proxy's answer is not HTTP, cut short or too long".into()),
-            Some(status) => return Err(format!("the proxy answers with HTTP status {}", status.escape_ascii()).into()),
+            Some(b"200" | b"") | None => {
+                return Err("the proxy's answer is not HTTP, cut short or too long".into());
+            }
+            Some(status) => {
+                return Err(format!(
+                    "the proxy answers with HTTP status {}",
+                    status.escape_ascii()
+                )
+                .into());
+            }
         }
     }
 }
@@ -85,5 +105,8 @@ fn status(head: &[u8]) -> Option<&[u8]> {
 
 /// The error for HTTP status 407 of a proxy.
 pub fn authentication_required(proxy: &Intercept) -> ProxyAuthenticationRequired {
-    ProxyAuthenticationRequired { proxy: host_and_port(proxy.uri()), has_password: proxy.basic_auth().is_some() }
+    ProxyAuthenticationRequired {
+        proxy: host_and_port(proxy.uri()),
+        has_password: proxy.basic_auth().is_some(),
+    }
 }

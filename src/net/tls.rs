@@ -13,7 +13,10 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::kx_group;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
 
 use super::certificate::UnknownIssuer;
@@ -41,11 +44,16 @@ pub struct Tls {
 
 impl Tls {
     pub fn new(settings: TrustSettings) -> Self {
-        Self { settings, config: OnceLock::new() }
+        Self {
+            settings,
+            config: OnceLock::new(),
+        }
     }
 
     pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
-        self.config.get_or_init(|| client_config(&self.settings)).clone()
+        self.config
+            .get_or_init(|| client_config(&self.settings))
+            .clone()
     }
 }
 
@@ -55,7 +63,9 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
         None => {
-            let compiled_in = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            let compiled_in = RootCertStore {
+                roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+            };
             Verifier::new(verifier(compiled_in)?, Some(OnceLock::new()))
         }
     };
@@ -63,9 +73,14 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
     if settings.key_exchange == KeyExchange::Classical {
         offered.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(offered)).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?.dangerous();
-    let mut config = builder.with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth();
+    let builder = ClientConfig::builder_with_provider(Arc::new(offered))
+        .with_safe_default_protocol_versions();
+    let builder = builder
+        .map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?
+        .dangerous();
+    let mut config = builder
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // The connections of a launch are opened together, before there is a session to resume.
     config.resumption = Resumption::disabled();
@@ -87,21 +102,37 @@ fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, TrustErro
 /// When there is no root in what the user names.
 fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, TrustError> {
     let file = settings.bundle.as_deref().or(settings.file.as_deref());
-    let list = settings.directory.as_deref().filter(|_| settings.bundle.is_none());
-    let Some(named) = file.or(list) else { return Ok(None) };
+    let list = settings
+        .directory
+        .as_deref()
+        .filter(|_| settings.bundle.is_none());
+    let Some(named) = file.or(list) else {
+        return Ok(None);
+    };
     let mut found = load_certs_from_paths(file, None);
-    let directories = list.into_iter().flat_map(|list| list.as_os_str().as_bytes().split(|byte| *byte == b':'));
-    for directory in directories.filter(|name| !name.is_empty()).map(OsStr::from_bytes) {
-        let CertificateResult { certs, errors, .. } = load_certs_from_paths(None, Some(Path::new(directory)));
+    let directories = list
+        .into_iter()
+        .flat_map(|list| list.as_os_str().as_bytes().split(|byte| *byte == b':'));
+    for directory in directories
+        .filter(|name| !name.is_empty())
+        .map(OsStr::from_bytes)
+    {
+        let CertificateResult { certs, errors, .. } =
+            load_certs_from_paths(None, Some(Path::new(directory)));
         found.certs.extend(certs);
         found.errors.extend(errors);
     }
     let roots = parsed(found.certs);
     if roots.is_empty() {
-        return Err(match found.errors.into_iter().next().map(|error| error.kind) {
-            Some(ErrorKind::Io { inner, path }) => TrustError::unreadable(&path, &inner),
-            _ => TrustError::new(named, "holds no root certificate (PEM) that can be used".to_owned()),
-        });
+        return Err(
+            match found.errors.into_iter().next().map(|error| error.kind) {
+                Some(ErrorKind::Io { inner, path }) => TrustError::unreadable(&path, &inner),
+                _ => TrustError::new(
+                    named,
+                    "holds no root certificate (PEM) that can be used".to_owned(),
+                ),
+            },
+        );
     }
     Ok(Some(roots))
 }
@@ -126,7 +157,11 @@ struct Verifier {
 
 impl Verifier {
     fn new(first: Arc<dyn ServerCertVerifier>, system: Option<OnceLock<SystemRoots>>) -> Self {
-        Self { first, system, chains: Mutex::default() }
+        Self {
+            first,
+            system,
+            chains: Mutex::default(),
+        }
     }
 }
 
@@ -152,8 +187,14 @@ struct SystemRoots {
 impl SystemRoots {
     fn read() -> Self {
         let CertificateResult { certs, errors, .. } = load_native_certs();
-        let error = errors.first().map(|error| format!("; the system's roots: {error}")).unwrap_or_default();
-        Self { verifier: verifier(parsed(certs)).ok(), error }
+        let error = errors
+            .first()
+            .map(|error| format!("; the system's roots: {error}"))
+            .unwrap_or_default();
+        Self {
+            verifier: verifier(parsed(certs)).ok(),
+            error,
+        }
     }
 }
 
@@ -170,23 +211,40 @@ impl ServerCertVerifier for Verifier {
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(VerifiedChain { certificates, time }) = chains.get(server)
             && certificates.iter().eq(chain())
-            && now.as_secs().checked_sub(time.as_secs()).is_some_and(|age| age < CHAIN_AGE.as_secs())
+            && now
+                .as_secs()
+                .checked_sub(time.as_secs())
+                .is_some_and(|age| age < CHAIN_AGE.as_secs())
         {
             return Ok(ServerCertVerified::assertion());
         }
-        let mut verified = self.first.verify_server_cert(leaf, others, server, ocsp, now);
-        let system = self.system.as_ref().filter(|_| is_unknown_issuer(&verified));
+        let mut verified = self
+            .first
+            .verify_server_cert(leaf, others, server, ocsp, now);
+        let system = self
+            .system
+            .as_ref()
+            .filter(|_| is_unknown_issuer(&verified));
         let system = system.map(|system| system.get_or_init(SystemRoots::read));
         if let Some(verifier) = system.and_then(|system| system.verifier.as_ref()) {
             verified = verifier.verify_server_cert(leaf, others, server, ocsp, now);
         }
         if is_unknown_issuer(&verified) {
-            let unknown = UnknownIssuer::of(leaf, others, system.map_or("", |system| &system.error));
+            let unknown =
+                UnknownIssuer::of(leaf, others, system.map_or("", |system| &system.error));
             return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
         }
         let verified = verified?;
-        let certificates = chain().map(|certificate| certificate.clone().into_owned()).collect();
-        chains.insert(server.to_owned(), VerifiedChain { certificates, time: now });
+        let certificates = chain()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        chains.insert(
+            server.to_owned(),
+            VerifiedChain {
+                certificates,
+                time: now,
+            },
+        );
         Ok(verified)
     }
 
@@ -196,7 +254,8 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.first.verify_tls12_signature(message, certificate, signed)
+        self.first
+            .verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -205,7 +264,8 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.first.verify_tls13_signature(message, certificate, signed)
+        self.first
+            .verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -214,7 +274,12 @@ impl ServerCertVerifier for Verifier {
 }
 
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
-    matches!(verified, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)))
+    matches!(
+        verified,
+        Err(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer
+        ))
+    )
 }
 
 #[cfg(test)]
@@ -274,19 +339,45 @@ mod tests {
             let (leaf, others) = (CertificateDer::from(leaf), [CertificateDer::from(issuer)]);
             let name = ServerName::try_from(name).unwrap();
             let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-            let verified = verifier.verify_server_cert(&leaf, &others, &name, &[], now).is_ok();
+            let verified = verifier
+                .verify_server_cert(&leaf, &others, &name, &[], now)
+                .is_ok();
             (verified, counting.0.load(Ordering::Relaxed))
         };
         for _ in 0..20 {
             assert_eq!(verify(b"good", b"issuer", "a", 1000), (true, 1));
         }
         assert_eq!(verify(b"good", b"issuer", "a", 1059), (true, 1));
-        assert_eq!(verify(b"good", b"issuer", "a", 1060), (true, 2), "a minute later");
-        assert_eq!(verify(b"good", b"issuer", "a", 1000), (true, 3), "a clock that was set back");
-        assert_eq!(verify(b"good", b"issuer", "b", 1000), (true, 4), "another name");
-        assert_eq!(verify(b"good", b"other", "a", 1000), (true, 5), "another issuer");
-        assert_eq!(verify(b"bad", b"other", "a", 1000), (false, 6), "another leaf");
-        assert_eq!(verify(b"bad", b"other", "a", 1000), (false, 7), "a chain that was refused");
+        assert_eq!(
+            verify(b"good", b"issuer", "a", 1060),
+            (true, 2),
+            "a minute later"
+        );
+        assert_eq!(
+            verify(b"good", b"issuer", "a", 1000),
+            (true, 3),
+            "a clock that was set back"
+        );
+        assert_eq!(
+            verify(b"good", b"issuer", "b", 1000),
+            (true, 4),
+            "another name"
+        );
+        assert_eq!(
+            verify(b"good", b"other", "a", 1000),
+            (true, 5),
+            "another issuer"
+        );
+        assert_eq!(
+            verify(b"bad", b"other", "a", 1000),
+            (false, 6),
+            "another leaf"
+        );
+        assert_eq!(
+            verify(b"bad", b"other", "a", 1000),
+            (false, 7),
+            "a chain that was refused"
+        );
         assert_eq!(verify(b"good", b"other", "a", 1000), (true, 7));
     }
 }

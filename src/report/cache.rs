@@ -14,11 +14,25 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
     let mut covering: BTreeMap<String, (Problem, Vec<String>)> = BTreeMap::new();
     for (locator, answer) in fetched {
         let Ok(document) = answer else { continue };
-        let Some(CachedAnswer { age: since, covers: Some(failure) }) = &document.cached else { continue };
-        let version = document.version_id.as_ref().map(|id| format!(" version {id},")).unwrap_or_default();
+        let Some(CachedAnswer {
+            age: since,
+            covers: Some(failure),
+        }) = &document.cached
+        else {
+            continue;
+        };
+        let version = document
+            .version_id
+            .as_ref()
+            .map(|id| format!(" version {id},"))
+            .unwrap_or_default();
         let answer = format!("{},{version} {} old", locator.name(), age(since.as_secs()));
         let why = failure.error.problem(&FailedRequest::default());
-        covering.entry(why.text.clone()).or_insert((why, Vec::new())).1.push(answer);
+        covering
+            .entry(why.text.clone())
+            .or_insert((why, Vec::new()))
+            .1
+            .push(answer);
     }
     let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for CacheNotice { locator, what } in notices {
@@ -27,10 +41,17 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
     let mut records = Vec::new();
     for (why, answers) in covering.into_values() {
         let why = why.message(false);
-        records.push(Record::warning(format!("{why}; answers of the cache are used: {}", answers.join("; "))));
+        records.push(Record::warning(format!(
+            "{why}; answers of the cache are used: {}",
+            answers.join("; ")
+        )));
     }
     for (what, entries) in unusable {
-        records.push(Record::warning(format!("--cache {}: {what}: {}", directory.display(), entries.join(", "))));
+        records.push(Record::warning(format!(
+            "--cache {}: {what}: {}",
+            directory.display(),
+            entries.join(", ")
+        )));
     }
     records
 }

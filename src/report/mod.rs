@@ -13,7 +13,8 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, trace, unexpanded, waiting,
+    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, trace,
+    unexpanded, waiting,
 };
 pub use provenance::provenance;
 pub use record::{Label, Record, Rendered};
@@ -32,7 +33,10 @@ pub struct Report {
 
 impl FromIterator<Problem> for Report {
     fn from_iter<T: IntoIterator<Item = Problem>>(problems: T) -> Self {
-        Self { problems: problems.into_iter().collect(), consequence: None }
+        Self {
+            problems: problems.into_iter().collect(),
+            consequence: None,
+        }
     }
 }
 
@@ -50,8 +54,14 @@ impl Extend<Problem> for Report {
 
 impl Report {
     /// Creates the report of values that could not be read or delivered, with what follows from them and from every other value in it.
-    pub fn of_values(errors: impl IntoIterator<Item = Problem>, consequence: impl Into<String>) -> Self {
-        Self { consequence: Some(consequence.into()), ..Self::from_iter(errors) }
+    pub fn of_values(
+        errors: impl IntoIterator<Item = Problem>,
+        consequence: impl Into<String>,
+    ) -> Self {
+        Self {
+            consequence: Some(consequence.into()),
+            ..Self::from_iter(errors)
+        }
     }
 
     /// Returns the value of `result`, or adds its errors.
@@ -81,14 +91,26 @@ impl Report {
         let mut numbers = BTreeMap::new();
         for problem in &self.problems {
             let next = groups.len();
-            let number = problem.group().map_or(next, |group| *numbers.entry(group).or_insert(next));
+            let number = problem
+                .group()
+                .map_or(next, |group| *numbers.entry(group).or_insert(next));
             groups.resize_with(next.max(number + 1), Vec::new);
             groups[number].push(problem);
         }
-        let errors = groups.iter().filter_map(|group| error_record(group)).collect();
-        let summary = self.consequence.as_ref().and_then(|consequence| self.summary(consequence));
+        let errors = groups
+            .iter()
+            .filter_map(|group| error_record(group))
+            .collect();
+        let summary = self
+            .consequence
+            .as_ref()
+            .and_then(|consequence| self.summary(consequence));
         let status = self.problems.iter().map(|problem| problem.status).max();
-        Rendered { errors, summary, exit_status: status.unwrap_or(Status::Bug) as u8 }
+        Rendered {
+            errors,
+            summary,
+            exit_status: status.unwrap_or(Status::Bug) as u8,
+        }
     }
 
     /// Returns the number of missing values with the consequence; `None` if no value is missing.
@@ -110,16 +132,24 @@ impl Report {
 
     /// Returns the number of different entries: a template may lack several secrets.
     fn count_entries(&self, impact: Impact) -> usize {
-        let problems = self.problems.iter().filter(|problem| problem.impact == impact);
-        problems.flat_map(|problem| &problem.entries).collect::<BTreeSet<_>>().len()
+        let problems = self
+            .problems
+            .iter()
+            .filter(|problem| problem.impact == impact);
+        problems
+            .flat_map(|problem| &problem.entries)
+            .collect::<BTreeSet<_>>()
+            .len()
     }
 }
 
 /// Returns the record of problems that differ in their entries alone; `None` without a problem.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
     let first = problems.first()?;
-    let secrets: Vec<&str> =
-        problems.iter().filter_map(|problem| Some(problem.about.as_ref()?.name.as_str())).collect();
+    let secrets: Vec<&str> = problems
+        .iter()
+        .filter_map(|problem| Some(problem.about.as_ref()?.name.as_str()))
+        .collect();
     let is_one_secret = secrets.iter().all(|secret| *secret == secrets[0]);
     let mut variables = Vec::new();
     let mut entries = Vec::new();
@@ -129,16 +159,27 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
             let entry = entry.to_string();
             // The reason or the reference may name the secret already.
             entries.push(match &problem.about {
-                Some(about) if !is_one_secret && !entry.contains(&about.id) => format!("{entry}: {}", about.name),
+                Some(about) if !is_one_secret && !entry.contains(&about.id) => {
+                    format!("{entry}: {}", about.name)
+                }
                 Some(_) | None => entry,
             });
         }
     }
-    let secret = first.about.as_ref().filter(|_| is_one_secret).map(|about| about.id.as_str());
+    let secret = first
+        .about
+        .as_ref()
+        .filter(|_| is_one_secret)
+        .map(|about| about.id.as_str());
     let record = Record::error(first.message(is_one_secret))
         .with_some("variables", (!variables.is_empty()).then_some(variables))
         .with_some("secret", secret);
-    Some(Record { entries, notes: first.notes.clone(), help: first.help.iter().cloned().collect(), ..record })
+    Some(Record {
+        entries,
+        notes: first.notes.clone(),
+        help: first.help.iter().cloned().collect(),
+        ..record
+    })
 }
 
 #[cfg(test)]
@@ -152,8 +193,15 @@ mod tests {
     fn an_expired_token_is_reported_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
             let detail = format!(" (request id {id})");
-            let message = Reason { text: "ExpiredTokenException: expired (after 1 h)".to_owned(), detail };
-            let error = FetchError::Denied { message, cause: Denial::Credentials, identity: None };
+            let message = Reason {
+                text: "ExpiredTokenException: expired (after 1 h)".to_owned(),
+                detail,
+            };
+            let error = FetchError::Denied {
+                message,
+                cause: Denial::Credentials,
+                identity: None,
+            };
             let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");
             let subject = Subject {
                 label: label.to_owned(),
@@ -162,21 +210,36 @@ mod tests {
                 written,
             };
             let reference = if label == "C" { "other" } else { "db" };
-            let reference = Reference::parse(reference).unwrap().locate(&Aliases::default(), &Default::default());
+            let reference = Reference::parse(reference)
+                .unwrap()
+                .locate(&Aliases::default(), &Default::default());
             let failure = FetchFailure::new(Region::parse("us-east-1"), error);
             failure.problem(&reference.unwrap(), &subject, &Aliases::default())
         };
         let rendered = |failures: &[(&str, &str)]| {
             let report: Report = failures.iter().copied().map(failed).collect();
-            report.render().errors.into_iter().map(|error| (error.message, error.entries)).collect::<Vec<_>>()
+            report
+                .render()
+                .errors
+                .into_iter()
+                .map(|error| (error.message, error.entries))
+                .collect::<Vec<_>>()
         };
         let entries = |entries: [&str; 2]| entries.map(str::to_owned).to_vec();
-        let reason = "region us-east-1: denied: ExpiredTokenException: expired (after 1 h) (request id 1)".to_owned();
-        let of_one = (format!("secret db, {reason}"), entries(["A (--env, db)", "B (--env)"]));
+        let reason =
+            "region us-east-1: denied: ExpiredTokenException: expired (after 1 h) (request id 1)"
+                .to_owned();
+        let of_one = (
+            format!("secret db, {reason}"),
+            entries(["A (--env, db)", "B (--env)"]),
+        );
         assert_eq!(rendered(&[("A", "1"), ("B", "2")]), [of_one]);
         assert_eq!(
             rendered(&[("A", "1"), ("C", "2")]),
-            [(reason, entries(["A (--env, db)", "C (--env): secret other"]))]
+            [(
+                reason,
+                entries(["A (--env, db)", "C (--env): secret other"])
+            )]
         );
     }
 }

@@ -15,7 +15,10 @@ use crate::time::progress::Waiting;
 
 /// The notice of `--local`.
 pub fn local_notice(path: &Path) -> Record {
-    Record::warning(format!("secrets are read from {}, not from AWS (--local)", path.display()))
+    Record::warning(format!(
+        "secrets are read from {}, not from AWS (--local)",
+        path.display()
+    ))
 }
 
 /// The text for the terminal and the service manager about a long wait, which may last for `left`.
@@ -30,9 +33,11 @@ pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> R
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let awaited: String = awaited(status).chars().take(LONGEST).collect();
-    Record::error(format!("{signal} after {seconds:.1}s: ended while waiting for {awaited}; nothing was started"))
-        .event("signal")
-        .with("signal", signal)
+    Record::error(format!(
+        "{signal} after {seconds:.1}s: ended while waiting for {awaited}; nothing was started"
+    ))
+    .event("signal")
+    .with("signal", signal)
 }
 
 fn awaited(status: &Waiting) -> String {
@@ -57,33 +62,44 @@ pub fn trace(event: &str) -> Record {
 
 /// The problem of a deadline that passes while a file or a computation blocks the process.
 pub fn overdue(status: &Waiting) -> Problem {
-    let awaited =
-        if status.awaited.is_empty() { String::new() } else { format!(" while waiting for {}", names(status)) };
+    let awaited = if status.awaited.is_empty() {
+        String::new()
+    } else {
+        format!(" while waiting for {}", names(status))
+    };
     let error = format!(
         "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
          does not end",
     );
-    let help = "check for a file system that hangs, or a pipe without a writer; nothing was started";
+    let help =
+        "check for a file system that hangs, or a pipe without a writer; nothing was started";
     Problem::temporary(error).help(help)
 }
 
 /// The warnings about files whose values are written to a disk.
-pub fn disk_notices<'a>(files: impl Iterator<Item = (&'a Path, &'a Origin)>) -> impl Iterator<Item = Record> {
+pub fn disk_notices<'a>(
+    files: impl Iterator<Item = (&'a Path, &'a Origin)>,
+) -> impl Iterator<Item = Record> {
     let what = "written to a disk; use a path on tmpfs, for example under /run";
-    files.map(move |(path, origin)| Record::warning(format!("{} ({origin}): {what}", path.display())))
+    files.map(move |(path, origin)| {
+        Record::warning(format!("{} ({origin}): {what}", path.display()))
+    })
 }
 
 /// The warning about values that were read and are empty, if there are some.
 pub fn empty_values(resolved: &Resolved) -> Option<Record> {
     let empty = resolved.values.iter().filter(|value| value.is_read_empty());
     let subjects: Vec<String> = empty.map(|value| value.subject.to_string()).collect();
-    (!subjects.is_empty()).then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
+    (!subjects.is_empty())
+        .then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
 }
 
 /// The warnings about entries that hold `${NAME}` and keep it.
 pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|subject| {
-        Record::warning(format!("{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"))
+        Record::warning(format!(
+            "{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"
+        ))
     })
 }
 
@@ -97,7 +113,13 @@ pub fn policy_notice(notice: &PolicyNotice) -> Record {
 
 /// The line for a panic: its position, without its message, which may contain a value.
 pub fn bug(panic: &PanicHookInfo<'_>) -> Record {
-    let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+    let place = panic
+        .location()
+        .map(|place| format!(" at {}:{}", place.file(), place.line()))
+        .unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    Record::error(format!("this is a bug in secrets-exec {version}{place}; please report it")).event("bug")
+    Record::error(format!(
+        "this is a bug in secrets-exec {version}{place}; please report it"
+    ))
+    .event("bug")
 }

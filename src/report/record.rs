@@ -118,7 +118,10 @@ impl Record {
     /// Leaves the record out of the text format unless `--verbose` is given.
     #[must_use]
     pub fn detail(self) -> Self {
-        Self { is_detail: true, ..self }
+        Self {
+            is_detail: true,
+            ..self
+        }
     }
 }
 

@@ -23,7 +23,13 @@ const MOST_NAMES: usize = 5;
 
 /// Returns the note about a secret.
 pub fn changed(change: &Change<'_>) -> Record {
-    let Change { name, id, old_version, new_version, names } = change;
+    let Change {
+        name,
+        id,
+        old_version,
+        new_version,
+        names,
+    } = change;
     let versions = match (old_version, new_version) {
         (Some(old), Some(new)) if old == new => format!("has another value in version {new}"),
         (Some(old), Some(new)) => format!("has version {new} after {old}"),
@@ -31,7 +37,11 @@ pub fn changed(change: &Change<'_>) -> Record {
         (Some(old), None) => format!("is not there any more; its version was {old}"),
         (None, None) => "changed".to_owned(),
     };
-    let names_text = if names.is_empty() { String::new() } else { format!(": {}", some_of(names)) };
+    let names_text = if names.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", some_of(names))
+    };
     Record::note(format!("{name} {versions}{names_text}"))
         .event("changed")
         .with("secret", *id)
@@ -45,7 +55,9 @@ pub fn changed(change: &Change<'_>) -> Record {
 /// all remedies.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
-    let what = since.as_ref().map_or("a poll failed".to_owned(), |since| format!("polls have failed since {since}"));
+    let what = since.as_ref().map_or("a poll failed".to_owned(), |since| {
+        format!("polls have failed since {since}")
+    });
     let mut message = format!("{what}, and {command} keeps its values");
     if let Some(first) = errors.first() {
         message += &format!(": {}", first.message);
@@ -54,11 +66,17 @@ pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) 
         }
     }
     if errors.len() > 1 {
-        message += &format!(" (and {} more; `secrets-exec check` shows all)", errors.len() - 1);
+        message += &format!(
+            " (and {} more; `secrets-exec check` shows all)",
+            errors.len() - 1
+        );
     }
     let details = match errors {
         [only] => only.details.clone(),
-        _ => vec![("errors", errors.iter().map(|error| error.message.as_str()).collect())],
+        _ => vec![(
+            "errors",
+            errors.iter().map(|error| error.message.as_str()).collect(),
+        )],
     };
     let mut help: Vec<String> = Vec::new();
     for remedy in errors.iter().flat_map(|error| &error.help) {
@@ -66,7 +84,12 @@ pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) 
             help.push(remedy.clone());
         }
     }
-    Record { details, help, ..Record::warning(message).event("poll_failed") }.with_some("since", since)
+    Record {
+        details,
+        help,
+        ..Record::warning(message).event("poll_failed")
+    }
+    .with_some("since", since)
 }
 
 /// Joins the first names: `A, B and C`, or `A, B, C, D, E and 2 more`.
@@ -74,7 +97,9 @@ pub fn some_of(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [name] => name.clone(),
-        [names @ .., last] if names.len() < MOST_NAMES => format!("{} and {last}", names.join(", ")),
+        [names @ .., last] if names.len() < MOST_NAMES => {
+            format!("{} and {last}", names.join(", "))
+        }
         _ => {
             let (shown, others) = names.split_at(MOST_NAMES);
             format!("{} and {} more", shown.join(", "), others.len())
@@ -92,8 +117,14 @@ mod tests {
 
     #[test]
     fn a_few_of_many_variables_are_named() {
-        assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])), "A, B, C, D, E and 2 more");
-        assert_eq!(some_of(&texts(&["A", "B", "C", "D", "E"])), "A, B, C, D and E");
+        assert_eq!(
+            some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])),
+            "A, B, C, D, E and 2 more"
+        );
+        assert_eq!(
+            some_of(&texts(&["A", "B", "C", "D", "E"])),
+            "A, B, C, D and E"
+        );
     }
 
     #[test]
@@ -102,7 +133,15 @@ mod tests {
         let errors = errors.map(|(message, help)| Record::error(message).with_help(help));
         let warning = poll_failed("node", None, &errors);
         assert_eq!(warning.help, ["help", "other"]);
-        assert!(warning.message.ends_with(": one (and 2 more; `secrets-exec check` shows all)"), "{warning:?}");
-        assert_eq!(warning.details, [("errors", vec!["one", "two", "three"].into())]);
+        assert!(
+            warning
+                .message
+                .ends_with(": one (and 2 more; `secrets-exec check` shows all)"),
+            "{warning:?}"
+        );
+        assert_eq!(
+            warning.details,
+            [("errors", vec!["one", "two", "three"].into())]
+        );
     }
 }

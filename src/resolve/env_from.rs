@@ -16,7 +16,11 @@ use crate::model::suggest::{self, did_you_mean};
 
 /// Returns the key, or a text in its place if it may not be quoted.
 fn key_or_placeholder(key: &str) -> String {
-    if is_quotable(key) { key.to_owned() } else { "a key that could be a value".to_owned() }
+    if is_quotable(key) {
+        key.to_owned()
+    } else {
+        "a key that could be a value".to_owned()
+    }
 }
 
 /// The keys of an object, or the names of the parameters below a path, in order, each once. A key that the entry leaves out has no value,
@@ -30,13 +34,29 @@ pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 pub fn keys<'j>(json: &'j Value, entry: &EnvFrom<SecretRef>) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
         let place = entry.reference.selector.to_string();
-        let place = if place.is_empty() { "is".to_owned() } else { format!("what is at {place} is") };
-        let text = format!("{place} {}, not an object, so it has no keys to set variables from", kind(json));
-        return Err(Problem::configuration(text).code("not-an-object").help(ONE_VARIABLE));
+        let place = if place.is_empty() {
+            "is".to_owned()
+        } else {
+            format!("what is at {place} is")
+        };
+        let text = format!(
+            "{place} {}, not an object, so it has no keys to set variables from",
+            kind(json)
+        );
+        return Err(Problem::configuration(text)
+            .code("not-an-object")
+            .help(ONE_VARIABLE));
     };
     let mut members = Members::new();
     for (key, value) in map {
-        members.push((key, if entry.naming.selects(key) { text_of(value) } else { None }));
+        members.push((
+            key,
+            if entry.naming.selects(key) {
+                text_of(value)
+            } else {
+                None
+            },
+        ));
     }
     Ok(members)
 }
@@ -46,7 +66,10 @@ pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom<SecretRef>) -> Mem
     let mut members = Members::new();
     for (name, parameter) in &document.parameters {
         let is_selected = entry.naming.selects(name);
-        members.push((name, is_selected.then(|| SecretValue::new(parameter.body.expose()))));
+        members.push((
+            name,
+            is_selected.then(|| SecretValue::new(parameter.body.expose())),
+        ));
     }
     members
 }
@@ -71,15 +94,22 @@ pub fn variables(
     let mut errors = missing_keys(&members, entry);
     // The errors with one remedy, each with the other keys that it is about.
     let mut wrong: Vec<(Problem, Vec<&str>)> = Vec::new();
-    let mut add = |error: Problem, key| match wrong.iter_mut().find(|(first, _)| first.help == error.help) {
-        Some((_, others)) => others.push(key),
-        None => wrong.push((error, Vec::new())),
-    };
+    let mut add =
+        |error: Problem, key| match wrong.iter_mut().find(|(first, _)| first.help == error.help) {
+            Some((_, others)) => others.push(key),
+            None => wrong.push((error, Vec::new())),
+        };
     let mut variables = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
-        let label = |name: &str| if is_quotable(key) { name.to_owned() } else { format!("key {number}, not printed") };
+        let label = |name: &str| {
+            if is_quotable(key) {
+                name.to_owned()
+            } else {
+                format!("key {number}, not printed")
+            }
+        };
         let name = match naming.name(key) {
             Ok(name) if is_set(name.as_str(), &label(name.as_str())) => continue,
             Ok(name) => name,
@@ -90,20 +120,36 @@ pub fn variables(
             }
         };
         if let Some(other) = key_of.insert(name.clone(), key) {
-            let name = if is_quotable(key) { format!("the variable {name}") } else { "one variable".to_owned() };
+            let name = if is_quotable(key) {
+                format!("the variable {name}")
+            } else {
+                "one variable".to_owned()
+            };
             add(clash(&name, other, key), key);
             continue;
         }
-        variables.push(KeyVariable { key: key.to_owned(), label: label(name.as_str()), name, value });
+        variables.push(KeyVariable {
+            key: key.to_owned(),
+            label: label(name.as_str()),
+            name,
+            value,
+        });
     }
-    errors.extend(wrong.into_iter().map(|(error, others)| Problem { text: error.text + &likewise(&others), ..error }));
+    errors.extend(wrong.into_iter().map(|(error, others)| Problem {
+        text: error.text + &likewise(&others),
+        ..error
+    }));
     (variables, errors)
 }
 
 /// Returns the end of an error that is about these keys as well. At most 19 are listed.
 fn likewise(others: &[&str]) -> String {
-    let listed =
-        others.iter().filter(|key| is_quotable(key)).take(19).map(|key| format!("{key:?}")).collect::<Vec<_>>();
+    let listed = others
+        .iter()
+        .filter(|key| is_quotable(key))
+        .take(19)
+        .map(|key| format!("{key:?}"))
+        .collect::<Vec<_>>();
     match (listed.join(", "), others.len() - listed.len()) {
         (_, 0) if listed.is_empty() => String::new(),
         (list, 0) => format!("; likewise {list}"),
@@ -133,9 +179,24 @@ fn missing_keys(members: &Members<'_>, entry: &EnvFrom<SecretRef>) -> Vec<Proble
     errors
 }
 
-fn missing_key(key: &str, list: &str, members: &Members<'_>, entry: &EnvFrom<SecretRef>) -> Problem {
-    let has_no = if entry.reference.locator.is_path() { "there is no" } else { "has no key" };
-    let nearest = suggest::nearest(key, members.iter().map(|(name, _)| *name).filter(|name| is_quotable(name)));
+fn missing_key(
+    key: &str,
+    list: &str,
+    members: &Members<'_>,
+    entry: &EnvFrom<SecretRef>,
+) -> Problem {
+    let has_no = if entry.reference.locator.is_path() {
+        "there is no"
+    } else {
+        "has no key"
+    };
+    let nearest = suggest::nearest(
+        key,
+        members
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| is_quotable(name)),
+    );
     Problem::configuration(format!("{has_no} {key:?}, which `{list}` names"))
         .code("key-not-found")
         .replace_help(nearest.map(did_you_mean))
@@ -146,31 +207,51 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Proble
     if !is_quotable(key) {
         let text = "a key, which is not printed since it could be a value, cannot be a variable";
         let help = "check the secret, or select keys with `only` in an entry under `env-from`";
-        return Problem::configuration(text).code("variable-name").help(help);
+        return Problem::configuration(text)
+            .code("variable-name")
+            .help(help);
     }
-    let the_key = if entry.reference.locator.is_path() { "the parameter" } else { "the key" };
+    let the_key = if entry.reference.locator.is_path() {
+        "the parameter"
+    } else {
+        "the key"
+    };
     let (text, remedy) = match error {
         NamingError::Illegal(name) => (
-            format!("{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"),
+            format!(
+                "{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"
+            ),
             "`rename` it, or leave it out with `except`",
         ),
         NamingError::Unsafe(name) => (
-            format!("{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"),
+            format!(
+                "{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"
+            ),
             "leave it out with `only` or `except`, or set it under `env`",
         ),
     };
     // An option can only have a prefix.
     let help = match (&entry.subject.origin, entry.subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
-            format!("write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {remedy}")
+            format!(
+                "write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {remedy}"
+            )
         }
-        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => format!("{remedy}, or give a `prefix`"),
+        (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
+            format!("{remedy}, or give a `prefix`")
+        }
     };
-    Problem::configuration(text).code("variable-name").help(help)
+    Problem::configuration(text)
+        .code("variable-name")
+        .help(help)
 }
 
 /// Names the entry, and the secret that was read from `region`, in a problem.
-pub fn with_entry(problem: Problem, entry: &EnvFrom<SecretRef>, region: Option<&Region>) -> Problem {
+pub fn with_entry(
+    problem: Problem,
+    entry: &EnvFrom<SecretRef>,
+    region: Option<&Region>,
+) -> Problem {
     let about = Some(About::new(&entry.reference, region, false));
     Problem { about, ..problem }.of(entry.subject.clone(), Impact::Unread)
 }
@@ -178,6 +259,9 @@ pub fn with_entry(problem: Problem, entry: &EnvFrom<SecretRef>, region: Option<&
 /// Returns the error of two keys of one object that both give `name`.
 fn clash(name: &str, first: &str, second: &str) -> Problem {
     let (first, second) = (key_or_placeholder(first), key_or_placeholder(second));
-    let help = "in a declaration, under `env-from`, `rename` one of them or leave it out with `except`";
-    Problem::configuration(format!("{first:?} and {second:?} both give {name}")).code("same-name").help(help)
+    let help =
+        "in a declaration, under `env-from`, `rename` one of them or leave it out with `except`";
+    Problem::configuration(format!("{first:?} and {second:?} both give {name}"))
+        .code("same-name")
+        .help(help)
 }

@@ -25,16 +25,25 @@ pub struct NoValue {
 impl NoValue {
     /// A part of a document that does not exist.
     pub fn absent(code: &'static str, text: String) -> Self {
-        Self { is_absent: true, problem: Problem::configuration(text).code(code) }
+        Self {
+            is_absent: true,
+            problem: Problem::configuration(text).code(code),
+        }
     }
 
     /// A document that cannot be used.
     pub fn failed(code: &'static str, text: String) -> Self {
-        Self { is_absent: false, ..Self::absent(code, text) }
+        Self {
+            is_absent: false,
+            ..Self::absent(code, text)
+        }
     }
 
     pub fn help(self, help: impl Into<String>) -> Self {
-        Self { problem: self.problem.help(help), ..self }
+        Self {
+            problem: self.problem.help(help),
+            ..self
+        }
     }
 }
 
@@ -66,24 +75,30 @@ pub const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env
 fn not_json(NotJson { line, column }: NotJson, selector: &Selector) -> NoValue {
     let (what, help) = match selector {
         Selector::Whole => ("keys".to_owned(), ONE_VARIABLE),
-        Selector::Key(_) | Selector::Path(_) => {
-            (format!("key {:?}", selector.to_string()), "leave KEY out to take the whole value")
-        }
+        Selector::Key(_) | Selector::Path(_) => (
+            format!("key {:?}", selector.to_string()),
+            "leave KEY out to take the whole value",
+        ),
     };
-    let text = format!("is not JSON, or too deeply nested (line {line}, column {column}), so it has no {what}");
+    let text = format!(
+        "is not JSON, or too deeply nested (line {line}, column {column}), so it has no {what}"
+    );
     NoValue::failed("not-json", text).help(help)
 }
 
 fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
     let Value::Object(map) = json else {
-        let text = format!("is JSON, but {}, not an object, so it has no key {key:?}", kind(json));
+        let text = format!(
+            "is JSON, but {}, not an object, so it has no key {key:?}",
+            kind(json)
+        );
         let help = "leave KEY out to take the whole value, or use a JSONPath, which begins with $";
         return Err(NoValue::failed("not-an-object", text).help(help));
     };
     map.get(key).ok_or_else(|| {
         let path = format!("$.{}", key.trim_start_matches('.'));
-        let is_path =
-            key.contains(['.', '[']) && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
+        let is_path = key.contains(['.', '['])
+            && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
         let help = match is_path {
             true => format!("a KEY is one top-level key; for a nested value write {path}"),
             false => keys_hint(map, key),
@@ -98,7 +113,9 @@ pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean(nearest),
         None if map.is_empty() => "it has no keys".to_owned(),
-        None if listed.is_empty() => "its keys are not printed, since they could be values".to_owned(),
+        None if listed.is_empty() => {
+            "its keys are not printed, since they could be values".to_owned()
+        }
         None => format!("its keys: {}", listed.join(", ")),
     }
 }
@@ -112,15 +129,22 @@ fn path_bytes(json: &Value, path: usize, level: usize, descents: u32) -> usize {
     let at = |value, name| path_bytes(value, path + name, level + 1, descents);
     let below: usize = match json {
         Value::Array(items) => items.iter().map(|item| at(item, "[999]".len())).sum(),
-        Value::Object(map) => map.iter().map(|(key, value)| at(value, key.len() + "['']".len())).sum(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| at(value, key.len() + "['']".len()))
+            .sum(),
         _ => 0,
     };
     below.saturating_add(path.saturating_mul(level.saturating_pow(descents - 1)))
 }
 
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue> {
-    let descents =
-        path.query.segments.iter().filter(|segment| matches!(segment, Segment::Descendant(_))).count() as u32;
+    let descents = path
+        .query
+        .segments
+        .iter()
+        .filter(|segment| matches!(segment, Segment::Descendant(_)))
+        .count() as u32;
     if descents > 0 && path_bytes(json, 1, 1, descents) > MOST_PATH_BYTES {
         let text = format!("is too large for {}", path.text);
         return Err(NoValue::failed("path", text).help("write the path without `..`"));
@@ -139,15 +163,22 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         [one] => Ok(one.val),
         several => {
             // Normalized paths (RFC 9535): $['hosts'][0].
-            let mut paths: Vec<&str> =
-                several.iter().filter(|node| !node.val.is_null()).map(|node| &*node.path).collect();
+            let mut paths: Vec<&str> = several
+                .iter()
+                .filter(|node| !node.val.is_null())
+                .map(|node| &*node.path)
+                .collect();
             paths.retain(|path| path.split(['$', '[', ']', '\'']).all(is_quotable));
             paths.truncate(LISTED);
             let count = several.len();
             if count > paths.len() {
                 paths.push("…");
             }
-            let text = format!("{} matches {count} values and must match one: {}", path.text, paths.join(", "));
+            let text = format!(
+                "{} matches {count} values and must match one: {}",
+                path.text,
+                paths.join(", ")
+            );
             Err(NoValue::failed("several-matches", text).help("write the path of one of them"))
         }
     }
@@ -158,16 +189,22 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
 fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut names = Vec::new();
     for segment in &path.query.segments {
-        let Segment::Selector(Selected::Name(name)) = segment else { return None };
+        let Segment::Selector(Selected::Name(name)) = segment else {
+            return None;
+        };
         json = match json {
             Value::Object(map) => match map.get(name) {
                 Some(found) => found,
                 None => return Some(keys_hint(map, name)),
             },
-            Value::String(text) if text.trim_start().starts_with('{') && has_template(&names, name) => {
+            Value::String(text)
+                if text.trim_start().starts_with('{') && has_template(&names, name) =>
+            {
                 let parent = names.join(".");
                 let template = format!("{{{{ (app.{parent} | fromjson).{name} }}}}");
-                return Some(format!("the value of {parent} is text, which a template can parse: {template}"));
+                return Some(format!(
+                    "the value of {parent} is text, which a template can parse: {template}"
+                ));
             }
             _ => return None,
         };

@@ -24,13 +24,20 @@ impl Json {
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         match serde_json::from_slice(bytes) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(NotJson { line: error.line(), column: error.column() }),
+            Err(error) => Err(NotJson {
+                line: error.line(),
+                column: error.column(),
+            }),
         }
     }
 
     /// Returns an object of these names and texts.
     pub fn of_texts<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(Value::Object(texts.map(|(name, text)| (name.to_owned(), Value::from(text))).collect()))
+        Self(Value::Object(
+            texts
+                .map(|(name, text)| (name.to_owned(), Value::from(text)))
+                .collect(),
+        ))
     }
 
     pub fn value(&self) -> &Value {
@@ -41,7 +48,9 @@ impl Json {
 /// Returns the keys of an object that a message may quote. A key with a null is left out: in a malformed secret it may
 /// be a value.
 pub fn quotable_keys(map: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    map.iter().filter(|(key, value)| !value.is_null() && is_quotable(key)).map(|(key, _)| key.as_str())
+    map.iter()
+        .filter(|(key, value)| !value.is_null() && is_quotable(key))
+        .map(|(key, _)| key.as_str())
 }
 
 impl Drop for Json {

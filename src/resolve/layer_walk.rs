@@ -39,7 +39,11 @@ pub struct LayerWalk<'a> {
 impl<'a> LayerWalk<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
         let answers = ParsedAnswers::new(plan, fetched);
-        Self { answers, claimed: HashMap::new(), outcome: Resolution::default() }
+        Self {
+            answers,
+            claimed: HashMap::new(),
+            outcome: Resolution::default(),
+        }
     }
 
     /// Resolves the entries of a layer, and then its `env-from` sources, the last first: of two that give one variable the later one sets
@@ -49,7 +53,11 @@ impl<'a> LayerWalk<'a> {
             let claims = binding.target.claims();
             if let Some(later) = claims.iter().find_map(|claim| self.claimed.get(claim)) {
                 let (subject, by) = (binding.subject.clone(), OverriddenBy::Entry(later.clone()));
-                self.outcome.resolved.overridden.push(Override { entry: binding.id, subject, by });
+                self.outcome.resolved.overridden.push(Override {
+                    entry: binding.id,
+                    subject,
+                    by,
+                });
             } else {
                 self.resolve_binding(binding, claims);
             }
@@ -66,12 +74,25 @@ impl<'a> LayerWalk<'a> {
                 let is_absent = !errors.is_empty() && errors.iter().all(|error| error.is_absent);
                 match &binding.on_missing {
                     OnMissing::Omit if is_absent => {
-                        let Binding { id, target, subject, .. } = binding.clone();
-                        self.outcome.resolved.omitted.push(OmittedEntry { entry: id, target, subject });
+                        let Binding {
+                            id,
+                            target,
+                            subject,
+                            ..
+                        } = binding.clone();
+                        self.outcome.resolved.omitted.push(OmittedEntry {
+                            entry: id,
+                            target,
+                            subject,
+                        });
                         return;
                     }
-                    OnMissing::Default(text) if is_absent => self.set(binding, SecretValue::new(text.as_str()), true),
-                    OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => self.fail(binding, errors),
+                    OnMissing::Default(text) if is_absent => {
+                        self.set(binding, SecretValue::new(text.as_str()), true)
+                    }
+                    OnMissing::Fail | OnMissing::Omit | OnMissing::Default(_) => {
+                        self.fail(binding, errors)
+                    }
                 }
             }
         }
@@ -100,7 +121,10 @@ impl<'a> LayerWalk<'a> {
         let mut read_from = Vec::new();
         if !is_default {
             for locator in binding.source.locators() {
-                read_from.push(ReadFrom { locator: locator.clone(), parameter_name: None });
+                read_from.push(ReadFrom {
+                    locator: locator.clone(),
+                    parameter_name: None,
+                });
             }
         }
         self.outcome.resolved.values.push(ResolvedValue {
@@ -120,34 +144,63 @@ impl<'a> LayerWalk<'a> {
             Ok(document) => document,
             Err(errors) => {
                 self.outcome.lacking.insert(locator.clone());
-                self.outcome.errors.extend(errors.into_iter().map(|error| error.problem));
+                self.outcome
+                    .errors
+                    .extend(errors.into_iter().map(|error| error.problem));
                 return;
             }
         };
         let (variables, errors) = self.variables_of(entry, document);
         for error in errors {
-            self.outcome.errors.push(env_from::with_entry(error, entry, document.region.as_ref()));
+            self.outcome
+                .errors
+                .push(env_from::with_entry(error, entry, document.region.as_ref()));
         }
-        for KeyVariable { key, name, label, value } in variables {
-            let subject = Subject { label, ..entry.subject.clone() };
-            self.claimed.insert(Claim::Variable(name.clone()), subject.clone());
+        for KeyVariable {
+            key,
+            name,
+            label,
+            value,
+        } in variables
+        {
+            let subject = Subject {
+                label,
+                ..entry.subject.clone()
+            };
+            self.claimed
+                .insert(Claim::Variable(name.clone()), subject.clone());
             let parameter_name = locator.is_path().then_some(key);
-            let read_from = vec![ReadFrom { locator: locator.clone(), parameter_name }];
+            let read_from = vec![ReadFrom {
+                locator: locator.clone(),
+                parameter_name,
+            }];
             let (entry, target) = (entry.id, Target::Env(name));
-            let resolved = ResolvedValue { entry, target, subject, value, read_from, is_default: false };
+            let resolved = ResolvedValue {
+                entry,
+                target,
+                subject,
+                value,
+                read_from,
+                is_default: false,
+            };
             self.outcome.resolved.values.push(resolved);
         }
     }
 
     /// Returns the variables that an object sets, and the errors in it. A variable that is set already is added to the overridden ones.
-    fn variables_of(&mut self, entry: &'a EnvFrom<SecretRef>, document: &Document) -> (Vec<KeyVariable>, Vec<Problem>) {
+    fn variables_of(
+        &mut self,
+        entry: &'a EnvFrom<SecretRef>,
+        document: &Document,
+    ) -> (Vec<KeyVariable>, Vec<Problem>) {
         let plan = self.answers.plan;
         let SecretRef { locator, selector } = &entry.reference;
         let members = if locator.is_path() {
             Ok(env_from::parameters(document, entry))
         } else {
             let json = find(self.answers.parse(locator, document), selector);
-            json.map_err(|error| error.problem).and_then(|json| env_from::keys(json, entry))
+            json.map_err(|error| error.problem)
+                .and_then(|json| env_from::keys(json, entry))
         };
         let members = match members {
             Ok(members) => members,
@@ -161,8 +214,15 @@ impl<'a> LayerWalk<'a> {
                 None if plan.kept.contains(name) => OverriddenBy::Kept(name.to_owned()),
                 None => return false,
             };
-            let subject = Subject { label: label.to_owned(), ..entry.subject.clone() };
-            overridden.push(Override { entry: entry.id, subject, by });
+            let subject = Subject {
+                label: label.to_owned(),
+                ..entry.subject.clone()
+            };
+            overridden.push(Override {
+                entry: entry.id,
+                subject,
+                by,
+            });
             true
         })
     }

@@ -33,7 +33,10 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
 /// `None` without any.
 pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
     let errors: Vec<_> = plan.bindings().filter_map(find_unknown_name).collect();
-    (!errors.is_empty()).then(|| Resolution { errors, ..Resolution::default() })
+    (!errors.is_empty()).then(|| Resolution {
+        errors,
+        ..Resolution::default()
+    })
 }
 
 /// Returns an error for each reference that `answers` has a failure for, of covered targets, too.

@@ -26,7 +26,11 @@ pub struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     pub fn new(plan: &'a Plan, fetched: &'a Fetched) -> Self {
-        Self { plan, fetched, parsed: BTreeMap::new() }
+        Self {
+            plan,
+            fetched,
+            parsed: BTreeMap::new(),
+        }
     }
 
     /// Resolves the value of a binding.
@@ -39,60 +43,98 @@ impl<'a> ParsedAnswers<'a> {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
             ValueSource::Secret(reference) => self.secret(reference, subject)?,
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
-            ValueSource::Template { template, inputs } => self.template(template, inputs, subject)?,
+            ValueSource::Template { template, inputs } => {
+                self.template(template, inputs, subject)?
+            }
         };
         encoding::apply(binding.transform, value).ok_or_else(|| {
-            let why = NoValue::failed("not-base64", "the value is not base64, which `decode` expects".to_owned());
+            let why = NoValue::failed(
+                "not-base64",
+                "the value is not base64, which `decode` expects".to_owned(),
+            );
             let why = why.help("leave `decode` out, or correct the value");
             let read = match &binding.source {
-                ValueSource::Secret(reference) => self.document(reference, subject).ok().map(|read| (reference, read)),
-                ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
+                ValueSource::Secret(reference) => self
+                    .document(reference, subject)
+                    .ok()
+                    .map(|read| (reference, read)),
+                ValueSource::Literal(_)
+                | ValueSource::Composed(_)
+                | ValueSource::Template { .. } => None,
             };
             vec![with_entry(why, read, subject)]
         })
     }
 
-    fn secret(&mut self, reference: &'a SecretRef, subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
+    fn secret(
+        &mut self,
+        reference: &'a SecretRef,
+        subject: &Subject,
+    ) -> Result<SecretValue, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
         self.selected(reference, document).map_err(|why| {
-            let NoValue { is_absent, problem } = with_entry(why, Some((reference, document)), subject);
-            vec![NoValue { is_absent, problem: problem.replace_help(version_hint(reference)) }]
+            let NoValue { is_absent, problem } =
+                with_entry(why, Some((reference, document)), subject);
+            vec![NoValue {
+                is_absent,
+                problem: problem.replace_help(version_hint(reference)),
+            }]
         })
     }
 
     /// Returns the text of the value that a reference selects in its document.
-    fn selected(&mut self, reference: &'a SecretRef, document: &Document) -> Result<SecretValue, NoValue> {
+    fn selected(
+        &mut self,
+        reference: &'a SecretRef,
+        document: &Document,
+    ) -> Result<SecretValue, NoValue> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
         let value = text_of(find(self.parse(&reference.locator, document), selector)?);
         value.ok_or_else(|| {
-            NoValue::absent("null", format!("{:?} is null, which counts as absent", selector.to_string()))
+            NoValue::absent(
+                "null",
+                format!("{:?} is null, which counts as absent", selector.to_string()),
+            )
         })
     }
 
     /// Returns the parsed document of a locator.
     pub fn parse(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
-        self.parsed.entry(locator).or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
+        self.parsed
+            .entry(locator)
+            .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 
     /// Returns the document of a reference.
     ///
     /// # Errors
     /// The failure of the request, of which only "does not exist" is an absence. The list is empty if there was no request.
-    pub fn document(&self, reference: &SecretRef, subject: &Subject) -> Result<&'a Document, Vec<NoValue>> {
+    pub fn document(
+        &self,
+        reference: &SecretRef,
+        subject: &Subject,
+    ) -> Result<&'a Document, Vec<NoValue>> {
         match self.fetched.get(&reference.locator) {
             Some(Ok(document)) => Ok(document),
             Some(Err(failure)) => {
                 let is_absent = matches!(failure.error, FetchError::NotFound { .. });
-                Err(vec![NoValue { is_absent, problem: failure.problem(reference, subject, &self.plan.aliases) }])
+                Err(vec![NoValue {
+                    is_absent,
+                    problem: failure.problem(reference, subject, &self.plan.aliases),
+                }])
             }
             None => Err(Vec::new()),
         }
     }
 
-    fn composed(&mut self, parts: &'a [Part], subject: &Subject) -> Result<SecretValue, Vec<NoValue>> {
+    fn composed(
+        &mut self,
+        parts: &'a [Part],
+        subject: &Subject,
+    ) -> Result<SecretValue, Vec<NoValue>> {
         let mut values = Vec::new();
         for part in parts {
             values.push(match part {
@@ -115,21 +157,33 @@ impl<'a> ParsedAnswers<'a> {
     ) -> Result<SecretValue, Vec<NoValue>> {
         let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
         for (alias, reference) in aliases {
-            inputs.push(self.input(alias, reference, subject).map(|input| (alias.clone(), input)));
+            inputs.push(
+                self.input(alias, reference, subject)
+                    .map(|input| (alias.clone(), input)),
+            );
         }
         let inputs = values_or_errors(inputs)?.into_iter().collect();
         render(template, &inputs).map_err(|(alias, why)| {
             let reference = alias.and_then(|alias| aliases.get(&alias));
-            let read = reference.and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
+            let read = reference
+                .and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
             vec![with_entry(why, read, subject)]
         })
     }
 
     /// Returns the document of an alias as a template reads it.
-    fn input(&mut self, alias: &str, reference: &'a SecretRef, subject: &Subject) -> Result<Input, Vec<NoValue>> {
+    fn input(
+        &mut self,
+        alias: &str,
+        reference: &'a SecretRef,
+        subject: &Subject,
+    ) -> Result<Input, Vec<NoValue>> {
         let document = self.document(reference, subject)?;
         Input::new(self.parse(&reference.locator, document), document).ok_or_else(|| {
-            let why = NoValue::failed("not-text", format!("the template's {alias} is binary, not text"));
+            let why = NoValue::failed(
+                "not-text",
+                format!("the template's {alias} is binary, not text"),
+            );
             vec![with_entry(why, Some((reference, document)), subject)]
         })
     }
@@ -140,16 +194,26 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, 
     if results.iter().all(Result::is_ok) {
         return results.into_iter().collect();
     }
-    Err(results.into_iter().filter_map(Result::err).flatten().collect())
+    Err(results
+        .into_iter()
+        .filter_map(Result::err)
+        .flatten()
+        .collect())
 }
 
 /// Names the entry, and the secret whose document was read.
 fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Subject) -> NoValue {
     let NoValue { is_absent, problem } = why;
-    let default = subject.default_hint().filter(|_| is_absent && problem.help.is_none());
-    let about = read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
+    let default = subject
+        .default_hint()
+        .filter(|_| is_absent && problem.help.is_none());
+    let about =
+        read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
     let problem = Problem { about, ..problem }.replace_help(default);
-    NoValue { is_absent, problem: problem.of(subject.clone(), Impact::Unread) }
+    NoValue {
+        is_absent,
+        problem: problem.of(subject.clone(), Impact::Unread),
+    }
 }
 
 /// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.
@@ -157,5 +221,6 @@ fn version_hint(SecretRef { locator, selector }: &SecretRef) -> Option<String> {
     let key = selector.to_string();
     let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
     let is_parameter = locator.store == Store::ParameterStore;
-    (is_number && is_parameter).then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
+    (is_number && is_parameter)
+        .then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
 }

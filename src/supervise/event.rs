@@ -109,7 +109,9 @@ impl ExitStatus {
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,
-            Self::Killed(SignalNumber(number)) => u8::try_from(number).unwrap_or(u8::MAX).saturating_add(128),
+            Self::Killed(SignalNumber(number)) => {
+                u8::try_from(number).unwrap_or(u8::MAX).saturating_add(128)
+            }
         }
     }
 }

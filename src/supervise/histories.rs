@@ -10,7 +10,11 @@ use super::state::{Next, Phase, Poll, SupervisorState};
 use super::{begin, step};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
-const RESULTS: [PollResult; 3] = [PollResult::Changed, PollResult::Unchanged, PollResult::Failed];
+const RESULTS: [PollResult; 3] = [
+    PollResult::Changed,
+    PollResult::Unchanged,
+    PollResult::Failed,
+];
 const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
@@ -65,7 +69,9 @@ impl World {
             came: 0,
             sent: 0,
         };
-        actions.into_iter().for_each(|action| world.act(action, None));
+        actions
+            .into_iter()
+            .for_each(|action| world.act(action, None));
         world.check();
         world
     }
@@ -75,11 +81,18 @@ impl World {
         let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
         if self.has_command {
             let is_killed = status >= 230;
-            let status = if is_killed { ExitStatus::Killed(SignalNumber::KILL) } else { ExitStatus::Exited(status) };
+            let status = if is_killed {
+                ExitStatus::Killed(SignalNumber::KILL)
+            } else {
+                ExitStatus::Exited(status)
+            };
             events.extend([Event::Suspended(USR1), Event::Continued]);
             // A command seldom ends by itself, so that histories have restarts.
             let ends = is_killed || !self.is_running();
-            events.extend(ends.then_some(Event::Ended { status, is_group_empty: !self.has_rest }));
+            events.extend(ends.then_some(Event::Ended {
+                status,
+                is_group_empty: !self.has_rest,
+            }));
         } else if self.has_rest {
             events.push(Event::GroupEmpty);
         }
@@ -87,7 +100,11 @@ impl World {
             Child::None => {}
             Child::Polls => events.extend(RESULTS.map(Event::Polled)),
             // It seldom dies at the gate.
-            Child::Waits => events.extend(status.is_multiple_of(4).then_some(Event::Polled(PollResult::Failed))),
+            Child::Waits => events.extend(
+                status
+                    .is_multiple_of(4)
+                    .then_some(Event::Polled(PollResult::Failed)),
+            ),
             Child::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
         // Twice, so that histories reach the states behind timers.
@@ -116,8 +133,13 @@ impl World {
         let sent = self.sent;
         let (state, actions) = step(&self.rotation, self.state.clone(), event);
         self.state = state;
-        actions.into_iter().for_each(|action| self.act(action, Some(event)));
-        assert!(!must_forward || self.sent == sent + 1, "a signal is forwarded once");
+        actions
+            .into_iter()
+            .for_each(|action| self.act(action, Some(event)));
+        assert!(
+            !must_forward || self.sent == sent + 1,
+            "a signal is forwarded once"
+        );
         self.check();
     }
 
@@ -126,11 +148,24 @@ impl World {
         match action {
             Action::Start => {
                 assert!(!self.has_command, "a second command");
-                assert_eq!(self.child, Child::Waits, "a start without a launch at the gate");
-                (self.has_command, self.has_rest, self.child, self.added_terms) = (true, false, Child::None, 0);
+                assert_eq!(
+                    self.child,
+                    Child::Waits,
+                    "a start without a launch at the gate"
+                );
+                (
+                    self.has_command,
+                    self.has_rest,
+                    self.child,
+                    self.added_terms,
+                ) = (true, false, Child::None, 0);
             }
             Action::Deliver => {
-                assert_eq!(self.child, Child::Waits, "a delivery without a launch at the gate");
+                assert_eq!(
+                    self.child,
+                    Child::Waits,
+                    "a delivery without a launch at the gate"
+                );
                 self.child = Child::Delivers;
             }
             Action::StartPoll => {
@@ -139,20 +174,31 @@ impl World {
             }
             Action::CancelPoll => self.child = Child::None,
             Action::Signal(signal) => {
-                assert!(self.has_command || self.has_rest, "{signal:?} to an empty group");
+                assert!(
+                    self.has_command || self.has_rest,
+                    "{signal:?} to an empty group"
+                );
                 self.sent += u32::from(signal == USR1);
                 let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
                 self.added_terms += u32::from(is_added);
             }
-            Action::GiveTerminal | Action::Suspend(_) => assert!(self.has_command, "{action:?} without a command"),
+            Action::GiveTerminal | Action::Suspend(_) => {
+                assert!(self.has_command, "{action:?} without a command")
+            }
             Action::Arm(delay) => {
                 if is_before_a_poll(delay) {
                     let is_moved = self.armed.is_some_and(is_before_a_poll);
-                    assert!(!is_moved || delay == Delay::AskedPoll, "only a request brings a poll forward");
+                    assert!(
+                        !is_moved || delay == Delay::AskedPoll,
+                        "only a request brings a poll forward"
+                    );
                     // A command that may be ending has its time for that.
                     let is_served = delay == Delay::AskedPoll || delay == Delay::AfterTerm;
                     assert!(is_served || !self.is_poll_asked, "a request is not lost");
-                    assert!(self.is_poll_asked || delay != Delay::AskedPoll, "a request that did not come");
+                    assert!(
+                        self.is_poll_asked || delay != Delay::AskedPoll,
+                        "a request that did not come"
+                    );
                 }
                 self.armed = Some(delay);
             }
@@ -178,22 +224,42 @@ impl World {
         let (child, is_armed) = match &self.state {
             SupervisorState::Running(running) => match (running.poll, self.armed) {
                 (Poll::Idle, armed) => (Child::None, armed.is_some_and(is_before_a_poll)),
-                (Poll::Splayed, armed) => (Child::None, matches!(armed, Some(Delay::Splay | Delay::AskedPoll))),
+                (Poll::Splayed, armed) => (
+                    Child::None,
+                    matches!(armed, Some(Delay::Splay | Delay::AskedPoll)),
+                ),
                 (Poll::AfterTerm, armed) => (Child::None, armed == Some(Delay::AfterTerm)),
                 (Poll::Polling { .. }, armed) => (Child::Polls, armed.is_none()),
                 (Poll::Delivering, armed) => (Child::Delivers, armed.is_none()),
             },
             SupervisorState::Stopping(stopping) => (
-                if stopping.next == Next::Start { Child::Waits } else { Child::None },
-                self.armed == Some(if stopping.phase == Phase::Grace { Delay::Grace } else { Delay::Kill }),
+                if stopping.next == Next::Start {
+                    Child::Waits
+                } else {
+                    Child::None
+                },
+                self.armed
+                    == Some(if stopping.phase == Phase::Grace {
+                        Delay::Grace
+                    } else {
+                        Delay::Kill
+                    }),
             ),
             SupervisorState::Exited => (Child::None, true),
         };
         assert_eq!(self.child, child, "{:?}", self.state);
         assert!(is_armed, "{:?} in {:?}", self.armed, self.state);
-        assert!(self.has_command || !self.is_running(), "no command in {:?}", self.state);
+        assert!(
+            self.has_command || !self.is_running(),
+            "no command in {:?}",
+            self.state
+        );
         if let Some(Outcome::Command(status)) = self.exit {
-            assert_eq!(self.last_status, Some(status), "the status of the last command");
+            assert_eq!(
+                self.last_status,
+                Some(status),
+                "the status of the last command"
+            );
         }
     }
 
@@ -202,9 +268,10 @@ impl World {
         while let SupervisorState::Stopping(stopping) = &self.state {
             self.feed(match stopping.phase {
                 Phase::Grace => Event::Elapsed,
-                Phase::Killed if self.has_command => {
-                    Event::Ended { status: ExitStatus::Exited(0), is_group_empty: !self.has_rest }
-                }
+                Phase::Killed if self.has_command => Event::Ended {
+                    status: ExitStatus::Exited(0),
+                    is_group_empty: !self.has_rest,
+                },
                 Phase::Killed => Event::Elapsed,
             });
         }
@@ -227,12 +294,23 @@ fn rotations() -> impl Strategy<Value = RotationOptions> {
     ];
     let stop_signal = prop_oneof![Just(SignalNumber::TERM), Just(SignalNumber(libc::SIGQUIT))];
     let splay = prop_oneof![Just(Duration::ZERO), Just(Duration::from_secs(1))];
-    (on_rotation, stop_signal, prop_oneof![Just(None), Just(Some(POLL))], splay).prop_map(
-        |(on_rotation, stop_signal, poll_signal, splay)| {
-            let (poll_interval, grace) = Default::default();
-            RotationOptions { on_rotation, stop_signal, poll_signal, poll_interval, splay, grace }
-        },
+    (
+        on_rotation,
+        stop_signal,
+        prop_oneof![Just(None), Just(Some(POLL))],
+        splay,
     )
+        .prop_map(|(on_rotation, stop_signal, poll_signal, splay)| {
+            let (poll_interval, grace) = Default::default();
+            RotationOptions {
+                on_rotation,
+                stop_signal,
+                poll_signal,
+                poll_interval,
+                splay,
+                grace,
+            }
+        })
 }
 
 proptest! {

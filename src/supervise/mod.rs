@@ -22,17 +22,26 @@ use state::RunningState;
 
 /// Returns the state of the first command, whose launch waits at the gate, and what is to be done now.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
-    (SupervisorState::Running(RunningState::default()), vec![Action::Start, Action::Arm(Delay::FirstPoll)])
+    (
+        SupervisorState::Running(RunningState::default()),
+        vec![Action::Start, Action::Arm(Delay::FirstPoll)],
+    )
 }
 
 /// Returns the state after an event, and what is to be done now, in this order.
 ///
 /// An event without a meaning in a state changes nothing: a poll may end while it is being cancelled.
-pub fn step(rotation: &RotationOptions, state: SupervisorState, event: Event) -> (SupervisorState, Vec<Action>) {
+pub fn step(
+    rotation: &RotationOptions,
+    state: SupervisorState,
+    event: Event,
+) -> (SupervisorState, Vec<Action>) {
     let mut actions = Vec::new();
     let state = match state {
         SupervisorState::Running(running) => running::step(rotation, running, event, &mut actions),
-        SupervisorState::Stopping(stopping) => stopping::step(rotation, stopping, event, &mut actions),
+        SupervisorState::Stopping(stopping) => {
+            stopping::step(rotation, stopping, event, &mut actions)
+        }
         SupervisorState::Exited => SupervisorState::Exited,
     };
     (state, actions)

@@ -20,7 +20,9 @@ pub fn step(
         }
         (Event::Signal(signal), _) => forward(&mut state, signal, actions),
         (Event::Elapsed, Poll::Idle | Poll::Splayed | Poll::AfterTerm) => {
-            state.poll = Poll::Polling { is_delayed: state.poll != Poll::Idle };
+            state.poll = Poll::Polling {
+                is_delayed: state.poll != Poll::Idle,
+            };
             state.is_poll_asked = false;
             actions.push(Action::StartPoll);
         }
@@ -39,8 +41,21 @@ pub fn step(
             actions.push(Action::Suspend(signal));
         }
         (Event::Continued, _) => state.is_suspended = false,
-        (Event::Ended { status, is_group_empty }, _) => return ended(status, is_group_empty, actions),
-        (Event::GroupEmpty | Event::Polled(_) | Event::Delivered | Event::NotDelivered | Event::Elapsed, _) => {}
+        (
+            Event::Ended {
+                status,
+                is_group_empty,
+            },
+            _,
+        ) => return ended(status, is_group_empty, actions),
+        (
+            Event::GroupEmpty
+            | Event::Polled(_)
+            | Event::Delivered
+            | Event::NotDelivered
+            | Event::Elapsed,
+            _,
+        ) => {}
     }
     SupervisorState::Running(state)
 }
@@ -81,7 +96,11 @@ fn polled(
         rest(&mut state, actions);
     } else if !is_delayed && !rotation.splay.is_zero() {
         state.poll = Poll::Splayed;
-        let delay = if state.is_poll_asked { Delay::AskedPoll } else { Delay::Splay };
+        let delay = if state.is_poll_asked {
+            Delay::AskedPoll
+        } else {
+            Delay::Splay
+        };
         actions.extend([Action::CancelPoll, Action::Arm(delay)]);
     } else if let OnRotation::Signal(_) = rotation.on_rotation {
         state.poll = Poll::Delivering;
@@ -97,8 +116,16 @@ fn polled(
 }
 
 /// Stops the command for a change, whose launch is at the gate.
-fn stop(rotation: &RotationOptions, state: RunningState, actions: &mut Vec<Action>) -> SupervisorState {
-    let next = if rotation.on_rotation == OnRotation::Restart { Next::Start } else { Next::ExitRotated };
+fn stop(
+    rotation: &RotationOptions,
+    state: RunningState,
+    actions: &mut Vec<Action>,
+) -> SupervisorState {
+    let next = if rotation.on_rotation == OnRotation::Restart {
+        Next::Start
+    } else {
+        Next::ExitRotated
+    };
     if next == Next::ExitRotated {
         actions.push(Action::CancelPoll);
     }
@@ -109,7 +136,12 @@ fn stop(rotation: &RotationOptions, state: RunningState, actions: &mut Vec<Actio
     }
     actions.push(Action::Arm(Delay::Grace));
     let is_poll_asked = state.is_poll_asked;
-    SupervisorState::Stopping(Stopping { ended: None, phase: Phase::Grace, next, is_poll_asked })
+    SupervisorState::Stopping(Stopping {
+        ended: None,
+        phase: Phase::Grace,
+        next,
+        is_poll_asked,
+    })
 }
 
 /// The command ended by itself: asks what is left of its group to end as well.
@@ -123,5 +155,10 @@ fn ended(status: ExitStatus, is_group_empty: bool, actions: &mut Vec<Action>) ->
     actions.extend([SignalNumber::TERM, SignalNumber::CONT].map(Action::Signal));
     actions.push(Action::Arm(Delay::Grace));
     let (ended, next) = (Some(status), Next::ExitEnded);
-    SupervisorState::Stopping(Stopping { ended, phase: Phase::Grace, next, is_poll_asked: false })
+    SupervisorState::Stopping(Stopping {
+        ended,
+        phase: Phase::Grace,
+        next,
+        is_poll_asked: false,
+    })
 }

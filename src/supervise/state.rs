@@ -79,6 +79,12 @@ pub enum Next {
 impl RunningState {
     /// Returns the action that schedules the next poll.
     pub fn next_poll(&self) -> Action {
-        Action::Arm(if self.is_poll_asked { Delay::AskedPoll } else { Delay::NextPoll { failures: self.failures } })
+        Action::Arm(if self.is_poll_asked {
+            Delay::AskedPoll
+        } else {
+            Delay::NextPoll {
+                failures: self.failures,
+            }
+        })
     }
 }

@@ -11,7 +11,13 @@ pub fn step(
     actions: &mut Vec<Action>,
 ) -> SupervisorState {
     match (event, state.ended) {
-        (Event::Ended { status, is_group_empty }, None) => {
+        (
+            Event::Ended {
+                status,
+                is_group_empty,
+            },
+            None,
+        ) => {
             actions.push(Action::Report(Notice::Ended(status)));
             if is_group_empty {
                 return finish(state, status, actions);
@@ -19,15 +25,21 @@ pub fn step(
             state.ended = Some(status);
         }
         (Event::GroupEmpty, Some(status)) => return finish(state, status, actions),
-        (Event::Elapsed, _) if state.phase == Phase::Grace => kill(&mut state, Notice::GraceOver, actions),
+        (Event::Elapsed, _) if state.phase == Phase::Grace => {
+            kill(&mut state, Notice::GraceOver, actions)
+        }
         // A process in an uninterruptible wait does not delay what follows, unless it is the command, which must be reaped.
         (Event::Elapsed, None) => actions.push(Action::Arm(Delay::Kill)),
         (Event::Elapsed, Some(status)) => return finish(state, status, actions),
-        (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => state.is_poll_asked = true,
+        (Event::Signal(signal), _) if rotation.poll_signal == Some(signal) => {
+            state.is_poll_asked = true
+        }
         (Event::Signal(SignalNumber::TERM), _) => terminate(&mut state, actions),
         (Event::Signal(signal), _) => forward(&state, signal, actions),
         // The launch that waits for this end died at the gate.
-        (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => state.next = Next::ExitRotated,
+        (Event::Polled(PollResult::Failed), _) if state.next == Next::Start => {
+            state.next = Next::ExitRotated
+        }
         (Event::Suspended(signal), None) => actions.push(Action::Suspend(signal)),
         (
             Event::Ended { .. }
@@ -53,7 +65,9 @@ fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
         }
         (Next::ExitCancelled, Phase::Grace) => kill(state, Notice::SecondTerm, actions),
         (Next::ExitCancelled, Phase::Killed) => {}
-        (Next::ExitEnded, Phase::Grace | Phase::Killed) => forward(state, SignalNumber::TERM, actions),
+        (Next::ExitEnded, Phase::Grace | Phase::Killed) => {
+            forward(state, SignalNumber::TERM, actions)
+        }
     }
 }
 
@@ -70,14 +84,21 @@ fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
 
 fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {
     state.phase = Phase::Killed;
-    actions.extend([Action::Report(notice), Action::Signal(SignalNumber::KILL), Action::Arm(Delay::Kill)]);
+    actions.extend([
+        Action::Report(notice),
+        Action::Signal(SignalNumber::KILL),
+        Action::Arm(Delay::Kill),
+    ]);
 }
 
 /// Starts the command again, or exits. The status is the command's.
 fn finish(state: Stopping, status: ExitStatus, actions: &mut Vec<Action>) -> SupervisorState {
     let outcome = match state.next {
         Next::Start => {
-            let running = RunningState { is_poll_asked: state.is_poll_asked, ..RunningState::default() };
+            let running = RunningState {
+                is_poll_asked: state.is_poll_asked,
+                ..RunningState::default()
+            };
             actions.extend([Action::Start, running.next_poll()]);
             return SupervisorState::Running(running);
         }

@@ -6,7 +6,10 @@
 //!
 //! Without systemd, on systems other than Linux, there is never a connection.
 
-#![allow(unsafe_code, reason = "standard input, output and error by their numbers")]
+#![allow(
+    unsafe_code,
+    reason = "standard input, output and error by their numbers"
+)]
 
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -36,15 +39,15 @@ pub struct CredentialConnection {
 const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
 
 /// The way to a connection of systemd.
-const SETUP: &str =
-    "a socket unit with Accept=yes starts it, and a unit's LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
+const SETUP: &str = "a socket unit with Accept=yes starts it, and a unit's LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 static PADDING: [u8; 4_096] = [0; 4_096];
 
 /// Standard input, output and error.
 fn standard_streams() -> [BorrowedFd<'static>; 3] {
     // SAFETY: Rust's runtime has opened descriptors 0 to 2 before `main`, and nothing closes them.
-    [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].map(|number| unsafe { BorrowedFd::borrow_raw(number) })
+    [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
+        .map(|number| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
 impl CredentialConnection {
@@ -65,10 +68,15 @@ impl CredentialConnection {
     /// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
     pub fn take() -> Result<Self, Errno> {
         let streams = standard_streams();
-        let copied = streams[0].try_clone_to_owned().map_err(|error| os_error::errno(&error));
+        let copied = streams[0]
+            .try_clone_to_owned()
+            .map_err(|error| os_error::errno(&error));
         let redirected = copied.and_then(|socket| redirect(streams).map(|()| socket));
         match redirected {
-            Ok(socket) => Ok(Self { socket, is_answered: AtomicBool::new(false) }),
+            Ok(socket) => Ok(Self {
+                socket,
+                is_answered: AtomicBool::new(false),
+            }),
             Err(errno) => {
                 refuse(streams[0]);
                 Err(errno)
@@ -82,12 +90,17 @@ impl CredentialConnection {
     /// When the client is neither root nor the effective user, or the address names no credential.
     pub fn request(&self) -> Result<CredentialRequest, Problem> {
         #[cfg(target_os = "linux")]
-        let user = getsockopt(&self.socket, sockopt::PeerCredentials).map_err(|_| no_connection())?.uid();
+        let user = getsockopt(&self.socket, sockopt::PeerCredentials)
+            .map_err(|_| no_connection())?
+            .uid();
         #[cfg(not(target_os = "linux"))]
         let user = geteuid().as_raw();
-        let address = getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
+        let address =
+            getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
         if user != 0 && user != geteuid().as_raw() {
-            let text = format!("the client is user {user}; only root and the user of this process get a credential");
+            let text = format!(
+                "the client is user {user}; only root and the user of this process get a credential"
+            );
             return Err(Problem::new(Status::Denied, text));
         }
         requested_by(&address).ok_or_else(|| {
@@ -152,7 +165,8 @@ pub fn no_connection() -> Problem {
 fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
     let socket = fstat(input)?;
     let is_socket = |other: BorrowedFd<'_>| {
-        fstat(other).is_ok_and(|other| (other.st_dev, other.st_ino) == (socket.st_dev, socket.st_ino))
+        fstat(other)
+            .is_ok_and(|other| (other.st_dev, other.st_ino) == (socket.st_dev, socket.st_ino))
     };
     let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
     if is_socket(output) {

@@ -110,7 +110,11 @@ pub fn restore_signals() {
 /// Returns a held signal that came. It stays pending.
 pub fn pending_signal() -> Option<Signal> {
     let pending = signals::pending();
-    INHERITED.get()?.watched.iter().find(|signal| pending.contains(*signal))
+    INHERITED
+        .get()?
+        .watched
+        .iter()
+        .find(|signal| pending.contains(*signal))
 }
 
 /// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is polled, not read. `None` where no signal is
@@ -123,14 +127,17 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
     if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
         use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC).map(|descriptor| Some(descriptor.into()));
+        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC)
+            .map(|descriptor| Some(descriptor.into()));
     }
     Ok(None)
 }
 
 /// Does `work`, such as a write whose reader may stall, on a thread of its own. A held signal that comes meanwhile ends this process.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
-    let (Ok(Some(signals)), Ok((done, end))) = (signal_descriptor(), io::pipe()) else { return work() };
+    let (Ok(Some(signals)), Ok((done, end))) = (signal_descriptor(), io::pipe()) else {
+        return work();
+    };
     thread::scope(|scope| {
         let worker = thread::Builder::new().spawn_scoped(scope, || {
             let _end = end;
@@ -138,7 +145,8 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
         });
         let Ok(worker) = worker else { return work() };
         loop {
-            let mut awaited = [&done.as_fd(), &signals.as_fd()].map(|file| PollFd::new(*file, PollFlags::POLLIN));
+            let mut awaited =
+                [&done.as_fd(), &signals.as_fd()].map(|file| PollFd::new(*file, PollFlags::POLLIN));
             let _ = poll(&mut awaited, PollTimeout::NONE);
             if let Some(signal) = pending_signal() {
                 by_signal(signal);
@@ -158,14 +166,21 @@ pub fn program() -> MutexGuard<'static, Option<AskedProgram>> {
 
 /// True while a program may ask on the terminal.
 pub fn asks_on_terminal() -> bool {
-    program().as_ref().is_some_and(|program| program.terminal.is_some())
+    program()
+        .as_ref()
+        .is_some_and(|program| program.terminal.is_some())
 }
 
 /// Kills the program that is asked for credentials, unless it has ended, and its descendants. Restores the terminal's modes, which the
 /// program may have changed to ask for a password. Returns the program, which is not reaped yet.
 pub fn kill_program() -> Option<Child> {
-    let AskedProgram { mut child, terminal } = program().take()?;
-    let has_ended = child.as_mut().is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
+    let AskedProgram {
+        mut child,
+        terminal,
+    } = program().take()?;
+    let has_ended = child
+        .as_mut()
+        .is_some_and(|child| !matches!(child.try_wait(), Ok(None)));
     if !has_ended {
         let processes = match &child {
             Some(child) => descendants(Pid::from_raw(child.id().cast_signed())),
@@ -188,9 +203,16 @@ pub fn kill_program() -> Option<Child> {
 fn descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     // Any thread may have children.
-    for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+    for task in fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|id| id.parse().ok()).map(Pid::from_raw);
+        let children = children
+            .split_whitespace()
+            .filter_map(|id| id.parse().ok())
+            .map(Pid::from_raw);
         found.extend(children.flat_map(descendants));
     }
     found

@@ -27,14 +27,20 @@ pub fn wait_for<'a>(
     closing: Option<BorrowedFd<'a>>,
     limit: Option<Duration>,
 ) -> Woken {
-    let mut files: Vec<_> = readable.into_iter().map(|file| PollFd::new(file, PollFlags::POLLIN)).collect();
+    let mut files: Vec<_> = readable
+        .into_iter()
+        .map(|file| PollFd::new(file, PollFlags::POLLIN))
+        .collect();
     let count = files.len();
     // POLLHUP needs no flag.
     files.extend(closing.map(|file| PollFd::new(file, PollFlags::empty())));
     // After an error, of which only EINTR is possible, no descriptor has an event.
     let _ = poll(&mut files, limit.map_or(PollTimeout::NONE, timeout));
     let mut states = files.iter().map(|file| file.any() == Some(true));
-    Woken { readable: states.by_ref().take(count).collect(), is_closed: states.next() == Some(true) }
+    Woken {
+        readable: states.by_ref().take(count).collect(),
+        is_closed: states.next() == Some(true),
+    }
 }
 
 /// Rounds up to milliseconds, so that the time is over at the end. The longest timeout is some 24 days.
@@ -67,7 +73,10 @@ mod tests {
     fn a_timeout_is_never_too_short() {
         assert_eq!(timeout(Duration::ZERO), PollTimeout::ZERO);
         assert_eq!(timeout(Duration::from_micros(1)), PollTimeout::from(1_u8));
-        assert_eq!(timeout(Duration::from_micros(2001)), PollTimeout::from(3_u8));
+        assert_eq!(
+            timeout(Duration::from_micros(2001)),
+            PollTimeout::from(3_u8)
+        );
         assert_eq!(timeout(Duration::MAX), PollTimeout::MAX);
     }
 }

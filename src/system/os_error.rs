@@ -21,7 +21,9 @@ pub fn errno(error: &io::Error) -> Errno {
 pub fn describe(errno: Errno) -> String {
     let text = errno.desc().to_lowercase();
     match errno {
-        Errno::EMFILE => format!("{text}; raise the limit RLIMIT_NOFILE (ulimit -n, systemd's LimitNOFILE=)"),
+        Errno::EMFILE => {
+            format!("{text}; raise the limit RLIMIT_NOFILE (ulimit -n, systemd's LimitNOFILE=)")
+        }
         _ => text,
     }
 }
@@ -39,7 +41,10 @@ pub fn no_thread(error: &io::Error) -> String {
 /// Returns the problem of a file that cannot be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
-    Problem::configuration(format!("{file}: cannot be read: {}", text_of_file(Path::new(&file), error)))
+    Problem::configuration(format!(
+        "{file}: cannot be read: {}",
+        text_of_file(Path::new(&file), error)
+    ))
 }
 
 /// Returns the description of an error with a file; that of a denied access has this process's user and the file's owner and mode.
@@ -62,14 +67,19 @@ pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Resul
     let (mut bytes, most) = (Vec::new(), mebibytes << 20);
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     if read.map_err(|error| unreadable(&name, &error))? > most {
-        return Err(Problem::configuration(format!("{name}: cannot be read: it has more than {mebibytes} MiB")));
+        return Err(Problem::configuration(format!(
+            "{name}: cannot be read: it has more than {mebibytes} MiB"
+        )));
     }
     String::from_utf8(bytes).map_err(|_| Problem::configuration(format!("{name}: is not UTF-8")))
 }
 
 /// Returns the description of an I/O error's errno, or the error's own text if no system call reported it.
 pub fn text(error: &io::Error) -> String {
-    match error.raw_os_error().map(|code| (code, Errno::from_raw(code))) {
+    match error
+        .raw_os_error()
+        .map(|code| (code, Errno::from_raw(code)))
+    {
         None => error.to_string(),
         Some((code, Errno::UnknownErrno)) => format!("error {code}"),
         Some((_, errno)) => describe(errno),
@@ -85,9 +95,18 @@ mod tests {
     #[test]
     fn an_errno_has_one_text_and_its_number_only_if_nix_does_not_know_it() {
         // glibc: "Too many levels of symbolic links", musl: "Symbolic link loop".
-        assert_eq!(text(&io::Error::from_raw_os_error(libc::ELOOP)), describe(Errno::ELOOP));
+        assert_eq!(
+            text(&io::Error::from_raw_os_error(libc::ELOOP)),
+            describe(Errno::ELOOP)
+        );
         assert_eq!(text(&io::Error::from_raw_os_error(524)), "error 524");
-        let error = io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8");
-        assert_eq!((text(&error), errno(&error)), (error.to_string(), Errno::EIO));
+        let error = io::Error::new(
+            io::ErrorKind::InvalidData,
+            "stream did not contain valid UTF-8",
+        );
+        assert_eq!(
+            (text(&error), errno(&error)),
+            (error.to_string(), Errno::EIO)
+        );
     }
 }

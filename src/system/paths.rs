@@ -64,18 +64,30 @@ impl From<Errno> for WalkError {
 /// When it is not there, or a link of another user is in the way.
 pub fn open_directory(path: &OsStr) -> Result<OwnedFd, Problem> {
     let shown = Path::new(path).display();
-    PathWalk::begin(path).and_then(PathWalk::finish).map_err(|error| match error {
-        WalkError::ForeignLink { link, owner } => {
-            let only = "only links of root and of the effective user are followed";
-            let text = format!("{} is a symbolic link of user {owner}, and {only}", link.display());
-            Problem::configuration(text)
-                .help("name the directory that it points to, or give the link to root (chown -h)")
-        }
-        WalkError::Failed(Errno::ENOENT) => Problem::configuration(format!("the directory {shown} does not exist"))
-            .help("create it first (systemd: RuntimeDirectory=)"),
-        WalkError::Failed(Errno::ENOTDIR) => Problem::configuration(format!("{shown} is not a directory")),
-        WalkError::Failed(errno) => failed(&format!("the directory {shown} cannot be opened"), errno),
-    })
+    PathWalk::begin(path)
+        .and_then(PathWalk::finish)
+        .map_err(|error| match error {
+            WalkError::ForeignLink { link, owner } => {
+                let only = "only links of root and of the effective user are followed";
+                let text = format!(
+                    "{} is a symbolic link of user {owner}, and {only}",
+                    link.display()
+                );
+                Problem::configuration(text).help(
+                    "name the directory that it points to, or give the link to root (chown -h)",
+                )
+            }
+            WalkError::Failed(Errno::ENOENT) => {
+                Problem::configuration(format!("the directory {shown} does not exist"))
+                    .help("create it first (systemd: RuntimeDirectory=)")
+            }
+            WalkError::Failed(Errno::ENOTDIR) => {
+                Problem::configuration(format!("{shown} is not a directory"))
+            }
+            WalkError::Failed(errno) => {
+                failed(&format!("the directory {shown} cannot be opened"), errno)
+            }
+        })
 }
 
 /// A path resolution in progress (path_resolution(7)).
@@ -91,7 +103,12 @@ struct PathWalk {
 impl PathWalk {
     fn begin(path: &OsStr) -> Result<Self, WalkError> {
         let base = if is_absolute(path) { "/" } else { "" };
-        Ok(Self { reached: start(path)?, path: base.into(), rest: reversed(path), links: 0 })
+        Ok(Self {
+            reached: start(path)?,
+            path: base.into(),
+            rest: reversed(path),
+            links: 0,
+        })
     }
 
     fn finish(mut self) -> Result<OwnedFd, WalkError> {
@@ -117,9 +134,14 @@ impl PathWalk {
     /// Follows a symbolic link: its target's components come before the remaining ones.
     fn follow(&mut self, component: &OsStr) -> Result<(), WalkError> {
         let link = read_link(self.reached.as_fd(), component)?;
-        let Some(link) = link else { return Err(Errno::ENOTDIR.into()) };
+        let Some(link) = link else {
+            return Err(Errno::ENOTDIR.into());
+        };
         if is_foreign(link.owner) {
-            return Err(WalkError::ForeignLink { link: self.path.join(component), owner: link.owner });
+            return Err(WalkError::ForeignLink {
+                link: self.path.join(component),
+                owner: link.owner,
+            });
         }
         self.links += 1;
         if self.links > MAX_SYMLINKS {
@@ -158,7 +180,9 @@ fn is_absolute(path: &OsStr) -> bool {
 fn reversed(path: &OsStr) -> Vec<OsString> {
     let components = path.as_bytes().split(|byte| *byte == b'/').rev();
     let named = components.filter(|component| !matches!(*component, b"" | b"."));
-    named.map(|component| OsStr::from_bytes(component).to_owned()).collect()
+    named
+        .map(|component| OsStr::from_bytes(component).to_owned())
+        .collect()
 }
 
 /// True if a file with this owner belongs to neither root nor the effective user.
@@ -192,7 +216,12 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 /// Reads a symbolic link; `None` for anything else.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicLink>, Errno> {
-    let link = openat(directory, name, COMPONENT | OFlag::O_NOFOLLOW, Mode::empty())?;
+    let link = openat(
+        directory,
+        name,
+        COMPONENT | OFlag::O_NOFOLLOW,
+        Mode::empty(),
+    )?;
     let stat = fstat(&link)?;
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
         return Ok(None);
@@ -201,7 +230,11 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
     let target = readlinkat(&link, "")?;
     let is_magic = target.as_bytes().starts_with(b"/")
         && fstatfs(&link).is_ok_and(|system| system.filesystem_type() == PROC_SUPER_MAGIC);
-    Ok(Some(SymbolicLink { owner: stat.st_uid, target, is_magic }))
+    Ok(Some(SymbolicLink {
+        owner: stat.st_uid,
+        target,
+        is_magic,
+    }))
 }
 
 /// Reads a symbolic link; `None` for anything else. macOS has no O_PATH, so the owner is read first: only a user who may write to the
@@ -212,5 +245,9 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<SymbolicL
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFLNK {
         return Ok(None);
     }
-    Ok(Some(SymbolicLink { owner: stat.st_uid, target: readlinkat(directory, name)?, is_magic: false }))
+    Ok(Some(SymbolicLink {
+        owner: stat.st_uid,
+        target: readlinkat(directory, name)?,
+        is_magic: false,
+    }))
 }

@@ -1,6 +1,9 @@
 //! The mask and the dispositions of signals, which the command gets as this process inherited them.
 
-#![allow(unsafe_code, reason = "an initializer before `main`, and dispositions, for which nix has no query")]
+#![allow(
+    unsafe_code,
+    reason = "an initializer before `main`, and dispositions, for which nix has no query"
+)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{mem, ptr};
@@ -9,7 +12,12 @@ use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 
 /// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
-pub const TERMINATION: [Signal; 4] = [Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM];
+pub const TERMINATION: [Signal; 4] = [
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGTERM,
+];
 
 /// True if SIGPIPE had its default action when the process began.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
@@ -44,7 +52,9 @@ impl InheritedSignals {
     pub fn look() -> Self {
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
-            cfg!(target_os = "linux") && !mask.contains(*signal) && !has_action(*signal as libc::c_int, libc::SIG_IGN)
+            cfg!(target_os = "linux")
+                && !mask.contains(*signal)
+                && !has_action(*signal as libc::c_int, libc::SIG_IGN)
         };
         Self {
             mask,

@@ -52,5 +52,8 @@ pub fn await_writable(descriptor: BorrowedFd<'_>) {
 fn poll_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);
-    ready && files[0].revents().is_some_and(|events| events.contains(PollFlags::POLLOUT))
+    ready
+        && files[0]
+            .revents()
+            .is_some_and(|events| events.contains(PollFlags::POLLOUT))
 }

@@ -27,14 +27,24 @@ struct Times {
 impl Deadline {
     /// Starts the timeout.
     pub fn new(timeout: Duration) -> Self {
-        let times = Times { end: Some(Instant::now() + timeout), limit: None };
-        Self { timeout, times: Arc::new(Mutex::new(times)), progress: Progress::default() }
+        let times = Times {
+            end: Some(Instant::now() + timeout),
+            limit: None,
+        };
+        Self {
+            timeout,
+            times: Arc::new(Mutex::new(times)),
+            progress: Progress::default(),
+        }
     }
 
     /// Returns the deadline with a function that prints the events of its progress.
     #[must_use]
     pub fn traced_by(self, trace: Option<fn(&str)>) -> Self {
-        Self { progress: Progress::new(trace), ..self }
+        Self {
+            progress: Progress::new(trace),
+            ..self
+        }
     }
 
     /// The end of the resolution, whatever is limited now; `None` during a question to the user.
@@ -46,17 +56,26 @@ impl Deadline {
     pub fn left(&self) -> Duration {
         let Times { end, limit } = *self.lock();
         let Some(end) = end else { return self.timeout };
-        limit.map_or(end, |limit| limit.min(end)).saturating_duration_since(Instant::now())
+        limit
+            .map_or(end, |limit| limit.min(end))
+            .saturating_duration_since(Instant::now())
     }
 
     /// Starts the timeout again.
     pub fn restart(&self) {
-        *self.lock() = Times { end: Some(Instant::now() + self.timeout), limit: None };
+        *self.lock() = Times {
+            end: Some(Instant::now() + self.timeout),
+            limit: None,
+        };
     }
 
     /// Runs a future with at most `limit`, from this call, of the time that is left.
     // No `async fn`, as `RetryBudget::within`.
-    pub fn limited<T>(&self, limit: Option<Duration>, future: impl Future<Output = T>) -> impl Future<Output = T> {
+    pub fn limited<T>(
+        &self,
+        limit: Option<Duration>,
+        future: impl Future<Output = T>,
+    ) -> impl Future<Output = T> {
         self.lock().limit = limit.map(|limit| Instant::now() + limit);
         future.inspect(|_| self.lock().limit = None)
     }
@@ -66,7 +85,10 @@ impl Deadline {
         let left = self.left();
         self.lock().end = None;
         let answer = question();
-        *self.lock() = Times { end: Some(Instant::now() + left), limit: None };
+        *self.lock() = Times {
+            end: Some(Instant::now() + left),
+            limit: None,
+        };
         answer
     }
 
@@ -90,7 +112,10 @@ mod tests {
         let deadline = Deadline::new(minute);
         let end = deadline.end();
         let limited = deadline.limited(Some(second), async { (deadline.left(), deadline.end()) });
-        let (left, end_meanwhile) = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(limited);
+        let (left, end_meanwhile) = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(limited);
         assert!(left <= second && deadline.left() > second);
         assert_eq!(end_meanwhile, end);
     }

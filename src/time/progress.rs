@@ -53,7 +53,10 @@ impl Drop for Awaited {
 
 impl Progress {
     pub fn new(trace: Option<fn(&str)>) -> Self {
-        Self { trace, ..Self::default() }
+        Self {
+            trace,
+            ..Self::default()
+        }
     }
 
     /// Notes that `what` is awaited.
@@ -64,7 +67,10 @@ impl Progress {
             state.awaited.insert(state.next, what);
             state.next
         });
-        Awaited { number, progress: self.clone() }
+        Awaited {
+            number,
+            progress: self.clone(),
+        }
     }
 
     /// Notes why an attempt failed.
@@ -114,7 +120,10 @@ mod tests {
     #[test]
     fn a_reason_is_forgotten_when_nothing_is_awaited_any_more() {
         let progress = Progress::default();
-        let (first, second) = (progress.awaits("a".to_owned()), progress.awaits("b".to_owned()));
+        let (first, second) = (
+            progress.awaits("a".to_owned()),
+            progress.awaits("b".to_owned()),
+        );
         let reason = "no answer".to_owned();
         progress.note_reason(reason.clone());
         drop(first);

@@ -31,17 +31,17 @@ const STOP: Then = Gets(&["stop", "-t=60"]);
 
 /// Without TERM the script is killed at the end of the grace period, and the status is 137. Under rotation TERM ends `sleep` too, and the
 /// shell says so.
-const HANDLER: &str =
-    "trap 'echo stopped $PPID; exit 7' TERM; touch /shared/ready; while :; do sleep 0.1; done 2>/dev/null";
+const HANDLER: &str = "trap 'echo stopped $PPID; exit 7' TERM; touch /shared/ready; while :; do sleep 0.1; done 2>/dev/null";
 const NO_HANDLER: &str = "touch /shared/ready; exec sleep 1000";
-const INTERRUPTED: &str = "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done";
+const INTERRUPTED: &str =
+    "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.1; done";
 
 /// Prints its parent and the value, and stores another value until that is `w-v-4c7a1e`.
-const ROTATES: &str = "echo $PPID $A; [ $A = v-4c7a1e ] || exit 7; sed s/v-/w-v-/ /shared/local.json >/shared/new
+const ROTATES: &str =
+    "echo $PPID $A; [ $A = v-4c7a1e ] || exit 7; sed s/v-/w-v-/ /shared/local.json >/shared/new
 mv /shared/new /shared/local.json; touch /shared/ready; exec sleep 1000";
 
-const CONFINED: &str =
-    "--read-only --tmpfs=/dev/shm:ro --cap-drop=all --security-opt=no-new-privileges --memory=16m --memory-swap=16m";
+const CONFINED: &str = "--read-only --tmpfs=/dev/shm:ro --cap-drop=all --security-opt=no-new-privileges --memory=16m --memory-swap=16m";
 
 /// Counts five lines of the kernel about confinement.
 const IS_CONFINED: &str = "cat /proc/self/status /proc/mounts | grep -cE \
@@ -58,7 +58,16 @@ const ROTATING: &str = "-q --on-rotation restart --poll-interval 1h --poll-signa
 
 /// A sentence; the engine's options, those of secrets-exec, and the shell script that is executed; what happens to the container; its
 /// status, its output, and a text that it says. The secret `x` is served over TLS, with a bundle that is mounted; `hangs` has no answer.
-type Promise = (&'static str, &'static str, &'static str, &'static str, Then, i32, &'static str, &'static str);
+type Promise = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Then,
+    i32,
+    &'static str,
+    &'static str,
+);
 
 #[rustfmt::skip]
 const PROMISES: &[Promise] = &[
@@ -101,14 +110,25 @@ const PROMISES: &[Promise] = &[
 ];
 
 fn keeps_its_promises(engine: &Engine) {
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let bundle = fs::read_to_string(authority.bundle()).unwrap();
     for (sentence, options, arguments, script, then, status, printed, message) in PROMISES {
-        let aws = Aws::start_tls(authority.acceptor()).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        let aws =
+            Aws::start_tls(authority.acceptor()).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let aws = aws.secret("hangs", Secret::failing(Fault::Hang));
-        let declaration = "files: [{ from: \"x:k\", path: /shared/key, mode: \"0440\", owner: \"7:8\" }]\n";
-        let container = Container::of(IMAGE).by(engine).aws(&aws).busybox().case(sentence).file("d.yaml", declaration);
-        let container = container.file("local.json", &podman::secrets()).file("ca.pem", &bundle);
+        let declaration =
+            "files: [{ from: \"x:k\", path: /shared/key, mode: \"0440\", owner: \"7:8\" }]\n";
+        let container = Container::of(IMAGE)
+            .by(engine)
+            .aws(&aws)
+            .busybox()
+            .case(sentence)
+            .file("d.yaml", declaration);
+        let container = container
+            .file("local.json", &podman::secrets())
+            .file("ca.pem", &bundle);
         let mut container = container.env("AWS_CA_BUNDLE", "/shared/ca.pem");
         for option in options.split_whitespace() {
             container = container.option(option);
@@ -147,16 +167,33 @@ fn keeps_its_promises(engine: &Engine) {
 
 /// Asserts that the engine's output about a container has no value.
 fn shows_no_value(engine: &Engine) {
-    let container = Container::of(IMAGE).by(engine).local().busybox().words(["-v", "-e", "A=x:k"]);
+    let container = Container::of(IMAGE)
+        .by(engine)
+        .local()
+        .busybox()
+        .words(["-v", "-e", "A=x:k"]);
     let started = container.script(HANDLER).start();
     started.await_file("ready");
     let inspected = engine.done(["inspect", started.name()]);
     assert!(inspected.contains("A=x:k"), "{inspected}");
-    assert_eq!(watch::found(&watch::test(), &inspected), None, "{inspected}");
-    engine.run(["logs", started.name()], Expectations::default()).launched().says(["A", "x"]);
-    started.exec(["sh", "-c", "cat /proc/self/environ"]).launched_silently().lacks("A");
+    assert_eq!(
+        watch::found(&watch::test(), &inspected),
+        None,
+        "{inspected}"
+    );
+    engine
+        .run(["logs", started.name()], Expectations::default())
+        .launched()
+        .says(["A", "x"]);
+    started
+        .exec(["sh", "-c", "cat /proc/self/environ"])
+        .launched_silently()
+        .lacks("A");
     // The command's user may read its environment.
-    started.exec(["sh", "-c", "cat /proc/1/environ"]).launched_silently().has("A", "v-4c7a1e");
+    started
+        .exec(["sh", "-c", "cat /proc/1/environ"])
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     started.stop();
     started.wait().ended(Status::Exit(7));
 }
@@ -165,7 +202,11 @@ fn shows_no_value(engine: &Engine) {
 #[ignore = "by make test-hosts"]
 fn podman_keeps_every_promise_of_docs_containers_md() {
     if podman::works() {
-        assert_eq!(done(["diff", IMAGE]), "A /secrets-exec\n", "it is the image's only file");
+        assert_eq!(
+            done(["diff", IMAGE]),
+            "A /secrets-exec\n",
+            "it is the image's only file"
+        );
         keeps_its_promises(&Engine::Podman);
         shows_no_value(&Engine::Podman);
     }
@@ -207,8 +248,14 @@ impl Docker {
                 "--iptables=false",
                 "--storage-driver=vfs",
             ])
-            .args([format!("--data-root={}", at("data")), format!("--exec-root={}", at("exec"))])
-            .args([format!("--pidfile={}", at("pid")), format!("--host=unix://{}", at("socket"))])
+            .args([
+                format!("--data-root={}", at("data")),
+                format!("--exec-root={}", at("exec")),
+            ])
+            .args([
+                format!("--pidfile={}", at("pid")),
+                format!("--host=unix://{}", at("socket")),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(at("log")).unwrap())
@@ -226,7 +273,9 @@ impl Docker {
             return None;
         }
         done(["save", "--quiet", "--output", &at("image"), IMAGE]);
-        docker.engine().done(["load", "--quiet", "--input", &at("image")]);
+        docker
+            .engine()
+            .done(["load", "--quiet", "--input", &at("image")]);
         Some(docker)
     }
 
@@ -237,7 +286,10 @@ impl Docker {
 
 impl Drop for Docker {
     fn drop(&mut self) {
-        let _ = kill(Pid::from_raw(self.daemon.id().cast_signed()), Signal::SIGTERM);
+        let _ = kill(
+            Pid::from_raw(self.daemon.id().cast_signed()),
+            Signal::SIGTERM,
+        );
         let _ = self.daemon.wait();
     }
 }

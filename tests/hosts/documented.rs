@@ -6,42 +6,92 @@ use crate::support::aws::{INSTANCE_KEY, served};
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
 /// A unit of the examples as it stands, whose program prints `command`'s output and goes on. A drop-in adds `lines`.
-fn documented_unit(systemd: &'static Systemd, name: &'static str, file: &str, command: &str, lines: &str) -> Unit {
+fn documented_unit(
+    systemd: &'static Systemd,
+    name: &'static str,
+    file: &str,
+    command: &str,
+    lines: &str,
+) -> Unit {
     // Each unit has a program and a declaration of its own, since tests run at the same time.
     let text = repository_file(file).replace("/usr/bin/app", &format!("/usr/bin/{name}"));
     let text = text
         .replace("/etc/app/", &format!("/etc/{name}/"))
         .replace("RuntimeDirectory=app", &format!("RuntimeDirectory={name}"));
-    systemd.write(&format!("/etc/{name}/secrets.yaml"), "env: { A: \"x:k\" }\n");
-    let files = format!("files: [{{ from: \"x:k\", path: /run/{name}/tls.key, mode: \"0400\", env: KEY }}]\n");
+    systemd.write(
+        &format!("/etc/{name}/secrets.yaml"),
+        "env: { A: \"x:k\" }\n",
+    );
+    let files = format!(
+        "files: [{{ from: \"x:k\", path: /run/{name}/tls.key, mode: \"0400\", env: KEY }}]\n"
+    );
     systemd.write(&format!("/etc/{name}/files.yaml"), &files);
-    systemd.write(&format!("/usr/bin/{name}"), &format!("#!/bin/sh\n{command}\nexec sleep 1000\n"));
-    systemd.write(&format!("/etc/systemd/system/{name}.service.d/local.conf"), &format!("[Service]\n{lines}"));
-    systemd.shell(&format!("chmod +x /usr/bin/{name}")).launched();
+    systemd.write(
+        &format!("/usr/bin/{name}"),
+        &format!("#!/bin/sh\n{command}\nexec sleep 1000\n"),
+    );
+    systemd.write(
+        &format!("/etc/systemd/system/{name}.service.d/local.conf"),
+        &format!("[Service]\n{lines}"),
+    );
+    systemd
+        .shell(&format!("chmod +x /usr/bin/{name}"))
+        .launched();
     systemd.unit_as_it_is(name, &text)
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn examples_app_service_starts_with_the_value_and_logs_under_its_own_name() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let unit = documented_unit(systemd, "app", "examples/app.service", "echo \"$A for $(id -un)\"", LOCAL).start();
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
+    let unit = documented_unit(
+        systemd,
+        "app",
+        "examples/app.service",
+        "echo \"$A for $(id -un)\"",
+        LOCAL,
+    )
+    .start();
     let named = "journalctl --sync; journalctl --identifier=app --output=cat";
-    await_that("the example has its secret and name", || systemd.ask(named).contains("v-4c7a1e for app\n"));
-    assert!(unit.journal().contains("v-4c7a1e for app\n"), "{}", unit.journal());
+    await_that("the example has its secret and name", || {
+        systemd.ask(named).contains("v-4c7a1e for app\n")
+    });
+    assert!(
+        unit.journal().contains("v-4c7a1e for app\n"),
+        "{}",
+        unit.journal()
+    );
     unit.stop();
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_hardened_unit_starts_with_the_value_and_without_capabilities() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let checks = "touch /etc/x /x 2>/dev/null && exit 1\ngrep -E '^(CapBnd|Seccomp|NoNewPrivs)' /proc/self/status\n\
         ulimit -c\necho \"$A, ${AWS_REGION-no region}\"";
-    let unit = documented_unit(systemd, "walled", "examples/systemd/hardened.service", checks, LOCAL).start();
-    await_that("the program runs", || unit.journal().contains("v-4c7a1e, us-east-1"));
+    let unit = documented_unit(
+        systemd,
+        "walled",
+        "examples/systemd/hardened.service",
+        checks,
+        LOCAL,
+    )
+    .start();
+    await_that("the program runs", || {
+        unit.journal().contains("v-4c7a1e, us-east-1")
+    });
     let journal = unit.journal();
-    for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", "\n0\n"] {
+    for line in [
+        "CapBnd:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+        "\n0\n",
+    ] {
         assert!(journal.contains(line), "{line}: {journal}");
     }
     unit.stop();
@@ -50,11 +100,21 @@ fn the_documented_hardened_unit_starts_with_the_value_and_without_capabilities()
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_files_of_the_documented_unit_are_in_memory_and_removed_with_the_unit() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let checks =
-        "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
-    let unit = documented_unit(systemd, "shelf", "examples/systemd/files.service", checks, LOCAL).start();
-    await_that("the program has read its file", || unit.journal().contains("v-4c7a1e 400 daemon 700 tmpfs"));
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
+    let checks = "echo $(cat \"$KEY\"; echo; stat -c '%a %U' \"$KEY\"; stat -c '%a' /run/shelf; stat -f -c %T /run/shelf)";
+    let unit = documented_unit(
+        systemd,
+        "shelf",
+        "examples/systemd/files.service",
+        checks,
+        LOCAL,
+    )
+    .start();
+    await_that("the program has read its file", || {
+        unit.journal().contains("v-4c7a1e 400 daemon 700 tmpfs")
+    });
     unit.stop();
     systemd.shell("test ! -e /run/shelf").launched();
 }
@@ -62,17 +122,30 @@ fn the_files_of_the_documented_unit_are_in_memory_and_removed_with_the_unit() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = served();
-    let config =
-        format!("[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n");
+    let config = format!(
+        "[profile app]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {ACCESS_SECRET}\n"
+    );
     systemd.write("/etc/outside/aws-config", &config);
-    systemd.shell("chmod 0600 /etc/outside/aws-config").launched();
+    systemd
+        .shell("chmod 0600 /etc/outside/aws-config")
+        .launched();
     let checks = "echo $(echo \"$A\"; cat /etc/outside/aws-config 2>/dev/null || echo unreadable\n\
         test -r \"$CREDENTIALS_DIRECTORY/aws-config\" && echo but here)";
-    let unit =
-        documented_unit(systemd, "outside", "examples/systemd/credentials.service", checks, &asking(&aws)).start();
-    await_that("the program has its secret", || unit.journal().contains("v-4c7a1e unreadable but here"));
+    let unit = documented_unit(
+        systemd,
+        "outside",
+        "examples/systemd/credentials.service",
+        checks,
+        &asking(&aws),
+    )
+    .start();
+    await_that("the program has its secret", || {
+        unit.journal().contains("v-4c7a1e unreadable but here")
+    });
     assert_eq!(aws.only_read().access_key(), "AKIAIOSFODNN7EXAMPLE");
     unit.stop();
 }
@@ -80,12 +153,22 @@ fn the_documented_unit_reads_an_aws_configuration_file_that_its_user_cannot_read
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = served();
-    let metadata =
-        format!("Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n", aws.endpoint(), aws.url());
+    let metadata = format!(
+        "Environment=AWS_ENDPOINT_URL={} AWS_EC2_METADATA_SERVICE_ENDPOINT={}\n",
+        aws.endpoint(),
+        aws.url()
+    );
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"'\n";
-    let unit = systemd.unit("instance", &format!("Type=oneshot\nDynamicUser=yes\n{metadata}{command}")).start();
+    let unit = systemd
+        .unit(
+            "instance",
+            &format!("Type=oneshot\nDynamicUser=yes\n{metadata}{command}"),
+        )
+        .start();
     assert_eq!(unit.printed(), "v-4c7a1e");
     assert_eq!(aws.only_read().access_key(), INSTANCE_KEY);
 }
@@ -93,10 +176,15 @@ fn a_unit_on_an_instance_gets_credentials_and_region_from_instance_metadata() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_documented_systemd_run_checks_a_declaration_as_a_dynamic_user() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     systemd.write("/etc/tried.yaml", "env: { A: \"x:k\" }\n");
     let command = "systemd-run --pipe --wait -p DynamicUser=yes -p Environment=SECRETS_EXEC_LOCAL=/etc/local.json \
         secrets-exec check -f /etc/tried.yaml";
     let checked = systemd.ask(command);
-    assert!(checked.contains("x:k") && checked.contains("ok"), "{checked}");
+    assert!(
+        checked.contains("x:k") && checked.contains("ok"),
+        "{checked}"
+    );
 }

@@ -12,10 +12,22 @@ fn example() -> Container {
 #[ignore = "by make test-hosts"]
 fn a_command_in_the_image_of_dockerfile_example_gets_the_values_as_user_65532() {
     if podman::works() {
-        example().run().launched().printed(concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n"));
-        let script = "id -u; echo $DB_HOST, ${#API_TOKEN}, ${SECRETS_EXEC_FILE-none}; wc -c <$KEYSTORE_FILE";
-        let run = example().busybox().words(["sh", "-c", script]).prints_values().run();
-        run.launched().printed(format!("65532\ndb.example.com, {}, none\n17\n", CANARY.len()));
+        example().run().launched().printed(concat!(
+            "secrets-exec ",
+            env!("CARGO_PKG_VERSION"),
+            "\n"
+        ));
+        let script =
+            "id -u; echo $DB_HOST, ${#API_TOKEN}, ${SECRETS_EXEC_FILE-none}; wc -c <$KEYSTORE_FILE";
+        let run = example()
+            .busybox()
+            .words(["sh", "-c", script])
+            .prints_values()
+            .run();
+        run.launched().printed(format!(
+            "65532\ndb.example.com, {}, none\n17\n",
+            CANARY.len()
+        ));
     }
 }
 
@@ -23,8 +35,14 @@ fn a_command_in_the_image_of_dockerfile_example_gets_the_values_as_user_65532() 
 #[ignore = "by make test-hosts"]
 fn the_image_of_dockerfile_example_says_127_for_a_missing_shell_and_77_for_missing_credentials() {
     if podman::works() {
-        example().words(["sh", "-c", "echo"]).run().refused(127).says(["sh"]);
-        let run = Container::of("localhost/example").env("AWS_REGION", "us-east-1").run();
+        example()
+            .words(["sh", "-c", "echo"])
+            .run()
+            .refused(127)
+            .says(["sh"]);
+        let run = Container::of("localhost/example")
+            .env("AWS_REGION", "us-east-1")
+            .run();
         run.refused(77).says(["credentials", "was not started"]);
     }
 }

@@ -30,25 +30,39 @@ UMask=0077
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = served();
     let dynamic = format!("{LOCAL}DynamicUser=yes\nProtectSystem=strict\n");
-    let calls =
-        format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n");
+    let calls = format!(
+        "{LOCAL}SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\nMemoryDenyWriteExecute=yes\n"
+    );
     // Without SystemCallErrorNumber=, a forbidden system call kills the process.
-    let deadly = format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallArchitectures=native\n");
+    let deadly =
+        format!("{LOCAL}SystemCallFilter=@system-service\nSystemCallArchitectures=native\n");
     let all = format!("{HARDENING}{}", asking_with_keys(&aws));
     let filtered = "grep -q \"^Seccomp:.2\" /proc/self/status";
     // The check asserts that the hardening is in force.
     for (name, lines, check) in [
-        ("dynamic", dynamic, "! touch /etc/x /usr/x /x 2>/dev/null && test \"$(id -un)\" = dynamic"),
+        (
+            "dynamic",
+            dynamic,
+            "! touch /etc/x /usr/x /x 2>/dev/null && test \"$(id -un)\" = dynamic",
+        ),
         ("calls", calls, filtered),
         ("deadly", deadly, filtered),
-        ("hardened", all, "! touch /etc/x /x 2>/dev/null && grep -q \"^CapBnd:.0000000000000000\" /proc/self/status"),
+        (
+            "hardened",
+            all,
+            "! touch /etc/x /x 2>/dev/null && grep -q \"^CapBnd:.0000000000000000\" /proc/self/status",
+        ),
     ] {
         let script = format!("{check} && printf %%s \"$A\" && cat \"$F\"");
         let command = format!("secrets-exec -e A=x:k --as-file F=x:k -- /bin/sh -c '{script}'");
-        let unit = systemd.unit(name, &format!("Type=oneshot\n{lines}ExecStart={command}\n")).start();
+        let unit = systemd
+            .unit(name, &format!("Type=oneshot\n{lines}ExecStart={command}\n"))
+            .start();
         assert_eq!(unit.printed(), "v-4c7a1ev-4c7a1e", "{name}");
     }
 }
@@ -56,14 +70,24 @@ fn a_hardened_unit_starts_its_command_with_variables_and_files_in_memory() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_that_forbids_memfd_create_is_78_and_the_journal_names_the_file() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let lines = format!("Type=exec\nSystemCallFilter=~memfd_create\nSystemCallErrorNumber=EPERM\n{LOCAL}");
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
+    let lines =
+        format!("Type=exec\nSystemCallFilter=~memfd_create\nSystemCallErrorNumber=EPERM\n{LOCAL}");
     let command = "secrets-exec --as-file F=x:k -- /bin/true";
-    let unit: Unit = systemd.unit("memory", &format!("{lines}ExecStart={command}\n")).enqueue();
+    let unit: Unit = systemd
+        .unit("memory", &format!("{lines}ExecStart={command}\n"))
+        .enqueue();
     unit.await_that("ActiveState", "failed");
     assert_eq!(unit.is("ExecMainStatus"), "78");
     let journal = unit.journal();
-    let messages =
-        ["secrets-exec: error: files in memory are not allowed here", "secrets-exec: error:   F (--as-file, x:k)"];
-    assert!(messages.iter().all(|line| journal.contains(line)), "{journal}");
+    let messages = [
+        "secrets-exec: error: files in memory are not allowed here",
+        "secrets-exec: error:   F (--as-file, x:k)",
+    ];
+    assert!(
+        messages.iter().all(|line| journal.contains(line)),
+        "{journal}"
+    );
 }

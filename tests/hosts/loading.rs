@@ -12,35 +12,58 @@ use crate::support::*;
 /// The units of the example with another name, since tests run at the same time, and with `lines` in a drop-in of the service.
 fn socket(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
     install(systemd, name, declaration, lines);
-    systemd.shell(&format!("systemctl daemon-reload; systemctl restart secrets-{name}.socket")).launched();
+    systemd
+        .shell(&format!(
+            "systemctl daemon-reload; systemctl restart secrets-{name}.socket"
+        ))
+        .launched();
 }
 
 /// The same for the credential `tok` of one unit of that name.
 fn socket_of(systemd: &Systemd, name: &str, lines: &str) {
-    socket(systemd, name, &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"), lines);
+    socket(
+        systemd,
+        name,
+        &format!("credentials:\n  {name}.service: {{ tok: \"x:k\" }}\n"),
+        lines,
+    );
 }
 
 fn install(systemd: &Systemd, name: &str, declaration: &str, lines: &str) {
-    let renamed =
-        |file: &str| repository_file(&format!("examples/systemd/{file}")).replace("-exec.", &format!("-{name}."));
+    let renamed = |file: &str| {
+        repository_file(&format!("examples/systemd/{file}")).replace("-exec.", &format!("-{name}."))
+    };
     let at = format!("/etc/systemd/system/secrets-{name}");
     systemd.write(&format!("{at}.socket"), &renamed("secrets-exec.socket"));
     systemd.write(&format!("{at}@.service"), &renamed("secrets-exec@.service"));
-    systemd.write(&format!("{at}@.service.d/local.conf"), &format!("[Service]\n{lines}"));
+    systemd.write(
+        &format!("{at}@.service.d/local.conf"),
+        &format!("[Service]\n{lines}"),
+    );
     systemd.write(&format!("/etc/secrets-{name}.yaml"), declaration);
 }
 
 /// A service of a dynamic user that prints its credentials as `NAME=VALUE`.
-fn loading(systemd: &'static Systemd, unit: &'static str, socket: &str, credentials: &[&str]) -> Unit {
+fn loading(
+    systemd: &'static Systemd,
+    unit: &'static str,
+    socket: &str,
+    credentials: &[&str],
+) -> Unit {
     let load = |name: &&str| format!("LoadCredential={name}:/run/secrets-{socket}.sock\n");
     let command = "cd %d && for name in *; do echo \"$$name=$$(cat $$name)\"; done";
     let load: String = credentials.iter().map(load).collect();
-    systemd.unit(unit, &format!("Type=oneshot\nDynamicUser=yes\n{load}ExecStart=/bin/sh -c '{command}'\n"))
+    systemd.unit(
+        unit,
+        &format!("Type=oneshot\nDynamicUser=yes\n{load}ExecStart=/bin/sh -c '{command}'\n"),
+    )
 }
 
 /// Starts a unit, and asserts that systemd did not execute its command for want of a credential.
 fn is_refused(systemd: &Systemd, unit: &Unit, name: &str) {
-    systemd.shell(&format!("systemctl start {name} || true")).launched();
+    systemd
+        .shell(&format!("systemctl start {name} || true"))
+        .launched();
     has_failed(unit);
 }
 
@@ -58,34 +81,57 @@ fn journal(systemd: &Systemd) -> String {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_units_of_the_example_give_a_service_its_credentials_and_its_environment_none() {
-    let Some(systemd) = Systemd::shared() else { return };
-    socket(systemd, "whole", "credentials:\n  whole.service: { db-password: \"x:k\", tls-key: x }\n", LOCAL);
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
+    socket(
+        systemd,
+        "whole",
+        "credentials:\n  whole.service: { db-password: \"x:k\", tls-key: x }\n",
+        LOCAL,
+    );
     let text = repository_file("examples/systemd/load-credential.service");
-    let text = text.replace("secrets-exec.", "secrets-whole.").replace("/usr/bin/app", "/usr/bin/whole");
+    let text = text
+        .replace("secrets-exec.", "secrets-whole.")
+        .replace("/usr/bin/app", "/usr/bin/whole");
     let checks = "cd \"$CREDENTIALS_DIRECTORY\" && echo $(grep -cx v-4c7a1e db-password; stat -c '%a %U %s' db-password tls-key; id -un
         tr '\\0' '\\n' </proc/self/environ | grep -c 4c7a1e)\nexec sleep 1000\n";
     systemd.write("/usr/bin/whole", &format!("#!/bin/sh\n{checks}"));
     systemd.shell("chmod +x /usr/bin/whole").launched();
     let unit = systemd.unit_as_it_is("whole", &text).start();
-    await_that("it has both", || unit.journal().contains("1 400 whole 8 400 whole 16 whole 0"));
-    assert_eq!(watch::found(&watch::test(), &unit.journal()), None, "{}", unit.journal());
+    await_that("it has both", || {
+        unit.journal()
+            .contains("1 400 whole 8 400 whole 16 whole 0")
+    });
+    assert_eq!(
+        watch::found(&watch::test(), &unit.journal()),
+        None,
+        "{}",
+        unit.journal()
+    );
     unit.stop();
-    systemd.shell("test ! -e /run/credentials/whole.service").launched();
+    systemd
+        .shell("test ! -e /run/credentials/whole.service")
+        .launched();
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = two_served();
-    let declaration =
-        "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
+    let declaration = "credentials:\n  \"crowd-*.service\": { a: \"x:k\", b: \"y:k\" }\n  crowd-own.service: { a: \"y:k\" }\n";
     socket(systemd, "crowd", declaration, &asking_with_keys(&aws));
     let one = loading(systemd, "crowd-one", "crowd", &["a", "b"]).enqueue();
     let two = loading(systemd, "crowd-two", "crowd", &["a", "b"]).enqueue();
     let own = loading(systemd, "crowd-own", "crowd", &["a"]).enqueue();
-    for (unit, printed) in [(one, "a=v-4c7a1e\nb=w-4c7a1e\n"), (two, "a=v-4c7a1e\nb=w-4c7a1e\n"), (own, "a=w-4c7a1e\n")]
-    {
+    for (unit, printed) in [
+        (one, "a=v-4c7a1e\nb=w-4c7a1e\n"),
+        (two, "a=v-4c7a1e\nb=w-4c7a1e\n"),
+        (own, "a=w-4c7a1e\n"),
+    ] {
         await_that("it has its own", || unit.printed() == printed);
     }
     assert_eq!(aws.reads().len(), 5);
@@ -94,12 +140,24 @@ fn several_units_at_once_get_their_own_credentials_by_one_request_each() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_it() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = Aws::start().secret("x", Secret::failing(fault::denied("x")));
     let not_installed = format!("{LOCAL}ExecStart=\nExecStart=/usr/bin/not-installed credential\n");
     for (name, lines, credentials, message) in [
-        ("unlisted", LOCAL, &["tok", "other"][..], "unlisted.service is refused the credential other"),
-        ("denied", &asking_with_keys(&aws), &["tok"], "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)"),
+        (
+            "unlisted",
+            LOCAL,
+            &["tok", "other"][..],
+            "unlisted.service is refused the credential other",
+        ),
+        (
+            "denied",
+            &asking_with_keys(&aws),
+            &["tok"],
+            "denied.service/tok (/etc/secrets-denied.yaml:2, x:k)",
+        ),
         ("gone", &not_installed, &["tok"], ""),
     ] {
         socket_of(systemd, name, lines);
@@ -113,10 +171,13 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_with_loadcredential_waits_until_aws_answers() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = two_served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
-    let lines = asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
+    let lines =
+        asking_with_keys(&aws).replace(&aws.endpoint(), &format!("http://{}", relay.address()));
     socket_of(systemd, "late", &lines);
     let unit = loading(systemd, "late", "late", &["tok"]).enqueue();
     let slice = "systemctl list-units --no-legend 'secrets-late@*' | wc -l";
@@ -140,26 +201,37 @@ fn plain_socket(systemd: &Systemd, name: &str) {
     );
     let text = format!("[Socket]\nListenStream=/run/secrets-{name}.sock\nAccept=yes\n");
     systemd.write(&format!("/etc/systemd/system/secrets-{name}.socket"), &text);
-    systemd.shell(&format!("systemctl daemon-reload; systemctl start secrets-{name}.socket")).launched();
+    systemd
+        .shell(&format!(
+            "systemctl daemon-reload; systemctl start secrets-{name}.socket"
+        ))
+        .launched();
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logged() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     plain_socket(systemd, "bare");
     let unit = loading(systemd, "bare-unit", "bare", &["tok"]).start();
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
     let messages = journal(systemd);
     assert!(
-        messages.contains("secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"),
+        messages.contains(
+            "secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"
+        ),
         "{messages}"
     );
     let unit = loading(systemd, "bare-unit", "bare", &["nope"]);
     systemd.shell("rm /run/bare-unit.out").launched();
     is_refused(systemd, &unit, "bare-unit");
     let messages = journal(systemd);
-    assert!(messages.contains("bare-unit.service did not get its credential nope"), "{messages}");
+    assert!(
+        messages.contains("bare-unit.service did not get its credential nope"),
+        "{messages}"
+    );
 }
 
 /// A unit that waits for its credential `tok`, while its secret is requested.
@@ -173,11 +245,18 @@ fn waiting(systemd: &'static Systemd, name: &'static str, aws: &Aws) -> Unit {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_gets_no_empty_credential_when_the_answering_service_is_stopped_or_killed() {
-    let Some(systemd) = Systemd::shared() else { return };
-    for (name, end) in [("stopped-one", "stop"), ("killed-one", "kill --signal=KILL")] {
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
+    for (name, end) in [
+        ("stopped-one", "stop"),
+        ("killed-one", "kill --signal=KILL"),
+    ] {
         let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
         let unit = waiting(systemd, name, &aws);
-        systemd.shell(&format!("systemctl {end} 'secrets-{name}@*'")).launched();
+        systemd
+            .shell(&format!("systemctl {end} 'secrets-{name}@*'"))
+            .launched();
         has_failed(&unit);
     }
 }
@@ -185,22 +264,34 @@ fn a_unit_gets_no_empty_credential_when_the_answering_service_is_stopped_or_kill
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let long = format!(r#"{{"k":"{}"}}"#, "v".repeat(60_000));
-    for (name, secret, is_given) in
-        [("halted", Secret::failing(fault::denied("x")), false), ("halting", Secret::text(&long), true)]
-    {
+    for (name, secret, is_given) in [
+        ("halted", Secret::failing(fault::denied("x")), false),
+        ("halting", Secret::text(&long), true),
+    ] {
         let aws = Aws::start().secret("x", secret.held());
         socket_of(systemd, name, &asking_with_keys(&aws));
         let load = format!("LoadCredential=tok:/run/secrets-{name}.sock\n");
         let print = "ExecStart=/usr/bin/wc -c %d/tok\n";
-        let unit = systemd.unit(name, &format!("Type=oneshot\nDynamicUser=yes\n{load}{print}")).enqueue();
+        let unit = systemd
+            .unit(
+                name,
+                &format!("Type=oneshot\nDynamicUser=yes\n{load}{print}"),
+            )
+            .enqueue();
         aws.await_calls(1);
         // systemd's children, one of which reads the connection before the program is executed.
-        systemd.shell(&format!("systemctl kill --signal=STOP {name}")).launched();
+        systemd
+            .shell(&format!("systemctl kill --signal=STOP {name}"))
+            .launched();
         aws.release();
         thread::sleep(Duration::from_secs(8));
-        systemd.shell(&format!("systemctl kill --signal=CONT {name}")).launched();
+        systemd
+            .shell(&format!("systemctl kill --signal=CONT {name}"))
+            .launched();
         if is_given {
             await_that("it has the value", || unit.printed().contains("60000 "));
         } else {
@@ -213,7 +304,9 @@ fn a_credentials_reader_that_sigstop_stops_gets_the_whole_credential_or_none() {
 #[ignore = "by make test-hosts"]
 fn a_unit_that_waits_for_its_credential_gets_the_value_though_systemd_is_reexecuted() {
     // The others talk to the shared one.
-    let Some(systemd) = Systemd::own("again", |_| ()) else { return };
+    let Some(systemd) = Systemd::own("again", |_| ()) else {
+        return;
+    };
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
     let unit = waiting(systemd, "again", &aws);
     systemd.shell("systemctl daemon-reexec").launched();
@@ -230,19 +323,36 @@ const FLEET: &str = "[Unit]\nAfter=secrets-fleet.socket\n[Service]\nType=oneshot
 #[ignore = "by make test-hosts"]
 fn seventy_units_at_boot_have_their_credentials_once_the_network_is_online() {
     // More than the 64 connections that systemd allows at once by default. Beyond 200 in two seconds the socket would fail.
-    assert!(repository_file("examples/systemd/secrets-exec.socket").contains("\nTriggerLimitIntervalSec=0\n"));
+    assert!(
+        repository_file("examples/systemd/secrets-exec.socket")
+            .contains("\nTriggerLimitIntervalSec=0\n")
+    );
     let aws = two_served();
     let before_boot = |systemd: &Systemd| {
-        install(systemd, "fleet", "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n", &asking_with_keys(&aws));
+        install(
+            systemd,
+            "fleet",
+            "credentials:\n  \"fleet@*.service\": { tok: \"x:k\" }\n",
+            &asking_with_keys(&aws),
+        );
         systemd.write("/etc/systemd/system/fleet@.service", FLEET);
         let online = "[Unit]\nBefore=network-online.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
             ExecStart=/bin/sh -c 'sleep 3; cat /run/fleet.* | wc -c >/run/early'\n[Install]\nWantedBy=network-online.target\n";
         systemd.write("/etc/systemd/system/online.service", online);
         let units = "secrets-fleet.socket online.service $(seq -f fleet@%.0f 70)";
-        systemd.shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}")).launched();
+        systemd
+            .shell(&format!("SYSTEMD_OFFLINE=1 systemctl enable {units}"))
+            .launched();
     };
-    let Some(systemd) = Systemd::own("boot", before_boot) else { return };
-    await_that("seventy have it", || systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "560\n");
-    assert_eq!(systemd.ask("cat /run/early; systemctl list-units --failed --no-legend 'fleet@*' | wc -l"), "0\n0\n");
+    let Some(systemd) = Systemd::own("boot", before_boot) else {
+        return;
+    };
+    await_that("seventy have it", || {
+        systemd.ask("cat /run/fleet.* 2>/dev/null | wc -c") == "560\n"
+    });
+    assert_eq!(
+        systemd.ask("cat /run/early; systemctl list-units --failed --no-legend 'fleet@*' | wc -l"),
+        "0\n0\n"
+    );
     assert_eq!(aws.reads().len(), 70);
 }

@@ -27,7 +27,14 @@ impl Network {
         let name = format!("{name}-{}", std::process::id());
         podman::attempt(["network", "create", &name]);
         let joined = format!("--network={name}");
-        let trial = podman::attempt(["run", "--rm", "--pull=never", &joined, "localhost/debian", "true"]);
+        let trial = podman::attempt([
+            "run",
+            "--rm",
+            "--pull=never",
+            &joined,
+            "localhost/debian",
+            "true",
+        ]);
         let network = Self { name, _turn: turn };
         if trial.status != Status::Exit(0) {
             skipped(&format!("no container starts in a network: {trial}"));
@@ -39,17 +46,34 @@ impl Network {
     /// moto, once it listens.
     fn moto(&self) -> Option<Started> {
         let python = interpreter()?;
-        let prefix = Command::new(&python).args(["-c", "import sys; print(sys.base_prefix)"]).output().unwrap().stdout;
+        let prefix = Command::new(&python)
+            .args(["-c", "import sys; print(sys.base_prefix)"])
+            .output()
+            .unwrap()
+            .stdout;
         let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
         let venv = python.ancestors().nth(2).unwrap().canonicalize().unwrap();
-        let mut container = Container::of("localhost/debian").option(format!("--network={}", self.name));
-        container = container.option("--network-alias=moto").env("SECRET", &secret()).target_writes_stderr();
+        let mut container =
+            Container::of("localhost/debian").option(format!("--network={}", self.name));
+        container = container
+            .option("--network-alias=moto")
+            .env("SECRET", &secret())
+            .target_writes_stderr();
         // The interpreter of the venv, with its libraries.
-        for mount in [PathBuf::from("/usr"), prefix, venv.clone(), repository("tests/hosts/neighbour.py")] {
+        for mount in [
+            PathBuf::from("/usr"),
+            prefix,
+            venv.clone(),
+            repository("tests/hosts/neighbour.py"),
+        ] {
             container = container.option(format!("--volume={0}:{0}:ro", mount.display()));
         }
         let script = repository("tests/hosts/neighbour.py");
-        let words = [venv.join("bin/python").into_os_string(), "-B".into(), script.into_os_string()];
+        let words = [
+            venv.join("bin/python").into_os_string(),
+            "-B".into(),
+            script.into_os_string(),
+        ];
         let moto = container.words(words).start();
         moto.await_file("ready");
         Some(moto)
@@ -76,22 +100,41 @@ impl Drop for Network {
 #[test]
 #[ignore = "by make test-hosts"]
 fn secrets_are_read_from_another_container_by_its_name_also_in_an_image_without_a_system() {
-    let Some(network) = Network::new("named") else { return };
+    let Some(network) = Network::new("named") else {
+        return;
+    };
     let Some(_moto) = network.moto() else { return };
-    let run = network.asking("localhost/host").words(["secrets-exec", "-e", "A=x:k"]).shows_environment().run();
+    let run = network
+        .asking("localhost/host")
+        .words(["secrets-exec", "-e", "A=x:k"])
+        .shows_environment()
+        .run();
     run.launched().has("A", "v-4c7a1e");
-    let run = network.asking("localhost/alone").busybox().words(["-e", "A=x:k"]).script("env").prints_values().run();
+    let run = network
+        .asking("localhost/alone")
+        .busybox()
+        .words(["-e", "A=x:k"])
+        .script("env")
+        .prints_values()
+        .run();
     assert!(run.launched().stdout().contains("\nA=v-4c7a1e\n"), "{run}");
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_container_that_starts_before_its_secrets_service_gets_the_value() {
-    let Some(network) = Network::new("later") else { return };
-    let container = network.asking("localhost/host").words(["secrets-exec", "--timeout", "60s", "-e", "A=x:k"]);
+    let Some(network) = Network::new("later") else {
+        return;
+    };
+    let container =
+        network
+            .asking("localhost/host")
+            .words(["secrets-exec", "--timeout", "60s", "-e", "A=x:k"]);
     let started = container.shows_environment().start();
     let inspect = ["inspect", "--format={{.State.Status}}", started.name()];
-    await_that("it runs", || podman::attempt(inspect).stdout() == "running\n");
+    await_that("it runs", || {
+        podman::attempt(inspect).stdout() == "running\n"
+    });
     assert!(done(["top", started.name(), "args"]).contains("secrets-exec --timeout"));
     let Some(_moto) = network.moto() else { return };
     started.wait().launched().has("A", "v-4c7a1e");

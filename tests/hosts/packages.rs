@@ -17,7 +17,9 @@ use crate::support::skip::can;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn folder(variable: &str) -> PathBuf {
-    std::env::var_os(variable).expect("tests/dist/run sets it").into()
+    std::env::var_os(variable)
+        .expect("tests/dist/run sets it")
+        .into()
 }
 
 fn dist() -> PathBuf {
@@ -26,7 +28,9 @@ fn dist() -> PathBuf {
 
 /// The names of the files in the folder of packages that end so.
 fn named(ending: &str) -> Vec<String> {
-    let entries = fs::read_dir(dist()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = fs::read_dir(dist())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = entries.filter(|name| name.ends_with(ending)).collect();
     names.sort();
     assert!(!names.is_empty(), "no {ending}");
@@ -35,8 +39,17 @@ fn named(ending: &str) -> Vec<String> {
 
 /// Runs a program in the folder of packages, asserts success, and returns what it prints.
 fn output_of(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(dist()).env("LC_ALL", "C").output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(dist())
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -49,7 +62,10 @@ struct Archive {
 impl Archive {
     fn unpack(name: String) -> Self {
         let directory = Directory::new();
-        output_of("tar", &["-xzf", &name, "-C", directory.path().to_str().unwrap()]);
+        output_of(
+            "tar",
+            &["-xzf", &name, "-C", directory.path().to_str().unwrap()],
+        );
         Self { name, directory }
     }
 
@@ -63,17 +79,32 @@ impl Archive {
     }
 
     fn folder(&self) -> PathBuf {
-        self.directory.path().join(self.name.strip_suffix(".tar.gz").unwrap())
+        self.directory
+            .path()
+            .join(self.name.strip_suffix(".tar.gz").unwrap())
     }
 
     fn binary(&self) -> String {
-        self.folder().join("secrets-exec").into_os_string().into_string().unwrap()
+        self.folder()
+            .join("secrets-exec")
+            .into_os_string()
+            .into_string()
+            .unwrap()
     }
 
     /// The bytes of the binary, those that are no ASCII replaced.
     fn text(&self) -> String {
         let bytes = fs::read(self.binary()).unwrap();
-        bytes.into_iter().map(|byte| if byte.is_ascii() { char::from(byte) } else { '\0' }).collect()
+        bytes
+            .into_iter()
+            .map(|byte| {
+                if byte.is_ascii() {
+                    char::from(byte)
+                } else {
+                    '\0'
+                }
+            })
+            .collect()
     }
 
     /// The components of its SBOM.
@@ -88,7 +119,10 @@ impl Archive {
 
 /// The name of the archive of this machine's architecture.
 fn native() -> String {
-    format!("secrets-exec-{VERSION}-{}-unknown-linux-musl.tar.gz", std::env::consts::ARCH)
+    format!(
+        "secrets-exec-{VERSION}-{}-unknown-linux-musl.tar.gz",
+        std::env::consts::ARCH
+    )
 }
 
 #[test]
@@ -104,8 +138,14 @@ fn two_builds_of_the_packages_in_two_directories_have_the_same_hashes() {
 #[ignore = "by make test-all"]
 fn the_checksum_file_of_a_release_has_the_right_sum_of_every_file() {
     let checked = output_of("sha256sum", &["--check", "SHA256SUMS"]);
-    let checked: Vec<_> = checked.lines().map(|line| line.strip_suffix(": OK").unwrap().to_owned()).collect();
-    let others: Vec<_> = named("").into_iter().filter(|name| name != "SHA256SUMS").collect();
+    let checked: Vec<_> = checked
+        .lines()
+        .map(|line| line.strip_suffix(": OK").unwrap().to_owned())
+        .collect();
+    let others: Vec<_> = named("")
+        .into_iter()
+        .filter(|name| name != "SHA256SUMS")
+        .collect();
     assert_eq!(BTreeSet::from_iter(checked), BTreeSet::from_iter(others));
 }
 
@@ -115,23 +155,42 @@ const FILES: &str = "README.md CHANGELOG.md SECURITY.md secrets-exec.1 completio
 
 /// The files of a listing of tar: path, and mode and owner.
 fn listed(listing: &str) -> BTreeMap<String, String> {
-    let lines = listing.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let lines = listing
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
     let files = lines.filter(|words| !words[5].ends_with('/'));
-    files.map(|words| (words[5].to_owned(), words[..2].join(" "))).collect()
+    files
+        .map(|words| (words[5].to_owned(), words[..2].join(" ")))
+        .collect()
 }
 
 /// The paths below a folder, of which the binary alone may be executed, as [`listed`].
-fn expected(folder: &str, binary: &str, paths: impl IntoIterator<Item = String>) -> BTreeMap<String, String> {
-    let files = paths.into_iter().map(|path| (format!("{folder}/{path}"), "-rw-r--r-- 0/0".to_owned()));
-    files.chain([(format!("{folder}/{binary}"), "-rwxr-xr-x 0/0".to_owned())]).collect()
+fn expected(
+    folder: &str,
+    binary: &str,
+    paths: impl IntoIterator<Item = String>,
+) -> BTreeMap<String, String> {
+    let files = paths
+        .into_iter()
+        .map(|path| (format!("{folder}/{path}"), "-rw-r--r-- 0/0".to_owned()));
+    files
+        .chain([(format!("{folder}/{binary}"), "-rwxr-xr-x 0/0".to_owned())])
+        .collect()
 }
 
 #[test]
 #[ignore = "by make test-all"]
 fn an_archive_has_binary_man_page_completions_and_licences() {
     for archive in named(".tar.gz") {
-        let paths = FILES.split(' ').map(str::to_owned).chain(pages().into_iter().map(|page| format!("docs/{page}")));
-        let expected = expected(archive.strip_suffix(".tar.gz").unwrap(), "secrets-exec", paths);
+        let paths = FILES
+            .split(' ')
+            .map(str::to_owned)
+            .chain(pages().into_iter().map(|page| format!("docs/{page}")));
+        let expected = expected(
+            archive.strip_suffix(".tar.gz").unwrap(),
+            "secrets-exec",
+            paths,
+        );
         assert_eq!(listed(&output_of("tar", &["-tzvf", &archive])), expected);
     }
 }
@@ -139,15 +198,24 @@ fn an_archive_has_binary_man_page_completions_and_licences() {
 /// The names of the files in `docs/`.
 fn pages() -> Vec<String> {
     let pages = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/docs")).unwrap();
-    pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect()
+    pages
+        .map(|page| page.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 /// Asserts that the links between the pages below a folder lead to files there.
 fn links_lead_to_files(folder: &Path) {
     let mut count = 0;
-    for page in pages().iter().map(|page| format!("docs/{page}")).chain(["README.md".into(), "SECURITY.md".into()]) {
+    for page in pages()
+        .iter()
+        .map(|page| format!("docs/{page}"))
+        .chain(["README.md".into(), "SECURITY.md".into()])
+    {
         let text = fs::read_to_string(folder.join(&page)).unwrap();
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')?.0.split('#').next());
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')')?.0.split('#').next());
         for target in targets.filter(|target| !target.is_empty() && !target.contains([':', ' '])) {
             let path = folder.join(&page).parent().unwrap().join(target);
             assert!(path.exists(), "{page}: {target}");
@@ -162,7 +230,10 @@ fn links_lead_to_files(folder: &Path) {
 fn no_link_in_the_pages_of_a_package_is_dead() {
     links_lead_to_files(&Archive::native().folder());
     let directory = Directory::new();
-    output_of("dpkg-deb", &["--extract", &deb(), directory.path().to_str().unwrap()]);
+    output_of(
+        "dpkg-deb",
+        &["--extract", &deb(), directory.path().to_str().unwrap()],
+    );
     links_lead_to_files(&directory.path().join("usr/share/doc/secrets-exec"));
 }
 
@@ -171,10 +242,15 @@ fn no_link_in_the_pages_of_a_package_is_dead() {
 fn the_page_on_installing_names_files_of_the_release() {
     let page = repository_file("docs/installing.md");
     let words = page.split(|c: char| c.is_whitespace() || "`:".contains(c));
-    let named: BTreeSet<_> = words.filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0")).collect();
+    let named: BTreeSet<_> = words
+        .filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0"))
+        .collect();
     assert_eq!(named.len(), 4, "{named:?}");
     for name in named {
-        assert!(dist().join(name.replace("0.1.0", VERSION)).exists(), "{name}");
+        assert!(
+            dist().join(name.replace("0.1.0", VERSION)).exists(),
+            "{name}"
+        );
     }
 }
 
@@ -183,13 +259,30 @@ fn the_page_on_installing_names_files_of_the_release() {
 fn cargo_binstall_finds_the_archives_at_the_addresses_of_the_release() {
     let manifest = repository_file("Cargo.toml");
     let template = |key: &str| {
-        let line = manifest.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap().trim_matches('"');
-        let line = line.replace("{ name }", "secrets-exec").replace("{ bin }", "secrets-exec");
-        line.replace("{ version }", VERSION)
-            .replace("{ target }", &format!("{}-unknown-linux-musl", std::env::consts::ARCH))
+        let line = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("{key} = ")))
+            .unwrap()
+            .trim_matches('"');
+        let line = line
+            .replace("{ name }", "secrets-exec")
+            .replace("{ bin }", "secrets-exec");
+        line.replace("{ version }", VERSION).replace(
+            "{ target }",
+            &format!("{}-unknown-linux-musl", std::env::consts::ARCH),
+        )
     };
-    assert_eq!(template("pkg-url"), format!("{{ repo }}/releases/download/v{VERSION}/{}", native()));
-    assert!(Archive::native().directory.path().join(template("bin-dir")).exists());
+    assert_eq!(
+        template("pkg-url"),
+        format!("{{ repo }}/releases/download/v{VERSION}/{}", native())
+    );
+    assert!(
+        Archive::native()
+            .directory
+            .path()
+            .join(template("bin-dir"))
+            .exists()
+    );
 }
 
 #[test]
@@ -197,11 +290,19 @@ fn cargo_binstall_finds_the_archives_at_the_addresses_of_the_release() {
 fn the_documented_lines_for_ci_install_the_binary() {
     if podman::works() {
         let page = Page::read("docs/ci.md");
-        let step = page.blocks("yaml").into_iter().find(|block| block.contains("gh attestation")).unwrap();
-        let lines = step.lines().skip(1).take_while(|line| line.starts_with("    ")).collect::<Vec<_>>().join("\n");
+        let step = page
+            .blocks("yaml")
+            .into_iter()
+            .find(|block| block.contains("gh attestation"))
+            .unwrap();
+        let lines = step
+            .lines()
+            .skip(1)
+            .take_while(|line| line.starts_with("    "))
+            .collect::<Vec<_>>()
+            .join("\n");
         // Without an account, the download is a copy.
-        let gh =
-            "case $1 in release) cp /dist/*-\"$(uname -m)\"-unknown-linux-musl.tar.gz . ;; esac; echo \"$*\" >>/asked";
+        let gh = "case $1 in release) cp /dist/*-\"$(uname -m)\"-unknown-linux-musl.tar.gz . ;; esac; echo \"$*\" >>/asked";
         let script = format!(
             "cd /root; gh() {{ {gh}; }}; sudo() {{ \"$@\"; }}\n{lines}\nsecrets-exec --version; grep -c OWNER /asked"
         );
@@ -213,8 +314,12 @@ fn the_documented_lines_for_ci_install_the_binary() {
 fn blob(digest: &str) -> Vec<u8> {
     let archive = dist().join(format!("secrets-exec-{VERSION}-oci.tar"));
     let path = format!("blobs/{}", digest.replace(':', "/"));
-    let output =
-        Command::new("tar").args(["--extract", "--to-stdout", "--file"]).arg(archive).arg(path).output().unwrap();
+    let output = Command::new("tar")
+        .args(["--extract", "--to-stdout", "--file"])
+        .arg(archive)
+        .arg(path)
+        .output()
+        .unwrap();
     output.stdout
 }
 
@@ -224,20 +329,36 @@ fn the_image_has_for_each_architecture_the_binary_of_its_archive() {
     let archive = format!("secrets-exec-{VERSION}-oci.tar");
     let read = |content: &[u8]| serde_json::from_slice::<Value>(content).unwrap();
     let digest = |value: &Value| value["digest"].as_str().unwrap().to_owned();
-    let index = output_of("tar", &["--extract", "--to-stdout", "--file", &archive, "index.json"]);
+    let index = output_of(
+        "tar",
+        &["--extract", "--to-stdout", "--file", &archive, "index.json"],
+    );
     let index = read(&blob(&digest(&read(index.as_bytes())["manifests"][0])));
     let manifests = index["manifests"].as_array().unwrap();
     assert_eq!(manifests.len(), 2, "{index}");
     for manifest in manifests {
-        let machine = if manifest["platform"]["architecture"] == "arm64" { "aarch64" } else { "x86_64" };
+        let machine = if manifest["platform"]["architecture"] == "arm64" {
+            "aarch64"
+        } else {
+            "x86_64"
+        };
         let manifest = read(&blob(&digest(manifest)));
         assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
         let directory = Directory::new();
-        fs::write(directory.path().join("layer"), blob(&digest(&manifest["layers"][0]))).unwrap();
+        fs::write(
+            directory.path().join("layer"),
+            blob(&digest(&manifest["layers"][0])),
+        )
+        .unwrap();
         let layer = directory.path().to_str().unwrap();
         output_of("tar", &["-xzf", &format!("{layer}/layer"), "-C", layer]);
-        let archive = Archive::unpack(format!("secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"));
-        assert!(fs::read(directory.path().join("secrets-exec")).unwrap() == fs::read(archive.binary()).unwrap());
+        let archive = Archive::unpack(format!(
+            "secrets-exec-{VERSION}-{machine}-unknown-linux-musl.tar.gz"
+        ));
+        assert!(
+            fs::read(directory.path().join("secrets-exec")).unwrap()
+                == fs::read(archive.binary()).unwrap()
+        );
     }
 }
 
@@ -246,15 +367,32 @@ fn the_image_has_for_each_architecture_the_binary_of_its_archive() {
 fn the_image_for_arm64_launches_under_an_emulator() {
     let emulator = "/usr/bin/qemu-aarch64-static";
     if podman::works() && can(&[emulator, "--version"], "a binary for arm64") {
-        let archive = format!("oci-archive:{}/secrets-exec-{VERSION}-oci.tar", dist().display());
-        let image: &'static str = podman::done(["pull", "--quiet", "--arch=arm64", &archive]).trim().to_owned().leak();
+        let archive = format!(
+            "oci-archive:{}/secrets-exec-{VERSION}-oci.tar",
+            dist().display()
+        );
+        let image: &'static str = podman::done(["pull", "--quiet", "--arch=arm64", &archive])
+            .trim()
+            .to_owned()
+            .leak();
         assert_eq!(
-            podman::done(["image", "inspect", "--format={{.Architecture}} {{.User}}", image]),
+            podman::done([
+                "image",
+                "inspect",
+                "--format={{.Architecture}} {{.User}}",
+                image
+            ]),
             "arm64 65532:65532\n"
         );
-        let container =
-            Container::of(image).option(format!("--volume={emulator}:/emulator:ro")).option("--entrypoint=/emulator");
-        let launched = container.option("--arch=arm64").local().busybox().words(["/secrets-exec", "-q", "-e", "A=x:k"]);
+        let container = Container::of(image)
+            .option(format!("--volume={emulator}:/emulator:ro"))
+            .option("--entrypoint=/emulator");
+        let launched = container.option("--arch=arm64").local().busybox().words([
+            "/secrets-exec",
+            "-q",
+            "-e",
+            "A=x:k",
+        ]);
         launched
             .words(["--", "/emulator", "/secrets-exec", "--version"])
             .run()
@@ -273,19 +411,45 @@ fn the_rpm_installs_the_files_of_the_debian_package_runs_and_is_removed() {
     let directory = Directory::new();
     let root = directory.path().to_str().unwrap();
     let rpm = named(&format!(".{}.rpm", std::env::consts::ARCH)).remove(0);
-    output_of("rpm", &["--root", root, "--force-debian", "--install", &rpm]);
-    assert_eq!(output_of(&format!("{root}/usr/bin/secrets-exec"), &["--version"]), format!("secrets-exec {VERSION}\n"));
-    assert_eq!(output_of("rpm", &["--root", root, "--verify", "secrets-exec"]), "");
+    output_of(
+        "rpm",
+        &["--root", root, "--force-debian", "--install", &rpm],
+    );
+    assert_eq!(
+        output_of(&format!("{root}/usr/bin/secrets-exec"), &["--version"]),
+        format!("secrets-exec {VERSION}\n")
+    );
+    assert_eq!(
+        output_of("rpm", &["--root", root, "--verify", "secrets-exec"]),
+        ""
+    );
     links_lead_to_files(&directory.path().join("usr/share/doc/secrets-exec"));
     let listing = output_of("dpkg-deb", &["--contents", &deb()]);
-    let files = listing.lines().filter_map(|line| line.split_whitespace().nth(5)).filter(|path| !path.ends_with('/'));
-    let files = files.filter(|path| !path.ends_with("/copyright")).map(|path| path.trim_start_matches('.'));
-    let files = files.map(|path| path.replace("vendor-completions", "site-functions").replace(".1.gz", ".1"));
-    let installed = output_of("rpm", &["--root", root, "--query", "--list", "secrets-exec"]);
+    let files = listing
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(5))
+        .filter(|path| !path.ends_with('/'));
+    let files = files
+        .filter(|path| !path.ends_with("/copyright"))
+        .map(|path| path.trim_start_matches('.'));
+    let files = files.map(|path| {
+        path.replace("vendor-completions", "site-functions")
+            .replace(".1.gz", ".1")
+    });
+    let installed = output_of(
+        "rpm",
+        &["--root", root, "--query", "--list", "secrets-exec"],
+    );
     let installed: BTreeSet<_> = installed.lines().map(str::to_owned).collect();
     assert_eq!(installed, files.collect());
-    output_of("rpm", &["--root", root, "--force-debian", "--erase", "secrets-exec"]);
-    assert_eq!(output_of("find", &[root, "-name", "*secrets-exec*", "-type", "f"]), "");
+    output_of(
+        "rpm",
+        &["--root", root, "--force-debian", "--erase", "secrets-exec"],
+    );
+    assert_eq!(
+        output_of("find", &[root, "-name", "*secrets-exec*", "-type", "f"]),
+        ""
+    );
 }
 
 #[test]
@@ -301,19 +465,43 @@ fn the_binary_of_an_archive_runs_and_prints_the_man_page_beside_it() {
 fn each_binary_is_position_independent_and_needs_no_loader_or_library() {
     for archive in Archive::all() {
         let binary = archive.binary();
-        let headers = output_of("readelf", &["--wide", "--file-header", "--program-headers", "--dynamic", &binary]);
-        assert!(headers.contains("Type:                              DYN"), "{binary}: {headers}");
-        assert!(headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("NEEDED"), "{headers}");
+        let headers = output_of(
+            "readelf",
+            &[
+                "--wide",
+                "--file-header",
+                "--program-headers",
+                "--dynamic",
+                &binary,
+            ],
+        );
+        assert!(
+            headers.contains("Type:                              DYN"),
+            "{binary}: {headers}"
+        );
+        assert!(
+            headers.contains("LOAD") && !headers.contains("INTERP") && !headers.contains("NEEDED"),
+            "{headers}"
+        );
     }
 }
 
 #[test]
 #[ignore = "by make test-all"]
 fn no_binary_contains_a_path_of_the_machine_that_built_it() {
-    let source = dist().parent().unwrap().parent().unwrap().to_str().unwrap().to_owned();
+    let source = dist()
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let home = std::env::var("HOME").unwrap();
     let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
-    let toolchain = output_of("rustc", &["--print", "sysroot"]).trim().to_owned();
+    let toolchain = output_of("rustc", &["--print", "sysroot"])
+        .trim()
+        .to_owned();
     for archive in Archive::all() {
         let text = archive.text();
         for path in [&source, &cargo, &toolchain, &format!("{home}/")] {
@@ -325,20 +513,40 @@ fn no_binary_contains_a_path_of_the_machine_that_built_it() {
 /// The folders below a folder that the paths in a binary name, such as `NAME-VERSION` of a crate.
 fn folders_in(binary: &str, above: &str) -> BTreeSet<String> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-    let names = binary.split(above).skip(1).filter_map(|rest| rest.split_once('/')).map(|(name, _)| name);
+    let names = binary
+        .split(above)
+        .skip(1)
+        .filter_map(|rest| rest.split_once('/'))
+        .map(|(name, _)| name);
     // Rust's own source has a folder of crates without versions.
-    let has_version = |name: &str| name.split('-').skip(1).any(|part| part.starts_with(|c: char| c.is_ascii_digit()));
-    names.filter(|name| has_version(name) && name.chars().all(is_of_name)).map(str::to_owned).collect()
+    let has_version = |name: &str| {
+        name.split('-')
+            .skip(1)
+            .any(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    names
+        .filter(|name| has_version(name) && name.chars().all(is_of_name))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 #[ignore = "by make test-all"]
 fn an_sbom_has_every_crate_whose_path_is_in_the_binary() {
     for archive in Archive::all() {
-        let listed: BTreeSet<_> = archive.components().iter().map(|(name, _)| name.replace(' ', "-")).collect();
+        let listed: BTreeSet<_> = archive
+            .components()
+            .iter()
+            .map(|(name, _)| name.replace(' ', "-"))
+            .collect();
         let found = folders_in(&archive.text(), "/crates/");
         let missing: Vec<_> = found.difference(&listed).collect();
-        assert!(found.len() > 50 && missing.is_empty(), "{}: {missing:?} of {}", archive.name, found.len());
+        assert!(
+            found.len() > 50 && missing.is_empty(),
+            "{}: {missing:?} of {}",
+            archive.name,
+            found.len()
+        );
     }
 }
 
@@ -348,9 +556,15 @@ fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_bin
     let notices = repository_file("packaging/linked-libraries.txt");
     for archive in Archive::all() {
         let found = folders_in(&archive.text(), "/rust/deps/");
-        let names = found.iter().map(|folder| folder.rsplit_once('-').unwrap().0);
+        let names = found
+            .iter()
+            .map(|folder| folder.rsplit_once('-').unwrap().0);
         let missing: Vec<_> = names.filter(|name| !notices.contains(name)).collect();
-        assert!(!found.is_empty() && missing.is_empty(), "{}: {missing:?} of {found:?}", archive.name);
+        assert!(
+            !found.is_empty() && missing.is_empty(),
+            "{}: {missing:?} of {found:?}",
+            archive.name
+        );
     }
 }
 
@@ -359,7 +573,8 @@ fn the_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_bin
 fn an_sbom_has_the_sum_of_the_binary_that_it_describes() {
     for archive in Archive::all() {
         let sum = output_of("sha256sum", &[&archive.binary()]);
-        let described = read(&archive.sbom())["metadata"]["component"]["hashes"][0]["content"].clone();
+        let described =
+            read(&archive.sbom())["metadata"]["component"]["hashes"][0]["content"].clone();
         assert_eq!(described.as_str(), sum.split_whitespace().next());
     }
 }
@@ -375,7 +590,12 @@ fn components(sbom: &str) -> Vec<(String, Option<String>)> {
         assert!(component["licenses"][0].is_object(), "{component}");
         let version = component["version"].as_str().unwrap_or_default();
         let name = format!("{} {version}", component["name"].as_str().unwrap());
-        (name, component["hashes"][0]["content"].as_str().map(str::to_owned))
+        (
+            name,
+            component["hashes"][0]["content"]
+                .as_str()
+                .map(str::to_owned),
+        )
     };
     components.into_iter().map(component).collect()
 }
@@ -391,10 +611,15 @@ fn an_sbom_has_the_checksum_of_every_crate() {
                     let (crate_name, version) = name.split_once(' ').unwrap();
                     let block = format!("name = \"{crate_name}\"\nversion = \"{version}\"\n");
                     let (_, rest) = lock.split_once(&block).unwrap_or_else(|| panic!("{name}"));
-                    assert!(rest.split("\n\n").next().unwrap().contains(&checksum), "{name}");
+                    assert!(
+                        rest.split("\n\n").next().unwrap().contains(&checksum),
+                        "{name}"
+                    );
                 }
                 None => assert!(
-                    ["rust-std 1.", "musl 1.", "llvm-libunwind "].iter().any(|own| name.starts_with(own)),
+                    ["rust-std 1.", "musl 1.", "llvm-libunwind "]
+                        .iter()
+                        .any(|own| name.starts_with(own)),
                     "{name}"
                 ),
             }
@@ -405,8 +630,18 @@ fn an_sbom_has_the_checksum_of_every_crate() {
 #[test]
 #[ignore = "by make test-all"]
 fn an_sbom_is_valid_for_the_library_of_cyclonedx() {
-    let python = folder("SECRETS_EXEC_DIST_PYTHON").into_os_string().into_string().unwrap();
-    if !can(&[&python, "-c", "import cyclonedx.validation.json, jsonschema"], "the SBOM and CycloneDX's library") {
+    let python = folder("SECRETS_EXEC_DIST_PYTHON")
+        .into_os_string()
+        .into_string()
+        .unwrap();
+    if !can(
+        &[
+            &python,
+            "-c",
+            "import cyclonedx.validation.json, jsonschema",
+        ],
+        "the SBOM and CycloneDX's library",
+    ) {
         return;
     }
     let script = "import sys
@@ -414,7 +649,16 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(sys.stdin.read()) or '') or 0)";
     for sbom in named(".cdx.json") {
-        output_of("sh", &["-c", "exec \"$0\" -c \"$1\" <\"$2\"", &python, script, &sbom]);
+        output_of(
+            "sh",
+            &[
+                "-c",
+                "exec \"$0\" -c \"$1\" <\"$2\"",
+                &python,
+                script,
+                &sbom,
+            ],
+        );
     }
 }
 
@@ -425,10 +669,17 @@ fn the_notices_have_every_component_of_the_sbom() {
         let notices = fs::read_to_string(archive.folder().join("THIRD-PARTY-NOTICES")).unwrap();
         let mut missing = archive.components();
         // Once in the list, and once above a text.
-        missing.retain(|(name, checksum)| checksum.is_some() && notices.matches(name.as_str()).count() < 2);
+        missing.retain(|(name, checksum)| {
+            checksum.is_some() && notices.matches(name.as_str()).count() < 2
+        });
         assert!(missing.is_empty(), "{}: {missing:?}", archive.name);
         // In this order: musl, the standard library, sources within aws-lc, and within granit-parser.
-        for text in ["Rich Felker", "The standard library of Rust", "fiat-crypto", "Copyright (c) 2015 Chen Yuheng"] {
+        for text in [
+            "Rich Felker",
+            "The standard library of Rust",
+            "fiat-crypto",
+            "Copyright (c) 2015 Chen Yuheng",
+        ] {
             assert!(notices.contains(text), "{}: {text}", archive.name);
         }
     }
@@ -440,7 +691,11 @@ fn in_debian(script: &str) -> String {
     let script = format!("set -e; rm -f /etc/dpkg/dpkg.cfg.d/99mmdebstrap; exec 2>&1; {script}");
     let volume = format!("--volume={}:/dist:ro", dist().display());
     let container = Container::of("localhost/debian").option(volume);
-    container.words(["sh", "-c", &script]).run().launched().stdout()
+    container
+        .words(["sh", "-c", &script])
+        .run()
+        .launched()
+        .stdout()
 }
 
 fn deb() -> String {
@@ -459,7 +714,10 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian_and_leaves_nothing
             find / -xdev -name '*secrets-exec*' | diff /before - && echo same",
             deb()
         );
-        assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\nv\nsame\n"));
+        assert_eq!(
+            in_debian(&script),
+            format!("secrets-exec {VERSION}\nv\nsame\n")
+        );
     }
 }
 
@@ -468,11 +726,17 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian_and_leaves_nothing
 fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
     let listing = output_of("dpkg-deb", &["--contents", &deb()]);
     let mut folders = listing.lines().filter(|line| line.ends_with('/'));
-    assert!(folders.all(|line| line.starts_with("drwxr-xr-x 0/0 ")), "{listing}");
-    let documents =
-        "CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT README.md SECURITY.md THIRD-PARTY-NOTICES copyright";
+    assert!(
+        folders.all(|line| line.starts_with("drwxr-xr-x 0/0 ")),
+        "{listing}"
+    );
+    let documents = "CHANGELOG.md LICENSE LICENSE-APACHE LICENSE-MIT README.md SECURITY.md THIRD-PARTY-NOTICES copyright";
     let pages = pages().into_iter().map(|page| format!("docs/{page}"));
-    let documents = documents.split(' ').map(str::to_owned).chain(pages).map(|name| format!("doc/secrets-exec/{name}"));
+    let documents = documents
+        .split(' ')
+        .map(str::to_owned)
+        .chain(pages)
+        .map(|name| format!("doc/secrets-exec/{name}"));
     let others = [
         "bash-completion/completions/secrets-exec",
         "fish/vendor_completions.d/secrets-exec.fish",
@@ -480,37 +744,65 @@ fn the_debian_package_has_man_page_completions_and_copyright_in_their_places() {
         "secrets-exec/secrets-exec.schema.json",
         "zsh/vendor-completions/_secrets-exec",
     ];
-    let shared = documents.chain(others.map(str::to_owned)).map(|path| format!("share/{path}"));
-    assert_eq!(listed(&listing), expected("./usr", "bin/secrets-exec", shared));
+    let shared = documents
+        .chain(others.map(str::to_owned))
+        .map(|path| format!("share/{path}"));
+    assert_eq!(
+        listed(&listing),
+        expected("./usr", "bin/secrets-exec", shared)
+    );
 }
 
 #[test]
 #[ignore = "by make test-all"]
 fn each_package_is_for_its_binarys_architecture_and_needs_no_other_package() {
-    let of_deb = |deb: &str| ["Architecture", "Depends"].map(|name| output_of("dpkg-deb", &["--field", deb, name]));
+    let of_deb = |deb: &str| {
+        ["Architecture", "Depends"].map(|name| output_of("dpkg-deb", &["--field", deb, name]))
+    };
     let of_rpm = |rpm: &str| {
         let query = |what| output_of("rpm", &["--query", "--package", what, rpm]);
         // What rpm itself must be able to do.
         [
             query("--queryformat=%{ARCH}"),
-            query("--requires").lines().filter(|line| !line.starts_with("rpmlib(")).collect(),
+            query("--requires")
+                .lines()
+                .filter(|line| !line.starts_with("rpmlib("))
+                .collect(),
         ]
     };
     let has_rpm = can(&["rpm", "--version"], "the RPM");
     for package in [named(".deb"), named(".rpm")].concat() {
         let (script, [architecture, needs]) = match package.ends_with(".deb") {
-            true => ("dpkg-deb --fsys-tarfile \"$0\" | tar -xC \"$1\" ./usr/bin", of_deb(&package)),
-            false if has_rpm => {
-                ("rpm2cpio \"$0\" | (cd \"$1\" && cpio --quiet -id ./usr/bin/secrets-exec)", of_rpm(&package))
-            }
+            true => (
+                "dpkg-deb --fsys-tarfile \"$0\" | tar -xC \"$1\" ./usr/bin",
+                of_deb(&package),
+            ),
+            false if has_rpm => (
+                "rpm2cpio \"$0\" | (cd \"$1\" && cpio --quiet -id ./usr/bin/secrets-exec)",
+                of_rpm(&package),
+            ),
             false => continue,
         };
         let directory = Directory::new();
-        output_of("sh", &["-c", script, &package, directory.path().to_str().unwrap()]);
+        output_of(
+            "sh",
+            &["-c", script, &package, directory.path().to_str().unwrap()],
+        );
         let binary = directory.path().join("usr/bin/secrets-exec");
         let header = output_of("readelf", &["--file-header", binary.to_str().unwrap()]);
-        let machine = if ["arm64", "aarch64"].contains(&architecture.trim()) { "AArch64" } else { "X86-64" };
-        assert!(header.contains(machine) && needs.trim().is_empty(), "{package}: {header}{needs}");
-        assert_eq!(fs::metadata(binary).unwrap().permissions().mode() & 0o7777, 0o755, "{package}");
+        let machine = if ["arm64", "aarch64"].contains(&architecture.trim()) {
+            "AArch64"
+        } else {
+            "X86-64"
+        };
+        assert!(
+            header.contains(machine) && needs.trim().is_empty(),
+            "{package}: {header}{needs}"
+        );
+        assert_eq!(
+            fs::metadata(binary).unwrap().permissions().mode() & 0o7777,
+            0o755,
+            "{package}"
+        );
     }
 }

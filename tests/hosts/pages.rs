@@ -23,13 +23,28 @@ impl Image {
     /// Builds an image of this Dockerfile, with these files in its context.
     fn build(dockerfile: &str, files: &[(&str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("localhost/it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let image = Self { name: name.leak(), context: Directory::new() };
+        let name = format!(
+            "localhost/it-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let image = Self {
+            name: name.leak(),
+            context: Directory::new(),
+        };
         for (name, content) in files.iter().chain(&[("Dockerfile", dockerfile)]) {
             fs::write(image.context.path().join(name), content).unwrap();
         }
         let context = image.context.path().as_os_str();
-        let options = ["build", "--quiet", "--pull=never", "--network=none", "--tag", image.name].map(AsRef::as_ref);
+        let options = [
+            "build",
+            "--quiet",
+            "--pull=never",
+            "--network=none",
+            "--tag",
+            image.name,
+        ]
+        .map(AsRef::as_ref);
         done(options.into_iter().chain([context]));
         image
     }
@@ -46,13 +61,26 @@ fn of_the_page() -> Image {
     let page = page();
     let dockerfile = page.blocks("dockerfile")[0];
     let copied = "COPY --from=secrets-exec /secrets-exec /usr/bin/secrets-exec\n";
-    assert!(dockerfile.starts_with("FROM node:22-slim\n") && dockerfile.contains(copied), "{dockerfile}");
+    assert!(
+        dockerfile.starts_with("FROM node:22-slim\n") && dockerfile.contains(copied),
+        "{dockerfile}"
+    );
     let dockerfile = dockerfile
-        .replace("FROM node:22-slim\n", "FROM localhost/host\nCOPY --chmod=755 node /usr/local/bin/node\n")
+        .replace(
+            "FROM node:22-slim\n",
+            "FROM localhost/host\nCOPY --chmod=755 node /usr/local/bin/node\n",
+        )
         .replace(copied, "");
     let declaration = page.blocks("yaml")[0];
     let node = "#!/bin/sh\n[ \"$*\" = app.js ] && exec cat /proc/self/environ\n";
-    Image::build(&dockerfile, &[("secrets-exec.yaml", declaration), ("app.js", ""), ("node", node)])
+    Image::build(
+        &dockerfile,
+        &[
+            ("secrets-exec.yaml", declaration),
+            ("app.js", ""),
+            ("node", node),
+        ],
+    )
 }
 
 #[test]
@@ -60,8 +88,13 @@ fn of_the_page() -> Image {
 fn the_image_documented_for_containers_starts_the_program_with_the_values() {
     if podman::works() {
         let image = of_the_page();
-        let run = Container::of(image.name).local_examples().prints_values().run();
-        run.launched().has("DB_HOST", "db.example.com").has("API_TOKEN", CANARY);
+        let run = Container::of(image.name)
+            .local_examples()
+            .prints_values()
+            .run();
+        run.launched()
+            .has("DB_HOST", "db.example.com")
+            .has("API_TOKEN", CANARY);
     }
 }
 
@@ -71,17 +104,30 @@ fn docker_exec_commands_print_what_docs_containers_md_shows() {
     if !podman::works() {
         return;
     }
-    let commands = page().consoles().into_iter().flat_map(|block| block.commands);
-    let commands =
-        commands.filter_map(|(command, output)| Some((command.strip_prefix("docker exec app ")?.to_owned(), output)));
+    let commands = page()
+        .consoles()
+        .into_iter()
+        .flat_map(|block| block.commands);
+    let commands = commands.filter_map(|(command, output)| {
+        Some((command.strip_prefix("docker exec app ")?.to_owned(), output))
+    });
     let commands: Vec<_> = commands.collect();
     assert_eq!(commands.len(), 2);
-    let container = Container::of("localhost/host").local_examples().file("app.yaml", page().blocks("yaml")[0]);
-    let container = container.env("SECRETS_EXEC_FILE", "/shared/app.yaml").words(["secrets-exec"]);
-    let started = container.script("trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.1; done").start();
+    let container = Container::of("localhost/host")
+        .local_examples()
+        .file("app.yaml", page().blocks("yaml")[0]);
+    let container = container
+        .env("SECRETS_EXEC_FILE", "/shared/app.yaml")
+        .words(["secrets-exec"]);
+    let started = container
+        .script("trap 'exit 0' TERM; touch /shared/ready; while :; do sleep 0.1; done")
+        .start();
     started.await_file("ready");
     for (command, output) in commands {
-        started.exec(["sh", "-c", &command]).launched().printed(output);
+        started
+            .exec(["sh", "-c", &command])
+            .launched()
+            .printed(output);
     }
     started.stop();
     started.wait().launched();
@@ -95,11 +141,24 @@ fn an_entry_point_that_drops_root_can_read_a_file_only_with_its_user_as_owner() 
     }
     for (owner, status) in [("", 1), (", owner: \"65532\"", 0)] {
         let declaration = format!("files: [{{ from: prod/db:password, env: F{owner} }}]\n");
-        let container =
-            Container::of("localhost/host").local_examples().file("app.yaml", &declaration).target_writes_stderr();
+        let container = Container::of("localhost/host")
+            .local_examples()
+            .file("app.yaml", &declaration)
+            .target_writes_stderr();
         let container = container.words(["secrets-exec", "-f", "/shared/app.yaml", "--"]);
         let script = "cat \"$F\" >/dev/null";
-        let as_another_user = ["setpriv", "--reuid=65532", "--regid=65532", "--clear-groups", "sh", "-c", script];
-        container.words(as_another_user).run().ended(Status::Exit(status));
+        let as_another_user = [
+            "setpriv",
+            "--reuid=65532",
+            "--regid=65532",
+            "--clear-groups",
+            "sh",
+            "-c",
+            script,
+        ];
+        container
+            .words(as_another_user)
+            .run()
+            .ended(Status::Exit(status));
     }
 }

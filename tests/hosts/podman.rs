@@ -32,14 +32,16 @@ pub(super) fn secrets() -> String {
 
 /// The secrets of the examples, with the canary as the API token.
 pub(super) fn secrets_of_examples() -> String {
-    let secrets = repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
+    let secrets =
+        repository_file("examples/secrets.local.yaml").replace("not-a-real-token", CANARY);
     watch::local_file(&secrets);
     secrets
 }
 
 /// Returns whether `prepare` has made all images here; reports the calling test as skipped when not.
 pub(super) fn works() -> bool {
-    let works = env::var_os("SECRETS_EXEC_HOSTS").is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
+    let works = env::var_os("SECRETS_EXEC_HOSTS")
+        .is_some_and(|hosts| Path::new(&hosts).join("ready").exists());
     if !works {
         skipped("tests/hosts/prepare has made no images");
     }
@@ -57,17 +59,32 @@ pub(super) enum Engine {
 
 impl Engine {
     /// The command line of the engine, started by `wrapper`.
-    fn command<A: AsRef<OsStr>>(&self, wrapper: &[&str], arguments: impl IntoIterator<Item = A>) -> Command {
+    fn command<A: AsRef<OsStr>>(
+        &self,
+        wrapper: &[&str],
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Command {
         let (program, home) = match self {
             Self::Podman => (repository("tests/hosts/podman"), PathBuf::new()),
             Self::Docker(home) => ("docker".into(), home.clone()),
         };
         let mut command = Command::new("env");
-        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("SECRETS_EXEC_HOSTS", env::var_os("SECRETS_EXEC_HOSTS").unwrap_or_default());
-        command.env("HOME", &home).env("DOCKER_HOST", format!("unix://{}/socket", home.display()));
+        command.env_clear().env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        );
+        command.env(
+            "SECRETS_EXEC_HOSTS",
+            env::var_os("SECRETS_EXEC_HOSTS").unwrap_or_default(),
+        );
+        command
+            .env("HOME", &home)
+            .env("DOCKER_HOST", format!("unix://{}/socket", home.display()));
         command.args(wrapper).arg(program).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -81,8 +98,17 @@ impl Engine {
     }
 
     /// Runs the engine, which may fail and complain.
-    pub(super) fn attempt<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
-        self.run(arguments, Expectations { target_writes_stderr: true, ..Expectations::default() })
+    pub(super) fn attempt<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Outcome {
+        self.run(
+            arguments,
+            Expectations {
+                target_writes_stderr: true,
+                ..Expectations::default()
+            },
+        )
     }
 
     /// Runs the engine, asserts success, and returns the output.
@@ -92,7 +118,10 @@ impl Engine {
 }
 
 /// Runs podman, whose output is checked by `expectations`.
-pub(super) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, expectations: Expectations) -> Outcome {
+pub(super) fn run<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    expectations: Expectations,
+) -> Outcome {
     Engine::Podman.run(arguments, expectations)
 }
 
@@ -110,7 +139,13 @@ pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> S
 pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str) -> Outcome {
     let mut command = Engine::Podman.command(&[], arguments);
     command.stdin(Stdio::piped());
-    Running::start(command, Some(content.into()), LIMIT, Expectations::default()).wait()
+    Running::start(
+        command,
+        Some(content.into()),
+        LIMIT,
+        Expectations::default(),
+    )
+    .wait()
 }
 
 /// The path of a file of this repository, to be mounted.
@@ -147,8 +182,15 @@ impl Container {
         Self {
             engine: Engine::Podman,
             image,
-            name: format!("it-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
-            options: vec!["--volume".into(), format!("{}:/shared", shared.path().display()).into()],
+            name: format!(
+                "it-{}-{}",
+                std::process::id(),
+                COUNT.fetch_add(1, Ordering::Relaxed)
+            ),
+            options: vec![
+                "--volume".into(),
+                format!("{}:/shared", shared.path().display()).into(),
+            ],
             shared,
             words: Vec::new(),
             expectations: Expectations::default(),
@@ -175,12 +217,14 @@ impl Container {
 
     /// Serves [`secrets`] by `--local`.
     pub(super) fn local(self) -> Self {
-        self.file("local.json", &secrets()).env("SECRETS_EXEC_LOCAL", "/shared/local.json")
+        self.file("local.json", &secrets())
+            .env("SECRETS_EXEC_LOCAL", "/shared/local.json")
     }
 
     /// Serves [`secrets_of_examples`] by `--local`.
     pub(super) fn local_examples(self) -> Self {
-        self.file("local.yaml", &secrets_of_examples()).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
+        self.file("local.yaml", &secrets_of_examples())
+            .env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
     /// Shares this machine's network, and points every AWS client at the fake.
@@ -217,7 +261,8 @@ impl Container {
 
     /// Adds arguments after the image.
     pub(super) fn words<A: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = A>) -> Self {
-        self.words.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self.words
+            .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
@@ -228,7 +273,8 @@ impl Container {
 
     /// Adds a command that prints its environment as the kernel holds it.
     pub(super) fn shows_environment(self) -> Self {
-        self.words(["--", "cat", "/proc/self/environ"]).prints_values()
+        self.words(["--", "cat", "/proc/self/environ"])
+            .prints_values()
     }
 
     pub(super) fn prints_values(mut self) -> Self {
@@ -251,15 +297,31 @@ impl Container {
 
     /// Starts the container by this wrapper of the engine's command.
     pub(super) fn start_by(self, wrapper: &[&str]) -> Started {
-        let mut line: Vec<OsString> = ["run", "--rm", "--pull=never", "--name", &self.name].map(OsString::from).into();
-        if !self.options.iter().any(|option| option.to_string_lossy().starts_with("--network=")) {
+        let mut line: Vec<OsString> = ["run", "--rm", "--pull=never", "--name", &self.name]
+            .map(OsString::from)
+            .into();
+        if !self
+            .options
+            .iter()
+            .any(|option| option.to_string_lossy().starts_with("--network="))
+        {
             line.push("--network=none".into());
         }
         line.extend(self.options);
         line.push(self.image.into());
         line.extend(self.words);
-        let running = Running::start(self.engine.command(wrapper, line), None, LIMIT, self.expectations);
-        Started { engine: self.engine, name: self.name, shared: self.shared, running }
+        let running = Running::start(
+            self.engine.command(wrapper, line),
+            None,
+            LIMIT,
+            self.expectations,
+        );
+        Started {
+            engine: self.engine,
+            name: self.name,
+            shared: self.shared,
+            running,
+        }
     }
 }
 
@@ -286,7 +348,13 @@ impl Started {
     pub(super) fn exec<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>) -> Outcome {
         let mut line: Vec<OsString> = ["exec", &self.name].map(OsString::from).into();
         line.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
-        self.engine.run(line, Expectations { prints_values: true, ..Expectations::default() })
+        self.engine.run(
+            line,
+            Expectations {
+                prints_values: true,
+                ..Expectations::default()
+            },
+        )
     }
 
     /// Stops the container: the engine sends TERM, and KILL after a minute.

@@ -28,7 +28,10 @@ impl Pod {
     fn unchanged_image() -> Option<Self> {
         let pod = Self::of("examples/kubernetes/unchanged-image.yaml")?;
         let pod = pod.with("image: localhost/host ", "image: localhost/debian ");
-        Some(pod.with("image: registry.example.com/secrets-exec:0.1.0", "image: localhost/alone"))
+        Some(pod.with(
+            "image: registry.example.com/secrets-exec:0.1.0",
+            "image: localhost/alone",
+        ))
     }
 
     /// An example, with an image of these tests, and with a command that prints its environment.
@@ -37,14 +40,25 @@ impl Pod {
         if !podman::works() {
             return None;
         }
-        let name = format!("pod-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "pod-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         let shared = Directory::new();
-        let volume =
-            format!("  volumes:\n    - name: shared\n      hostPath:\n        path: {}\n", shared.path().display());
+        let volume = format!(
+            "  volumes:\n    - name: shared\n      hostPath:\n        path: {}\n",
+            shared.path().display()
+        );
         let document = repository_file(example).replace("app-secrets", &format!("{name}-secrets"));
         // podman's volumes have one namespace for all pods.
         let document = document.replace("name: program", &format!("name: {name}-program"));
-        let pod = Self { name: name.clone(), document, network: "none", shared };
+        let pod = Self {
+            name: name.clone(),
+            document,
+            network: "none",
+            shared,
+        };
         let pod = pod
             .with(
                 "metadata:\n  name: app\nspec:\n",
@@ -61,17 +75,28 @@ impl Pod {
     }
 
     fn with(mut self, text: &str, replacement: &str) -> Self {
-        assert_eq!(self.document.matches(text).count(), 1, "{text:?} in {}", self.document);
+        assert_eq!(
+            self.document.matches(text).count(),
+            1,
+            "{text:?} in {}",
+            self.document
+        );
         self.document = self.document.replace(text, replacement);
         self
     }
 
     fn env(self, name: &str, value: &str) -> Self {
-        self.with("      env:\n", &format!("      env:\n        - name: {name}\n          value: \"{value}\"\n"))
+        self.with(
+            "      env:\n",
+            &format!("      env:\n        - name: {name}\n          value: \"{value}\"\n"),
+        )
     }
 
     fn script(self, script: &str) -> Self {
-        self.with(r#"["cat", "/proc/self/environ"]"#, &format!("[sh, -c, '{script}']"))
+        self.with(
+            r#"["cat", "/proc/self/environ"]"#,
+            &format!("[sh, -c, '{script}']"),
+        )
     }
 
     /// Writes a file below `/shared`.
@@ -81,23 +106,33 @@ impl Pod {
     }
 
     fn local(self) -> Self {
-        self.file("local.yaml", &podman::secrets_of_examples()).env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
+        self.file("local.yaml", &podman::secrets_of_examples())
+            .env("SECRETS_EXEC_LOCAL", "/shared/local.yaml")
     }
 
     /// Shares this machine's network, and points the AWS clients at the fake, without credentials.
     fn aws(mut self, aws: &Aws) -> Self {
         self.network = "host";
-        self.env("AWS_ENDPOINT_URL", &aws.endpoint()).env("AWS_EC2_METADATA_DISABLED", "true")
+        self.env("AWS_ENDPOINT_URL", &aws.endpoint())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 
     /// The exit status of the container, and its log.
     fn run(self) -> Outcome {
         let file = self.shared.path().join("pod.yaml");
         fs::write(&file, &self.document).unwrap();
-        done(["kube".as_ref(), "play".as_ref(), format!("--network={}", self.network).as_ref(), file.as_os_str()]);
+        done([
+            "kube".as_ref(),
+            "play".as_ref(),
+            format!("--network={}", self.network).as_ref(),
+            file.as_os_str(),
+        ]);
         let container = format!("{}-app", self.name);
         let status = done(["wait", &container]).trim().parse().unwrap();
-        let expectations = Expectations { prints_values: true, ..Expectations::default() };
+        let expectations = Expectations {
+            prints_values: true,
+            ..Expectations::default()
+        };
         let mut outcome = podman::run(["logs", &container], expectations);
         outcome.status = Status::Exit(status);
         outcome
@@ -108,7 +143,12 @@ impl Drop for Pod {
     fn drop(&mut self) {
         podman::attempt(["pod", "rm", "--force", "--time=0", &self.name]);
         for volume in ["secrets", "program"] {
-            podman::attempt(["volume", "rm", "--force", &format!("{}-{volume}", self.name)]);
+            podman::attempt([
+                "volume",
+                "rm",
+                "--force",
+                &format!("{}-{volume}", self.name),
+            ]);
         }
     }
 }
@@ -116,7 +156,10 @@ impl Drop for Pod {
 /// The secrets of the example.
 fn aws() -> Aws {
     Aws::start()
-        .secret("prod/db", Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#))
+        .secret(
+            "prod/db",
+            Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#),
+        )
         .secret("prod/api-token", Secret::text("token-4c7a1e"))
         .secret("prod/keystore", Secret::binary(*b"\0keystore"))
 }
@@ -125,9 +168,13 @@ fn aws() -> Aws {
 #[ignore = "by make test-hosts"]
 fn the_example_pod_starts_confined_with_its_values_and_a_file_of_its_user() {
     let Some(pod) = Pod::example() else { return };
-    let confined =
-        "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
-    let run = pod.local().script(&format!("{confined}; echo $DB_HOST $API_TOKEN ${{SECRETS_EXEC_FILE-none}}")).run();
+    let confined = "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
+    let run = pod
+        .local()
+        .script(&format!(
+            "{confined}; echo $DB_HOST $API_TOKEN ${{SECRETS_EXEC_FILE-none}}"
+        ))
+        .run();
     let printed = "65532\n400 65532 17\nCapBnd:\t0000000000000000\nno\ndb.example.com";
     run.launched().printed(format!("{printed} {CANARY} none\n"));
 }
@@ -136,8 +183,16 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_of_its_user() {
 #[ignore = "by make test-hosts"]
 fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
     let Some(pod) = Pod::example() else { return };
-    let run = pod.local().file("local.yaml", &format!("prod/db: {{ host: {CANARY} }}\n")).run();
-    run.refused(78).says(["has no key \"password\"", "prod/api-token", "prod/keystore", "cat was not started"]);
+    let run = pod
+        .local()
+        .file("local.yaml", &format!("prod/db: {{ host: {CANARY} }}\n"))
+        .run();
+    run.refused(78).says([
+        "has no key \"password\"",
+        "prod/api-token",
+        "prod/keystore",
+        "cat was not started",
+    ]);
 }
 
 #[test]
@@ -145,9 +200,13 @@ fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
 fn command_without_args_drops_the_images_cmd_and_a_message_says_so() {
     let Some(pod) = Pod::example() else { return };
     // The image of Dockerfile.example has a CMD.
-    let pod =
-        pod.with("localhost/host", "localhost/example").with(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
-    pod.local().run().refused(64).says(["no command after `--`"]);
+    let pod = pod
+        .with("localhost/host", "localhost/example")
+        .with(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
+    pod.local()
+        .run()
+        .refused(64)
+        .says(["no command after `--`"]);
 }
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/app";
@@ -155,15 +214,23 @@ const ROLE: &str = "arn:aws:iam::123456789012:role/app";
 impl Pod {
     /// With what the webhook of EKS adds for a service account with a role (IRSA).
     fn web_identity(self) -> Self {
-        let pod = self.file("token", "token-of-the-test").env("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
-        pod.env("AWS_ROLE_ARN", ROLE).env("AWS_STS_REGIONAL_ENDPOINTS", "regional")
+        let pod = self
+            .file("token", "token-of-the-test")
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
+        pod.env("AWS_ROLE_ARN", ROLE)
+            .env("AWS_STS_REGIONAL_ENDPOINTS", "regional")
     }
 
     /// With what EKS adds for an association (EKS Pod Identity).
     fn association(self, aws: &Aws) -> Self {
-        let pod =
-            self.file("pod-token", "pod-token").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &aws.container_credentials());
-        pod.env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/shared/pod-token")
+        let pod = self.file("pod-token", "pod-token").env(
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            &aws.container_credentials(),
+        );
+        pod.env(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "/shared/pod-token",
+        )
     }
 }
 
@@ -171,22 +238,38 @@ impl Pod {
 #[ignore = "by make test-hosts"]
 fn a_pod_uses_the_service_accounts_role_rather_than_the_pod_identity_associations() {
     for (key, with_role) in [
-        (ROLE_KEY, (|pod, _| pod.web_identity()) as fn(Pod, &Aws) -> Pod),
+        (
+            ROLE_KEY,
+            (|pod, _| pod.web_identity()) as fn(Pod, &Aws) -> Pod,
+        ),
         (CONTAINER_KEY, |pod, aws| pod.association(aws)),
         (ROLE_KEY, |pod, aws| pod.association(aws).web_identity()),
     ] {
         let Some(pod) = Pod::example() else { return };
         let aws = aws();
         let run = with_role(pod.aws(&aws), &aws).run();
-        run.launched().has("DB_PASSWORD", "p-4c7a1e").has("KEYSTORE_FILE", "/run/app/keystore.p12");
+        run.launched()
+            .has("DB_PASSWORD", "p-4c7a1e")
+            .has("KEYSTORE_FILE", "/run/app/keystore.p12");
         let keys: Vec<String> = aws.reads().iter().map(Call::access_key).collect();
         assert_eq!(keys, [key, key, key]);
         if key == ROLE_KEY {
-            let exchanges: Vec<_> = aws.calls_of("AssumeRoleWithWebIdentity").iter().map(Call::form).collect();
+            let exchanges: Vec<_> = aws
+                .calls_of("AssumeRoleWithWebIdentity")
+                .iter()
+                .map(Call::form)
+                .collect();
             assert_eq!(exchanges.len(), 1);
-            assert_eq!(["RoleArn", "WebIdentityToken"].map(|name| &exchanges[0][name]), [ROLE, "token-of-the-test"]);
+            assert_eq!(
+                ["RoleArn", "WebIdentityToken"].map(|name| &exchanges[0][name]),
+                [ROLE, "token-of-the-test"]
+            );
         } else {
-            assert!(aws.calls().iter().any(|call| call.header("authorization") == Some("pod-token")));
+            assert!(
+                aws.calls()
+                    .iter()
+                    .any(|call| call.header("authorization") == Some("pod-token"))
+            );
         }
     }
 }
@@ -194,17 +277,26 @@ fn a_pod_uses_the_service_accounts_role_rather_than_the_pod_identity_association
 #[test]
 #[ignore = "by make test-hosts"]
 fn an_init_container_installs_the_program_for_an_image_without_it() {
-    let Some(pod) = Pod::unchanged_image() else { return };
-    let script =
-        "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; echo $DB_HOST";
+    let Some(pod) = Pod::unchanged_image() else {
+        return;
+    };
+    let script = "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; echo $DB_HOST";
     let run = pod.local().script(script).run();
-    run.launched().printed("65532\n755 65532 /secrets-exec/secrets-exec\nno\ndb.example.com\n");
+    run.launched()
+        .printed("65532\n755 65532 /secrets-exec/secrets-exec\nno\ndb.example.com\n");
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_program_that_an_init_container_installs_starts_the_command_with_its_values() {
-    let Some(pod) = Pod::unchanged_image() else { return };
+    let Some(pod) = Pod::unchanged_image() else {
+        return;
+    };
     let aws = aws();
-    pod.aws(&aws).association(&aws).run().launched().has("DB_PASSWORD", "p-4c7a1e").lacks("SECRETS_EXEC_FILE");
+    pod.aws(&aws)
+        .association(&aws)
+        .run()
+        .launched()
+        .has("DB_PASSWORD", "p-4c7a1e")
+        .lacks("SECRETS_EXEC_FILE");
 }

@@ -8,17 +8,29 @@ use crate::support::sandbox::repository_file;
 use crate::support::watch;
 
 /// A service with the lines of docs/rotation.md and these, which reads `/etc/NAME.json`.
-fn rotating_unit(name: &'static str, mode: &str, lines: &str, command: &str) -> Option<(&'static Systemd, Unit)> {
+fn rotating_unit(
+    name: &'static str,
+    mode: &str,
+    lines: &str,
+    command: &str,
+) -> Option<(&'static Systemd, Unit)> {
     let systemd = Systemd::shared()?;
     let page = repository_file("docs/rotation.md");
-    let example = page.split("```ini\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let example = page
+        .split("```ini\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("an example");
     let kept = |line: &&str| !line.starts_with(['[', 'E']) && !line.starts_with("RestartSec");
     let example: Vec<&str> = example.lines().filter(kept).collect();
     store(systemd, name, "one-4c7a1e");
     let start = format!(
         "ExecStart=secrets-exec --on-rotation {mode} --poll-signal USR2 --local /etc/{name}.json -e A=x:k -- {command}\n"
     );
-    let unit = systemd.unit(name, &format!("{}\nRestartSec=100ms\n{lines}{start}", example.join("\n")));
+    let unit = systemd.unit(
+        name,
+        &format!("{}\nRestartSec=100ms\n{lines}{start}", example.join("\n")),
+    );
     Some((systemd, unit))
 }
 
@@ -31,7 +43,9 @@ fn store(systemd: &Systemd, name: &str, value: &str) {
 /// Stores another value and requests a poll, as docs/rotation.md does.
 fn rotate(systemd: &Systemd, name: &str, value: &str) {
     store(systemd, name, value);
-    systemd.shell(&format!("systemctl kill --kill-whom=main -s USR2 {name}")).launched();
+    systemd
+        .shell(&format!("systemctl kill --kill-whom=main -s USR2 {name}"))
+        .launched();
 }
 
 #[test]
@@ -40,7 +54,9 @@ fn a_restart_for_a_new_value_keeps_the_units_main_process_readiness_and_watchdog
     let command = "/usr/bin/python3 /usr/local/bin/service.py watched";
     // With `Restart=no` a watchdog that is not fed, or a failed start, would end the unit.
     let lines = "Restart=no\nWatchdogSec=2s\n";
-    let Some((systemd, unit)) = rotating_unit("rotating-notify", "restart", lines, command) else { return };
+    let Some((systemd, unit)) = rotating_unit("rotating-notify", "restart", lines, command) else {
+        return;
+    };
     let unit = unit.start();
     let main = unit.is("MainPID");
     unit.await_that("StatusText", "five periods later");
@@ -58,11 +74,15 @@ fn a_restart_for_a_new_value_keeps_the_units_main_process_readiness_and_watchdog
 fn systemd_starts_a_unit_with_exit_again_with_the_new_value_after_status_75() {
     let command = "/bin/sh -c 'printf %%s, \"$A\"; exec sleep 1000'";
     let lines = "Type=exec\nRestart=no\n";
-    let Some((systemd, unit)) = rotating_unit("rotating-exit", "exit", lines, command) else { return };
+    let Some((systemd, unit)) = rotating_unit("rotating-exit", "exit", lines, command) else {
+        return;
+    };
     let unit = unit.start();
     super::podman::await_that("the first value", || unit.printed() == "one-4c7a1e,");
     rotate(systemd, "rotating-exit", "two-4c7a1e");
-    super::podman::await_that("the second value", || unit.printed() == "one-4c7a1e,two-4c7a1e,");
+    super::podman::await_that("the second value", || {
+        unit.printed() == "one-4c7a1e,two-4c7a1e,"
+    });
     unit.await_that("ActiveState", "active");
     // At least one: a reload of systemd, as other tests make, counts twice.
     assert_ne!(unit.is("NRestarts"), "0", "{}", unit.journal());
@@ -73,12 +93,18 @@ fn systemd_starts_a_unit_with_exit_again_with_the_new_value_after_status_75() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn systemctl_stop_of_a_rotating_unit_sends_the_command_one_term_and_succeeds() {
-    let command =
-        "/bin/sh -c 'trap \"printf TERM,; sleep 0.3; exit 0\" TERM; printf ready,; while :; do sleep 0.05; done'";
-    let Some((_, unit)) = rotating_unit("rotating-stop", "restart", "Type=exec\n", command) else { return };
+    let command = "/bin/sh -c 'trap \"printf TERM,; sleep 0.3; exit 0\" TERM; printf ready,; while :; do sleep 0.05; done'";
+    let Some((_, unit)) = rotating_unit("rotating-stop", "restart", "Type=exec\n", command) else {
+        return;
+    };
     let unit = unit.start();
     super::podman::await_that("the handler", || unit.printed() == "ready,");
     unit.stop();
     assert_eq!(unit.printed(), "ready,TERM,");
-    assert_eq!([unit.is("Result"), unit.is("ActiveState")], ["success", "inactive"], "{}", unit.journal());
+    assert_eq!(
+        [unit.is("Result"), unit.is("ActiveState")],
+        ["success", "inactive"],
+        "{}",
+        unit.journal()
+    );
 }

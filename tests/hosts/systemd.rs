@@ -15,12 +15,15 @@ pub(super) const LOCAL: &str = "Environment=SECRETS_EXEC_LOCAL=/etc/local.json\n
 /// The lines of a service that uses the fake, without credentials.
 pub(super) fn asking(aws: &Aws) -> String {
     let endpoint = aws.endpoint();
-    format!("Environment=AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true\n")
+    format!(
+        "Environment=AWS_ENDPOINT_URL={endpoint} AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true\n"
+    )
 }
 
 /// The lines of a service that uses the fake, with keys in variables.
 pub(super) fn asking_with_keys(aws: &Aws) -> String {
-    let keys = format!("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY={ACCESS_SECRET}");
+    let keys =
+        format!("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY={ACCESS_SECRET}");
     format!("{}Environment={keys}\n", asking(aws))
 }
 
@@ -59,8 +62,20 @@ impl Systemd {
     /// Boots systemd; the error is its state when it does not come up.
     fn boot(name: &str, install: impl FnOnce(&Self)) -> Result<Self, String> {
         let name = format!("systemd-{name}-{}", std::process::id());
-        let confinement = ["--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--network=host"];
-        let mut line = vec!["run", "--detach", "--rm", "--pull=never", "--systemd=always", "--name", &name];
+        let confinement = [
+            "--cap-add=SYS_ADMIN",
+            "--security-opt=seccomp=unconfined",
+            "--network=host",
+        ];
+        let mut line = vec![
+            "run",
+            "--detach",
+            "--rm",
+            "--pull=never",
+            "--systemd=always",
+            "--name",
+            &name,
+        ];
         line.extend(confinement);
         // A child process mounts credentials; services see them only if mounts propagate.
         let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
@@ -82,7 +97,11 @@ impl Systemd {
 
     /// Runs a shell script in the container.
     pub(super) fn shell(&self, script: &str) -> Outcome {
-        let expectations = Expectations { prints_values: true, target_writes_stderr: true, ..Expectations::default() };
+        let expectations = Expectations {
+            prints_values: true,
+            target_writes_stderr: true,
+            ..Expectations::default()
+        };
         podman::run(["exec", &self.name, "sh", "-c", script], expectations)
     }
 
@@ -93,7 +112,15 @@ impl Systemd {
 
     /// Writes a file that every user may read.
     pub(super) fn write(&self, path: &str, content: &str) {
-        let line = ["exec", "--interactive", &self.name, "sh", "-c", "mkdir -p \"${0%/*}\"; cat >\"$0\"", path];
+        let line = [
+            "exec",
+            "--interactive",
+            &self.name,
+            "sh",
+            "-c",
+            "mkdir -p \"${0%/*}\"; cat >\"$0\"",
+            path,
+        ];
         podman::feed(line.map(OsString::from), content).launched();
     }
 
@@ -109,7 +136,10 @@ impl Systemd {
     pub(super) fn unit_as_it_is(&'static self, name: &'static str, text: &str) -> Unit {
         self.write(&format!("/etc/systemd/system/{name}.service"), text);
         self.shell("systemctl daemon-reload").launched();
-        Unit { systemd: self, name }
+        Unit {
+            systemd: self,
+            name,
+        }
     }
 }
 
@@ -127,23 +157,36 @@ pub(super) struct Unit {
 impl Unit {
     /// Starts it, and asserts success.
     pub(super) fn start(self) -> Self {
-        let run = self.systemd.shell(&format!("systemctl start {0} || systemctl status --lines=20 {0}", self.name));
+        let run = self.systemd.shell(&format!(
+            "systemctl start {0} || systemctl status --lines=20 {0}",
+            self.name
+        ));
         assert!(run.stdout.is_empty(), "it did not start: {run}");
         self
     }
 
     /// Starts it without waiting.
     pub(super) fn enqueue(self) -> Self {
-        self.systemd.shell(&format!("systemctl start --no-block {}", self.name)).launched();
+        self.systemd
+            .shell(&format!("systemctl start --no-block {}", self.name))
+            .launched();
         self
     }
 
     pub(super) fn stop(&self) {
-        self.systemd.shell(&format!("systemctl stop {}", self.name)).launched();
+        self.systemd
+            .shell(&format!("systemctl stop {}", self.name))
+            .launched();
     }
 
     pub(super) fn is(&self, property: &str) -> String {
-        self.systemd.ask(&format!("systemctl show --value --property={property} {}", self.name)).trim_end().to_owned()
+        self.systemd
+            .ask(&format!(
+                "systemctl show --value --property={property} {}",
+                self.name
+            ))
+            .trim_end()
+            .to_owned()
     }
 
     pub(super) fn await_that(&self, property: &str, value: &str) {
@@ -161,6 +204,9 @@ impl Unit {
 
     /// The messages in the journal.
     pub(super) fn journal(&self) -> String {
-        self.systemd.ask(&format!("journalctl --sync; journalctl --output=cat --unit={}", self.name))
+        self.systemd.ask(&format!(
+            "journalctl --sync; journalctl --output=cat --unit={}",
+            self.name
+        ))
     }
 }

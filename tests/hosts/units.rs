@@ -7,9 +7,13 @@ use crate::support::*;
 #[test]
 #[ignore = "by make test-hosts"]
 fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
-    let unit = systemd.unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n")).start();
+    let unit = systemd
+        .unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"))
+        .start();
     let comm = || systemd.ask(&format!("cat /proc/{}/comm", unit.is("MainPID")));
     await_that("the main process is sleep", || comm() == "sleep\n");
     assert_eq!(unit.printed(), "v-4c7a1e");
@@ -19,9 +23,12 @@ fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() 
 #[test]
 #[ignore = "by make test-hosts"]
 fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach_systemd() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py watched";
-    let lines = format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
+    let lines =
+        format!("Type=notify\nNotifyAccess=main\nWatchdogSec=2\n{LOCAL}ExecStart={command}\n");
     let unit = systemd.unit("notify", &lines).start();
     unit.await_that("StatusText", "five periods later");
     assert_eq!(unit.is("ActiveState"), "active");
@@ -31,13 +38,27 @@ fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach
 #[test]
 #[ignore = "by make test-hosts"]
 fn in_a_socket_activated_unit_the_command_gets_socket_and_value() {
-    let Some(systemd) = Systemd::shared() else { return };
-    let command = "secrets-exec -e A=x:k --as-file F=x:k -- python3 /usr/local/bin/service.py socket";
-    let unit = systemd.unit("answer", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
-    systemd.write("/etc/systemd/system/answer.socket", "[Socket]\nListenStream=/run/answer.sock\n");
-    systemd.shell("systemctl daemon-reload; systemctl start answer.socket").launched();
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
+    let command =
+        "secrets-exec -e A=x:k --as-file F=x:k -- python3 /usr/local/bin/service.py socket";
+    let unit = systemd.unit(
+        "answer",
+        &format!("Type=exec\n{LOCAL}ExecStart={command}\n"),
+    );
+    systemd.write(
+        "/etc/systemd/system/answer.socket",
+        "[Socket]\nListenStream=/run/answer.sock\n",
+    );
+    systemd
+        .shell("systemctl daemon-reload; systemctl start answer.socket")
+        .launched();
     let client = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/answer.sock'); print(s.recv(9))";
-    systemd.shell(&format!("python3 -c \"{client}\"")).launched().printed("b'v-4c7a1e'\n");
+    systemd
+        .shell(&format!("python3 -c \"{client}\""))
+        .launched()
+        .printed("b'v-4c7a1e'\n");
     unit.await_that("ActiveState", "inactive");
     assert_eq!(unit.is("Result"), "success");
 }
@@ -45,18 +66,22 @@ fn in_a_socket_activated_unit_the_command_gets_socket_and_value() {
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_the_secret() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let lines = format!("Type=exec\n{}", asking_with_keys(&aws));
     let stop_post = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/echo started\n";
-    let unit = systemd.unit("early", &format!("{lines}{command}{stop_post}")).start();
+    let unit = systemd
+        .unit("early", &format!("{lines}{command}{stop_post}"))
+        .start();
     aws.await_calls(1);
     unit.stop();
     assert_eq!(unit.printed(), "success: killed by TERM\n");
     let journal = unit.journal();
-    let has_line =
-        journal.contains("secrets-exec: error: SIGTERM after ") && journal.contains("for secret x in us-east-1");
+    let has_line = journal.contains("secrets-exec: error: SIGTERM after ")
+        && journal.contains("for secret x in us-east-1");
     assert!(has_line, "{journal}");
 }
 
@@ -64,14 +89,23 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
 #[ignore = "by make test-hosts"]
 fn a_start_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_secret() {
     // A daemon-reload, which every test does, takes the extension back.
-    let Some(systemd) = Systemd::own("slow", |_| ()) else { return };
+    let Some(systemd) = Systemd::own("slow", |_| ()) else {
+        return;
+    };
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
-        let lines = format!("Type=notify\nNotifyAccess=main\nTimeoutStartSec=4\n{}", asking_with_keys(&aws));
-        let command = format!("ExecStart=secrets-exec --notify-ready --timeout 60s {option}-e A=x:k -- sleep 1000\n");
+        let lines = format!(
+            "Type=notify\nNotifyAccess=main\nTimeoutStartSec=4\n{}",
+            asking_with_keys(&aws)
+        );
+        let command = format!(
+            "ExecStart=secrets-exec --notify-ready --timeout 60s {option}-e A=x:k -- sleep 1000\n"
+        );
         let unit = systemd.unit(name, &format!("{lines}{command}")).enqueue();
         aws.await_calls(1);
-        await_that("the status says it", || unit.is("StatusText").contains("for secret x in us-east-1"));
+        await_that("the status says it", || {
+            unit.is("StatusText").contains("for secret x in us-east-1")
+        });
         std::thread::sleep(std::time::Duration::from_secs(4));
         assert_eq!(unit.is("ActiveState"), "activating", "{}", unit.journal());
         aws.release();
@@ -84,35 +118,64 @@ fn a_start_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_se
 #[test]
 #[ignore = "by make test-hosts"]
 fn systemctl_start_fails_with_78_when_a_secrets_key_is_missing() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let command = "secrets-exec --notify-ready -e A=x:nothing -- sleep 1000";
-    let unit = systemd.unit("lacking", &format!("Type=notify\n{LOCAL}ExecStart={command}\n"));
+    let unit = systemd.unit(
+        "lacking",
+        &format!("Type=notify\n{LOCAL}ExecStart={command}\n"),
+    );
     let run = systemd.shell("systemctl start lacking");
     assert!(!run.stderr.is_empty(), "{run}");
-    assert_eq!((unit.is("ActiveState").as_str(), unit.is("ExecMainStatus").as_str()), ("failed", "78"));
-    assert!(unit.journal().contains("has no key \"nothing\""), "{}", unit.journal());
+    assert_eq!(
+        (
+            unit.is("ActiveState").as_str(),
+            unit.is("ExecMainStatus").as_str()
+        ),
+        ("failed", "78")
+    );
+    assert!(
+        unit.journal().contains("has no key \"nothing\""),
+        "{}",
+        unit.journal()
+    );
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_journal_of_a_unit_with_v_names_the_variable_and_not_the_value() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let command = "secrets-exec -v -e A=x:k -- /bin/true";
-    let unit = systemd.unit("journal", &format!("Type=oneshot\n{LOCAL}ExecStart={command}\n")).start();
+    let unit = systemd
+        .unit(
+            "journal",
+            &format!("Type=oneshot\n{LOCAL}ExecStart={command}\n"),
+        )
+        .start();
     let journal = unit.journal();
     assert!(journal.contains("secrets-exec: note: A"), "{journal}");
     let shown = systemd.ask("systemctl show journal; systemctl status journal");
-    assert_eq!(watch::found(&watch::test(), &format!("{journal}{shown}")), None, "{journal}{shown}");
+    assert_eq!(
+        watch::found(&watch::test(), &format!("{journal}{shown}")),
+        None,
+        "{journal}{shown}"
+    );
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_file_in_the_runtime_directory_belongs_to_its_owner_and_is_removed_when_the_unit_stops() {
-    let Some(systemd) = Systemd::shared() else { return };
+    let Some(systemd) = Systemd::shared() else {
+        return;
+    };
     let file = "files: [{ from: \"x:k\", path: /run/keeper/key, env: F, owner: \"daemon\" }]\n";
     systemd.write("/etc/keeper.yaml", file);
     let command = "secrets-exec -f /etc/keeper.yaml -- /bin/sh -c 'cat \"$F\"; exec sleep 1000'";
-    let lines = format!("Type=exec\nUser=daemon\nRuntimeDirectory=keeper\n{LOCAL}ExecStart={command}\n");
+    let lines =
+        format!("Type=exec\nUser=daemon\nRuntimeDirectory=keeper\n{LOCAL}ExecStart={command}\n");
     let unit = systemd.unit("keeper", &lines).start();
     await_that("the file is read", || unit.printed() == "v-4c7a1e");
     systemd
@@ -120,5 +183,7 @@ fn a_file_in_the_runtime_directory_belongs_to_its_owner_and_is_removed_when_the_
         .launched()
         .printed("400 daemon\ntmpfs\n");
     unit.stop();
-    systemd.shell("ls /run/keeper 2>&1 | grep -c 'No such'").launched();
+    systemd
+        .shell("ls /run/keeper 2>&1 | grep -c 'No such'")
+        .launched();
 }

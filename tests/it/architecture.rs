@@ -23,7 +23,10 @@ const WORLD: [(&str, &[&str]); 9] = [
     ("files", &["std::fs", "tokio::fs"]),
     ("network", &["std::net", "tokio::net"]),
     ("kernel", &["nix", "libc"]),
-    ("processes", &["std::process", "std::os::unix::process", "tokio::process"]),
+    (
+        "processes",
+        &["std::process", "std::os::unix::process", "tokio::process"],
+    ),
     ("runtime", &["tokio", "async"]),
     // Not aws_lc_rs, which is cryptography.
     ("sdk", &["aws_c", "aws_r", "aws_s", "aws_t"]),
@@ -32,8 +35,12 @@ const WORLD: [(&str, &[&str]); 9] = [
 ];
 
 /// Types of those parts that are data, and the pipe from a child process.
-const HARMLESS: [&str; 4] =
-    ["std::net::Ip", "std::net::SocketAddr", "std::process::ExitCode", "tokio::net::unix::pipe"];
+const HARMLESS: [&str; 4] = [
+    "std::net::Ip",
+    "std::net::SocketAddr",
+    "std::process::ExitCode",
+    "tokio::net::unix::pipe",
+];
 
 /// The path of a module below the root of its crate: `["model", "reference"]`. The binary's root is `["main"]`.
 type Module = Vec<String>;
@@ -67,7 +74,11 @@ impl File {
             match token {
                 TokenTree::Ident(ident) if ident == "as" && !prefix.is_empty() => at += 1,
                 TokenTree::Ident(ident) if ident == "use" => {}
-                TokenTree::Ident(ident) if ["struct", "enum", "trait"].iter().any(|keyword| ident == keyword) => {
+                TokenTree::Ident(ident)
+                    if ["struct", "enum", "trait"]
+                        .iter()
+                        .any(|keyword| ident == keyword) =>
+                {
                     self.types.push(tokens[at].to_string());
                 }
                 TokenTree::Ident(ident) => {
@@ -75,7 +86,10 @@ impl File {
                     if is(at, ':') && is(at + 1, ':') {
                         at += 2;
                     } else {
-                        self.name(std::mem::replace(&mut path, prefix.to_vec()), ident.span().start().line);
+                        self.name(
+                            std::mem::replace(&mut path, prefix.to_vec()),
+                            ident.span().start().line,
+                        );
                     }
                 }
                 TokenTree::Group(group) if is_path && group.delimiter() == Delimiter::Brace => {
@@ -89,7 +103,10 @@ impl File {
                 // `use path::*`, and `path::<T>`.
                 TokenTree::Punct(_) | TokenTree::Literal(_) if is_path => {
                     path.push("*".to_owned());
-                    self.name(std::mem::replace(&mut path, prefix.to_vec()), token.span().start().line);
+                    self.name(
+                        std::mem::replace(&mut path, prefix.to_vec()),
+                        token.span().start().line,
+                    );
                 }
                 TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
@@ -109,12 +126,16 @@ impl File {
             TokenTree::Punct(punct) => punct.as_char() == ';',
             TokenTree::Ident(_) | TokenTree::Literal(_) => false,
         };
-        let end = tokens[attribute..].iter().position(is_end).map_or(tokens.len(), |length| attribute + length);
+        let end = tokens[attribute..]
+            .iter()
+            .position(is_end)
+            .map_or(tokens.len(), |length| attribute + length);
         if let [.., TokenTree::Ident(word), TokenTree::Ident(name)] = &tokens[..end]
             && word == "mod"
         {
             self.code_lines = self.code_lines.min(line - 1);
-            self.tests.push([self.module.as_slice(), &[name.to_string()]].concat());
+            self.tests
+                .push([self.module.as_slice(), &[name.to_string()]].concat());
         }
         end + 1
     }
@@ -122,29 +143,57 @@ impl File {
 
 /// Returns true for the brackets of `#[test]` and `#[cfg(test)]`.
 fn is_test(brackets: Option<&TokenTree>) -> bool {
-    let text = brackets.map(|brackets| brackets.to_string().replace(' ', "")).unwrap_or_default();
+    let text = brackets
+        .map(|brackets| brackets.to_string().replace(' ', ""))
+        .unwrap_or_default();
     text == "[test]" || text.starts_with("[cfg(test)") || text.starts_with("[cfg(all(test,")
 }
 
 /// `model/reference.rs` and `model/reference/mod.rs` are `["model", "reference"]`; `lib.rs` is the root.
 fn module_path(path: &str) -> Module {
     let stem = path.strip_suffix(".rs").unwrap().trim_end_matches("/mod");
-    if stem == "lib" { Vec::new() } else { stem.split('/').map(str::to_owned).collect() }
+    if stem == "lib" {
+        Vec::new()
+    } else {
+        stem.split('/').map(str::to_owned).collect()
+    }
 }
 
 /// The paths of the files below a directory that have this extension.
 fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let paths = entries.flat_map(|path| if path.is_dir() { files(&path, extension) } else { vec![path] });
-    paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
+    let entries = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let paths = entries.flat_map(|path| {
+        if path.is_dir() {
+            files(&path, extension)
+        } else {
+            vec![path]
+        }
+    });
+    paths
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
 }
 
 fn parse(root: &Path, file: &Path) -> File {
-    let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+    let path = file
+        .strip_prefix(root)
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
     let text = fs::read_to_string(file).unwrap();
     let (module, code_lines) = (module_path(&path), text.lines().count());
-    let mut file = File { path, module, code_lines, ..File::default() };
-    let tokens = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.path));
+    let mut file = File {
+        path,
+        module,
+        code_lines,
+        ..File::default()
+    };
+    let tokens = text
+        .parse()
+        .unwrap_or_else(|error| panic!("{}: {error}", file.path));
     file.read(tokens, &[]);
     file
 }
@@ -154,10 +203,16 @@ fn sources() -> &'static BTreeMap<Module, File> {
     static SOURCES: OnceLock<BTreeMap<Module, File>> = OnceLock::new();
     SOURCES.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files: Vec<File> = files(&root, "rs").iter().map(|path| parse(&root, path)).collect();
+        let mut files: Vec<File> = files(&root, "rs")
+            .iter()
+            .map(|path| parse(&root, path))
+            .collect();
         let tests: Vec<Module> = files.iter().flat_map(|file| file.tests.clone()).collect();
         files.retain(|file| !tests.iter().any(|test| file.module.starts_with(test)));
-        files.into_iter().map(|file| (file.module.clone(), file)).collect()
+        files
+            .into_iter()
+            .map(|file| (file.module.clone(), file))
+            .collect()
     })
 }
 
@@ -176,7 +231,9 @@ fn imports() -> Vec<Import> {
     let mut imports = Vec::new();
     for from in sources().values() {
         for (path, line) in &from.named {
-            let Some((mut module, mut rest)) = start(from, path) else { continue };
+            let Some((mut module, mut rest)) = start(from, path) else {
+                continue;
+            };
             while let Some((next, after)) = rest.split_first()
                 && sources().contains_key(&child(&module, next))
             {
@@ -184,8 +241,16 @@ fn imports() -> Vec<Import> {
             }
             let to = &sources()[&module];
             if to.path != from.path {
-                let item = rest.first().map(String::as_str).filter(|item| !["self", "*"].contains(item));
-                imports.push(Import { from, to, item, text: format!("{}:{line}: {}", from.path, path.join("::")) });
+                let item = rest
+                    .first()
+                    .map(String::as_str)
+                    .filter(|item| !["self", "*"].contains(item));
+                imports.push(Import {
+                    from,
+                    to,
+                    item,
+                    text: format!("{}:{line}: {}", from.path, path.join("::")),
+                });
             }
         }
     }
@@ -198,12 +263,20 @@ fn child(module: &[String], name: &str) -> Module {
 
 /// The module that a path begins in, and the rest of the path; `None` for another crate's.
 fn start<'p>(from: &File, path: &'p [String]) -> Option<(Module, &'p [String])> {
-    let ups = path.iter().take_while(|segment| *segment == "super").count();
+    let ups = path
+        .iter()
+        .take_while(|segment| *segment == "super")
+        .count();
     match path[0].as_str() {
-        "super" => Some((from.module[..from.module.len().saturating_sub(ups)].to_vec(), &path[ups..])),
+        "super" => Some((
+            from.module[..from.module.len().saturating_sub(ups)].to_vec(),
+            &path[ups..],
+        )),
         "crate" | "secrets_exec" => Some((Vec::new(), &path[1..])),
         "self" => Some((from.module.clone(), &path[1..])),
-        first => sources().contains_key(&child(&from.module, first)).then(|| (from.module.clone(), path)),
+        first => sources()
+            .contains_key(&child(&from.module, first))
+            .then(|| (from.module.clone(), path)),
     }
 }
 
@@ -216,11 +289,22 @@ struct Layer {
 }
 
 fn layers() -> impl Iterator<Item = Layer> {
-    let rows = DOCUMENT.lines().skip_while(|line| *line != HEADING).take_while(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| match row.split('|').map(str::trim).collect::<Vec<_>>()[..] {
-        [_, name, imports, types_of, touches, _] => Layer { name, imports, types_of, touches },
-        _ => panic!("{row}"),
-    })
+    let rows = DOCUMENT
+        .lines()
+        .skip_while(|line| *line != HEADING)
+        .take_while(|line| line.starts_with('|'))
+        .skip(2);
+    rows.map(
+        |row| match row.split('|').map(str::trim).collect::<Vec<_>>()[..] {
+            [_, name, imports, types_of, touches, _] => Layer {
+                name,
+                imports,
+                types_of,
+                touches,
+            },
+            _ => panic!("{row}"),
+        },
+    )
 }
 
 fn items(cell: &'static str) -> impl Iterator<Item = &'static str> {
@@ -229,7 +313,9 @@ fn items(cell: &'static str) -> impl Iterator<Item = &'static str> {
 
 fn layer_of(file: &File) -> Layer {
     let name = file.module.first().map_or("lib", String::as_str);
-    layers().find(|layer| layer.name == name).unwrap_or_else(|| panic!("{}: no layer of the table", file.path))
+    layers()
+        .find(|layer| layer.name == name)
+        .unwrap_or_else(|| panic!("{}: no layer of the table", file.path))
 }
 
 /// Returns true if one of these layers or modules holds the file.
@@ -237,7 +323,10 @@ fn holds(modules: &'static str, file: &File) -> bool {
     items(modules).any(|module| match module {
         "stages" => holds(STAGES, file),
         "lib" => file.path == "lib.rs",
-        module => file.module.join("::") == module || file.module.join("::").starts_with(&format!("{module}::")),
+        module => {
+            file.module.join("::") == module
+                || file.module.join("::").starts_with(&format!("{module}::"))
+        }
     })
 }
 
@@ -255,39 +344,79 @@ fn none(offences: impl IntoIterator<Item = String>) {
 #[test]
 fn the_table_of_layers_in_architecture_md_names_exactly_those_that_exist() {
     let known: BTreeSet<&str> = layers().map(|layer| layer.name).collect();
-    assert_eq!(known, sources().values().map(|file| layer_of(file).name).collect());
-    let parts: Vec<&str> = WORLD.iter().map(|(part, _)| *part).chain(["nothing"]).collect();
-    for Layer { name, imports, types_of, touches } in layers() {
+    assert_eq!(
+        known,
+        sources().values().map(|file| layer_of(file).name).collect()
+    );
+    let parts: Vec<&str> = WORLD
+        .iter()
+        .map(|(part, _)| *part)
+        .chain(["nothing"])
+        .collect();
+    for Layer {
+        name,
+        imports,
+        types_of,
+        touches,
+    } in layers()
+    {
         let mut layers = [imports, types_of, STAGES].into_iter().flat_map(items);
         let is_known = |layer| known.contains(layer) || ["input::cli", "stages"].contains(&layer);
         assert!(layers.all(is_known), "{name}: {imports} | {types_of}");
-        assert!(!touches.is_empty() && items(touches).all(|part| parts.contains(&part)), "{name}: {touches}");
+        assert!(
+            !touches.is_empty() && items(touches).all(|part| parts.contains(&part)),
+            "{name}: {touches}"
+        );
     }
 }
 
 #[test]
 fn a_layer_imports_other_layers_only_as_architecture_md_allows() {
-    let is_type = |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
-    none(imports().into_iter().filter_map(|Import { from, to, item, text }| {
-        let layer = layer_of(from);
-        let is_allowed = holds(layer.imports, to) || holds(layer.types_of, to) && item.is_some_and(is_type);
-        (!is_allowed).then(|| format!("{text}: {} may not import this of {}", layer.name, to.path))
-    }));
+    let is_type =
+        |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
+    none(imports().into_iter().filter_map(
+        |Import {
+             from,
+             to,
+             item,
+             text,
+         }| {
+            let layer = layer_of(from);
+            let is_allowed =
+                holds(layer.imports, to) || holds(layer.types_of, to) && item.is_some_and(is_type);
+            (!is_allowed)
+                .then(|| format!("{text}: {} may not import this of {}", layer.name, to.path))
+        },
+    ));
 }
 
 #[test]
 fn a_layer_uses_files_network_or_environment_only_as_architecture_md_allows() {
-    let begins = |path: &str, beginnings: &[&str]| beginnings.iter().any(|beginning| path.starts_with(beginning));
+    let begins = |path: &str, beginnings: &[&str]| {
+        beginnings
+            .iter()
+            .any(|beginning| path.starts_with(beginning))
+    };
     for file in sources().values() {
         let touches = layer_of(file).touches;
-        for (path, line) in file.named.iter().filter(|(path, _)| start(file, path).is_none()) {
+        for (path, line) in file
+            .named
+            .iter()
+            .filter(|(path, _)| start(file, path).is_none())
+        {
             let path = path.join("::");
             let reached = WORLD.iter().filter(|(part, beginnings)| {
                 // A type that is harmless in its part still needs tokio.
                 begins(&path, beginnings) && (*part == "runtime" || !begins(&path, &HARMLESS))
             });
-            let refused = reached.filter(|(part, _)| !items(touches).any(|touched| touched == *part));
-            none(refused.map(|(part, _)| format!("{}:{line}: {path}: this layer may not touch {part}", file.path)));
+            let refused =
+                reached.filter(|(part, _)| !items(touches).any(|touched| touched == *part));
+            none(refused.map(|(part, _)| {
+                format!(
+                    "{}:{line}: {path}: this layer may not touch {part}",
+                    file.path
+                )
+            }));
         }
     }
 }
@@ -297,7 +426,10 @@ type Graph = BTreeMap<(String, String), String>;
 
 /// The edges between each two nodes that import each other; without such, the edges on longer circles and between them.
 fn circles(mut graph: Graph) -> Vec<String> {
-    if graph.keys().any(|(from, to)| graph.contains_key(&(to.clone(), from.clone()))) {
+    if graph
+        .keys()
+        .any(|(from, to)| graph.contains_key(&(to.clone(), from.clone())))
+    {
         let all = graph.clone();
         graph.retain(|(from, to), _| all.contains_key(&(to.clone(), from.clone())));
     }
@@ -306,7 +438,10 @@ fn circles(mut graph: Graph) -> Vec<String> {
         let before = graph.len();
         graph.retain(|(from, to), _| ends.contains(from) && begins.contains(to));
         if graph.len() == before {
-            return graph.into_iter().map(|((from, to), text)| format!("{from} -> {to}: {text}")).collect();
+            return graph
+                .into_iter()
+                .map(|((from, to), text)| format!("{from} -> {to}: {text}"))
+                .collect();
         }
     }
 }
@@ -316,7 +451,11 @@ fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
     let mut graph = Graph::new();
     for Import { from, to, text, .. } in imports() {
         let (from, to) = (&from.module, &to.module);
-        let common = from.iter().zip(to).take_while(|(from, to)| from == to).count();
+        let common = from
+            .iter()
+            .zip(to)
+            .take_while(|(from, to)| from == to)
+            .count();
         if from.len() > common && to.len() > common {
             let name = |module: &Module| module[..=common].join("/");
             graph.insert((name(from), name(to)), text);
@@ -328,22 +467,41 @@ fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
 #[test]
 fn files_of_src_do_not_import_each_other_in_a_circle() {
     none(circles(
-        imports().into_iter().map(|import| ((import.from.path.clone(), import.to.path.clone()), import.text)).collect(),
+        imports()
+            .into_iter()
+            .map(|import| {
+                (
+                    (import.from.path.clone(), import.to.path.clone()),
+                    import.text,
+                )
+            })
+            .collect(),
     ));
 }
 
 #[test]
 fn no_file_of_src_imports_from_a_module_above_its_own() {
     // The binary is a crate of its own.
-    let lives_in = |import: &Import| import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module);
-    none(imports().into_iter().filter(lives_in).map(|import| import.text));
+    let lives_in = |import: &Import| {
+        import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module)
+    };
+    none(
+        imports()
+            .into_iter()
+            .filter(lives_in)
+            .map(|import| import.text),
+    );
 }
 
 #[test]
 fn no_two_types_in_src_have_the_same_name() {
     let mut types: Vec<&String> = sources().values().flat_map(|file| &file.types).collect();
     types.sort_unstable();
-    let shared: Vec<_> = types.chunk_by(PartialEq::eq).filter(|equal| equal.len() > 1).map(|equal| equal[0]).collect();
+    let shared: Vec<_> = types
+        .chunk_by(PartialEq::eq)
+        .filter(|equal| equal.len() > 1)
+        .map(|equal| equal[0])
+        .collect();
     assert!(shared.is_empty(), "{shared:?}");
 }
 
@@ -355,13 +513,19 @@ fn no_two_helper_functions_in_one_folder_of_tests_have_the_same_name() {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for path in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), "rs") {
         for line in fs::read_to_string(&path).unwrap().lines() {
-            let Some((visibility, rest)) = line.split_once("fn ") else { continue };
+            let Some((visibility, rest)) = line.split_once("fn ") else {
+                continue;
+            };
             if !visibility.is_empty() && !visibility.starts_with("pub") {
                 continue;
             }
             let helper = rest.split(['(', '<']).next().unwrap();
             let is_shared = SHARED_HELPERS.contains(&helper);
-            let folder = if is_shared { "tests".into() } else { path.parent().unwrap().display().to_string() };
+            let folder = if is_shared {
+                "tests".into()
+            } else {
+                path.parent().unwrap().display().to_string()
+            };
             *counts.entry((folder, helper.to_owned())).or_default() += 1;
         }
     }
@@ -375,26 +539,45 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
     let folders = ["it", "peers", "hosts"].map(|folder| root.join("tests").join(folder));
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     let main = folders[0].join("main.rs");
-    let modules = folders.iter().flat_map(|folder| files(folder, "rs")).filter(|file| *file != main);
+    let modules = folders
+        .iter()
+        .flat_map(|folder| files(folder, "rs"))
+        .filter(|file| *file != main);
     // Of `folder/name.rs` and `folder/name/mod.rs`, the module is named beside `folder`, in it, or by the binary.
     let left_out = modules.filter(|file| {
-        let path = if file.ends_with("mod.rs") { file.parent().unwrap() } else { file };
+        let path = if file.ends_with("mod.rs") {
+            file.parent().unwrap()
+        } else {
+            file
+        };
         let folder = path.parent().unwrap();
-        let names = [folder.join("mod.rs"), folder.with_extension("rs"), main.clone()].map(read).concat();
+        let names = [
+            folder.join("mod.rs"),
+            folder.with_extension("rs"),
+            main.clone(),
+        ]
+        .map(read)
+        .concat();
         !names.contains(&format!("mod {};", path.file_stem().unwrap().display()))
     });
     none(left_out.map(|file| format!("no module {}", file.display())));
     let texts: String = files(&folders[0], "rs").into_iter().map(read).collect();
-    let rows =
-        files(&folders[0], "rows").into_iter().map(|file| file.strip_prefix(root).unwrap().display().to_string());
-    none(rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")"))).map(|rows| format!("nobody reads {rows}")));
+    let rows = files(&folders[0], "rows")
+        .into_iter()
+        .map(|file| file.strip_prefix(root).unwrap().display().to_string());
+    none(
+        rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")")))
+            .map(|rows| format!("nobody reads {rows}")),
+    );
 }
 
 #[test]
 fn no_folder_of_src_has_over_14_files_and_no_file_over_250_lines_before_its_tests() {
     let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
     for file in sources().values() {
-        *folders.entry(Path::new(&file.path).parent().unwrap()).or_default() += 1;
+        *folders
+            .entry(Path::new(&file.path).parent().unwrap())
+            .or_default() += 1;
     }
     let large = folders.into_iter().filter(|(_, files)| *files > 14);
     none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));

@@ -1,6 +1,11 @@
 //! The black-box tests: every fact of the contract that a user can observe, tested on the real binary.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 
 mod support;
 

@@ -10,7 +10,9 @@ use crate::support::*;
 #[test]
 fn every_option_of_a_declarations_defaults_is_also_read_from_its_secrets_exec_variable() {
     let schema: Value = serde_json::from_str(&repository_file("secrets-exec.schema.json")).unwrap();
-    let options = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
+    let options = schema["$defs"]["Defaults"]["properties"]
+        .as_object()
+        .unwrap();
     assert!(options.len() > 25, "{options:?}");
     for name in options.keys() {
         // No option takes this text, or it names nothing; the error says where it stands.
@@ -18,25 +20,49 @@ fn every_option_of_a_declarations_defaults_is_also_read_from_its_secrets_exec_va
         let launch = || Sandbox::new().region("us-east-1").keys().case(name);
         let variable = format!("SECRETS_EXEC_{}", name.to_uppercase().replace('-', "_"));
         let run = launch().env(&variable, value).resolve("A=x").run();
-        run.says_one_of([&*format!("error: {variable}"), &*format!("error: --{name}"), value]);
-        let run = launch().declaration(&format!("defaults:\n  {name}: \"{value}\"\nenv: {{ A: x }}\n")).run();
-        run.says_one_of(["error: secrets-exec.yaml:2", &*format!("error: --{name}"), value]);
+        run.says_one_of([
+            &*format!("error: {variable}"),
+            &*format!("error: --{name}"),
+            value,
+        ]);
+        let run = launch()
+            .declaration(&format!(
+                "defaults:\n  {name}: \"{value}\"\nenv: {{ A: x }}\n"
+            ))
+            .run();
+        run.says_one_of([
+            "error: secrets-exec.yaml:2",
+            &*format!("error: --{name}"),
+            value,
+        ]);
     }
 }
 
 #[test]
 fn ready_1_is_sent_after_the_files_are_written_and_before_the_command_starts() {
-    let Some(tracing) = skip::traced(&["-f", "-e", "trace=renameat,sendto,execve"], "the order of READY=1") else {
+    let Some(tracing) = skip::traced(
+        &["-f", "-e", "trace=renameat,sendto,execve"],
+        "the order of READY=1",
+    ) else {
         return;
     };
     let aws = served();
     let declaration = "files: [{ from: \"x:k\", path: key, env: KEY }]\n";
-    let (manager, sandbox) = Manager::of(Sandbox::new().aws(&aws).declaration(declaration).arg("--notify-ready"));
+    let (manager, sandbox) = Manager::of(
+        Sandbox::new()
+            .aws(&aws)
+            .declaration(declaration)
+            .arg("--notify-ready"),
+    );
     let sandbox = sandbox.script("exit 0").through(tracing);
     sandbox.run().launched();
     assert_eq!(manager.readiness(), ["READY=1"]);
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
-    let at = |call: &str| trace.find(call).unwrap_or_else(|| panic!("no {call}: {trace}"));
+    let at = |call: &str| {
+        trace
+            .find(call)
+            .unwrap_or_else(|| panic!("no {call}: {trace}"))
+    };
     assert!(at("\"key\") = 0") < at("\"READY=1\""), "{trace}");
     assert!(at("\"READY=1\"") < at("execve(\"/bin/sh\""), "{trace}");
 }
@@ -47,16 +73,34 @@ fn a_launch_in_an_outage_waits_five_seconds_for_aws_before_the_cached_answer() {
     let launch = cache.with(sandbox(&aws), &["--timeout", "1h"]);
     launch.run().launched_silently();
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
-    keeps_to(Duration::from_secs(5), &launch).launched().has("A", "v-4c7a1e").says(["answers of the cache are used"]);
+    keeps_to(Duration::from_secs(5), &launch)
+        .launched()
+        .has("A", "v-4c7a1e")
+        .says(["answers of the cache are used"]);
 }
 
 /// A chain that claims an issuer whom browsers trust, with a key of another kind: a store that has this root finds the signature bad, and any
 /// other one the issuer unknown.
 #[test]
 fn a_certificate_of_a_root_that_browsers_trust_is_known_without_the_systems_roots() {
-    let hidden = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /etc/ssl && exec \"$@\"", "sh"];
-    let Some(hidden) = skip::wrapper(hidden, "roots without those of the system") else { return };
-    let Some(authority) = Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES") else { return };
+    let hidden = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs none /etc/ssl && exec \"$@\"",
+        "sh",
+    ];
+    let Some(hidden) = skip::wrapper(hidden, "roots without those of the system") else {
+        return;
+    };
+    let Some(authority) = Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES") else {
+        return;
+    };
     let aws = Aws::start_tls(authority.acceptor());
-    sandbox(&aws).through(hidden).run().refused(78).says(["UnsupportedSignatureAlgorithmForPublicKey"]);
+    sandbox(&aws)
+        .through(hidden)
+        .run()
+        .refused(78)
+        .says(["UnsupportedSignatureAlgorithmForPublicKey"]);
 }

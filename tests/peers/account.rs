@@ -36,7 +36,12 @@ impl Account {
         let parameters = json!({ "UserName": "administrator", "PolicyName": "all", "PolicyDocument": everything });
         iam(&moto, "put_user_policy", &parameters);
         check_signatures(&moto);
-        Some(Self { python, moto, administrator, scratch: Directory::new() })
+        Some(Self {
+            python,
+            moto,
+            administrator,
+            scratch: Directory::new(),
+        })
     }
 
     /// `tests/aws/run`, away from the caller's environment.
@@ -45,7 +50,12 @@ impl Account {
         command
             .arg("-B")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/aws/run"))
-            .args(["--endpoint", &self.moto.url, "--regions", "us-east-1,eu-west-1"])
+            .args([
+                "--endpoint",
+                &self.moto.url,
+                "--regions",
+                "us-east-1,eu-west-1",
+            ])
             .args(arguments)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -60,12 +70,23 @@ impl Account {
 
     /// All secrets and roles, and the parameters that are not moto's own.
     fn content(&self) -> Vec<Value> {
-        let of_tests = [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
+        let of_tests =
+            [json!({ "Key": "Name", "Option": "BeginsWith", "Values": ["/secrets-exec-test-"] })];
         let mut content = Vec::new();
         for region in ["us-east-1", "eu-west-1"] {
             for (service, operation, member, parameters) in [
-                ("secretsmanager", "list_secrets", "SecretList", json!({ "IncludePlannedDeletion": true })),
-                ("ssm", "describe_parameters", "Parameters", json!({ "ParameterFilters": of_tests })),
+                (
+                    "secretsmanager",
+                    "list_secrets",
+                    "SecretList",
+                    json!({ "IncludePlannedDeletion": true }),
+                ),
+                (
+                    "ssm",
+                    "describe_parameters",
+                    "Parameters",
+                    json!({ "ParameterFilters": of_tests }),
+                ),
                 ("iam", "list_roles", "Roles", json!({})),
             ] {
                 let answer = self.call(service, operation, region, &parameters);
@@ -86,17 +107,29 @@ impl Account {
 
 #[test]
 fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object() {
-    let Some(account) = Account::start() else { return };
+    let Some(account) = Account::start() else {
+        return;
+    };
     if !can(&["openssl", "version"], "recorded answers") {
         return;
     }
     let folder = account.scratch.path().join("recorded");
     fs::create_dir(&folder).unwrap();
     let record = ["--record", folder.to_str().unwrap()];
-    let output = account.script(&[&CONFIRMED[..], &record].concat()).output().unwrap();
+    let output = account
+        .script(&[&CONFIRMED[..], &record].concat())
+        .output()
+        .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{printed}");
-    assert!(printed.lines().filter(|line| line.starts_with("ok ")).count() >= 60, "{printed}");
+    assert!(
+        printed
+            .lines()
+            .filter(|line| line.starts_with("ok "))
+            .count()
+            >= 60,
+        "{printed}"
+    );
     assert_eq!(account.content(), Vec::<Value>::new());
 
     // What is recorded names nothing of the account, and the fake serves it.
@@ -104,17 +137,30 @@ fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object()
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         assert!(!text.contains("secrets-exec-test"), "{text}");
     }
-    let recorded = fs::read_to_string(folder.join("GetSecretValue.marked_for_deletion.json")).unwrap();
+    let recorded =
+        fs::read_to_string(folder.join("GetSecretValue.marked_for_deletion.json")).unwrap();
     let fault = Fault::Exactly(response_of(&recorded));
     let aws = Aws::start().secret("x", Secret::failing(fault));
-    Sandbox::new().aws(&aws).resolve("A=x").run().refused(78).says(["secret x", "is marked for deletion"]);
+    Sandbox::new()
+        .aws(&aws)
+        .resolve("A=x")
+        .run()
+        .refused(78)
+        .says(["secret x", "is marked for deletion"]);
 }
 
 #[test]
 fn an_interrupted_make_test_aws_removes_its_objects_and_the_next_run_those_of_a_killed_run() {
-    let Some(account) = Account::start() else { return };
+    let Some(account) = Account::start() else {
+        return;
+    };
     // The lines that are read before the signal: while everything is created, and among the cases.
-    for (signal, lines) in [(Signal::SIGINT, 3), (Signal::SIGTERM, 20), (Signal::SIGKILL, 3), (Signal::SIGKILL, 40)] {
+    for (signal, lines) in [
+        (Signal::SIGINT, 3),
+        (Signal::SIGTERM, 20),
+        (Signal::SIGKILL, 3),
+        (Signal::SIGKILL, 40),
+    ] {
         let mut run = account.script(&CONFIRMED).spawn().unwrap();
         let mut stdout = BufReader::new(run.stdout.take().unwrap());
         let mut printed = String::new();
@@ -126,42 +172,79 @@ fn an_interrupted_make_test_aws_removes_its_objects_and_the_next_run_those_of_a_
         stdout.read_to_string(&mut printed).unwrap();
         let status = run.wait().unwrap();
         if signal == Signal::SIGKILL {
-            let clean = account.script(&[&CONFIRMED[..], &["--clean"]].concat()).status().unwrap();
+            let clean = account
+                .script(&[&CONFIRMED[..], &["--clean"]].concat())
+                .status()
+                .unwrap();
             assert!(clean.success());
         } else {
             assert_eq!(status.code(), Some(1), "{printed}");
             assert!(printed.contains("\ninterrupted: "), "{printed}");
         }
-        assert_eq!(account.content(), Vec::<Value>::new(), "{signal} after {lines} lines: {printed}");
+        assert_eq!(
+            account.content(),
+            Vec::<Value>::new(),
+            "{signal} after {lines} lines: {printed}"
+        );
     }
 }
 
 #[test]
 fn make_test_aws_changes_nothing_in_an_account_that_nobody_confirms() {
-    let Some(account) = Account::start() else { return };
-    account.moto.secret_of(&account.administrator, "secrets-exec-test-of-somebody", "v-4c7a1e-kept");
+    let Some(account) = Account::start() else {
+        return;
+    };
+    account.moto.secret_of(
+        &account.administrator,
+        "secrets-exec-test-of-somebody",
+        "v-4c7a1e-kept",
+    );
     let other = ["--yes", "--account", "210987654321"];
-    for arguments in [&[][..], &["--yes"], &other, &[&other[..], &["--clean"]].concat()] {
-        let output = account.script(arguments).stderr(Stdio::piped()).output().unwrap();
+    for arguments in [
+        &[][..],
+        &["--yes"],
+        &other,
+        &[&other[..], &["--clean"]].concat(),
+    ] {
+        let output = account
+            .script(arguments)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && errors.starts_with("not confirmed, and nothing was done"), "{errors}");
+        assert!(
+            !output.status.success() && errors.starts_with("not confirmed, and nothing was done"),
+            "{errors}"
+        );
         assert_eq!(account.content().len(), 1);
     }
     // What has another tag, or none, is not removed by a confirmed run either.
-    let trust =
-        policy(&json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }));
+    let trust = policy(
+        &json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }),
+    );
     for (name, tags) in [
-        ("secrets-exec-test-team", json!([{ "Key": "secrets-exec-testing-team", "Value": "remove" }])),
-        ("secrets-exec-test-keep", json!([{ "Key": "secrets-exec-test", "Value": "keep" }])),
+        (
+            "secrets-exec-test-team",
+            json!([{ "Key": "secrets-exec-testing-team", "Value": "remove" }]),
+        ),
+        (
+            "secrets-exec-test-keep",
+            json!([{ "Key": "secrets-exec-test", "Value": "keep" }]),
+        ),
         ("secrets-exec-test-none", json!([])),
     ] {
         let secret = json!({ "Name": name, "SecretString": "v-4c7a1e-kept", "Tags": tags });
-        let role =
-            json!({ "RoleName": name, "Path": "/secrets-exec-test/", "AssumeRolePolicyDocument": trust, "Tags": tags });
+        let role = json!({ "RoleName": name, "Path": "/secrets-exec-test/", "AssumeRolePolicyDocument": trust, "Tags": tags });
         account.call("secretsmanager", "create_secret", "us-east-1", &secret);
         account.call("iam", "create_role", "us-east-1", &role);
     }
     let before = account.content();
-    assert!(account.script(&[&CONFIRMED[..], &["--clean"]].concat()).status().unwrap().success());
+    assert!(
+        account
+            .script(&[&CONFIRMED[..], &["--clean"]].concat())
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(account.content(), before);
 }

@@ -18,7 +18,9 @@ const TOKEN: &str = "cAnArY-7f3a9c51-token";
 /// The agent's program.
 fn program() -> PathBuf {
     let named = env::var_os("SECRETS_EXEC_PEER_AGENT").map(PathBuf::from);
-    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".agent/bin/aws_secretsmanager_agent"))
+    named.unwrap_or_else(|| {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(".agent/bin/aws_secretsmanager_agent")
+    })
 }
 
 /// An agent whose cache has this TTL, in seconds.
@@ -37,8 +39,16 @@ fn agent(moto: &Moto, ttl: u32) -> Daemon {
             "AWS_SECRET_ACCESS_KEY=dummy".to_owned(),
             format!("AWS_REGION={REGION}"),
         ];
-        let program = [program().display().to_string(), "--config".to_owned(), "agent.toml".to_owned()];
-        ["env".to_owned()].into_iter().chain(variables).chain(program).collect()
+        let program = [
+            program().display().to_string(),
+            "--config".to_owned(),
+            "agent.toml".to_owned(),
+        ];
+        ["env".to_owned()]
+            .into_iter()
+            .chain(variables)
+            .chain(program)
+            .collect()
     })
 }
 
@@ -66,22 +76,45 @@ fn the_real_agent_gives_what_boto3_stored_and_refuses_another_token() {
     );
     let declaration = "env:\n  E: agent/long\n  F: { from: agent/bytes, encode: base64 }\n";
     let launch = || by_agent(&agent).resolve("A=agent/db+1:k").timeout("50s");
-    let all = launch().declaration(declaration).resolve(&format!("B={arn}:n"));
-    let run = all.resolve("C=agent/db+1:k:AWSPREVIOUS").resolve(&format!("D=agent/db+1:k::{id}")).run();
-    run.launched_silently().has("A", "new-4c7a1e").has("B", "1.10").has("C", "old-4c7a1e").has("D", "new-4c7a1e");
+    let all = launch()
+        .declaration(declaration)
+        .resolve(&format!("B={arn}:n"));
+    let run = all
+        .resolve("C=agent/db+1:k:AWSPREVIOUS")
+        .resolve(&format!("D=agent/db+1:k::{id}"))
+        .run();
+    run.launched_silently()
+        .has("A", "new-4c7a1e")
+        .has("B", "1.10")
+        .has("C", "old-4c7a1e")
+        .has("D", "new-4c7a1e");
     run.has("E", &long).has("F", "AP8tNGM3YTFlCg==");
     // In the account of moto's secrets.
     let role = "arn:aws:iam::123456789012:role/Reader";
-    launch().args(["--role-arn", role]).run().launched().has("A", "new-4c7a1e");
+    launch()
+        .args(["--role-arn", role])
+        .run()
+        .launched()
+        .has("A", "new-4c7a1e");
     let run = launch().resolve("G=agent/nothing").run();
-    run.refused(78).says(["G (", "secret agent/nothing", "does not exist"]);
+    run.refused(78)
+        .says(["G (", "secret agent/nothing", "does not exist"]);
     let run = launch().env("AWS_TOKEN", "cAnArY-7f3a9c51-other").run();
     run.refused(77).says(["A (", "token"]);
     let url = format!("--agent=http://127.0.0.1:{}", agent.ports[0]);
     drop(agent);
-    let gone = moto.sandbox().arg(url).env("AWS_TOKEN", TOKEN).timeout("2s").resolve("A=agent/long");
+    let gone = moto
+        .sandbox()
+        .arg(url)
+        .env("AWS_TOKEN", TOKEN)
+        .timeout("2s")
+        .resolve("A=agent/long");
     gone.run().refused(75);
-    gone.arg("--agent-fallback").timeout("50s").run().launched_silently().has("A", long);
+    gone.arg("--agent-fallback")
+        .timeout("50s")
+        .run()
+        .launched_silently()
+        .has("A", long);
 }
 
 #[test]
@@ -93,7 +126,9 @@ fn a_value_of_the_real_agent_is_renewed_after_its_ttl_and_served_when_aws_is_gon
     let sandbox = by_agent(&agent).timeout("50s").resolve("A=agent/changed");
     sandbox.run().launched().has("A", "one-4c7a1e");
     moto.put("agent/changed", "two-4c7a1e", &[]);
-    await_fact("the new value", || sandbox.run().launched().stdout().contains("A=two-4c7a1e\0"));
+    await_fact("the new value", || {
+        sandbox.run().launched().stdout().contains("A=two-4c7a1e\0")
+    });
     drop(moto);
     // Longer than the agent's TTL, so that it asks in vain.
     thread::sleep(Duration::from_millis(1200));

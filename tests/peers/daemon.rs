@@ -31,7 +31,14 @@ pub(super) struct Daemon {
 /// Returns whether a server is installed; reports the test as skipped when not.
 pub(super) fn is_installed(server: &str) -> bool {
     skip::can(
-        &["env", &format!("PATH={PATH}"), "sh", "-c", "command -v \"$0\"", server],
+        &[
+            "env",
+            &format!("PATH={PATH}"),
+            "sh",
+            "-c",
+            "command -v \"$0\"",
+            server,
+        ],
         &format!("tests with {server}"),
     )
 }
@@ -46,7 +53,10 @@ pub(super) fn free_ports(count: usize) -> Vec<u16> {
         let number = first.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
         10_000 + u16::try_from(number % 20_000).expect("below 20,000")
     });
-    candidates.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect()
+    candidates
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .take(count)
+        .collect()
 }
 
 impl Daemon {
@@ -76,7 +86,12 @@ impl Daemon {
             .stdout(Stdio::null())
             .spawn()
             .expect("a shell");
-        let daemon = Self { stdin: keeper.stdin.take(), keeper, directory, ports };
+        let daemon = Self {
+            stdin: keeper.stdin.take(),
+            keeper,
+            directory,
+            ports,
+        };
         daemon.listens().then_some(daemon)
     }
 

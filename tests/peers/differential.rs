@@ -20,25 +20,50 @@ fn a_text_a_key_and_bytes_are_read_as_boto3_stored_the_secret() {
     let bytes: Vec<u8> = (0..=255).collect();
     let binary = json!({ "Name": "differential/binary", "SecretBinary": { "$bytes": bytes } });
     moto.secretsmanager("create_secret", &binary);
-    let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": "differential/binary" }));
-    let sandbox = moto.sandbox().declaration("env: { B: { from: differential/binary, encode: base64 } }\n");
-    let run = sandbox.resolve("T=differential/text").resolve("K=differential/key:k").run();
-    run.launched_silently().has("T", TEXT).has("K", TEXT).has("B", text_of(&read["SecretBinary"]["$base64"]));
+    let read = moto.secretsmanager(
+        "get_secret_value",
+        &json!({ "SecretId": "differential/binary" }),
+    );
+    let sandbox = moto
+        .sandbox()
+        .declaration("env: { B: { from: differential/binary, encode: base64 } }\n");
+    let run = sandbox
+        .resolve("T=differential/text")
+        .resolve("K=differential/key:k")
+        .run();
+    run.launched_silently()
+        .has("T", TEXT)
+        .has("K", TEXT)
+        .has("B", text_of(&read["SecretBinary"]["$base64"]));
 }
 
 #[test]
 fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition() {
     let Some(moto) = Moto::shared() else { return };
     let generated = "rds!cluster-4d1e2f3a-0b1c-4d5e-8f90-a1b2c3d4e5f6";
-    for name in [generated, "/leading/slash", "ends-in-AbCdEf", "0", "UPPER/lower"] {
+    for name in [
+        generated,
+        "/leading/slash",
+        "ends-in-AbCdEf",
+        "0",
+        "UPPER/lower",
+    ] {
         let value = format!("{name}-4c7a1e");
         let arn = moto.secret(name, &value);
-        let run = moto.sandbox().resolve(&format!("NAME={name}")).resolve(&format!("ARN={arn}")).run();
-        run.launched_silently().has("NAME", &value).has("ARN", &value);
+        let run = moto
+            .sandbox()
+            .resolve(&format!("NAME={name}"))
+            .resolve(&format!("ARN={arn}"))
+            .run();
+        run.launched_silently()
+            .has("NAME", &value)
+            .has("ARN", &value);
     }
-    for (region, start) in
-        [("eu-west-1", "arn:aws:"), ("cn-north-1", "arn:aws-cn:"), ("us-gov-west-1", "arn:aws-us-gov:")]
-    {
+    for (region, start) in [
+        ("eu-west-1", "arn:aws:"),
+        ("cn-north-1", "arn:aws-cn:"),
+        ("us-gov-west-1", "arn:aws-us-gov:"),
+    ] {
         let value = format!("{region}-4c7a1e");
         let parameters = json!({ "Name": "differential/region", "SecretString": value });
         let made = moto.call(&json!({
@@ -46,8 +71,15 @@ fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition(
         }));
         let arn = text_of(&made["ARN"]);
         assert!(arn.starts_with(start), "{arn}");
-        moto.sandbox().resolve(&format!("A={arn}")).run().launched_silently().has("A", &value);
-        let named = moto.sandbox().args(["--region", region]).resolve("A=differential/region");
+        moto.sandbox()
+            .resolve(&format!("A={arn}"))
+            .run()
+            .launched_silently()
+            .has("A", &value);
+        let named = moto
+            .sandbox()
+            .args(["--region", region])
+            .resolve("A=differential/region");
         named.run().launched_silently().has("A", &value);
     }
 }
@@ -56,14 +88,27 @@ fn a_secret_is_read_by_any_legal_name_and_by_an_arn_of_any_region_and_partition(
 fn all_parameters_below_a_path_and_none_beside_it_are_read() {
     let Some(moto) = Moto::shared() else { return };
     moto.parameter("plain", "String", CANARY);
-    moto.sandbox().resolve("A=ssm:plain").run().launched_silently().has("A", CANARY);
+    moto.sandbox()
+        .resolve("A=ssm:plain")
+        .run()
+        .launched_silently()
+        .has("A", CANARY);
     moto.parameter("/peers-path/db/pass-word", "SecureString", "old-4c7a1e");
     moto.parameter("/peers-path/db/pass-word", "SecureString", CANARY);
     moto.parameter("/peers-path-other/x", "String", "x-4c7a1e");
-    let run = moto.sandbox().args(["--env-from", "P_=ssm:/peers-path/"]).run();
-    run.launched_silently().has("P_DB_PASS_WORD", CANARY).lacks("P_X");
+    let run = moto
+        .sandbox()
+        .args(["--env-from", "P_=ssm:/peers-path/"])
+        .run();
+    run.launched_silently()
+        .has("P_DB_PASS_WORD", CANARY)
+        .lacks("P_X");
     let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/peers-path/db/";
-    moto.sandbox().args(["--env-from", arn]).run().launched_silently().has("PASS_WORD", CANARY);
+    moto.sandbox()
+        .args(["--env-from", arn])
+        .run()
+        .launched_silently()
+        .has("PASS_WORD", CANARY);
 }
 
 #[test]
@@ -78,8 +123,17 @@ fn one_launch_reads_a_name_from_two_accounts_that_do_not_see_each_others_secrets
          THERE: there:password\n"
     );
     let run = moto.sandbox().declaration(&declaration).run();
-    run.launched_silently().has("HERE", "here-4c7a1e").has("THERE", "there-4c7a1e");
+    run.launched_silently()
+        .has("HERE", "here-4c7a1e")
+        .has("THERE", "there-4c7a1e");
     let elsewhere = moto.sandbox().resolve("VALUE=accounts/elsewhere");
-    elsewhere.run().refused(78).says(["VALUE", "accounts/elsewhere"]);
-    there.give(elsewhere).run().launched_silently().has("VALUE", CANARY);
+    elsewhere
+        .run()
+        .refused(78)
+        .says(["VALUE", "accounts/elsewhere"]);
+    there
+        .give(elsewhere)
+        .run()
+        .launched_silently()
+        .has("VALUE", CANARY);
 }

@@ -28,40 +28,66 @@ const REGIONS: [&str; 13] = [
 const SERVICES: [(&str, &str, &[&str]); 3] = [
     ("secretsmanager", "secretsmanager", &["-e", "A=x"]),
     ("ssm", "ssm", &["-e", "A=ssm:/x"]),
-    ("sts", "sts", &["-e", "A=x", "--role-arn", "arn:aws:iam::123456789012:role/Reader"]),
+    (
+        "sts",
+        "sts",
+        &[
+            "-e",
+            "A=x",
+            "--role-arn",
+            "arn:aws:iam::123456789012:role/Reader",
+        ],
+    ),
 ];
 
 /// A launch whose connections are all closed, which counts as an outage of the region.
 fn refused_launch(proxy: &Proxy, fips: bool, dual: bool) -> Sandbox {
-    let sandbox = Sandbox::new().env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET);
+    let sandbox = Sandbox::new()
+        .env("AWS_ACCESS_KEY_ID", "AKIA")
+        .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET);
     let sandbox = sandbox.env("HTTPS_PROXY", proxy.url());
-    let sandbox = sandbox.env("AWS_USE_FIPS_ENDPOINT", fips.to_string()).env("AWS_MAX_ATTEMPTS", "1");
+    let sandbox = sandbox
+        .env("AWS_USE_FIPS_ENDPOINT", fips.to_string())
+        .env("AWS_MAX_ATTEMPTS", "1");
     sandbox.env("AWS_USE_DUALSTACK_ENDPOINT", dual.to_string())
 }
 
 /// The hosts with this beginning that a proxy was asked for.
 fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
     let asked = proxy.asked().into_iter();
-    let hosts = asked.map(|line| line.trim_start_matches("CONNECT ").trim_end_matches(":443").to_owned());
+    let hosts = asked.map(|line| {
+        line.trim_start_matches("CONNECT ")
+            .trim_end_matches(":443")
+            .to_owned()
+    });
     hosts.filter(|host| host.starts_with(prefix)).collect()
 }
 
 #[test]
 fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
-    let Some(interpreter) = interpreter() else { return };
-    let mut botocore = Python::start(&interpreter, "endpoints.py", &[]);
-    let mut expected = |service: &str, regions: &[&str], fips: bool, dual: bool| -> BTreeSet<String> {
-        let wanted = json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
-        serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap()
+    let Some(interpreter) = interpreter() else {
+        return;
     };
+    let mut botocore = Python::start(&interpreter, "endpoints.py", &[]);
+    let mut expected =
+        |service: &str, regions: &[&str], fips: bool, dual: bool| -> BTreeSet<String> {
+            let wanted =
+                json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
+            serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap()
+        };
     for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {
         for (service, prefix, arguments) in SERVICES {
             let proxy = Proxy::before(NOWHERE);
             let fallback = REGIONS[1..].join(",");
-            let launch = refused_launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
+            let launch =
+                refused_launch(&proxy, fips, dual).env("SECRETS_EXEC_FALLBACK_REGION", fallback);
             let run = launch.region(REGIONS[0]).args(arguments).run();
             let case = format!("{service}, FIPS {fips}, dual stack {dual}: {run}");
-            assert_eq!(hosts(&proxy, prefix), expected(service, &REGIONS, fips, dual), "{case}");
+            assert_eq!(
+                hosts(&proxy, prefix),
+                expected(service, &REGIONS, fips, dual),
+                "{case}"
+            );
         }
         // The portal of SSO, whose region is in the profile. The name of the token's file is the SHA-1 of the URL.
         for region in ["eu-central-1", "us-gov-west-1", "cn-north-1"] {
@@ -72,10 +98,19 @@ fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
             );
             let token = json!({ "accessToken": "t", "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
             let launch = refused_launch(&proxy, fips, dual).home_file(".aws/config", &config);
-            let launch =
-                launch.home_file(".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json", &token.to_string());
-            let run = launch.region(region).args(["--profile", "dev", "-e", "A=x"]).run();
-            assert_eq!(hosts(&proxy, "portal"), expected("sso", &[region], fips, dual), "{run}");
+            let launch = launch.home_file(
+                ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json",
+                &token.to_string(),
+            );
+            let run = launch
+                .region(region)
+                .args(["--profile", "dev", "-e", "A=x"])
+                .run();
+            assert_eq!(
+                hosts(&proxy, "portal"),
+                expected("sso", &[region], fips, dual),
+                "{run}"
+            );
         }
     }
 }

@@ -38,17 +38,28 @@ fn texts() -> Variables {
         ("BACKSLASHES", "C:\\new\\table\\ \\\\server"),
         ("EMPTY", ""),
         ("EQUALS", "a=b==\nEXTRA=c"),
-        ("CODE", "'; touch executed; '$(touch executed)`touch executed`\n\"; touch executed #"),
+        (
+            "CODE",
+            "'; touch executed; '$(touch executed)`touch executed`\n\"; touch executed #",
+        ),
         ("PEM", "-----BEGIN KEY-----\nMII+/=\n-----END KEY-----\n"),
         ("JSON", "{\"a\": \"b\\nc\", \"d\": [1]}"),
         ("PATTERNS", "~ * ? [a-z] {a,b} !x <(id) & ; | > < ( )"),
-        ("UNICODE", "h\u{e9}llo \u{2028}\u{a0}\u{feff}\u{1f511}\u{85}"),
+        (
+            "UNICODE",
+            "h\u{e9}llo \u{2028}\u{a0}\u{feff}\u{1f511}\u{85}",
+        ),
         ("CONTROLS", "\u{1}\u{7}\u{8}\u{b}\u{c}\u{1b}[0m\u{7f}"),
         ("HYPHENS", "-n --"),
     ];
-    let mut texts: Variables =
-        texts.iter().map(|(name, text)| (format!("T_{name}"), text.as_bytes().to_vec())).collect();
-    texts.insert("T_LONG".to_owned(), "v$`# \n".repeat(64 * 1024 / 6).into_bytes());
+    let mut texts: Variables = texts
+        .iter()
+        .map(|(name, text)| (format!("T_{name}"), text.as_bytes().to_vec()))
+        .collect();
+    texts.insert(
+        "T_LONG".to_owned(),
+        "v$`# \n".repeat(64 * 1024 / 6).into_bytes(),
+    );
     texts.insert("T_LONG_MIXED".to_owned(), long.into_bytes());
     texts
 }
@@ -61,13 +72,17 @@ fn bytes() -> Variables {
         // Half of a character in GBK, before a quote.
         ("B_HALF", b"\x95'; touch executed #\\".to_vec()),
     ];
-    bytes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    bytes
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// All texts of up to three of the characters that mean something to a reader, and longer ones of a fixed sequence.
 fn combinations() -> Variables {
-    const SYMBOLS: [&str; 16] =
-        ["'", "\"", "`", "\\", "$", "{", "}", "#", "=", " ", "\t", "\n", "\r", "n", "a", "\u{a0}"];
+    const SYMBOLS: [&str; 16] = [
+        "'", "\"", "`", "\\", "$", "{", "}", "#", "=", " ", "\t", "\n", "\r", "n", "a", "\u{a0}",
+    ];
     let mut found = vec![String::new()];
     let mut start = 0;
     for _ in 0..3 {
@@ -79,14 +94,24 @@ fn combinations() -> Variables {
     }
     let mut state = 1_u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap()
     };
     for _ in 0..3000 {
         let length = 4 + next() % 9;
-        found.push((0..length).map(|_| SYMBOLS[next() % SYMBOLS.len()]).collect());
+        found.push(
+            (0..length)
+                .map(|_| SYMBOLS[next() % SYMBOLS.len()])
+                .collect(),
+        );
     }
-    found.into_iter().enumerate().map(|(index, text)| (format!("C_{index}"), text.into_bytes())).collect()
+    found
+        .into_iter()
+        .enumerate()
+        .map(|(index, text)| (format!("C_{index}"), text.into_bytes()))
+        .collect()
 }
 
 /// A run that exports variables from a local file.
@@ -96,19 +121,37 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
     for (name, value) in variables {
         // The line feeds make a short value long enough to be watched.
         let base64 = format!("{:\n<8}", BASE64_STANDARD.encode(value));
-        secrets.insert(name.to_lowercase(), serde_json::json!({ "$binary": base64 }));
+        secrets.insert(
+            name.to_lowercase(),
+            serde_json::json!({ "$binary": base64 }),
+        );
         declaration += &format!("  {name}: {}\n", name.to_lowercase());
     }
     let secrets = serde_json::Value::from(secrets).to_string();
-    let sandbox = Sandbox::new().arg("export").local(&secrets).declaration(&declaration);
-    sandbox.args(["-q", "--format", format]).prints_values().bare()
+    let sandbox = Sandbox::new()
+        .arg("export")
+        .local(&secrets)
+        .declaration(&declaration);
+    sandbox
+        .args(["-q", "--format", format])
+        .prints_values()
+        .bare()
 }
 
 /// Exports the variables that a format holds, and returns them with the output. The others must be refused, by name.
 fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variables) {
     let run = exporting(&variables, format).run();
     // `error: NAME (FILE:LINE, REF)`, or `error:   NAME (…` below an error that several share.
-    let name = |line: &str| Some(line.split_once("error: ")?.1.split_once(" (")?.0.trim_start().to_owned());
+    let name = |line: &str| {
+        Some(
+            line.split_once("error: ")?
+                .1
+                .split_once(" (")?
+                .0
+                .trim_start()
+                .to_owned(),
+        )
+    };
     let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
     if !refused.is_empty() {
         run.refused(78);
@@ -125,16 +168,27 @@ fn assert_read(reader: &str, read: &Variables, exported: &Variables) {
     let shown = |value: &[u8]| String::from_utf8_lossy(&value[..value.len().min(60)]).into_owned();
     let different: Vec<_> = exported.iter().filter(differs).take(8).collect();
     let lines = different.iter().map(|(name, value)| {
-        format!("{name} is {:?} instead of {:?}\n", read.get(*name).map(|read| shown(read)), shown(value))
+        format!(
+            "{name} is {:?} instead of {:?}\n",
+            read.get(*name).map(|read| shown(read)),
+            shown(value)
+        )
     });
-    assert!(different.is_empty(), "{reader}:\n{}", lines.collect::<String>());
+    assert!(
+        different.is_empty(),
+        "{reader}:\n{}",
+        lines.collect::<String>()
+    );
 }
 
 /// The variables of the corpus among those that `env -0` prints.
 fn environment(printed: &[u8]) -> Variables {
     let entries = printed.split(|byte| *byte == 0).filter_map(|entry| {
         let at = entry.iter().position(|byte| *byte == b'=')?;
-        Some((String::from_utf8_lossy(&entry[..at]).into_owned(), entry[at + 1..].to_vec()))
+        Some((
+            String::from_utf8_lossy(&entry[..at]).into_owned(),
+            entry[at + 1..].to_vec(),
+        ))
     });
     entries.collect()
 }
@@ -144,17 +198,31 @@ fn environment(printed: &[u8]) -> Variables {
 fn evaluated(shell: &str, script: &str, arguments: &[&str], sandbox: &Sandbox) -> Variables {
     let words: Vec<&str> = shell.split(' ').chain(["-c", script, "shell"]).collect();
     let mut command = Command::new(words[0]);
-    command.args(&words[1..]).args(arguments).current_dir(sandbox.path("")).stdin(Stdio::null());
-    let output = command.env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
+    command
+        .args(&words[1..])
+        .args(arguments)
+        .current_dir(sandbox.path(""))
+        .stdin(Stdio::null());
+    let output = command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.is_empty(), "{shell} {arguments:?}: {said}");
-    assert!(!sandbox.path("executed").exists(), "{shell} executed a value");
+    assert!(
+        !sandbox.path("executed").exists(),
+        "{shell} executed a value"
+    );
     environment(&output.stdout)
 }
 
 #[test]
 fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
-    let variables: Variables = [texts(), bytes(), combinations()].into_iter().flatten().collect();
+    let variables: Variables = [texts(), bytes(), combinations()]
+        .into_iter()
+        .flatten()
+        .collect();
     let sandbox = exporting(&variables, "shell");
     let run = sandbox.run();
     let sandbox = sandbox.file("exports", &run.launched_silently().stdout);
@@ -170,7 +238,10 @@ fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
         "zsh -o RC_QUOTES -o ERR_EXIT -o NO_UNSET",
         "zsh --emulate sh",
     ] {
-        if can(&[shell.split(' ').next().unwrap(), "-c", ":"], "eval in a shell") {
+        if can(
+            &[shell.split(' ').next().unwrap(), "-c", ":"],
+            "eval in a shell",
+        ) {
             // As docs/reference.md says, with the output in a file.
             let script = r#"eval "$(cat exports)" && exec env -0"#;
             assert_read(shell, &evaluated(shell, script, &[], &sandbox), &variables);
@@ -185,23 +256,36 @@ fn a_shell_reads_an_export_for_kubernetes_as_kubernetes_does() {
     assert!(exported.len() > 1000, "{}", exported.len());
     let sandbox = Sandbox::new().file("exports", &run.stdout);
     for shell in ["dash", "bash"] {
-        assert_read(shell, &evaluated(shell, "set -a; . ./exports; exec env -0", &[], &sandbox), &exported);
+        assert_read(
+            shell,
+            &evaluated(shell, "set -a; . ./exports; exec env -0", &[], &sandbox),
+            &exported,
+        );
     }
 }
 
 /// The names of variables that a script finds in a shell, and more that appear only when they are used.
 fn names(shell: &str, script: &str) -> BTreeSet<String> {
-    let output = Command::new(shell).args(["-c", script]).env_clear().env("PATH", "/usr/bin:/bin").output().unwrap();
+    let output = Command::new(shell)
+        .args(["-c", script])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .output()
+        .unwrap();
     let own = String::from_utf8(output.stdout).unwrap();
-    let hidden =
-        "BASHPID BASH_SUBSHELL EPOCHREALTIME EPOCHSECONDS HISTCMD LINENO MAILCHECK RANDOM SECONDS SRANDOM UID USERNAME";
+    let hidden = "BASHPID BASH_SUBSHELL EPOCHREALTIME EPOCHSECONDS HISTCMD LINENO MAILCHECK RANDOM SECONDS SRANDOM UID USERNAME";
     let is_name = |name: &&str| {
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         name.bytes().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())
     };
     // `PATH` takes no reference, and every locale but the installed ones is complained of.
     let is_plain = |name: &&str| *name != "PATH" && !name.starts_with("LC_");
-    own.split_whitespace().chain(hidden.split(' ')).filter(is_name).filter(is_plain).map(str::to_owned).collect()
+    own.split_whitespace()
+        .chain(hidden.split(' '))
+        .filter(is_name)
+        .filter(is_plain)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Exports each variable that a shell has of its own. It is set to the value, or it is warned of; and nothing is executed, no message
@@ -216,11 +300,23 @@ fn keeps_its_own(shell: &str, script: &str) {
     for json in ["\"word-4c7a1e\"", "\"a[$(touch executed)]\"", "1000"] {
         let value = json.trim_matches('"');
         // No shell takes another value than a number for OPTIND, which is an error.
-        let names: Vec<&String> = names.iter().filter(|name| *name != "OPTIND" || value == "1000").collect();
-        let variables: Variables = names.iter().map(|name| ((*name).clone(), value.into())).collect();
+        let names: Vec<&String> = names
+            .iter()
+            .filter(|name| *name != "OPTIND" || value == "1000")
+            .collect();
+        let variables: Variables = names
+            .iter()
+            .map(|name| ((*name).clone(), value.into()))
+            .collect();
         let secrets = format!(r#"{{"x":{{"k":{json}}}}}"#);
-        let declaration = names.iter().map(|name| format!("  {name}: x:k\n")).collect::<String>();
-        let sandbox = Sandbox::new().arg("export").declaration(&format!("env:\n{declaration}")).local(&secrets);
+        let declaration = names
+            .iter()
+            .map(|name| format!("  {name}: x:k\n"))
+            .collect::<String>();
+        let sandbox = Sandbox::new()
+            .arg("export")
+            .declaration(&format!("env:\n{declaration}"))
+            .local(&secrets);
         let sandbox = sandbox.args(["--format", "shell"]).prints_values().bare();
         let run = sandbox.run();
         let warned: BTreeSet<String> = run
@@ -229,30 +325,59 @@ fn keeps_its_own(shell: &str, script: &str) {
             .lines()
             .filter_map(|line| line.split_once("warning: ")?.1.split_once(" not set in "))
             .filter(|(_, shells)| {
-                shells.split_once(", where").unwrap().0.split([' ', ',']).any(|word| word == known_as)
+                shells
+                    .split_once(", where")
+                    .unwrap()
+                    .0
+                    .split([' ', ','])
+                    .any(|word| word == known_as)
             })
-            .flat_map(|(names, _)| names.rsplit_once(' ').unwrap().0.split(", ").map(str::to_owned).collect::<Vec<_>>())
+            .flat_map(|(names, _)| {
+                names
+                    .rsplit_once(' ')
+                    .unwrap()
+                    .0
+                    .split(", ")
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            })
             .collect();
         let stdout = run.stdout();
         for (name, value) in &variables {
             let assignment = format!("export {name}=");
-            let line = stdout.lines().find(|line| line.contains(&assignment)).unwrap_or_default();
+            let line = stdout
+                .lines()
+                .find(|line| line.contains(&assignment))
+                .unwrap_or_default();
             let script = "eval \"$1\"\nexport AFTER=after\nexec /usr/bin/env -0";
             let read = evaluated(shell, script, &[line], &sandbox);
-            assert_eq!(read.get("AFTER").map(Vec::as_slice), Some(&b"after"[..]), "{shell}: {line}");
-            assert!(warned.contains(name) || read.get(name) == Some(value), "{shell}: {line}: {:?}", read.get(name));
+            assert_eq!(
+                read.get("AFTER").map(Vec::as_slice),
+                Some(&b"after"[..]),
+                "{shell}: {line}"
+            );
+            assert!(
+                warned.contains(name) || read.get(name) == Some(value),
+                "{shell}: {line}: {:?}",
+                read.get(name)
+            );
         }
     }
 }
 
 #[test]
 fn an_exported_variable_that_a_shell_sets_itself_is_set_or_warned_of() {
-    let modules = "datetime mapfile system zutil terminfo termcap zle complist sched watch langinfo";
-    let zsh =
-        format!("zmodload zsh/parameter; for m in {modules}; do zmodload zsh/$m; done; print -l ${{(k)parameters}}");
-    for (shell, script) in
-        [("bash", "compgen -v"), ("zsh", &zsh), ("mksh", "set | sed 's/=.*//'"), ("dash", "set | sed 's/=.*//'")]
-    {
+    let modules =
+        "datetime mapfile system zutil terminfo termcap zle complist sched watch langinfo";
+    let zsh = format!(
+        "zmodload zsh/parameter; for m in {modules}; do zmodload zsh/$m; done; print -l ${{(k)parameters}}"
+    );
+    for (shell, script) in [
+        ("bash", "compgen -v"),
+        ("zsh", &zsh),
+        ("mksh", "set | sed 's/=.*//'"),
+        ("dash", "set | sed 's/=.*//'"),
+    ] {
         keeps_its_own(shell, script);
     }
 }
@@ -275,7 +400,10 @@ process.stdout.write(Object.entries(read).map(([name, value]) => `${name}=${valu
 
 #[test]
 fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_an_export() {
-    let (Some(python), Some(node)) = (interpreter(), node_folder("dotenv", "a .env file in Node")) else { return };
+    let (Some(python), Some(node)) = (interpreter(), node_folder("dotenv", "a .env file in Node"))
+    else {
+        return;
+    };
     let (python, node) = (python.to_str().unwrap(), node.to_str().unwrap());
     if !can(&[python, "-c", "import dotenv"], "a .env file in Python") {
         return;
@@ -284,17 +412,36 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_an_export() {
     let (run, exported) = export_what_fits(variables, "dotenv");
     let sandbox = Sandbox::new().file(".env", &run.stdout);
     for (reader, program, arguments) in [
-        ("python-dotenv", python, &["-B", "-X", "utf8", "-c", PYTHON_DOTENV][..]),
+        (
+            "python-dotenv",
+            python,
+            &["-B", "-X", "utf8", "-c", PYTHON_DOTENV][..],
+        ),
         ("Node's dotenv", "node", &["-e", NODE_DOTENV, node]),
     ] {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(sandbox.path("")).env_clear();
+        command
+            .args(arguments)
+            .current_dir(sandbox.path(""))
+            .env_clear();
         // The name `a`, which is in values, is set, so that an expansion shows.
-        command.envs([("PATH", "/usr/local/bin:/usr/bin:/bin"), ("a", "expanded"), ("HOME", "/expanded")]);
+        command.envs([
+            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("a", "expanded"),
+            ("HOME", "/expanded"),
+        ]);
         let output = command.output().unwrap();
-        assert!(output.status.success(), "{reader}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{reader}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         let read = environment(&output.stdout);
-        let extra: Vec<_> = read.keys().filter(|name| !exported.contains_key(*name)).take(5).collect();
+        let extra: Vec<_> = read
+            .keys()
+            .filter(|name| !exported.contains_key(*name))
+            .take(5)
+            .collect();
         assert!(extra.is_empty(), "{reader} has more variables: {extra:?}");
         assert_read(reader, &read, &exported);
     }
@@ -304,36 +451,82 @@ fn python_dotenv_and_nodes_dotenv_read_the_same_values_from_an_export() {
 fn podman_gives_every_variable_of_an_export_to_a_container() {
     let directory = Directory::new();
     fs::create_dir(directory.path().join("rootfs")).unwrap();
-    let [storage, state] =
-        ["storage", "run"].map(|name| directory.path().join(name).into_os_string().into_string().unwrap());
+    let [storage, state] = ["storage", "run"].map(|name| {
+        directory
+            .path()
+            .join(name)
+            .into_os_string()
+            .into_string()
+            .unwrap()
+    });
     // The default driver does not work in a container.
-    let podman = ["podman", "--log-level=error", "--storage-driver=vfs", "--root", &storage, "--runroot", &state];
+    let podman = [
+        "podman",
+        "--log-level=error",
+        "--storage-driver=vfs",
+        "--root",
+        &storage,
+        "--runroot",
+        &state,
+    ];
     if !can(&[&podman[..], &["info"]].concat(), "podman's --env-file") {
         return;
     }
     let mut variables: Variables = [texts(), combinations()].into_iter().flatten().collect();
     // The longest line.
-    variables.insert("T_WHOLE_LINE".to_owned(), vec![b'v'; 65_535 - "T_WHOLE_LINE=".len()]);
+    variables.insert(
+        "T_WHOLE_LINE".to_owned(),
+        vec![b'v'; 65_535 - "T_WHOLE_LINE=".len()],
+    );
     let (run, exported) = export_what_fits(variables, "docker");
-    fs::write(directory.path().join("env"), &run.launched_silently().stdout).unwrap();
+    fs::write(
+        directory.path().join("env"),
+        &run.launched_silently().stdout,
+    )
+    .unwrap();
     let podman = |arguments: &[&str]| {
-        let output =
-            Command::new(podman[0]).args(&podman[1..]).args(arguments).current_dir(directory.path()).output().unwrap();
-        assert!(output.status.success(), "podman {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new(podman[0])
+            .args(&podman[1..])
+            .args(arguments)
+            .current_dir(directory.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "podman {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output.stdout
     };
-    podman(&["create", "--name=c", "--network=none", "--env-file=env", "--rootfs", "rootfs", "/command"]);
+    podman(&[
+        "create",
+        "--name=c",
+        "--network=none",
+        "--env-file=env",
+        "--rootfs",
+        "rootfs",
+        "/command",
+    ]);
     let listed: Vec<String> =
-        serde_json::from_slice(&podman(&["inspect", "--format={{json .Config.Env}}", "c"])).unwrap();
+        serde_json::from_slice(&podman(&["inspect", "--format={{json .Config.Env}}", "c"]))
+            .unwrap();
     podman(&["rm", "c"]);
-    assert_read("podman", &environment(listed.join("\0").as_bytes()), &exported);
+    assert_read(
+        "podman",
+        &environment(listed.join("\0").as_bytes()),
+        &exported,
+    );
 }
 
 /// The part of a corpus whose values a format refuses.
 fn refused(variables: Variables, format: &str) -> Vec<(String, String)> {
     let (_, exported) = export_what_fits(variables.clone(), format);
-    let refused = variables.into_iter().filter(|(name, _)| !exported.contains_key(name));
-    refused.map(|(name, value)| (name, String::from_utf8(value).unwrap())).collect()
+    let refused = variables
+        .into_iter()
+        .filter(|(name, _)| !exported.contains_key(name));
+    refused
+        .map(|(name, value)| (name, String::from_utf8(value).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -341,10 +534,16 @@ fn a_format_refuses_no_more_than_it_must() {
     let all = || -> Variables { [texts(), combinations()].into_iter().flatten().collect() };
     for (name, value) in refused(all(), "dotenv") {
         let has_both = value.contains('\\') || value.contains(['\'', '\r']) && value.contains('"');
-        assert!(value.contains("${") || has_both, "dotenv refuses {name}, {value:?}");
+        assert!(
+            value.contains("${") || has_both,
+            "dotenv refuses {name}, {value:?}"
+        );
     }
     for (name, value) in refused(all(), "docker") {
-        assert!(value.contains('\n') || value.ends_with('\r'), "docker refuses {name}, {value:?}");
+        assert!(
+            value.contains('\n') || value.ends_with('\r'),
+            "docker refuses {name}, {value:?}"
+        );
     }
     for format in ["shell", "json"] {
         assert_eq!(refused(all(), format), [], "{format}");

@@ -33,7 +33,10 @@ fn moto() -> Option<Moto> {
     moto.secret("m/db", &json!({ "k": CANARY }).to_string());
     moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string(), &[]);
     moto.secret("m/deleted", CANARY);
-    moto.secretsmanager("delete_secret", &json!({ "SecretId": "m/deleted", "RecoveryWindowInDays": 7 }));
+    moto.secretsmanager(
+        "delete_secret",
+        &json!({ "SecretId": "m/deleted", "RecoveryWindowInDays": 7 }),
+    );
     moto.parameter("/m/p", "SecureString", CANARY);
     moto.parameter("/m/path/a", "SecureString", CANARY);
     Some(moto)
@@ -42,7 +45,11 @@ fn moto() -> Option<Moto> {
 #[test]
 fn check_metadata_tells_which_secrets_exist_without_reading_a_value() {
     let Some(moto) = moto() else { return };
-    let sandbox = moto.sandbox().declaration(DECLARATION).args(["check", "--metadata"]).bare();
+    let sandbox = moto
+        .sandbox()
+        .declaration(DECLARATION)
+        .args(["check", "--metadata"])
+        .bare();
     let run = sandbox.arg("--json").run();
     run.ended(Status::Exit(78));
     let document = run.document();
@@ -66,16 +73,38 @@ fn check_metadata_tells_which_secrets_exist_without_reading_a_value() {
         ("NONE_*", "failed not-found", "failed"),
         ("DB_*", "not-read", "ok"),
     ] {
-        let row = document["values"].as_array().unwrap().iter().find(|row| row["label"] == label);
+        let row = document["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["label"] == label);
         let row = row.unwrap_or_else(|| panic!("no {label}: {run}"));
-        let words = ["status", "error", "note"].map(|field| row[field].as_str().unwrap_or_default());
-        let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-        let seen = (words.as_str(), row["sources"][0]["status"].as_str().unwrap_or_default());
+        let words =
+            ["status", "error", "note"].map(|field| row[field].as_str().unwrap_or_default());
+        let words = words
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let seen = (
+            words.as_str(),
+            row["sources"][0]["status"].as_str().unwrap_or_default(),
+        );
         assert_eq!(seen, (status, source), "{label}: {run}");
     }
     let version = moto.secretsmanager("describe_secret", &json!({ "SecretId": "m/db" }))["VersionIdsToStages"].take();
-    let current = version.as_object().unwrap().iter().find(|(_, stages)| stages[0] == "AWSCURRENT").unwrap().0;
-    assert_eq!(document["values"][0]["sources"][0]["version"], json!(current), "{run}");
+    let current = version
+        .as_object()
+        .unwrap()
+        .iter()
+        .find(|(_, stages)| stages[0] == "AWSCURRENT")
+        .unwrap()
+        .0;
+    assert_eq!(
+        document["values"][0]["sources"][0]["version"],
+        json!(current),
+        "{run}"
+    );
     assert_eq!(document["secrets"].as_array().unwrap().len(), 3, "{run}");
 }
 
@@ -83,21 +112,43 @@ fn check_metadata_tells_which_secrets_exist_without_reading_a_value() {
 fn the_policy_for_check_metadata_suffices_and_does_not_allow_reading_a_value() {
     let Some(moto) = moto() else { return };
     let sandbox = |command: &[&str]| {
-        let sandbox = moto.sandbox().args(command).resolve("A=m/db:k").resolve("B=ssm:/m/p");
+        let sandbox = moto
+            .sandbox()
+            .args(command)
+            .resolve("A=m/db:k")
+            .resolve("B=ssm:/m/p");
         sandbox.args(["--env-from", "P_=ssm:/m/path/"])
     };
-    let policy = sandbox(&["policy", "--metadata", "--account", "123456789012"]).bare().run();
+    let policy = sandbox(&["policy", "--metadata", "--account", "123456789012"])
+        .bare()
+        .run();
     let policy = policy.launched_silently().document();
-    let actions: Vec<_> =
-        policy["Statement"].as_array().unwrap().iter().map(|each| each["Action"][0].clone()).collect();
-    assert_eq!(actions, ["secretsmanager:DescribeSecret", "ssm:DescribeParameters"]);
+    let actions: Vec<_> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["Action"][0].clone())
+        .collect();
+    assert_eq!(
+        actions,
+        ["secretsmanager:DescribeSecret", "ssm:DescribeParameters"]
+    );
     let keys = user(&moto, "pipeline");
     // moto compares actions, and resources only if they are written out.
     let statement = json!([{ "Effect": "Allow", "Action": actions, "Resource": "*" }]);
     let document = json!({ "Version": "2012-10-17", "Statement": statement }).to_string();
-    iam(&moto, "put_user_policy", &json!({ "UserName": "pipeline", "PolicyName": "a", "PolicyDocument": document }));
+    iam(
+        &moto,
+        "put_user_policy",
+        &json!({ "UserName": "pipeline", "PolicyName": "a", "PolicyDocument": document }),
+    );
     check_signatures(&moto);
-    keys.give(sandbox(&["check", "--metadata"])).bare().run().ended(Status::Exit(0));
+    keys.give(sandbox(&["check", "--metadata"]))
+        .bare()
+        .run()
+        .ended(Status::Exit(0));
     let launch = keys.give(sandbox(&[])).run();
-    launch.refused(75).says(["A (", "B (", "env-from (", "HTTP status 403"]);
+    launch
+        .refused(75)
+        .says(["A (", "B (", "env-from (", "HTTP status 403"]);
 }

@@ -29,7 +29,10 @@ struct Read {
 /// Reads the files of a directory, by file name.
 fn python_dotenv(directory: &Path) -> Option<BTreeMap<String, Read>> {
     let python = interpreter()?;
-    if !can(&[python.to_str().unwrap(), "-c", "import dotenv"], "a .env file in Python") {
+    if !can(
+        &[python.to_str().unwrap(), "-c", "import dotenv"],
+        "a .env file in Python",
+    ) {
         return None;
     }
     let script = "\
@@ -46,8 +49,17 @@ def read(path):
     }
 print(json.dumps({file: read(os.path.join(sys.argv[1], file)) for file in os.listdir(sys.argv[1])}))
 ";
-    let output = Command::new(&python).args(["-B", "-c", script]).arg(directory).env_clear().output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&python)
+        .args(["-B", "-c", script])
+        .arg(directory)
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
@@ -88,17 +100,25 @@ LAST=no line feed";
 
 /// Returns what `migrate` prints.
 fn printed(content: &str, secret: &str, options: &[&str]) -> String {
-    let sandbox = Sandbox::new().file(".env", content).args(["migrate", ".env", "--secret", secret]).args(options);
+    let sandbox = Sandbox::new()
+        .file(".env", content)
+        .args(["migrate", ".env", "--secret", secret])
+        .args(options);
     sandbox.prints_values().bare().run().launched().stdout()
 }
 
 #[test]
 fn the_values_that_boto3_reads_and_a_launch_gets_are_those_of_python_dotenv() {
     let Some(moto) = Moto::shared() else { return };
-    for (name, content) in [("unix", FILE.to_owned()), ("windows", FILE.replace('\n', "\r\n"))] {
+    for (name, content) in [
+        ("unix", FILE.to_owned()),
+        ("windows", FILE.replace('\n', "\r\n")),
+    ] {
         let directory = Directory::new();
         std::fs::write(directory.path().join(name), &content).unwrap();
-        let Some(files) = python_dotenv(directory.path()) else { return };
+        let Some(files) = python_dotenv(directory.path()) else {
+            return;
+        };
         let expected = &files[name].values;
         assert!(expected.len() > 25, "{expected:?}");
         let secret = format!("migrated/{name}");
@@ -106,7 +126,11 @@ fn the_values_that_boto3_reads_and_a_launch_gets_are_those_of_python_dotenv() {
         let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": secret }));
         let stored: Values = serde_json::from_str(&text_of(&read["SecretString"])).unwrap();
         assert_eq!(stored, *expected);
-        let launch = moto.sandbox().declaration(&printed(&content, &secret, &[])).prints_values().run();
+        let launch = moto
+            .sandbox()
+            .declaration(&printed(&content, &secret, &[]))
+            .prints_values()
+            .run();
         for (name, value) in expected {
             launch.launched().has(name, value);
         }
@@ -117,16 +141,27 @@ fn the_values_that_boto3_reads_and_a_launch_gets_are_those_of_python_dotenv() {
 fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() {
     let Some(moto) = Moto::shared() else { return };
     let directory = Directory::new();
-    let Some(shell) = shell(moto, directory.path(), "migrate with the AWS CLI") else { return };
+    let Some(shell) = shell(moto, directory.path(), "migrate with the AWS CLI") else {
+        return;
+    };
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
     let page = repository_file("docs/migrating.md");
-    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("    secrets-exec migrate .env")).collect();
+    let lines: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("    secrets-exec migrate .env"))
+        .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     lines.into_iter().for_each(|line| drop(shell(line)));
     let declaration = std::fs::read_to_string(directory.path().join("secrets-exec.yaml")).unwrap();
     std::fs::remove_file(directory.path().join("secrets-exec.yaml")).unwrap();
-    let Some(files) = python_dotenv(directory.path()) else { return };
-    let launch = moto.sandbox().declaration(&declaration).prints_values().run();
+    let Some(files) = python_dotenv(directory.path()) else {
+        return;
+    };
+    let launch = moto
+        .sandbox()
+        .declaration(&declaration)
+        .prints_values()
+        .run();
     for (name, value) in &files[".env"].values {
         launch.launched().has(name, value);
     }
@@ -135,36 +170,69 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
 #[test]
 fn the_variables_that_nodes_readers_read_otherwise_are_those_of_the_warning() {
     let directory = Directory::new();
-    let (file, page) = (directory.path().join("file"), repository_file("docs/migrating.md"));
-    let (_, table) = page.split_once("npm's dotenv |\n|---|---|---|---|\n").unwrap();
-    let rows = table.lines().map_while(|line| line.strip_prefix("| `` ")?.split_once(" `` |"));
-    let content =
-        rows.enumerate().fold(FILE.to_owned(), |file, (row, (line, _))| format!("{file}\nROW{row}{}", &line[1..]));
+    let (file, page) = (
+        directory.path().join("file"),
+        repository_file("docs/migrating.md"),
+    );
+    let (_, table) = page
+        .split_once("npm's dotenv |\n|---|---|---|---|\n")
+        .unwrap();
+    let rows = table
+        .lines()
+        .map_while(|line| line.strip_prefix("| `` ")?.split_once(" `` |"));
+    let content = rows
+        .enumerate()
+        .fold(FILE.to_owned(), |file, (row, (line, _))| {
+            format!("{file}\nROW{row}{}", &line[1..])
+        });
     std::fs::write(&file, &content).unwrap();
-    let Some(folder) = node_folder("dotenv", "how Node's dotenv reads a .env file") else { return };
+    let Some(folder) = node_folder("dotenv", "how Node's dotenv reads a .env file") else {
+        return;
+    };
     let script = "\
 const text = require('fs').readFileSync(process.argv[1], 'utf8').replace(/^\\uFEFF/, '');
 console.log(JSON.stringify([require('util').parseEnv(text), require('dotenv').parse(text)]));
 ";
-    let output = node(&folder).args(["-e", script]).arg(&file).current_dir(&folder).output().unwrap();
+    let output = node(&folder)
+        .args(["-e", script])
+        .arg(&file)
+        .current_dir(&folder)
+        .output()
+        .unwrap();
     let readers: [Values; 2] = serde_json::from_slice(&output.stdout).unwrap();
-    let Some(files) = python_dotenv(directory.path()) else { return };
+    let Some(files) = python_dotenv(directory.path()) else {
+        return;
+    };
     let mut expected = Vec::new();
     for (name, value) in &files["file"].values {
         // Other readers know no names in quotes, and no tab after `export`.
-        if !["IN_QUOTES", "TABBED"].contains(&name.as_str()) && readers.iter().any(|read| read.get(name) != Some(value))
+        if !["IN_QUOTES", "TABBED"].contains(&name.as_str())
+            && readers.iter().any(|read| read.get(name) != Some(value))
         {
             expected.push(name.as_str());
         }
     }
-    let run = Sandbox::new().file(".env", &content).args(["migrate", ".env", "--secret", "x"]).bare().run();
+    let run = Sandbox::new()
+        .file(".env", &content)
+        .args(["migrate", ".env", "--secret", "x"])
+        .bare()
+        .run();
     let said = run.launched().stderr();
-    let (_, named) = said.split_once("Node's --env-file or npm's dotenv reads ").unwrap();
+    let (_, named) = said
+        .split_once("Node's --env-file or npm's dotenv reads ")
+        .unwrap();
     let named = named.split(" otherwise").next().unwrap().split(", ");
     let mut named = Vec::from_iter(named.map(|name| name.split(' ').next().unwrap()));
     named.sort_unstable();
     assert_eq!(named, expected, "{readers:?}");
-    assert!(expected.iter().filter(|name| name.starts_with("ROW")).count() == 5, "{expected:?}");
+    assert!(
+        expected
+            .iter()
+            .filter(|name| name.starts_with("ROW"))
+            .count()
+            == 5,
+        "{expected:?}"
+    );
 }
 
 /// The pieces of generated files, between bars: what the grammar knows, and characters that only Python or only Rust take for a space.
@@ -181,7 +249,9 @@ const NAMES: usize = 6;
 fn generated(count: usize) -> Vec<String> {
     let mut state = 1_u64;
     let mut next = |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(state >> 33).unwrap() % below
     };
     let pieces: Vec<&str> = PIECES.split('|').collect();
@@ -190,30 +260,47 @@ fn generated(count: usize) -> Vec<String> {
         (0..next(8)).for_each(|_| line += pieces[NAMES + next(pieces.len() - NAMES)]);
         line + if next(8) == 0 { "" } else { "\n" }
     };
-    (0..count).map(|number| (0..=number % 4).map(|_| line()).collect()).collect()
+    (0..count)
+        .map(|number| (0..=number % 4).map(|_| line()).collect())
+        .collect()
 }
 
 #[test]
 fn generated_dotenv_files_are_read_as_by_python_dotenv() {
     // Another number finds more, and takes longer: `SECRETS_EXEC_FILES=10000 cargo test generated_files`.
-    let count = std::env::var("SECRETS_EXEC_FILES").ok().and_then(|count| count.parse().ok()).unwrap_or(300);
+    let count = std::env::var("SECRETS_EXEC_FILES")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(300);
     let directory = Directory::new();
     let files = generated(count);
     for (number, content) in files.iter().enumerate() {
         std::fs::write(directory.path().join(number.to_string()), content).unwrap();
     }
-    let Some(read) = python_dotenv(directory.path()) else { return };
+    let Some(read) = python_dotenv(directory.path()) else {
+        return;
+    };
     let mut compared = 0;
     for (number, content) in files.iter().enumerate() {
         let Read { values, illegal } = &read[&number.to_string()];
         let mut expected = values.clone();
         expected.retain(|name, _| matches!(name.as_bytes(), [b'K', b'0'..=b'5']));
-        let sandbox = Sandbox::new().file(".env", content).args(["migrate", ".env", "--secret", "x", "--values"]);
-        let run = sandbox.args(["-q", "--only", "K[0-5]"]).prints_values().bare().run();
+        let sandbox = Sandbox::new()
+            .file(".env", content)
+            .args(["migrate", ".env", "--secret", "x", "--values"]);
+        let run = sandbox
+            .args(["-q", "--only", "K[0-5]"])
+            .prints_values()
+            .bare()
+            .run();
         if !illegal.is_empty() {
             let stderr = run.refused(78).stderr();
-            let unread = stderr.lines().filter_map(|line| line.strip_suffix(": python-dotenv cannot read this"));
-            let lines: Vec<usize> = unread.map(|line| line.rsplit(':').next().unwrap().parse().unwrap()).collect();
+            let unread = stderr
+                .lines()
+                .filter_map(|line| line.strip_suffix(": python-dotenv cannot read this"));
+            let lines: Vec<usize> = unread
+                .map(|line| line.rsplit(':').next().unwrap().parse().unwrap())
+                .collect();
             assert_eq!(lines, *illegal, "{content:?}");
         } else if expected.is_empty() {
             run.refused(78).says([".env: there is no variable"]);
@@ -223,5 +310,8 @@ fn generated_dotenv_files_are_read_as_by_python_dotenv() {
             compared += 1;
         }
     }
-    assert!(compared * 2 > count, "only {compared} of {count} files have a variable");
+    assert!(
+        compared * 2 > count,
+        "only {compared} of {count} files have a variable"
+    );
 }

@@ -42,7 +42,11 @@ impl Moto {
         let mut server = Python::start(&interpreter, "server.py", &[]);
         let url = format!("http://127.0.0.1:{}", server.read_line().trim());
         let driver = Mutex::new(Python::start(&interpreter, "driver.py", &[&url]));
-        Some(Self { url, driver, _server: server })
+        Some(Self {
+            url,
+            driver,
+            _server: server,
+        })
     }
 
     /// A launch against this server, in [`REGION`], with the default account's keys.
@@ -53,7 +57,10 @@ impl Moto {
 
     /// Creates a secret with this text and returns its ARN.
     pub(super) fn secret(&self, name: &str, text: &str) -> String {
-        let made = self.secretsmanager("create_secret", &json!({ "Name": name, "SecretString": text }));
+        let made = self.secretsmanager(
+            "create_secret",
+            &json!({ "Name": name, "SecretString": text }),
+        );
         text_of(&made["ARN"])
     }
 
@@ -69,7 +76,9 @@ impl Moto {
     /// Creates a parameter, or its next version, of this type.
     pub(super) fn parameter(&self, name: &str, kind: &str, value: &str) {
         let parameters = json!({ "Name": name, "Type": kind, "Value": value, "Overwrite": true });
-        self.call(&json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }));
+        self.call(
+            &json!({ "service": "ssm", "operation": "put_parameter", "parameters": parameters }),
+        );
     }
 
     /// Calls Secrets Manager in [`REGION`] with the default account's keys.
@@ -89,7 +98,8 @@ impl Moto {
 
     /// Calls boto3 through `driver.py`.
     pub(super) fn call(&self, call: &Value) -> Value {
-        self.try_call(call).unwrap_or_else(|error| panic!("boto3: {error} for {call}"))
+        self.try_call(call)
+            .unwrap_or_else(|error| panic!("boto3: {error} for {call}"))
     }
 
     /// The answer of boto3, or its error.
@@ -100,7 +110,10 @@ impl Moto {
             .filter_map(Value::as_str)
             .for_each(watch::secret_text);
         if let Some(bytes) = parameters["SecretBinary"]["$bytes"].as_array() {
-            let bytes: Vec<u8> = bytes.iter().map(|byte| byte.as_u64().unwrap().try_into().unwrap()).collect();
+            let bytes: Vec<u8> = bytes
+                .iter()
+                .map(|byte| byte.as_u64().unwrap().try_into().unwrap())
+                .collect();
             watch::binary(&bytes);
         }
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,7 +129,9 @@ impl Moto {
     /// Keys of another account, as STS gives them.
     pub(super) fn assume(&self, role: &str) -> Credentials {
         let parameters = json!({ "RoleArn": role, "RoleSessionName": "peers" });
-        let answer = self.call(&json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }));
+        let answer = self.call(
+            &json!({ "service": "sts", "operation": "assume_role", "parameters": parameters }),
+        );
         Credentials::of(&answer["Credentials"])
     }
 }
@@ -125,7 +140,11 @@ impl Credentials {
     /// Keys without a session token.
     pub(super) fn new(id: &str, secret: &str) -> Self {
         let named = [("aws_access_key_id", id), ("aws_secret_access_key", secret)];
-        Self(named.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+        Self(
+            named
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        )
     }
 
     /// The keys in an answer of AWS.
@@ -146,33 +165,61 @@ impl Credentials {
 
     /// The variables of the environment.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, &String)> {
-        self.0.iter().map(|(name, value)| (name.to_uppercase(), value))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.to_uppercase(), value))
     }
 
     /// Makes a launch sign with these keys.
     pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
-        self.variables().fold(sandbox, |sandbox, (name, value)| sandbox.env(name, value))
+        self.variables()
+            .fold(sandbox, |sandbox, (name, value)| sandbox.env(name, value))
     }
 }
 
 /// A shell with the AWS CLI and the program, which asks this moto, in a directory. Returns what a script prints, which must succeed; `None`
 /// where the CLI is not installed, and a line that `what` is skipped.
-pub(super) fn shell<'m>(moto: &'m Moto, directory: &'m Path, what: &str) -> Option<impl Fn(&str) -> String + use<'m>> {
-    let path = format!("{}:{}", program().parent().unwrap().display(), std::env::var("PATH").unwrap());
+pub(super) fn shell<'m>(
+    moto: &'m Moto,
+    directory: &'m Path,
+    what: &str,
+) -> Option<impl Fn(&str) -> String + use<'m>> {
+    let path = format!(
+        "{}:{}",
+        program().parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
     can(&["aws", "--version"], what).then_some(move |script: &str| {
         // Version 2.9 of the CLI does not know AWS_ENDPOINT_URL.
         let cli = "aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }";
         let mut shell = Command::new("sh");
-        shell.args(["-ec", &format!("{cli}\n{script}")]).current_dir(directory).env("PATH", &path);
-        shell.envs([("AWS_ACCESS_KEY_ID", "AKIADUMMY"), ("AWS_SECRET_ACCESS_KEY", "dummy")]);
-        shell.envs([("AWS_REGION", REGION), ("AWS_DEFAULT_REGION", REGION), ("AWS_ENDPOINT_URL", &moto.url)]);
+        shell
+            .args(["-ec", &format!("{cli}\n{script}")])
+            .current_dir(directory)
+            .env("PATH", &path);
+        shell.envs([
+            ("AWS_ACCESS_KEY_ID", "AKIADUMMY"),
+            ("AWS_SECRET_ACCESS_KEY", "dummy"),
+        ]);
+        shell.envs([
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ENDPOINT_URL", &moto.url),
+        ]);
         let output = shell.output().unwrap();
-        assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{script}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     })
 }
 
 /// The characters of a JSON string.
 pub(super) fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("not a string: {value}")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
+        .to_owned()
 }

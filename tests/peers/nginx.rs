@@ -48,8 +48,17 @@ impl Site {
             let text = configured(&moto.url, directory, ports);
             std::fs::write(&configuration, text).expect("a scratch folder");
             let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
-            let words = ["nginx".to_owned(), "-e".to_owned(), "stderr".to_owned(), "-p".to_owned()];
-            [words.to_vec(), vec![path(directory), "-c".to_owned(), path(&configuration)]].concat()
+            let words = [
+                "nginx".to_owned(),
+                "-e".to_owned(),
+                "stderr".to_owned(),
+                "-p".to_owned(),
+            ];
+            [
+                words.to_vec(),
+                vec![path(directory), "-c".to_owned(), path(&configuration)],
+            ]
+            .concat()
         });
         // A server that cannot be started must leave no secret behind: the next test tries again.
         moto.secret("tls/x", &json!({ "k": CANARY }).to_string());
@@ -58,7 +67,8 @@ impl Site {
 
     /// The URL of the server with this certificate and version of TLS.
     pub(super) fn url(&self, certificate: &str, version: &str) -> String {
-        let is_it = |(name, versions): &(&str, &str)| *name == certificate && versions.contains(version);
+        let is_it =
+            |(name, versions): &(&str, &str)| *name == certificate && versions.contains(version);
         let server = SERVERS.iter().position(is_it).expect("such a server");
         format!("https://localhost:{}", self.daemon.ports[server])
     }
@@ -81,7 +91,11 @@ impl Site {
 
 fn make_certificates(directory: &Path) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/certificates.sh");
-    let made = Command::new("bash").arg(script).arg(directory).stderr(Stdio::null()).status();
+    let made = Command::new("bash")
+        .arg(script)
+        .arg(directory)
+        .stderr(Stdio::null())
+        .status();
     assert!(made.expect("bash").success(), "certificates.sh failed");
 }
 

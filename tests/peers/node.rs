@@ -9,18 +9,31 @@ use crate::support::skip::{can, skipped};
 /// The folder of `node_modules` with this package; `SECRETS_EXEC_NODE` names another folder than `.node`. `None`, and a line that `what`
 /// is skipped, without the package or node.
 pub fn node_folder(package: &str, what: &str) -> Option<PathBuf> {
-    let folder = env::var_os("SECRETS_EXEC_NODE")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"), PathBuf::from);
+    let folder = env::var_os("SECRETS_EXEC_NODE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".node"),
+        PathBuf::from,
+    );
     if folder.join("node_modules").join(package).exists() {
         return can(&["node", "--version"], what).then_some(folder);
     }
-    skipped(&format!("the packages of npm are not in {}: `make test` installs them", folder.display()));
+    skipped(&format!(
+        "the packages of npm are not in {}: `make test` installs them",
+        folder.display()
+    ));
     None
 }
 
 /// Node of npm's packages, which parses `.env` files (from 20.12 on; Debian 12 has 18); elsewhere than on Linux this machine's.
 pub fn node(folder: &Path) -> Command {
-    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let machine = if cfg!(target_arch = "aarch64") {
+        "arm64"
+    } else {
+        "x64"
+    };
     let installed = folder.join(format!("node_modules/node-linux-{machine}/bin/node"));
-    Command::new(if installed.exists() { installed } else { "node".into() })
+    Command::new(if installed.exists() {
+        installed
+    } else {
+        "node".into()
+    })
 }

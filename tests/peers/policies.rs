@@ -20,7 +20,9 @@ const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// Runs a script of this folder with JSON as its input, and returns the JSON that it prints.
 fn ask(program: &Path, script: &str, argument: Option<&Path>, input: &Value) -> Value {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/peers")
+        .join(script);
     let mut child = Command::new(program)
         .arg(script)
         .args(argument)
@@ -32,9 +34,17 @@ fn ask(program: &Path, script: &str, argument: Option<&Path>, input: &Value) -> 
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input.to_string().as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.to_string().as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the script failed; its error is on standard error");
+    assert!(
+        output.status.success(),
+        "the script failed; its error is on standard error"
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -48,12 +58,19 @@ struct Request {
 
 impl Request {
     fn new(action: &'static str, resource: String) -> Self {
-        Self { action, resource, via: None }
+        Self {
+            action,
+            resource,
+            via: None,
+        }
     }
 
     fn json(&self) -> Value {
         let field = |index| self.resource.split(':').nth(index).unwrap();
-        let context = self.via.as_ref().map_or(json!({}), |via| json!({ "kms:ViaService": via }));
+        let context = self
+            .via
+            .as_ref()
+            .map_or(json!({}), |via| json!({ "kms:ViaService": via }));
         json!({
             "action": self.action,
             "resource": self.resource,
@@ -65,10 +82,22 @@ impl Request {
 
     /// Requests that no launch of a test sends: for other names, for a key by another service, and in another region.
     fn strangers(&self, any_region: bool) -> Vec<Self> {
-        let of = |resource: String| Self { resource, ..self.clone() };
+        let of = |resource: String| Self {
+            resource,
+            ..self.clone()
+        };
         if let Some(via) = &self.via {
             let (_, place) = via.split_once('.').unwrap();
-            return vec![Self { via: Some(format!("s3.{place}")), ..self.clone() }, Self { via: None, ..self.clone() }];
+            return vec![
+                Self {
+                    via: Some(format!("s3.{place}")),
+                    ..self.clone()
+                },
+                Self {
+                    via: None,
+                    ..self.clone()
+                },
+            ];
         }
         let name = self.resource.splitn(6, ':').nth(5).unwrap();
         let kind = &name[..=name.find([':', '/']).unwrap()];
@@ -80,7 +109,11 @@ impl Request {
             None if self.resource.ends_with('/') => {}
             None => strangers.push(of(format!("{}2", self.resource))),
         }
-        let region = self.resource.split(':').nth(3).filter(|region| !any_region && !region.is_empty());
+        let region = self
+            .resource
+            .split(':')
+            .nth(3)
+            .filter(|region| !any_region && !region.is_empty());
         strangers.extend(region.map(|region| of(self.resource.replacen(region, "sa-east-1", 1))));
         strangers
     }
@@ -97,33 +130,58 @@ fn partition_and_suffix(region: &str) -> (&'static str, &'static str) {
 /// What AWS authorizes for a call. The fake has no ids of secrets: all of them end in `-AbCdEf`.
 fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     if call.operation() == "AssumeRole" {
-        return vec![Request::new("sts:AssumeRole", call.form()["RoleArn"].clone())];
+        return vec![Request::new(
+            "sts:AssumeRole",
+            call.form()["RoleArn"].clone(),
+        )];
     }
     let region = call.region();
     let (partition, suffix) = partition_and_suffix(&region);
     let secret = |id: &str| {
         let arn = match id.starts_with("arn:") {
             true => id.to_owned(),
-            false => format!("arn:{partition}:secretsmanager:{region}:{}:secret:{id}", call.account()),
+            false => format!(
+                "arn:{partition}:secretsmanager:{region}:{}:secret:{id}",
+                call.account()
+            ),
         };
-        let arn = if arn.ends_with("-AbCdEf") { arn } else { format!("{arn}-AbCdEf") };
+        let arn = if arn.ends_with("-AbCdEf") {
+            arn
+        } else {
+            format!("{arn}-AbCdEf")
+        };
         Request::new("secretsmanager:GetSecretValue", arn)
     };
     let parameter = |action, name: &str| match name.starts_with("arn:") {
         true => Request::new(action, name.to_owned()),
         false => {
             let name = name.trim_start_matches('/');
-            Request::new(action, format!("arn:{partition}:ssm:{region}:{}:parameter/{name}", call.account()))
+            Request::new(
+                action,
+                format!(
+                    "arn:{partition}:ssm:{region}:{}:parameter/{name}",
+                    call.account()
+                ),
+            )
         }
     };
     let decryption = |service: &str| {
         let via = format!("{service}.{region}.{suffix}");
-        let keys = keys.iter().filter(|key| key.split(':').nth(3) == Some(region.as_str()));
-        let decryption = keys.map(|key| Request { via: Some(via.clone()), ..Request::new("kms:Decrypt", key.clone()) });
+        let keys = keys
+            .iter()
+            .filter(|key| key.split(':').nth(3) == Some(region.as_str()));
+        let decryption = keys.map(|key| Request {
+            via: Some(via.clone()),
+            ..Request::new("kms:Decrypt", key.clone())
+        });
         decryption.collect::<Vec<_>>()
     };
     match call.operation().as_str() {
-        "GetSecretValue" => [vec![secret(&call.secret_id())], decryption("secretsmanager")].concat(),
+        "GetSecretValue" => [
+            vec![secret(&call.secret_id())],
+            decryption("secretsmanager"),
+        ]
+        .concat(),
         "GetParameters" => {
             let mut requests = Vec::new();
             for name in call.names() {
@@ -145,7 +203,10 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
             // As it is written, and as AWS may normalize it.
             let path = call.body()["Path"].as_str().unwrap().to_owned();
             let action = "ssm:GetParametersByPath";
-            let paths = [parameter(action, &path), parameter(action, path.trim_end_matches('/'))];
+            let paths = [
+                parameter(action, &path),
+                parameter(action, path.trim_end_matches('/')),
+            ];
             paths.into_iter().chain(decryption("ssm")).collect()
         }
         _ => Vec::new(),
@@ -167,8 +228,14 @@ struct Launch {
     key_regions: &'static str,
 }
 
-const PLAIN: Launch =
-    Launch { sentence: "", serves: "", line: "", declaration: "", has_account: true, key_regions: "us-east-1" };
+const PLAIN: Launch = Launch {
+    sentence: "",
+    serves: "",
+    line: "",
+    declaration: "",
+    has_account: true,
+    key_regions: "us-east-1",
+};
 
 // The two roles differ in their accounts: a call tells no more of the role that has sent it.
 const LAUNCHES: [Launch; 12] = [
@@ -296,16 +363,23 @@ fn serving(launch: &Launch) -> Aws {
         true => Aws::start().region_fails("us-east-1", fault::unavailable()),
         false => Aws::start(),
     };
-    launch.serves.split_whitespace().fold(aws, |aws, id| match id.strip_prefix("ssm:") {
-        Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
-        None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
-    })
+    launch
+        .serves
+        .split_whitespace()
+        .fold(aws, |aws, id| match id.strip_prefix("ssm:") {
+            Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
+            None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
+        })
 }
 
 /// A launch, or a command of ours with its variables, options and declaration.
 fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
-    let mut sandbox =
-        Sandbox::new().aws(aws).on_instance(aws).args(command).case(launch.sentence).file("lower.yaml", LOWER);
+    let mut sandbox = Sandbox::new()
+        .aws(aws)
+        .on_instance(aws)
+        .args(command)
+        .case(launch.sentence)
+        .file("lower.yaml", LOWER);
     if !launch.declaration.is_empty() {
         sandbox = sandbox.declaration(launch.declaration);
     }
@@ -319,7 +393,12 @@ fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
 
 /// The ARNs of the KMS keys of a launch.
 fn keys(launch: &Launch) -> Vec<String> {
-    let key = |region| format!("arn:{}:kms:{region}:{ACCOUNT}:key/{KEY}", partition_and_suffix(region).0);
+    let key = |region| {
+        format!(
+            "arn:{}:kms:{region}:{ACCOUNT}:key/{KEY}",
+            partition_and_suffix(region).0
+        )
+    };
     launch.key_regions.split_whitespace().map(key).collect()
 }
 
@@ -328,8 +407,10 @@ fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
     let keys = keys(launch);
     let mut command = vec!["policy"];
     command.extend(["--account", ACCOUNT].iter().filter(|_| launch.has_account));
-    keys.iter().for_each(|key| command.extend(["--kms-key", key]));
-    role.iter().for_each(|role| command.extend(["--for-role", role]));
+    keys.iter()
+        .for_each(|key| command.extend(["--kms-key", key]));
+    role.iter()
+        .for_each(|role| command.extend(["--for-role", role]));
     let before = aws.calls().len();
     let run = with_command(&command, launch, aws).bare().run();
     assert_eq!(aws.calls().len(), before, "a request: {run}");
@@ -341,9 +422,16 @@ fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request
     let assumed = calls.iter().filter(|call| call.operation() == "AssumeRole");
     let roles: Vec<String> = assumed.map(|call| call.form()["RoleArn"].clone()).collect();
     let mut sent: BTreeMap<_, Vec<Request>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.header("authorization").is_some()) {
-        let role = roles.iter().find(|role| call.access_key() == ROLE_KEY && role.contains(&call.account()));
-        sent.entry(role.cloned()).or_default().extend(requests(call, keys));
+    for call in calls
+        .iter()
+        .filter(|call| call.header("authorization").is_some())
+    {
+        let role = roles
+            .iter()
+            .find(|role| call.access_key() == ROLE_KEY && role.contains(&call.account()));
+        sent.entry(role.cloned())
+            .or_default()
+            .extend(requests(call, keys));
     }
     sent
 }
@@ -355,7 +443,10 @@ fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
         with_command(&[], launch, &aws).run().launched();
         let sent = sent(&aws.calls(), &keys(launch));
         assert!(!sent.is_empty(), "{}", launch.sentence);
-        let policies: Vec<Value> = sent.keys().map(|role| printed_policy(launch, &aws, role.as_deref())).collect();
+        let policies: Vec<Value> = sent
+            .keys()
+            .map(|role| printed_policy(launch, &aws, role.as_deref()))
+            .collect();
         are_without_findings(&policies);
         for (policy, sent) in policies.iter().zip(sent.values()) {
             is_least_privilege(policy, sent, launch.line.contains("AWS_REGION= "));
@@ -364,8 +455,18 @@ fn a_policy_allows_each_request_of_the_same_launch_and_no_other() {
 }
 
 fn are_without_findings(policies: &[Value]) {
-    let Some(python) = super::interpreter() else { return };
-    if can(&[python.to_str().unwrap(), "-Wignore", "-c", "import parliament"], "policies in parliament") {
+    let Some(python) = super::interpreter() else {
+        return;
+    };
+    if can(
+        &[
+            python.to_str().unwrap(),
+            "-Wignore",
+            "-c",
+            "import parliament",
+        ],
+        "policies in parliament",
+    ) {
         let texts: Vec<String> = policies.iter().map(Value::to_string).collect();
         let findings = ask(&python, "lint.py", None, &json!(texts));
         assert_eq!(findings, json!(vec![json!([]); texts.len()]), "{texts:#?}");
@@ -373,15 +474,29 @@ fn are_without_findings(policies: &[Value]) {
 }
 
 fn is_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
-    let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else { return };
+    let Some(node) = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator") else {
+        return;
+    };
     let cut = cuts(policy);
-    let strangers: Vec<Request> = sent.iter().flat_map(|request| request.strangers(any_region)).collect();
-    let case = |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });
+    let strangers: Vec<Request> = sent
+        .iter()
+        .flat_map(|request| request.strangers(any_region))
+        .collect();
+    let case =
+        |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });
     let mut cases: Vec<Value> = sent.iter().map(|request| case(policy, request)).collect();
     cases.extend(strangers.iter().map(|request| case(policy, request)));
-    cases.extend(cut.iter().flat_map(|(_, policy)| sent.iter().map(move |request| case(policy, request))));
+    cases.extend(
+        cut.iter()
+            .flat_map(|(_, policy)| sent.iter().map(move |request| case(policy, request))),
+    );
     let results = ask(Path::new("node"), "simulate.js", Some(&node), &json!(cases));
-    let allowed: Vec<bool> = results.as_array().unwrap().iter().map(|result| result == "Allowed").collect();
+    let allowed: Vec<bool> = results
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|result| result == "Allowed")
+        .collect();
     let (of_sent, rest) = allowed.split_at(sent.len());
     for (request, allowed) in sent.iter().zip(of_sent) {
         assert!(allowed, "denied: {}\n{policy:#}", request.json());
@@ -404,18 +519,26 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
         cuts.push((statement.clone(), without));
         for (at, resource) in statement["Resource"].as_array().unwrap().iter().enumerate() {
             let mut without = policy.clone();
-            without["Statement"][index]["Resource"].as_array_mut().unwrap().remove(at);
+            without["Statement"][index]["Resource"]
+                .as_array_mut()
+                .unwrap()
+                .remove(at);
             cuts.push((resource.clone(), without));
         }
     }
     // A document needs a statement, and a statement a resource.
     let is_policy = |policy: &Value| {
         let statements = policy["Statement"].as_array().unwrap();
-        !statements.is_empty() && statements.iter().all(|statement| statement["Resource"] != json!([]))
+        !statements.is_empty()
+            && statements
+                .iter()
+                .all(|statement| statement["Resource"] != json!([]))
     };
     // The other reading of an ARN that ends in a hyphen and six characters.
     let is_spare = |what: &Value| {
-        what.as_str().is_some_and(|arn| arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy"))
+        what.as_str().is_some_and(|arn| {
+            arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy")
+        })
     };
     cuts.retain(|(what, policy)| is_policy(policy) && !is_spare(what));
     cuts

@@ -35,12 +35,21 @@ impl Postgres {
         };
         let daemon = Daemon::start(1, |directory, ports| {
             let directory = directory.to_str().expect("UTF-8");
-            let words = ["/bin/sh", "-c", SERVER, PROGRAMS, directory, &ports[0].to_string()];
+            let words = [
+                "/bin/sh",
+                "-c",
+                SERVER,
+                PROGRAMS,
+                directory,
+                &ports[0].to_string(),
+            ];
             words.map(str::to_owned).to_vec()
         });
         let server = Self { daemon, programs };
         // It listens before it lets anybody in.
-        until("PostgreSQL is ready", || server.psql("SELECT 1").status.success());
+        until("PostgreSQL is ready", || {
+            server.psql("SELECT 1").status.success()
+        });
         Some(server)
     }
 
@@ -51,14 +60,33 @@ impl Postgres {
     /// Runs SQL as the superuser and returns what `psql` prints.
     pub(super) fn run(&self, sql: &str) -> String {
         let ran = self.psql(sql);
-        assert!(ran.status.success(), "{sql}: {}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8(ran.stdout).expect("UTF-8").trim().to_owned()
+        assert!(
+            ran.status.success(),
+            "{sql}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        String::from_utf8(ran.stdout)
+            .expect("UTF-8")
+            .trim()
+            .to_owned()
     }
 
     fn psql(&self, sql: &str) -> Output {
         let port = self.port().to_string();
         Command::new(self.programs.join("psql"))
-            .args(["-h", "127.0.0.1", "-p", &port, "-U", "postgres", "-qtAX", "-v", "ON_ERROR_STOP=1", "-c", sql])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &port,
+                "-U",
+                "postgres",
+                "-qtAX",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-c",
+                sql,
+            ])
             .env("PGPASSWORD", "master")
             .stdin(Stdio::null())
             .output()

@@ -17,7 +17,9 @@ pub(super) struct Python {
 impl Python {
     /// Starts `tests/peers/SCRIPT` under the given interpreter, away from the caller's environment.
     pub(super) fn start(interpreter: &Path, script: &str, arguments: &[&str]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/peers")
+            .join(script);
         let mut child = Command::new(interpreter)
             .arg("-B")
             .arg(&script)
@@ -28,17 +30,28 @@ impl Python {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} {}: {error}", interpreter.display(), script.display()));
+            .unwrap_or_else(|error| {
+                panic!("{} {}: {error}", interpreter.display(), script.display())
+            });
         let stdin = child.stdin.take().expect("standard input is a pipe");
         let stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
-        Self { child, stdin, stdout }
+        Self {
+            child,
+            stdin,
+            stdout,
+        }
     }
 
     /// The next line that the script prints.
     pub(super) fn read_line(&mut self) -> String {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("the script prints UTF-8");
-        assert!(line.ends_with('\n'), "the script ended; its last words are on standard error");
+        self.stdout
+            .read_line(&mut line)
+            .expect("the script prints UTF-8");
+        assert!(
+            line.ends_with('\n'),
+            "the script ended; its last words are on standard error"
+        );
         line
     }
 
@@ -59,12 +72,17 @@ impl Drop for Python {
 
 /// The interpreter of the venv; reports the calling test as skipped where there is none.
 pub fn interpreter() -> Option<PathBuf> {
-    let venv = env::var_os("SECRETS_EXEC_VENV")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"), PathBuf::from);
+    let venv = env::var_os("SECRETS_EXEC_VENV").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"),
+        PathBuf::from,
+    );
     let python = venv.join("bin/python");
     if python.exists() {
         return Some(python);
     }
-    skipped(&format!("moto and boto3 are not in {}: `make test` installs them", venv.display()));
+    skipped(&format!(
+        "moto and boto3 are not in {}: `make test` installs them",
+        venv.display()
+    ));
     None
 }

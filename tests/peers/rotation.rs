@@ -30,12 +30,15 @@ pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Waits until a file has so many lines that begin with `prefix`, and returns the last.
 fn line(file: &Path, prefix: &str, count: usize) -> String {
     let mut last = String::new();
-    until(&format!("{count} lines {prefix:?} in {}", file.display()), || {
-        let text = fs::read_to_string(file).unwrap_or_default();
-        let mut lines = text.lines().filter(|line| line.starts_with(prefix));
-        last = lines.nth(count - 1).unwrap_or_default().to_owned();
-        !last.is_empty()
-    });
+    until(
+        &format!("{count} lines {prefix:?} in {}", file.display()),
+        || {
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let mut lines = text.lines().filter(|line| line.starts_with(prefix));
+            last = lines.nth(count - 1).unwrap_or_default().to_owned();
+            !last.is_empty()
+        },
+    );
     last
 }
 
@@ -48,7 +51,8 @@ fn lines(file: &Path, prefix: &str) -> usize {
 ///
 /// References to secrets whose labels move name AWSCURRENT: moto answers a request without a stage from another record.
 fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
-    moto.sandbox().args(["--on-rotation", on_rotation, "--poll-signal", "USR2"])
+    moto.sandbox()
+        .args(["--on-rotation", on_rotation, "--poll-signal", "USR2"])
 }
 
 /// A PostgreSQL with a hundred jobs, a worker for them under secrets-exec, and AWS's rotation of the worker's password.
@@ -83,10 +87,25 @@ impl Rotated {
             .resolve(&format!("PGUSER={secret}:username:AWSCURRENT"))
             .resolve(&format!("PGPASSWORD={secret}:password:AWSCURRENT"));
         let folder = sandbox.path("");
-        let words = [interpreter.as_os_str(), "-B".as_ref(), worker.as_os_str(), port.as_ref(), folder.as_os_str()];
+        let words = [
+            interpreter.as_os_str(),
+            "-B".as_ref(),
+            worker.as_os_str(),
+            port.as_ref(),
+            folder.as_os_str(),
+        ];
         let sandbox = sandbox.command(words);
         let running = sandbox.spawn();
-        Some((Self { server, rotator, strategy, secret, sandbox }, running))
+        Some((
+            Self {
+                server,
+                rotator,
+                strategy,
+                secret,
+                sandbox,
+            },
+            running,
+        ))
     }
 
     /// Rotates once the worker has done so many jobs, by the steps that Secrets Manager orders, and then lets it go on.
@@ -103,9 +122,14 @@ impl Rotated {
 #[test]
 fn postgresql_jobs_survive_a_rotated_password_and_alternating_users_are_never_refused() {
     for strategy in ["single", "alternating"] {
-        let Some((mut rotated, running)) = Rotated::start(strategy) else { return };
+        let Some((mut rotated, running)) = Rotated::start(strategy) else {
+            return;
+        };
         let log = rotated.sandbox.path("log");
-        for (jobs, starts, user) in [(50, 2, "app_alternating_clone"), (100, 3, "app_alternating")] {
+        for (jobs, starts, user) in [
+            (50, 2, "app_alternating_clone"),
+            (100, 3, "app_alternating"),
+        ] {
             let refused = lines(&log, "refused");
             rotated.rotate(jobs);
             if strategy == "single" {
@@ -113,13 +137,23 @@ fn postgresql_jobs_survive_a_rotated_password_and_alternating_users_are_never_re
                 line(&log, "refused", refused + 1);
             }
             running.signal(Signal::SIGUSR2);
-            let user = if strategy == "single" { "app_single" } else { user };
+            let user = if strategy == "single" {
+                "app_single"
+            } else {
+                user
+            };
             assert_eq!(line(&log, "started", starts), format!("started as {user}"));
         }
         let outcome = running.wait();
         outcome.ended(Status::Exit(0));
         assert_eq!(lines(&log, "started"), 3, "{outcome}");
-        assert_eq!(rotated.server.run("SELECT count(*) FROM jobs WHERE done = 1"), "120", "{outcome}");
+        assert_eq!(
+            rotated
+                .server
+                .run("SELECT count(*) FROM jobs WHERE done = 1"),
+            "120",
+            "{outcome}"
+        );
         if strategy == "alternating" {
             assert_eq!(lines(&log, "refused"), 0);
         }
@@ -131,7 +165,17 @@ pub(super) fn certificate(name: &str) -> String {
     let directory = Directory::new();
     let [key, certificate] = ["key", "pem"].map(|name| directory.path().join(name));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "30",
+        ])
         .args(["-subj", &format!("/CN={name}"), "-keyout"])
         .arg(&key)
         .arg("-out")
@@ -139,17 +183,22 @@ pub(super) fn certificate(name: &str) -> String {
         .stderr(Stdio::null())
         .status();
     assert!(made.expect("openssl is installed").success());
-    let [key, certificate] = [key, certificate].map(|file| fs::read_to_string(file).expect("it is made"));
+    let [key, certificate] =
+        [key, certificate].map(|file| fs::read_to_string(file).expect("it is made"));
     json!({ "key": key, "certificate": certificate }).to_string()
 }
 
 #[test]
 fn nginx_reloads_its_certificate_and_no_connection_fails() {
-    let (Some(moto), Some(interpreter)) = (Moto::shared(), interpreter()) else { return };
+    let (Some(moto), Some(interpreter)) = (Moto::shared(), interpreter()) else {
+        return;
+    };
     if !is_installed("nginx") || !skip::can(&["openssl", "version"], "tests with nginx") {
         return;
     }
-    let [port] = free_ports(1)[..] else { panic!("one port") };
+    let [port] = free_ports(1)[..] else {
+        panic!("one port")
+    };
     let sandbox = polling(moto, "signal=HUP").file("log", "");
     let folder = sandbox.path("").display().to_string();
     let sandbox = sandbox
@@ -172,11 +221,25 @@ fn nginx_reloads_its_certificate_and_no_connection_fails() {
         );
     moto.secret("rotation/nginx", &certificate("first"));
     let sandbox = sandbox.env("PATH", "/usr/sbin:/usr/bin:/bin");
-    let sandbox = sandbox.command(["nginx", "-e", "stderr", "-p", &folder, "-c", &format!("{folder}nginx.conf")]);
+    let sandbox = sandbox.command([
+        "nginx",
+        "-e",
+        "stderr",
+        "-p",
+        &folder,
+        "-c",
+        &format!("{folder}nginx.conf"),
+    ]);
     let running = sandbox.spawn();
-    until("nginx listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    until("nginx listens", || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
     let log = sandbox.path("log");
-    let client = Python::start(&interpreter, "tls_client.py", &[&port.to_string(), log.to_str().expect("UTF-8")]);
+    let client = Python::start(
+        &interpreter,
+        "tls_client.py",
+        &[&port.to_string(), log.to_str().expect("UTF-8")],
+    );
     line(&log, "first", 1);
     for name in ["second", "third"] {
         moto.put("rotation/nginx", &certificate(name), &[]);
@@ -184,8 +247,16 @@ fn nginx_reloads_its_certificate_and_no_connection_fails() {
         line(&log, name, 20);
     }
     drop(client);
-    assert_eq!(lines(&log, "failed"), 0, "{}", fs::read_to_string(&log).unwrap_or_default());
+    assert_eq!(
+        lines(&log, "failed"),
+        0,
+        "{}",
+        fs::read_to_string(&log).unwrap_or_default()
+    );
     running.signal(Signal::SIGTERM);
     running.wait().ended(Status::Exit(0));
-    assert!(!sandbox.path("tls.key").exists(), "the key is removed at the end");
+    assert!(
+        !sandbox.path("tls.key").exists(),
+        "the key is removed at the end"
+    );
 }

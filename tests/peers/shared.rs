@@ -10,7 +10,10 @@ pub struct Shared<T> {
 
 impl<T> Shared<T> {
     pub const fn new() -> Self {
-        Self { made: OnceLock::new(), making: Mutex::new(()) }
+        Self {
+            made: OnceLock::new(),
+            making: Mutex::new(()),
+        }
     }
 
     /// Returns the fixture, made by `make` unless it exists. A failure is not remembered, so every test that is skipped

@@ -24,7 +24,14 @@ impl Tinyproxy {
                 ports[0]
             );
             fs::write(&configuration, text).expect("a scratch folder");
-            ["tinyproxy", "-d", "-c", configuration.to_str().expect("UTF-8")].map(str::to_owned).to_vec()
+            [
+                "tinyproxy",
+                "-d",
+                "-c",
+                configuration.to_str().expect("UTF-8"),
+            ]
+            .map(str::to_owned)
+            .to_vec()
         });
         let log = daemon.directory().join("log");
         Some(Self { daemon, log })
@@ -47,7 +54,9 @@ impl Tinyproxy {
     /// The request lines from the log, without the version: `CONNECT localhost:443`.
     pub(super) fn asked(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).expect("it logs");
-        let requests = log.lines().filter(|line| line.contains("Request (file descriptor"));
+        let requests = log
+            .lines()
+            .filter(|line| line.contains("Request (file descriptor"));
         let asked = requests.filter_map(|line| line.split_once("): ")?.1.strip_suffix(" HTTP/1.1"));
         asked.map(str::to_owned).collect()
     }

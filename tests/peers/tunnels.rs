@@ -12,7 +12,8 @@ const IN_URL: &str = "user:cAnArY%2D7f3a9c51";
 
 /// A launch that reads `tls/x` over TLS through the proxy, with two attempts: a proxy's refusal may be temporary.
 fn tunnelled(site: &Site, proxy: &str) -> Sandbox {
-    let sandbox = Site::sandbox(&site.url("good", "TLSv1.3")).env("AWS_CA_BUNDLE", site.file("root.pem"));
+    let sandbox =
+        Site::sandbox(&site.url("good", "TLSv1.3")).env("AWS_CA_BUNDLE", site.file("root.pem"));
     sandbox.env("HTTPS_PROXY", proxy).attempts(2)
 }
 
@@ -23,35 +24,69 @@ fn connect(site: &Site) -> String {
 
 #[test]
 fn tinyproxy_tunnels_https_and_forwards_http_with_and_without_a_password() {
-    let (Some(site), Some(moto)) = (Site::shared(), Moto::shared()) else { return };
+    let (Some(site), Some(moto)) = (Site::shared(), Moto::shared()) else {
+        return;
+    };
     for configuration in ["", CONFIGURED] {
-        let Some(proxy) = Tinyproxy::start(configuration) else { return };
-        let url = if configuration.is_empty() { proxy.url() } else { proxy.url_for(IN_URL) };
-        tunnelled(site, &url).run().launched_silently().has("A", CANARY);
-        Site::sandbox(&moto.url).env("HTTP_PROXY", url).run().launched_silently().has("A", CANARY);
-        assert_eq!(proxy.asked(), [connect(site), format!("POST {}/", moto.url)]);
+        let Some(proxy) = Tinyproxy::start(configuration) else {
+            return;
+        };
+        let url = if configuration.is_empty() {
+            proxy.url()
+        } else {
+            proxy.url_for(IN_URL)
+        };
+        tunnelled(site, &url)
+            .run()
+            .launched_silently()
+            .has("A", CANARY);
+        Site::sandbox(&moto.url)
+            .env("HTTP_PROXY", url)
+            .run()
+            .launched_silently()
+            .has("A", CANARY);
+        assert_eq!(
+            proxy.asked(),
+            [connect(site), format!("POST {}/", moto.url)]
+        );
     }
 }
 
 #[test]
 fn a_certificate_for_another_host_behind_a_proxys_tunnel_is_78() {
-    let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
-    let run = tunnelled(site, &proxy.url()).endpoint(&site.url("elsewhere", "TLSv1.3")).run();
-    run.refused(78).says(["it is valid for elsewhere.example, not for localhost"]);
+    let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else {
+        return;
+    };
+    let run = tunnelled(site, &proxy.url())
+        .endpoint(&site.url("elsewhere", "TLSv1.3"))
+        .run();
+    run.refused(78)
+        .says(["it is valid for elsewhere.example, not for localhost"]);
     assert_eq!(proxy.asked().len(), 1, "{run}");
 }
 
 #[test]
 fn the_proxys_password_is_not_sent_to_aws() {
-    let (Some(authority), Some(proxy)) = (Authority::new(), Tinyproxy::start(CONFIGURED)) else { return };
+    let (Some(authority), Some(proxy)) = (Authority::new(), Tinyproxy::start(CONFIGURED)) else {
+        return;
+    };
     let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let (clear, secure) = (Aws::start(), Aws::start_tls(authority.acceptor()));
     for aws in [clear.secret("x", secret()), secure.secret("x", secret())] {
         let sandbox = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
-        let sandbox = sandbox.env("HTTP_PROXY", proxy.url_for(IN_URL)).env("HTTPS_PROXY", proxy.url_for(IN_URL));
+        let sandbox = sandbox
+            .env("HTTP_PROXY", proxy.url_for(IN_URL))
+            .env("HTTPS_PROXY", proxy.url_for(IN_URL));
         sandbox.run().launched_silently();
-        sandbox.env("NO_PROXY", "localhost").run().launched_silently();
-        let shown = aws.reads().iter().map(|read| read.header("proxy-authorization").is_some()).collect::<Vec<_>>();
+        sandbox
+            .env("NO_PROXY", "localhost")
+            .run()
+            .launched_silently();
+        let shown = aws
+            .reads()
+            .iter()
+            .map(|read| read.header("proxy-authorization").is_some())
+            .collect::<Vec<_>>();
         assert_eq!(shown, [false, false]);
     }
     assert_eq!(proxy.asked().len(), 2);
@@ -59,12 +94,20 @@ fn the_proxys_password_is_not_sent_to_aws() {
 
 #[test]
 fn a_role_is_assumed_through_the_proxy_which_is_named_when_sts_is_unknown() {
-    let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else { return };
+    let (Some(site), Some(proxy)) = (Site::shared(), Tinyproxy::start("")) else {
+        return;
+    };
     let role = "arn:aws:iam::123456789012:role/reader";
     let sandbox = || tunnelled(site, &proxy.url()).args(["--role-arn", role]);
     sandbox().run().launched_silently().has("A", CANARY);
     let asked = proxy.asked();
-    assert!(!asked.is_empty() && asked.iter().all(|asked| *asked == connect(site)), "{asked:?}");
-    let run = sandbox().env("AWS_ENDPOINT_URL_STS", "https://sts.invalid").run();
-    run.refused(75).says(["sts.invalid", &format!("the proxy {}", proxy.address())]);
+    assert!(
+        !asked.is_empty() && asked.iter().all(|asked| *asked == connect(site)),
+        "{asked:?}"
+    );
+    let run = sandbox()
+        .env("AWS_ENDPOINT_URL_STS", "https://sts.invalid")
+        .run();
+    run.refused(75)
+        .says(["sts.invalid", &format!("the proxy {}", proxy.address())]);
 }

@@ -10,12 +10,16 @@ use crate::support::directory::Directory;
 
 /// The words of a line but those that differ with each run: version ids and ages.
 fn stable(line: &str) -> Vec<&str> {
-    let differs = |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit()) || is_age(word);
-    line.split_whitespace().filter(|word| !differs(word)).collect()
+    let differs =
+        |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit()) || is_age(word);
+    line.split_whitespace()
+        .filter(|word| !differs(word))
+        .collect()
 }
 
 fn is_age(word: &str) -> bool {
-    word.strip_suffix('s').is_some_and(|seconds| seconds.parse::<u32>().is_ok())
+    word.strip_suffix('s')
+        .is_some_and(|seconds| seconds.parse::<u32>().is_ok())
 }
 
 #[test]
@@ -27,18 +31,28 @@ fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
     for (name, text) in page.files() {
         fs::write(directory.path().join(name), text).unwrap();
     }
-    let Some(shell) = shell(&moto, directory.path(), "docs/tutorial.md") else { return };
+    let Some(shell) = shell(&moto, directory.path(), "docs/tutorial.md") else {
+        return;
+    };
     let consoles = page.consoles();
     for (command, shown) in consoles.iter().flat_map(|console| &console.commands) {
         let printed = shell(command);
         let mut lines = printed.lines().map(stable);
         for line in shown.lines().map(stable) {
-            assert!(lines.any(|printed| printed == line), "{command} did not print {line:?}: {printed}");
+            assert!(
+                lines.any(|printed| printed == line),
+                "{command} did not print {line:?}: {printed}"
+            );
         }
     }
     let task: Value = serde_json::from_str(page.blocks("json")[0]).unwrap();
     let container = &task["containerDefinitions"][0];
-    let words = [&container["entryPoint"], &container["command"]].map(|words| words.as_array().unwrap().clone());
-    let command: Vec<_> = words.iter().flatten().map(|word| word.as_str().unwrap()).collect();
+    let words = [&container["entryPoint"], &container["command"]]
+        .map(|words| words.as_array().unwrap().clone());
+    let command: Vec<_> = words
+        .iter()
+        .flatten()
+        .map(|word| word.as_str().unwrap())
+        .collect();
     assert!(shell(&command.join(" ")).contains("a password of 16 characters"));
 }

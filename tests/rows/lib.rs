@@ -16,9 +16,17 @@ pub fn rows(file: TokenStream) -> TokenStream {
     for (number, line) in text.lines().enumerate() {
         let (name, _) = line.split_once(" | ").unwrap_or_default();
         // Lines with words and fixtures, and comments, may have a bar, too.
-        if !name.is_empty() && !name.contains(": ") && !name.contains(" = ") && !name.starts_with('#') {
-            let test = name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-            tests += &format!("#[test] fn {test}() {{ crate::support::rows::test_row({file:?}, ROWS, {number}) }}");
+        if !name.is_empty()
+            && !name.contains(": ")
+            && !name.contains(" = ")
+            && !name.starts_with('#')
+        {
+            let test = name
+                .to_lowercase()
+                .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            tests += &format!(
+                "#[test] fn {test}() {{ crate::support::rows::test_row({file:?}, ROWS, {number}) }}"
+            );
         }
     }
     tests.parse().expect("a name begins with a letter")

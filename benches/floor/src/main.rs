@@ -43,11 +43,16 @@ type Sender = hyper::client::conn::http1::SendRequest<Full<Bytes>>;
 
 fn main() -> Result<()> {
     let mut arguments = env::args().skip(1);
-    let wanted: Vec<String> = arguments.by_ref().take_while(|argument| argument != "--").collect();
+    let wanted: Vec<String> = arguments
+        .by_ref()
+        .take_while(|argument| argument != "--")
+        .collect();
     let mut command = Command::new(arguments.next().ok_or("no command")?);
     command.args(arguments);
     let aws = Arc::new(Aws::from_environment()?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
     runtime.block_on(async {
         let connections = wanted.len().min(IN_FLIGHT);
         let queue = Arc::new(Mutex::new(wanted));
@@ -61,7 +66,10 @@ fn main() -> Result<()> {
         }
         Ok::<_, Box<dyn Error + Send + Sync>>(())
     })?;
-    #[allow(clippy::disallowed_methods, reason = "the benchmark does not need SIGPIPE's disposition")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the benchmark does not need SIGPIPE's disposition"
+    )]
     let error = command.exec();
     Err(error.into())
 }
@@ -70,7 +78,10 @@ impl Aws {
     fn from_environment() -> Result<Self> {
         let region = env::var("AWS_REGION")?;
         let host = format!("secretsmanager.{region}.amazonaws.com");
-        let address = (host.as_str(), 443).to_socket_addrs()?.next().ok_or("no address")?;
+        let address = (host.as_str(), 443)
+            .to_socket_addrs()?
+            .next()
+            .ok_or("no address")?;
         let credentials = Credentials::new(
             env::var("AWS_ACCESS_KEY_ID")?,
             env::var("AWS_SECRET_ACCESS_KEY")?,
@@ -89,19 +100,31 @@ impl Aws {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
-        Ok(Self { address, host, region, credentials, tls })
+        Ok(Self {
+            address,
+            host,
+            region,
+            credentials,
+            tls,
+        })
     }
 
     /// Reads entries from the queue over one connection until it is empty; returns their names and values.
     async fn read_from(&self, queue: &Mutex<Vec<String>>) -> Result<Vec<(String, String)>> {
         let tcp = TcpStream::connect(self.address).await?;
         tcp.set_nodelay(true)?;
-        let tls = self.tls.connect(ServerName::try_from(self.host.clone())?, tcp).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
+        let tls = self
+            .tls
+            .connect(ServerName::try_from(self.host.clone())?, tcp)
+            .await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(tls)).await?;
         tokio::spawn(connection);
         let mut values = Vec::new();
         loop {
-            let Some(entry) = queue.lock().unwrap().pop() else { return Ok(values) };
+            let Some(entry) = queue.lock().unwrap().pop() else {
+                return Ok(values);
+            };
             sender.ready().await?;
             values.push(self.read(&mut sender, &entry).await?);
         }
@@ -117,7 +140,8 @@ impl Aws {
             return Err(format!("{secret}: {status}: {}", String::from_utf8_lossy(&body)).into());
         }
         let answer: Answer = serde_json::from_slice(&body)?;
-        let mut keys: HashMap<String, serde_json::Value> = serde_json::from_str(&answer.secret_string)?;
+        let mut keys: HashMap<String, serde_json::Value> =
+            serde_json::from_str(&answer.secret_string)?;
         match keys.remove(key) {
             Some(serde_json::Value::String(value)) => Ok((name.to_owned(), value)),
             Some(other) => Ok((name.to_owned(), other.to_string())),
@@ -142,7 +166,12 @@ impl Aws {
             .build()?
             .into();
         let url = format!("https://{}/", self.host);
-        let signable = SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(&body))?;
+        let signable = SignableRequest::new(
+            "POST",
+            &url,
+            headers.into_iter(),
+            SignableBody::Bytes(&body),
+        )?;
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
         let mut request = http::Request::post("/");
         for (name, value) in headers {

@@ -18,7 +18,9 @@ pub fn foreign_user(port: u16, token_file: Option<&str>) -> Option<u32> {
             file.uid() == user || group == Some(file.gid())
         })
     };
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].into_iter().filter_map(|table| File::open(table).ok());
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .into_iter()
+        .filter_map(|table| File::open(table).ok());
     let mut users = tables.flat_map(|table| listeners(BufReader::new(table), port));
     users.find(|user| is_foreign(*user) && !is_agent(*user))
 }
@@ -28,7 +30,9 @@ fn listeners(table: impl BufRead, port: u16) -> Vec<u32> {
     let mut users = Vec::new();
     for line in table.lines().map_while(Result::ok).skip(1) {
         let fields = Vec::from_iter(line.split_whitespace());
-        let [_, address, _, "0A", _, _, _, user, ..] = fields[..] else { break };
+        let [_, address, _, "0A", _, _, _, user, ..] = fields[..] else {
+            break;
+        };
         if address.ends_with(&format!(":{port:04X}")) {
             users.extend(user.parse::<u32>());
         }
@@ -41,8 +45,10 @@ fn group_of(user: u32) -> Option<u32> {
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
     let passwd = String::from_utf8_lossy(&passwd);
     let fields = passwd.lines().map(|line| line.split(':').skip(2));
-    fields.filter_map(|mut fields| Some((fields.next()?, fields.next()?))).find_map(|(id, group)| {
-        let is_user = id.parse() == Ok(user);
-        group.parse().ok().filter(|_| is_user)
-    })
+    fields
+        .filter_map(|mut fields| Some((fields.next()?, fields.next()?)))
+        .find_map(|(id, group)| {
+            let is_user = id.parse() == Ok(user);
+            group.parse().ok().filter(|_| is_user)
+        })
 }

@@ -16,7 +16,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::aws::{Settings, apply_settings, classify_connector_error, malformed_response};
 use super::fan_out::{Requests, distribute, in_flight};
 use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
-use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Outage, OutageKind, Refusal};
+use crate::model::answer::{
+    Answers, Document, FetchError, FetchFailure, Outage, OutageKind, Refusal,
+};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::net::connector::Connector;
@@ -46,11 +48,27 @@ impl Agent {
     /// Opens no file or connection before the first fetch.
     pub fn new(settings: AgentSettings, aws_settings: Settings, deadline: Deadline) -> Self {
         // With a fallback there is one attempt.
-        let max_attempts = if settings.has_fallback { Some(1) } else { aws_settings.max_attempts };
+        let max_attempts = if settings.has_fallback {
+            Some(1)
+        } else {
+            aws_settings.max_attempts
+        };
         let budget = RetryBudget::new(deadline, max_attempts);
         let connector = Connector::new(&aws_settings.trust, &ProxySettings::default());
-        let http = HttpClient::new(connector, HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: None });
-        Self { settings, aws_settings, budget, http, has_profile: false }
+        let http = HttpClient::new(
+            connector,
+            HttpTimeouts {
+                connect: Some(CONNECT_TIMEOUT),
+                read: None,
+            },
+        );
+        Self {
+            settings,
+            aws_settings,
+            budget,
+            http,
+            has_profile: false,
+        }
     }
 
     /// Returns the errors of those locators that the agent can never read by the settings, which have the profile's after
@@ -58,7 +76,10 @@ impl Agent {
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         let refused = locators.iter().filter_map(|locator| {
             let error = FetchError::Refused(Refusal::Agent(self.limit(locator)?));
-            Some(((*locator).clone(), Err(FetchFailure::new(locator.region.clone(), error))))
+            Some((
+                (*locator).clone(),
+                Err(FetchFailure::new(locator.region.clone(), error)),
+            ))
         });
         refused.collect()
     }
@@ -69,7 +90,10 @@ impl Agent {
     /// When AWS's configuration files or the profile are invalid.
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         if !self.has_profile {
-            let _awaited = self.budget.progress().awaits("the AWS configuration files".to_owned());
+            let _awaited = self
+                .budget
+                .progress()
+                .awaits("the AWS configuration files".to_owned());
             apply_settings(&mut self.aws_settings)?;
             self.has_profile = true;
         }
@@ -84,7 +108,10 @@ impl Agent {
         self.read_profile()?;
         let mut requests = Requests::new();
         for locator in wanted.iter().copied() {
-            requests.entry(self.aws_settings.complete(locator)).or_default().push(locator);
+            requests
+                .entry(self.aws_settings.complete(locator))
+                .or_default()
+                .push(locator);
         }
         let answered = self.read_all(requests.keys()).await;
         Ok(distribute(&requests, answered))
@@ -94,9 +121,19 @@ impl Agent {
     /// parameters.
     fn limit(&self, locator: &Locator) -> Option<&'static str> {
         let configured = self.aws_settings.region.as_ref();
-        if self.aws_settings.complete(locator).role.is_some_and(|role| role.external_id.is_some()) {
+        if self
+            .aws_settings
+            .complete(locator)
+            .role
+            .is_some_and(|role| role.external_id.is_some())
+        {
             Some("passes on no external id for a role")
-        } else if locator.region.as_ref().zip(configured).is_some_and(|(region, configured)| region != configured) {
+        } else if locator
+            .region
+            .as_ref()
+            .zip(configured)
+            .is_some_and(|(region, configured)| region != configured)
+        {
             Some("reads only in its own region")
         } else if locator.store == Store::ParameterStore {
             Some("reads no parameters")
@@ -106,7 +143,10 @@ impl Agent {
     }
 
     async fn read_all(&self, requests: impl Iterator<Item = &Locator>) -> Answers {
-        let awaited = self.budget.progress().awaits("the token of the Secrets Manager Agent".to_owned());
+        let awaited = self
+            .budget
+            .progress()
+            .awaits("the token of the Secrets Manager Agent".to_owned());
         let token = &self.settings.find_token();
         drop(awaited);
         let reading = requests.map(async |request| {
@@ -115,29 +155,59 @@ impl Agent {
                 Err(error) => Err(FetchError::NoCredentials(error.clone())),
                 Ok(token) => self.read(request, token).await,
             };
-            (request.clone(), found.map_err(|error| FetchFailure::new(request.region.clone(), error)))
+            (
+                request.clone(),
+                found.map_err(|error| FetchFailure::new(request.region.clone(), error)),
+            )
         });
         in_flight(stream::iter(reading)).await
     }
 
     /// Reads one secret, with a fallback within half of the time.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
-        let budget = if self.settings.has_fallback { self.budget.share(2) } else { self.budget.clone() };
-        let budget =
-            budget.for_request(|| format!("{request} of the agent at {}", host_and_port(self.settings.url.uri())));
-        retry(&budget, async || self.send(request, token).await).await.map_err(|error| match error {
-            FetchError::Unavailable(Outage { kind, reason }) => {
-                let kind = if kind == OutageKind::Connection { OutageKind::AgentConnection } else { kind };
-                FetchError::Unavailable(Outage::new(kind, reason).of("the Secrets Manager Agent"))
-            }
-            error => error,
-        })
+        let budget = if self.settings.has_fallback {
+            self.budget.share(2)
+        } else {
+            self.budget.clone()
+        };
+        let budget = budget.for_request(|| {
+            format!(
+                "{request} of the agent at {}",
+                host_and_port(self.settings.url.uri())
+            )
+        });
+        retry(&budget, async || self.send(request, token).await)
+            .await
+            .map_err(|error| match error {
+                FetchError::Unavailable(Outage { kind, reason }) => {
+                    let kind = if kind == OutageKind::Connection {
+                        OutageKind::AgentConnection
+                    } else {
+                        kind
+                    };
+                    FetchError::Unavailable(
+                        Outage::new(kind, reason).of("the Secrets Manager Agent"),
+                    )
+                }
+                error => error,
+            })
     }
 
-    async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, AttemptFailure> {
-        let http_request = Request::get(self.url(request)).header(TOKEN_HEADER, token).body(Bytes::new());
-        let http_request = http_request.map_err(|error| Refusal::Request(error.to_string().into()))?;
-        let (head, body) = self.http.send(http_request).await.map_err(|error| classify_connector_error(&error))?;
+    async fn send(
+        &self,
+        request: &Locator,
+        token: &HeaderValue,
+    ) -> Result<Document, AttemptFailure> {
+        let http_request = Request::get(self.url(request))
+            .header(TOKEN_HEADER, token)
+            .body(Bytes::new());
+        let http_request =
+            http_request.map_err(|error| Refusal::Request(error.to_string().into()))?;
+        let (head, body) = self
+            .http
+            .send(http_request)
+            .await
+            .map_err(|error| classify_connector_error(&error))?;
         let status = head.status.as_u16();
         match body {
             Ok(body) => response::parse(status, &body, request),
@@ -145,15 +215,28 @@ impl Agent {
         }
     }
 
-    fn url(&self, Locator { id, version, role, .. }: &Locator) -> String {
+    fn url(
+        &self,
+        Locator {
+            id, version, role, ..
+        }: &Locator,
+    ) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let url = self.settings.url.as_str().trim_end_matches('/');
         let id = escaped(&id.to_string());
         let parameter = |name: &str, value: Option<&str>| {
-            value.map(|value| format!("&{name}={}", escaped(value))).unwrap_or_default()
+            value
+                .map(|value| format!("&{name}={}", escaped(value)))
+                .unwrap_or_default()
         };
-        let (stage, version_id) = (parameter("versionStage", version.stage()), parameter("versionId", version.id()));
-        let role = parameter("roleArn", role.as_ref().map(|role| role.arn.to_string()).as_deref());
+        let (stage, version_id) = (
+            parameter("versionStage", version.stage()),
+            parameter("versionId", version.id()),
+        );
+        let role = parameter(
+            "roleArn",
+            role.as_ref().map(|role| role.arn.to_string()).as_deref(),
+        );
         format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}{role}")
     }
 }

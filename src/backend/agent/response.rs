@@ -22,7 +22,11 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, At
     if status == 403 && code.is_none() {
         return Err(denied("HTTP status 403".into(), Denial::PolicyOrMissing));
     }
-    let error = ServiceError { code, message, ..ServiceError::new(status, |_| None) };
+    let error = ServiceError {
+        code,
+        message,
+        ..ServiceError::new(status, |_| None)
+    };
     match error.classify() {
         // The agent's own words: every error of AssumeRole is a 403.
         AttemptFailure::Permanent(FetchError::Denied { message, .. })
@@ -31,7 +35,9 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, At
             Err(denied(message, Denial::Role))
         }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
-        AttemptFailure::Transient(outage, _) if status == 403 => Err(denied(outage.reason, Denial::PolicyOrMissing)),
+        AttemptFailure::Transient(outage, _) if status == 403 => {
+            Err(denied(outage.reason, Denial::PolicyOrMissing))
+        }
         classified => Err(classified),
     }
 }
@@ -40,14 +46,23 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, At
 fn read_document(body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
     let document = read_secret(body, &request.id, &request.version)?;
     match (&request.region, &document.region) {
-        (Some(asked), Some(found)) if asked != found => Err(Refusal::Agent("reads only in its own region").into()),
-        (Some(_), None) => Ok(Document { region: request.region.clone(), ..document }),
+        (Some(asked), Some(found)) if asked != found => {
+            Err(Refusal::Agent("reads only in its own region").into())
+        }
+        (Some(_), None) => Ok(Document {
+            region: request.region.clone(),
+            ..document
+        }),
         (Some(_) | None, _) => Ok(document),
     }
 }
 
 fn denied(message: Reason, cause: Denial) -> AttemptFailure {
-    AttemptFailure::Permanent(FetchError::Denied { message, cause, identity: None })
+    AttemptFailure::Permanent(FetchError::Denied {
+        message,
+        cause,
+        identity: None,
+    })
 }
 
 /// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
@@ -55,8 +70,17 @@ fn classify_text(status: u16, has_role: bool) -> AttemptFailure {
     match status {
         403 => denied("the agent does not accept the token".into(), Denial::Token),
         429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),
-        500.. => Outage::new(OutageKind::Service, format!("the agent: HTTP status {status}")).into(),
-        400 if has_role => Refusal::Agent("refuses the role, or is older than 2.1 and assumes none").into(),
-        _ => Refusal::Request(format!("the agent, or another service at its URL: HTTP status {status}").into()).into(),
+        500.. => Outage::new(
+            OutageKind::Service,
+            format!("the agent: HTTP status {status}"),
+        )
+        .into(),
+        400 if has_role => {
+            Refusal::Agent("refuses the role, or is older than 2.1 and assumes none").into()
+        }
+        _ => Refusal::Request(
+            format!("the agent, or another service at its URL: HTTP status {status}").into(),
+        )
+        .into(),
     }
 }

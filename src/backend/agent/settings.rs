@@ -27,11 +27,19 @@ impl AgentSettings {
     ///
     /// # Errors
     /// AWS_TOKEN is not UTF-8.
-    pub fn new(url: Option<&HttpUrl>, has_fallback: bool, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+    pub fn new(
+        url: Option<&HttpUrl>,
+        has_fallback: bool,
+        inherited: &Inherited,
+    ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         let url = url.cloned().unwrap_or_else(HttpUrl::of_agent);
         let token = reader.text("AWS_TOKEN");
-        reader.finish(Self { url, token, has_fallback })
+        reader.finish(Self {
+            url,
+            token,
+            has_fallback,
+        })
     }
 
     /// Returns the token of AWS_TOKEN, or else of the file of the agent's installation.
@@ -39,7 +47,10 @@ impl AgentSettings {
     /// # Errors
     /// When there is none, with the reason of each source.
     pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
-        let file = self.token.as_deref().and_then(|token| token.strip_prefix("file://"));
+        let file = self
+            .token
+            .as_deref()
+            .and_then(|token| token.strip_prefix("file://"));
         let (name, found) = match (&self.token, file) {
             (Some(_), Some(file)) => ("AWS_TOKEN", read_token(file)),
             (Some(token), None) => ("AWS_TOKEN", Ok(token.clone())),
@@ -50,17 +61,35 @@ impl AgentSettings {
             }
             (None, _) => (AGENT_TOKEN_FILE, read_token(AGENT_TOKEN_FILE)),
         };
-        let token_file = if name == AGENT_TOKEN_FILE { Some(name) } else { file };
-        found.and_then(header).and_then(|token| self.check_listener(token_file).map(|()| token)).map_err(|why| {
-            let why = if let Some(file) = file { format!("{file}: {why}") } else { why };
-            let mut tried = vec![(name, why)];
-            let has_tried_all = self.token.is_none();
-            if has_tried_all {
-                tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
-            }
-            let (temporary, is_final) = (false, false);
-            CredentialsError { what: Wanted::Token, tried, has_tried_all, temporary, is_final, help: None }
-        })
+        let token_file = if name == AGENT_TOKEN_FILE {
+            Some(name)
+        } else {
+            file
+        };
+        found
+            .and_then(header)
+            .and_then(|token| self.check_listener(token_file).map(|()| token))
+            .map_err(|why| {
+                let why = if let Some(file) = file {
+                    format!("{file}: {why}")
+                } else {
+                    why
+                };
+                let mut tried = vec![(name, why)];
+                let has_tried_all = self.token.is_none();
+                if has_tried_all {
+                    tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
+                }
+                let (temporary, is_final) = (false, false);
+                CredentialsError {
+                    what: Wanted::Token,
+                    tried,
+                    has_tried_all,
+                    temporary,
+                    is_final,
+                    help: None,
+                }
+            })
     }
 
     /// # Errors

@@ -12,8 +12,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{
-    HttpClient as SdkHttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
-    http_client_fn,
+    HttpClient as SdkHttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient,
+    SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
@@ -43,9 +43,17 @@ impl Clients {
     pub fn new(settings: Rc<Settings>) -> Self {
         let connector = Connector::new(&settings.trust, &settings.proxy);
         let direct = Connector::new(&settings.trust, &ProxySettings::default());
-        let timeouts = HttpTimeouts { connect: Some(CONNECT_TIMEOUT), read: Some(READ_TIMEOUT) };
+        let timeouts = HttpTimeouts {
+            connect: Some(CONNECT_TIMEOUT),
+            read: Some(READ_TIMEOUT),
+        };
         let direct = HttpClient::new(direct, timeouts).for_sdk();
-        Self { settings, http: HttpClient::new(connector, timeouts), metadata: OnceCell::new(), direct }
+        Self {
+            settings,
+            http: HttpClient::new(connector, timeouts),
+            metadata: OnceCell::new(),
+            direct,
+        }
     }
 
     /// Starts opening `count` connections for later requests to a service.
@@ -61,7 +69,10 @@ impl Clients {
         let direct = self.direct.clone();
         let http = http_client_fn(move |settings, components| {
             let connector = direct.http_connector(settings, components);
-            SharedHttpConnector::new(StatusConnector { connector, is_hidden })
+            SharedHttpConnector::new(StatusConnector {
+                connector,
+                is_hidden,
+            })
         });
         ProviderConfig::without_region()
             .with_http_client(http)
@@ -97,9 +108,16 @@ impl Clients {
         credentials: Option<&Credentials>,
     ) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
-        let endpoint = endpoint.map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
+        let endpoint = endpoint
+            .map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
         let (region, http) = (region.clone(), self.http.clone());
-        Ok(Client { api, endpoint, region, credentials: credentials.cloned(), http })
+        Ok(Client {
+            api,
+            endpoint,
+            region,
+            credentials: credentials.cloned(),
+            http,
+        })
     }
 }
 

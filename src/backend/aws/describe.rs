@@ -9,39 +9,69 @@ use serde_json::{Value, json};
 use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule};
+use crate::model::answer::{
+    DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule,
+};
 use crate::model::reference::{Arn, Locator, Region};
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter. Without credentials, the error of the
 /// search for them is that of each description.
 pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
-    let describing = requests.into_iter().filter_map(|request| Some((request.region.clone()?, request)));
+    let describing = requests
+        .into_iter()
+        .filter_map(|request| Some((request.region.clone()?, request)));
     let describing = describing.map(async |(region, request)| {
-        let _awaited = session.budget.progress().awaits(format!("the description of {request}"));
+        let _awaited = session
+            .budget
+            .progress()
+            .awaits(format!("the description of {request}"));
         let description = describe(session, &request, &region).await;
-        DescribedSecret { id: request.id, region, role: request.role, description }
+        DescribedSecret {
+            id: request.id,
+            region,
+            role: request.role,
+            description,
+        }
     });
     let mut descriptions = in_flight(stream::iter(describing)).await;
     // They end in any order.
-    descriptions.sort_by(|one, other| (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role)));
+    descriptions.sort_by(|one, other| {
+        (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role))
+    });
     descriptions
 }
 
-async fn describe(session: &Session, request: &Locator, region: &Region) -> Result<Description, FetchError> {
+async fn describe(
+    session: &Session,
+    request: &Locator,
+    region: &Region,
+) -> Result<Description, FetchError> {
     let credentials = session.credentials(request.role.as_ref()).await?;
-    let client = &session.clients.client(request.store.into(), region, Some(credentials)).await?;
+    let client = &session
+        .clients
+        .client(request.store.into(), region, Some(credentials))
+        .await?;
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });
     let read = |body: &[u8]| {
         let malformed = "a description that cannot be read";
-        let response: DescribeSecretResponse = read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
+        let response: DescribeSecretResponse =
+            read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);
         if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
             return Err(Outage::malformed(malformed).into());
         }
         Ok(response.into())
     };
-    call(client, "secretsmanager.DescribeSecret", &id, &input, &session.budget, read).await
+    call(
+        client,
+        "secretsmanager.DescribeSecret",
+        &id,
+        &input,
+        &session.budget,
+        read,
+    )
+    .await
 }
 
 #[derive(Deserialize)]
@@ -82,11 +112,21 @@ const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 impl From<DescribeSecretResponse> for Description {
     fn from(response: DescribeSecretResponse) -> Self {
         let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
-        let key = |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
+        let key =
+            |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
         let rules = response.rotation_rules.unwrap_or_default();
         let mut replicas = Vec::new();
-        for ReplicationStatus { region, status, kms_key_id } in response.replication_status.into_iter().flatten() {
-            replicas.push(Replica { region, status, kms_key: key(kms_key_id) });
+        for ReplicationStatus {
+            region,
+            status,
+            kms_key_id,
+        } in response.replication_status.into_iter().flatten()
+        {
+            replicas.push(Replica {
+                region,
+                status,
+                kms_key: key(kms_key_id),
+            });
         }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
         Self {

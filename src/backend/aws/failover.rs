@@ -10,12 +10,16 @@ use super::credentials::with_provider;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver};
+use crate::model::answer::{
+    Answers, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver,
+};
 use crate::model::reference::{Locator, Region, Role, Store};
 
 /// Answers complete locators, many at the same time, with the credentials of their roles.
 pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers {
-    let Some(region) = requests.first().and_then(|request| request.region.clone()) else { return Vec::new() };
+    let Some(region) = requests.first().and_then(|request| request.region.clone()) else {
+        return Vec::new();
+    };
     session.preconnect(&requests).await;
     if let Err(error) = session.find_credentials(&requests).await {
         return fail_all(requests, &error);
@@ -29,7 +33,9 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers 
             stream::iter(batches)
         });
     }
-    let reading = ready.flatten().map(|batch| read_batch(session, batch, begun));
+    let reading = ready
+        .flatten()
+        .map(|batch| read_batch(session, batch, begun));
     let (answers, ()) = join(in_flight(reading), session.trace_identities(&region)).await;
     answers.into_iter().flatten().collect()
 }
@@ -37,7 +43,12 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers 
 fn fail_all(requests: Vec<Locator>, error: &FetchError) -> Answers {
     requests
         .into_iter()
-        .map(|request| (request.clone(), Err(FetchFailure::new(request.region, error.clone()))))
+        .map(|request| {
+            (
+                request.clone(),
+                Err(FetchFailure::new(request.region, error.clone())),
+            )
+        })
         .collect()
 }
 
@@ -47,14 +58,23 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
     let mut parameters: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
         match request.store {
-            Store::SecretsManager => batches.entry(request.role.clone()).or_default().push(vec![request]),
+            Store::SecretsManager => batches
+                .entry(request.role.clone())
+                .or_default()
+                .push(vec![request]),
             Store::ParameterStore => {
-                parameters.entry((request.region.clone(), request.role.clone())).or_default().push(request);
+                parameters
+                    .entry((request.region.clone(), request.role.clone()))
+                    .or_default()
+                    .push(request);
             }
         }
     }
     for ((_, role), requests) in parameters {
-        batches.entry(role).or_default().extend(parameter_store::batches(requests));
+        batches
+            .entry(role)
+            .or_default()
+            .extend(parameter_store::batches(requests));
     }
     batches
 }
@@ -63,36 +83,69 @@ fn batches(requests: Vec<Locator>) -> BTreeMap<Option<Role>, Vec<Vec<Locator>>> 
 ///
 /// The regions share the time since `begun`, the beginning of all requests, so that a later batch does not begin its shares anew.
 async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> Answers {
-    let Some(Locator { store, region: Some(region), role, .. }) = batch.first().cloned() else { return Vec::new() };
-    let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();
+    let Some(Locator {
+        store,
+        region: Some(region),
+        role,
+        ..
+    }) = batch.first().cloned()
+    else {
+        return Vec::new();
+    };
+    let _awaited: Vec<_> = batch
+        .iter()
+        .map(|request| session.budget.progress().awaits(request.to_string()))
+        .collect();
     let credentials = match session.credentials(role.as_ref()).await {
         Ok(credentials) => credentials,
         Err(error) => return fail_all(batch, &error),
     };
     let regions = session.settings.regions(&region);
     let mut answers = Vec::with_capacity(batch.len());
-    let mut unanswered: Vec<(Locator, Vec<PassedOver>)> =
-        batch.into_iter().map(|request| (request, Vec::new())).collect();
+    let mut unanswered: Vec<(Locator, Vec<PassedOver>)> = batch
+        .into_iter()
+        .map(|request| (request, Vec::new()))
+        .collect();
     for (index, region) in regions.iter().enumerate() {
         let budget = session.budget.part(begun, index, regions.len());
-        let (requests, earlier): (Vec<_>, Vec<_>) = std::mem::take(&mut unanswered).into_iter().unzip();
-        let client = session.clients.client(store.into(), region, Some(credentials)).await;
+        let (requests, earlier): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut unanswered).into_iter().unzip();
+        let client = session
+            .clients
+            .client(store.into(), region, Some(credentials))
+            .await;
         let found = match (&client, store) {
             (Err(error), _) => requests.iter().map(|_| Err(error.clone())).collect(),
             // On the heap: each secret has a future of this function, which would have room for this one.
-            (Ok(client), Store::ParameterStore) => Box::pin(parameter_store::get(client, &requests, &budget)).await,
+            (Ok(client), Store::ParameterStore) => {
+                Box::pin(parameter_store::get(client, &requests, &budget)).await
+            }
             (Ok(client), Store::SecretsManager) => {
-                join_all(requests.iter().map(|request| secrets_manager::get(client, request, &budget))).await
+                join_all(
+                    requests
+                        .iter()
+                        .map(|request| secrets_manager::get(client, request, &budget)),
+                )
+                .await
             }
         };
         for ((request, mut passed_over), found) in requests.into_iter().zip(earlier).zip(found) {
             match found {
-                Ok(document) => answers.push((request, Ok(Document { passed_over, ..document }))),
+                Ok(document) => answers.push((
+                    request,
+                    Ok(Document {
+                        passed_over,
+                        ..document
+                    }),
+                )),
                 // A wrong clock is wrong in every region.
                 Err(FetchError::Unavailable(outage))
                     if index + 1 < regions.len() && outage.kind != OutageKind::ClockSkew =>
                 {
-                    passed_over.push(PassedOver { region: region.clone(), outage });
+                    passed_over.push(PassedOver {
+                        region: region.clone(),
+                        outage,
+                    });
                     unanswered.push((request, passed_over));
                 }
                 Err(error) => {
@@ -110,13 +163,24 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
 }
 
 /// Adds the caller's identity to a denial whose message does not name it, or the source of credentials that AWS refused.
-async fn with_identity(session: &Session, request: &Locator, region: &Region, error: FetchError) -> FetchError {
+async fn with_identity(
+    session: &Session,
+    request: &Locator,
+    region: &Region,
+    error: FetchError,
+) -> FetchError {
     match error {
         FetchError::Denied {
-            message, cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key), ..
+            message,
+            cause: cause @ (Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
+            ..
         } if !message.text.contains("User: ") => {
             let identity = session.identity(request.role.as_ref(), region).await;
-            FetchError::Denied { message, cause, identity }
+            FetchError::Denied {
+                message,
+                cause,
+                identity,
+            }
         }
         other => with_provider(other, session.credentials(request.role.as_ref()).await.ok()),
     }
@@ -124,12 +188,17 @@ async fn with_identity(session: &Session, request: &Locator, region: &Region, er
 
 /// Puts the outage of the secret's own region first: a denial or an absence in a fallback region proves nothing about the secret.
 fn failure(passed_over: Vec<PassedOver>, region: &Region, error: FetchError) -> FetchFailure {
-    let mut outages = passed_over.into_iter().map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
+    let mut outages = passed_over
+        .into_iter()
+        .map(|passed| (passed.region, FetchError::Unavailable(passed.outage)));
     match outages.next() {
         None => FetchFailure::new(Some(region.clone()), error),
         Some((first, outage)) => {
             let elsewhere = outages.chain([(region.clone(), error)]).collect();
-            FetchFailure { elsewhere, ..FetchFailure::new(Some(first), outage) }
+            FetchFailure {
+                elsewhere,
+                ..FetchFailure::new(Some(first), outage)
+            }
         }
     }
 }

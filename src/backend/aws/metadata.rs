@@ -12,21 +12,32 @@ use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
 use crate::backend::fan_out::in_flight;
 use crate::model::answer::{
-    Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure, Missing, Outage, Refusal,
+    Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure,
+    Missing, Outage, Refusal,
 };
 use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
 
 /// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
 /// up has no answer.
-pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers, Vec<DescribedSecret>) {
+pub async fn read_all(
+    session: &mut Session,
+    requests: Vec<Locator>,
+) -> (Answers, Vec<DescribedSecret>) {
     // An error is that of each request.
     let _ = session.find_credentials(&requests).await;
     let session = &*session;
-    let (secrets, others): (Vec<_>, Vec<_>) =
-        requests.into_iter().partition(|request| request.store == Store::SecretsManager);
-    let first = secrets.iter().chain(&others).find_map(|request| request.region.clone());
-    let distinct = secrets.iter().map(|request| Locator { version: Version::Current, ..request.clone() });
+    let (secrets, others): (Vec<_>, Vec<_>) = requests
+        .into_iter()
+        .partition(|request| request.store == Store::SecretsManager);
+    let first = secrets
+        .iter()
+        .chain(&others)
+        .find_map(|request| request.region.clone());
+    let distinct = secrets.iter().map(|request| Locator {
+        version: Version::Current,
+        ..request.clone()
+    });
     let distinct = BTreeSet::from_iter(distinct).into_iter().collect();
     let identities = async {
         if let Some(region) = &first {
@@ -34,18 +45,26 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers
         }
     };
     let describing = describe_all(session, distinct);
-    let (described, parameters, ()) = future::join3(describing, parameters(session, others), identities).await;
+    let (described, parameters, ()) =
+        future::join3(describing, parameters(session, others), identities).await;
     let mut answers = Vec::new();
     for request in secrets {
         let is_about = |secret: &&DescribedSecret| {
-            (&secret.id, Some(&secret.region), &secret.role) == (&request.id, request.region.as_ref(), &request.role)
+            (&secret.id, Some(&secret.region), &secret.role)
+                == (&request.id, request.region.as_ref(), &request.role)
         };
-        let found = described.iter().find(is_about).and_then(|secret| document(secret, &request.version));
+        let found = described
+            .iter()
+            .find(is_about)
+            .and_then(|secret| document(secret, &request.version));
         answers.extend(found.map(|answer| (request, answer)));
     }
     answers.extend(parameters);
     for (_, answer) in &mut answers {
-        if let Err(FetchFailure { error: FetchError::Denied { cause, .. }, .. }) = answer
+        if let Err(FetchFailure {
+            error: FetchError::Denied { cause, .. },
+            ..
+        }) = answer
             && matches!(cause, Denial::Policy | Denial::PolicyOrMissing)
         {
             *cause = Denial::Metadata;
@@ -56,22 +75,43 @@ pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> (Answers
 
 /// Returns the answer for a version of a described secret; none for a version id that is not listed: DescribeSecret lists the versions with a
 /// staging label, and a launch reads the others, too.
-fn document(DescribedSecret { region, description, .. }: &DescribedSecret, version: &Version) -> Option<Answer> {
+fn document(
+    DescribedSecret {
+        region,
+        description,
+        ..
+    }: &DescribedSecret,
+    version: &Version,
+) -> Option<Answer> {
     let fail = |error| Some(Err(FetchFailure::new(Some(region.clone()), error)));
-    let Description { deleted, versions, .. } = match description {
+    let Description {
+        deleted, versions, ..
+    } = match description {
         Ok(description) => description,
         Err(error) => return fail(error.clone()),
     };
     if deleted.is_some() {
         return fail(FetchError::Refused(Refusal::MarkedForDeletion));
     }
-    match versions.iter().find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
+    match versions
+        .iter()
+        .find(|(id, stages)| version.is_answered_by(Some(id), stages))
+    {
         Some((id, stages)) => {
-            let (version_id, stages, region) = (Some(id.clone()), stages.clone(), Some(region.clone()));
-            Some(Ok(Document { version_id, stages, region, ..Document::new(SecretValue::default()) }))
+            let (version_id, stages, region) =
+                (Some(id.clone()), stages.clone(), Some(region.clone()));
+            Some(Ok(Document {
+                version_id,
+                stages,
+                region,
+                ..Document::new(SecretValue::default())
+            }))
         }
         None if matches!(version, Version::Id(_)) => None,
-        None => fail(FetchError::NotFound { missing: Missing::Version, nearest: None }),
+        None => fail(FetchError::NotFound {
+            missing: Missing::Version,
+            nearest: None,
+        }),
     }
 }
 
@@ -105,15 +145,26 @@ async fn parameters(session: &Session, mut requests: Vec<Locator>) -> Answers {
     let mut batches: BTreeMap<_, Vec<Locator>> = BTreeMap::new();
     for request in requests {
         let path = request.is_path().then(|| request.id.clone());
-        batches.entry((request.region.clone(), request.role.clone(), path)).or_default().push(request);
+        batches
+            .entry((request.region.clone(), request.role.clone(), path))
+            .or_default()
+            .push(request);
     }
-    let batches =
-        batches.into_values().flat_map(|batch| batch.chunks(MOST).map(<[Locator]>::to_vec).collect::<Vec<_>>());
+    let batches = batches.into_values().flat_map(|batch| {
+        batch
+            .chunks(MOST)
+            .map(<[Locator]>::to_vec)
+            .collect::<Vec<_>>()
+    });
     let describing = batches.map(async |batch| {
         let described = describe_parameters(session, &batch).await;
         answers(batch, &described)
     });
-    in_flight(stream::iter(describing)).await.into_iter().flatten().collect()
+    in_flight(stream::iter(describing))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Returns the answers for a batch of which these parameters exist. One that a path is asked for is below it.
@@ -121,31 +172,64 @@ fn answers(batch: Vec<Locator>, described: &Result<Vec<ParameterMetadata>, Fetch
     let mut answers = Vec::new();
     for request in batch {
         let fail = |error| FetchFailure::new(request.region.clone(), error);
-        let answer = described.as_ref().map_err(|error| fail(error.clone())).and_then(|described| {
-            let is_requested = |parameter: &&ParameterMetadata| {
-                request.is_path() || base_name(&parameter.name) == base_name(request.id.name())
-            };
-            let found = described.iter().find(is_requested);
-            let found = found.ok_or_else(|| fail(FetchError::NotFound { missing: Missing::Secret, nearest: None }))?;
-            let empty = Document { region: request.region.clone(), ..Document::new(SecretValue::default()) };
-            // Neither a path nor another version is described.
-            if request.is_path() || request.version != Version::Current {
-                return Ok(empty);
-            }
-            let version_id = found.version.map(|version| version.to_string());
-            Ok(Document { version_id, created: found.last_modified_date.as_ref().and_then(timestamp), ..empty })
-        });
+        let answer = described
+            .as_ref()
+            .map_err(|error| fail(error.clone()))
+            .and_then(|described| {
+                let is_requested = |parameter: &&ParameterMetadata| {
+                    request.is_path() || base_name(&parameter.name) == base_name(request.id.name())
+                };
+                let found = described.iter().find(is_requested);
+                let found = found.ok_or_else(|| {
+                    fail(FetchError::NotFound {
+                        missing: Missing::Secret,
+                        nearest: None,
+                    })
+                })?;
+                let empty = Document {
+                    region: request.region.clone(),
+                    ..Document::new(SecretValue::default())
+                };
+                // Neither a path nor another version is described.
+                if request.is_path() || request.version != Version::Current {
+                    return Ok(empty);
+                }
+                let version_id = found.version.map(|version| version.to_string());
+                Ok(Document {
+                    version_id,
+                    created: found.last_modified_date.as_ref().and_then(timestamp),
+                    ..empty
+                })
+            });
         answers.push((request, answer));
     }
     answers
 }
 
 /// Describes the parameters of a batch that exist; of a path those on the first page with any.
-async fn describe_parameters(session: &Session, batch: &[Locator]) -> Result<Vec<ParameterMetadata>, FetchError> {
-    let Some(Locator { store, region: Some(region), role, id, .. }) = batch.first() else { return Ok(Vec::new()) };
-    let _awaited: Vec<_> = batch.iter().map(|request| session.budget.progress().awaits(request.to_string())).collect();
+async fn describe_parameters(
+    session: &Session,
+    batch: &[Locator],
+) -> Result<Vec<ParameterMetadata>, FetchError> {
+    let Some(Locator {
+        store,
+        region: Some(region),
+        role,
+        id,
+        ..
+    }) = batch.first()
+    else {
+        return Ok(Vec::new());
+    };
+    let _awaited: Vec<_> = batch
+        .iter()
+        .map(|request| session.budget.progress().awaits(request.to_string()))
+        .collect();
     let credentials = session.credentials(role.as_ref()).await?;
-    let client = &session.clients.client((*store).into(), region, Some(credentials)).await?;
+    let client = &session
+        .clients
+        .client((*store).into(), region, Some(credentials))
+        .await?;
     let names: Vec<_> = batch.iter().map(|request| request.id.name()).collect();
     let path = match id.name().trim_end_matches('/') {
         "" => "/",
@@ -156,12 +240,25 @@ async fn describe_parameters(session: &Session, batch: &[Locator]) -> Result<Vec
         false => json!({ "Key": "Name", "Option": "Equals", "Values": names }),
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
-    let read =
-        |body: &[u8]| read_object(body).ok_or_else(|| Outage::malformed("a description that cannot be read").into());
+    let read = |body: &[u8]| {
+        read_object(body)
+            .ok_or_else(|| Outage::malformed("a description that cannot be read").into())
+    };
     let (subject, mut found) = (names.join(", "), Vec::new());
     loop {
-        let page = call(client, "AmazonSSM.DescribeParameters", &subject, &input, &session.budget, read).await?;
-        let MetadataPage { parameters, next_token } = page;
+        let page = call(
+            client,
+            "AmazonSSM.DescribeParameters",
+            &subject,
+            &input,
+            &session.budget,
+            read,
+        )
+        .await?;
+        let MetadataPage {
+            parameters,
+            next_token,
+        } = page;
         found.extend(parameters);
         // A page may be empty although others follow.
         match next_token.filter(|token| !token.is_empty() && found.len() < batch.len()) {

@@ -48,14 +48,24 @@ pub struct Aws {
 impl Aws {
     /// Opens no file or connection before the first fetch.
     pub fn new(settings: Settings, purpose: Purpose, deadline: Deadline) -> Self {
-        Self { settings, purpose, deadline, session: None, mfa_codes: MfaCodes::default() }
+        Self {
+            settings,
+            purpose,
+            deadline,
+            session: None,
+            mfa_codes: MfaCodes::default(),
+        }
     }
 
     /// Returns one answer for each of `wanted`, of requests that give up after `limit`. A question to the user comes before.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>, limit: Option<Duration>) -> Result<Answers, Problem> {
+    pub async fn fetch(
+        &mut self,
+        wanted: &BTreeSet<&Locator>,
+        limit: Option<Duration>,
+    ) -> Result<Answers, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
@@ -81,13 +91,20 @@ impl Aws {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn describe(&mut self, wanted: Vec<(&Locator, Option<Region>)>) -> Result<Vec<DescribedSecret>, Problem> {
+    pub async fn describe(
+        &mut self,
+        wanted: Vec<(&Locator, Option<Region>)>,
+    ) -> Result<Vec<DescribedSecret>, Problem> {
         let session = self.session()?;
         let mut requests = BTreeSet::new();
         for (locator, region) in wanted {
             // A secret without any region has no answer that could be described.
             if let Ok(request) = session.complete(locator).await {
-                requests.insert(Locator { region: region.or(request.region), version: Version::Current, ..request });
+                requests.insert(Locator {
+                    region: region.or(request.region),
+                    version: Version::Current,
+                    ..request
+                });
             }
         }
         let requests = Vec::from_iter(requests);
@@ -100,11 +117,15 @@ impl Aws {
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
-    pub async fn metadata(&mut self, wanted: &BTreeSet<&Locator>) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
+    pub async fn metadata(
+        &mut self,
+        wanted: &BTreeSet<&Locator>,
+    ) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = complete(session, wanted).await;
-        let (answered, secrets) = metadata::read_all(session, requests.keys().cloned().collect()).await;
+        let (answered, secrets) =
+            metadata::read_all(session, requests.keys().cloned().collect()).await;
         answers.extend(distribute(&requests, answered));
         add_notes(session, &mut answers);
         Ok((answers, secrets))
@@ -115,7 +136,12 @@ impl Aws {
             Some(session) => session,
             none => {
                 let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                none.insert(Session::open(settings, self.purpose, deadline, &mut self.mfa_codes)?)
+                none.insert(Session::open(
+                    settings,
+                    self.purpose,
+                    deadline,
+                    &mut self.mfa_codes,
+                )?)
             }
         })
     }
@@ -135,12 +161,18 @@ async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
 }
 
 /// Returns the distinct requests, and the answers of the locators without a region.
-async fn complete<'a>(session: &mut Session, wanted: &BTreeSet<&'a Locator>) -> (Requests<'a>, Answers) {
+async fn complete<'a>(
+    session: &mut Session,
+    wanted: &BTreeSet<&'a Locator>,
+) -> (Requests<'a>, Answers) {
     let (mut requests, mut answers) = (Requests::new(), Vec::new());
     for locator in wanted.iter().copied() {
         match session.complete(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
-            Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(locator.region.clone(), error)))),
+            Err(error) => answers.push((
+                locator.clone(),
+                Err(FetchFailure::new(locator.region.clone(), error)),
+            )),
         }
     }
     (requests, answers)
@@ -150,7 +182,9 @@ async fn complete<'a>(session: &mut Session, wanted: &BTreeSet<&'a Locator>) -> 
 fn add_notes(session: &Session, answers: &mut Answers) {
     for (locator, answer) in answers {
         if let Err(failure) = answer {
-            failure.notes.extend(session.place_note(locator, &failure.error));
+            failure
+                .notes
+                .extend(session.place_note(locator, &failure.error));
             failure.remedies.clone_from(&session.settings.remedies);
         }
     }

@@ -22,24 +22,37 @@ pub struct RecordedResponse<'a> {
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Document, FetchError>> {
     let mut response = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {
-        if let (Ok(name), Ok(value)) =
-            (http::HeaderName::from_bytes(name.as_bytes()), http::HeaderValue::from_bytes(value))
-        {
+        if let (Ok(name), Ok(value)) = (
+            http::HeaderName::from_bytes(name.as_bytes()),
+            http::HeaderValue::from_bytes(value),
+        ) {
             response = response.header(name, value);
         }
     }
     let response = response.body(recorded.body.to_vec()).ok()?;
     let ((store, id), region) = (SecretId::parse(id).ok()?, Region::parse("us-east-1")?);
-    let request = Locator { region: Some(region.clone()), role: None, store, id, version: Version::Current };
+    let request = Locator {
+        region: Some(region.clone()),
+        role: None,
+        store,
+        id,
+        version: Version::Current,
+    };
     let document = read_body(response).and_then(|body| match store {
         Store::SecretsManager => read_secret(&body, &request.id, &request.version),
         Store::ParameterStore if request.is_path() => {
             let (parameters, _) = read_page(&body, &request, &region)?;
             if parameters.is_empty() {
-                let absent = FetchError::NotFound { missing: Missing::Secret, nearest: None };
+                let absent = FetchError::NotFound {
+                    missing: Missing::Secret,
+                    nearest: None,
+                };
                 return Err(AttemptFailure::Permanent(absent));
             }
-            Ok(Document { parameters, ..Document::new(SecretValue::new("")) })
+            Ok(Document {
+                parameters,
+                ..Document::new(SecretValue::new(""))
+            })
         }
         Store::ParameterStore => {
             let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;

@@ -18,7 +18,11 @@ use crate::model::secret_value::SecretValue;
 ///
 /// # Errors
 /// [`FetchError::Unavailable`] at the end of the budget, or else the meaning of AWS's error.
-pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
+pub async fn get(
+    client: &Client,
+    request: &Locator,
+    budget: &RetryBudget,
+) -> Result<Document, FetchError> {
     let id = request.id.in_region(&client.region);
     let input = GetSecretValueRequest {
         secret_id: id.to_string(),
@@ -26,8 +30,19 @@ pub async fn get(client: &Client, request: &Locator, budget: &RetryBudget) -> Re
         version_id: request.version.id(),
     };
     let read = |body: &[u8]| read_secret(body, &id, &request.version);
-    let document = call(client, "secretsmanager.GetSecretValue", &id, &input, budget, read).await?;
-    Ok(Document { region: Some(client.region.clone()), ..document })
+    let document = call(
+        client,
+        "secretsmanager.GetSecretValue",
+        &id,
+        &input,
+        budget,
+        read,
+    )
+    .await?;
+    Ok(Document {
+        region: Some(client.region.clone()),
+        ..document
+    })
 }
 
 #[derive(Serialize)]
@@ -60,7 +75,11 @@ struct GetSecretValueResponse {
 /// # Errors
 /// [`OutageKind::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
 /// without a value. No error quotes the body.
-pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, AttemptFailure> {
+pub fn read_secret(
+    body: &[u8],
+    id: &SecretId,
+    version: &Version,
+) -> Result<Document, AttemptFailure> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -74,11 +93,19 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => {
             let bytes = STANDARD.decode(base64);
-            bytes.map(SecretValue::new).map_err(|_| Outage::malformed("a response whose SecretBinary is not base64"))?
+            bytes
+                .map(SecretValue::new)
+                .map_err(|_| Outage::malformed("a response whose SecretBinary is not base64"))?
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
     let region = arn.as_ref().and_then(Arn::region);
     let created = response.created_date.as_ref().and_then(timestamp);
-    Ok(Document { version_id: response.version_id, stages, created, region, ..Document::new(body) })
+    Ok(Document {
+        version_id: response.version_id,
+        stages,
+        created,
+        region,
+        ..Document::new(body)
+    })
 }

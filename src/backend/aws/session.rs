@@ -10,7 +10,8 @@ use tokio::sync::OnceCell;
 use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, MfaCodes, ProviderName, SearchContext, assume, find_credentials, identity, instance_region,
+    CallerIdentity, MfaCodes, ProviderName, SearchContext, assume, find_credentials, identity,
+    instance_region,
 };
 use super::parameter_store::MAX_BATCH;
 use super::protocol::Api;
@@ -48,15 +49,22 @@ impl Session {
         deadline: Deadline,
         codes: &mut MfaCodes,
     ) -> Result<Self, Problem> {
-        let awaited = deadline.progress().awaits("the AWS configuration files".to_owned());
+        let awaited = deadline
+            .progress()
+            .awaits("the AWS configuration files".to_owned());
         let chain = apply_profile(&mut settings)?;
         drop(awaited);
-        let roles = chain.as_ref().map(|chain| chain.roles.as_slice()).unwrap_or_default();
+        let roles = chain
+            .as_ref()
+            .map(|chain| chain.roles.as_slice())
+            .unwrap_or_default();
         if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
             let name = settings.profile().1;
-            let text =
-                format!("the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later");
-            return Err(Problem::configuration(text).help("use credentials without a code with --on-rotation"));
+            let text = format!(
+                "the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later"
+            );
+            return Err(Problem::configuration(text)
+                .help("use credentials without a code with --on-rotation"));
         }
         let mut callers = BTreeMap::new();
         if let Err(error) = codes.complete(roles, &deadline) {
@@ -97,9 +105,13 @@ impl Session {
         }
         if self.region.is_none() {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
-            self.region = Some(instance_region(self.settings.metadata, &self.clients, &self.budget).await);
+            self.region =
+                Some(instance_region(self.settings.metadata, &self.clients, &self.budget).await);
         }
-        Ok(Locator { region: self.region.clone().transpose()?, ..locator })
+        Ok(Locator {
+            region: self.region.clone().transpose()?,
+            ..locator
+        })
     }
 
     /// Starts opening connections for requests that must wait for credentials. A request without a role does not wait for keys in
@@ -109,7 +121,13 @@ impl Session {
             return;
         }
         let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
-        for Locator { store, region, role, .. } in requests {
+        for Locator {
+            store,
+            region,
+            role,
+            ..
+        } in requests
+        {
             if let Some(region) = region
                 && !(self.settings.has_static_keys() && role.is_none())
             {
@@ -121,7 +139,9 @@ impl Session {
                 Store::SecretsManager => count,
                 Store::ParameterStore => count.div_ceil(MAX_BATCH),
             };
-            self.clients.preconnect(store.into(), region, connections.min(MAX_IN_FLIGHT)).await;
+            self.clients
+                .preconnect(store.into(), region, connections.min(MAX_IN_FLIGHT))
+                .await;
         }
     }
 
@@ -132,7 +152,9 @@ impl Session {
     /// When no provider has credentials.
     pub async fn find_credentials(&mut self, requests: &[Locator]) -> Result<(), FetchError> {
         let first = requests.iter().find_map(|request| request.region.as_ref());
-        let Some(region) = self.settings.region.as_ref().or(first) else { return Ok(()) };
+        let Some(region) = self.settings.region.as_ref().or(first) else {
+            return Ok(());
+        };
         let regions = self.settings.regions(region);
         for role in requests.iter().filter_map(|request| request.role.clone()) {
             self.callers.entry(Some(role)).or_default();
@@ -140,9 +162,18 @@ impl Session {
         if !self.callers.contains_key(&None) {
             let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let (settings, clients, mfa_codes) = (&*self.settings, &self.clients, &self.mfa_codes);
-            let context = SearchContext { settings, clients, region, chain: self.chain.as_ref(), mfa_codes };
+            let context = SearchContext {
+                settings,
+                clients,
+                region,
+                chain: self.chain.as_ref(),
+                mfa_codes,
+            };
             let found = find_credentials(&context, &regions, &self.budget).await;
-            let found = found.map(|credentials| CallerIdentity { credentials, arn: OnceCell::new() });
+            let found = found.map(|credentials| CallerIdentity {
+                credentials,
+                arn: OnceCell::new(),
+            });
             self.callers.insert(None, OnceCell::new_with(Some(found)));
         }
         self.sts_regions = regions;
@@ -150,12 +181,19 @@ impl Session {
     }
 
     async fn assume(&self, role: &Role) -> Result<CallerIdentity, FetchError> {
-        let _awaited = self.budget.progress().awaits(format!("the role {}", role.arn));
+        let _awaited = self
+            .budget
+            .progress()
+            .awaits(format!("the role {}", role.arn));
         let base = self.found(None)?;
         let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
         for (index, region) in self.sts_regions.iter().enumerate() {
             let budget = self.budget.share(self.sts_regions.len() - index);
-            assumed = match self.clients.client(Api::Sts, region, Some(&base.credentials)).await {
+            assumed = match self
+                .clients
+                .client(Api::Sts, region, Some(&base.credentials))
+                .await
+            {
                 Ok(client) => assume(&client, role, &budget).await,
                 Err(error) => Err(error),
             };
@@ -184,7 +222,11 @@ impl Session {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
             None => {
                 let message = "the role was not assumed".into();
-                Err(FetchError::Denied { message, cause: Denial::Role, identity: None })
+                Err(FetchError::Denied {
+                    message,
+                    cause: Denial::Role,
+                    identity: None,
+                })
             }
         }
     }
@@ -199,23 +241,46 @@ impl Session {
         for role in self.callers.keys() {
             let arn = self.identity(role.as_ref(), region).await;
             progress.trace(|| {
-                let role = role.as_ref().map(|role| format!(" with role {}", role.arn)).unwrap_or_default();
-                format!("identity{role}: {}", arn.as_deref().unwrap_or("unknown, since STS did not answer"))
+                let role = role
+                    .as_ref()
+                    .map(|role| format!(" with role {}", role.arn))
+                    .unwrap_or_default();
+                format!(
+                    "identity{role}: {}",
+                    arn.as_deref()
+                        .unwrap_or("unknown, since STS did not answer")
+                )
             });
         }
     }
 
     /// The identity of the role of the settings, or else of the base credentials; `None` without credentials.
     pub fn caller(&self) -> Option<answer::Caller> {
-        let (base, asked) = (self.found(None).ok()?, self.found(self.settings.role.as_ref()).ok()?);
-        let provider = base.credentials.get_property().map_or("unknown", |ProviderName(name)| name);
-        Some(answer::Caller { arn: asked.arn.get().cloned().flatten(), provider })
+        let (base, asked) = (
+            self.found(None).ok()?,
+            self.found(self.settings.role.as_ref()).ok()?,
+        );
+        let provider = base
+            .credentials
+            .get_property()
+            .map_or("unknown", |ProviderName(name)| name);
+        Some(answer::Caller {
+            arn: asked.arn.get().cloned().flatten(),
+            provider,
+        })
     }
 
     /// Returns the settings that name the region and the account of a denied or absent secret, if its reference names neither.
     pub fn place_note(&self, locator: &Locator, error: &FetchError) -> Option<String> {
-        let region = self.settings.region_source.map_or("the instance metadata", |(name, _)| name);
-        let account = if self.settings.role.is_some() { "--role-arn" } else { self.caller()?.provider };
+        let region = self
+            .settings
+            .region_source
+            .map_or("the instance metadata", |(name, _)| name);
+        let account = if self.settings.role.is_some() {
+            "--role-arn"
+        } else {
+            self.caller()?.provider
+        };
         (error.withholds_value() && locator.region.is_none() && locator.role.is_none())
             .then(|| format!("region from {region}, account from the credentials ({account})"))
     }
@@ -225,7 +290,11 @@ impl Session {
         self.credentials(role).await.ok()?;
         let caller = self.found(role).ok()?;
         let arn = caller.arn.get_or_init(async || {
-            let client = self.clients.client(Api::Sts, region, Some(&caller.credentials)).await.ok()?;
+            let client = self
+                .clients
+                .client(Api::Sts, region, Some(&caller.credentials))
+                .await
+                .ok()?;
             identity(&client, &self.budget).await
         });
         arn.await.clone()
@@ -234,6 +303,11 @@ impl Session {
 
 /// True for credentials that were found and have not expired.
 fn is_usable(caller: &OnceCell<Result<CallerIdentity, FetchError>>) -> bool {
-    let Some(Ok(caller)) = caller.get() else { return false };
-    caller.credentials.expiry().is_none_or(|end| end > SystemTime::now())
+    let Some(Ok(caller)) = caller.get() else {
+        return false;
+    };
+    caller
+        .credentials
+        .expiry()
+        .is_none_or(|end| end > SystemTime::now())
 }

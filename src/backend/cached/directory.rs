@@ -28,7 +28,8 @@ const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 /// The access of everyone but the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
-const NOT_OURS: &str = "passed over what is no regular file, of another user, or with another mode than 0600";
+const NOT_OURS: &str =
+    "passed over what is no regular file, of another user, or with another mode than 0600";
 
 /// More than the parameters of a path ever are.
 const MAX_SIZE: u64 = 256 * 1024 * 1024;
@@ -39,11 +40,23 @@ impl CacheDirectory {
     /// # Errors
     /// Each reason why it cannot hold values.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        let descriptor = open_directory(path.as_os_str())
-            .map_err(|problem| vec![Problem { text: format!("--cache: {}", problem.text), ..problem }])?;
-        let problems = problems(path, &descriptor)
-            .map_err(|errno| vec![failed(&format!("--cache {}: cannot be examined", path.display()), errno)])?;
-        if problems.is_empty() { Ok(Self { descriptor }) } else { Err(problems) }
+        let descriptor = open_directory(path.as_os_str()).map_err(|problem| {
+            vec![Problem {
+                text: format!("--cache: {}", problem.text),
+                ..problem
+            }]
+        })?;
+        let problems = problems(path, &descriptor).map_err(|errno| {
+            vec![failed(
+                &format!("--cache {}: cannot be examined", path.display()),
+                errno,
+            )]
+        })?;
+        if problems.is_empty() {
+            Ok(Self { descriptor })
+        } else {
+            Err(problems)
+        }
     }
 
     /// Reads a file; `None` if there is none.
@@ -53,7 +66,11 @@ impl CacheDirectory {
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("an entry cannot be read ({})", describe(why));
         // Opening a pipe without O_NONBLOCK waits for a writer.
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let flags = OFlag::O_RDONLY
+            | OFlag::O_NOFOLLOW
+            | OFlag::O_NONBLOCK
+            | OFlag::O_NOCTTY
+            | OFlag::O_CLOEXEC;
         let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
             Ok(descriptor) => File::from(descriptor),
             Err(Errno::ENOENT) => return Ok(None),
@@ -68,10 +85,13 @@ impl CacheDirectory {
             return Err(NOT_OURS.to_owned());
         }
         let size = u64::try_from(stat.st_size).unwrap_or_default();
-        let size =
-            usize::try_from(size).ok().filter(|_| size <= MAX_SIZE).ok_or("passed over a file that is too large")?;
+        let size = usize::try_from(size)
+            .ok()
+            .filter(|_| size <= MAX_SIZE)
+            .ok_or("passed over a file that is too large")?;
         let mut bytes = Zeroizing::new(vec![0; size]);
-        file.read_exact(&mut bytes).map_err(|error| unreadable(errno(&error)))?;
+        file.read_exact(&mut bytes)
+            .map_err(|error| unreadable(errno(&error)))?;
         Ok(Some(bytes))
     }
 
@@ -81,8 +101,14 @@ impl CacheDirectory {
     /// When a step fails; then the old file is still there.
     pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
         let temporary = format!("{name}.new.{:016x}", fastrand::u64(..));
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mut file = File::from(openat(&self.descriptor, temporary.as_str(), flags, PRIVATE)?);
+        let flags =
+            OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mut file = File::from(openat(
+            &self.descriptor,
+            temporary.as_str(),
+            flags,
+            PRIVATE,
+        )?);
         // The mode of creation lacks the bits of the umask.
         let written = fchmod(&file, PRIVATE)
             .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
@@ -117,7 +143,11 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let mut problems = Vec::new();
     if uid != wanted {
         let what = format!("belongs to user {uid}, not to the effective user, {wanted}");
-        problems.push(problem(path, what, format!("give it to user {wanted}: chown {wanted} DIR")));
+        problems.push(problem(
+            path,
+            what,
+            format!("give it to user {wanted}: chown {wanted} DIR"),
+        ));
     }
     // An ACL that gives others access shows in the bits of the group.
     if mode.intersects(OTHERS) {

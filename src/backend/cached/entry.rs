@@ -65,7 +65,12 @@ pub fn entry_name(text: &str) -> String {
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
     let fetched = u64::try_from(fetched.as_nanos()).ok()?;
     let is_replica = !document.passed_over.is_empty();
-    let header = Header { name: name.to_string(), fetched, is_replica, answer: StoredAnswer::of(document) };
+    let header = Header {
+        name: name.to_string(),
+        fetched,
+        is_replica,
+        answer: StoredAnswer::of(document),
+    };
     let header = serde_json::to_vec(&header).ok()?;
     // Allocated once: a buffer that grows leaves a copy behind.
     let start = MAGIC.len() + CHECKSUM;
@@ -77,7 +82,9 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
     bytes.push(b'\n');
     values(document).for_each(|value| bytes.extend_from_slice(value));
     let checksum = checksum(bytes.get(start..)?);
-    bytes.get_mut(start - CHECKSUM..start - 1)?.copy_from_slice(checksum.as_bytes());
+    bytes
+        .get_mut(start - CHECKSUM..start - 1)?
+        .copy_from_slice(checksum.as_bytes());
     Some(bytes)
 }
 
@@ -95,7 +102,8 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
 }
 
 fn parse(name: &str, bytes: &[u8]) -> Option<CacheEntry> {
-    let (header, mut values) = bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
+    let (header, mut values) =
+        bytes.split_at_checked(bytes.iter().position(|byte| *byte == b'\n')?)?;
     let header: Header = serde_json::from_slice(header).ok()?;
     values = values.strip_prefix(b"\n")?;
     let document = header.answer.document(&mut values)?;
@@ -110,39 +118,73 @@ fn parse(name: &str, bytes: &[u8]) -> Option<CacheEntry> {
 impl StoredAnswer {
     fn of(document: &Document) -> Self {
         // The regions that were passed over, and an earlier use of the cache, are not a part of the answer.
-        let Document { body, version_id, stages, created, region, passed_over: _, cached: _, parameters } = document;
+        let Document {
+            body,
+            version_id,
+            stages,
+            created,
+            region,
+            passed_over: _,
+            cached: _,
+            parameters,
+        } = document;
         Self {
             version_id: version_id.clone(),
             stages: stages.clone(),
             created: *created,
             region: region.as_ref().map(Region::to_string),
             length: body.len(),
-            parameters: parameters.iter().map(|(name, document)| (name.clone(), Self::of(document))).collect(),
+            parameters: parameters
+                .iter()
+                .map(|(name, document)| (name.clone(), Self::of(document)))
+                .collect(),
         }
     }
 
     /// Returns the document, and takes its values off the front of `values`.
     fn document(self, values: &mut &[u8]) -> Option<Document> {
-        let Self { version_id, stages, created, region, length, parameters } = self;
+        let Self {
+            version_id,
+            stages,
+            created,
+            region,
+            length,
+            parameters,
+        } = self;
         let (body, rest) = values.split_at_checked(length)?;
         *values = rest;
         let region = match region {
             Some(region) => Some(Region::parse(&region)?),
             None => None,
         };
-        let parameters = parameters.into_iter().map(|(name, answer)| Some((name, answer.document(values)?)));
+        let parameters = parameters
+            .into_iter()
+            .map(|(name, answer)| Some((name, answer.document(values)?)));
         let parameters = parameters.collect::<Option<_>>()?;
-        Some(Document { version_id, stages, created, region, parameters, ..Document::new(SecretValue::new(body)) })
+        Some(Document {
+            version_id,
+            stages,
+            created,
+            region,
+            parameters,
+            ..Document::new(SecretValue::new(body))
+        })
     }
 }
 
 /// Returns the values in an entry: the document's, and its parameters', which have no parameters themselves.
 fn values(document: &Document) -> impl Iterator<Item = &[u8]> {
-    let parameters = document.parameters.iter().map(|(_, parameter)| parameter.body.expose());
+    let parameters = document
+        .parameters
+        .iter()
+        .map(|(_, parameter)| parameter.body.expose());
     iter::once(document.body.expose()).chain(parameters)
 }
 
 /// The SHA-256 of bytes, in hexadecimal digits.
 fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -42,7 +42,13 @@ pub struct Cached {
 
 impl Cached {
     pub fn new(aws: Aws, directory: CacheDirectory, options: &CacheOptions) -> Self {
-        Self { aws, directory, ttl: options.ttl, stale: options.stale, notices: Vec::new() }
+        Self {
+            aws,
+            directory,
+            ttl: options.ttl,
+            stale: options.stale,
+            notices: Vec::new(),
+        }
     }
 
     /// AWS itself, for what is not cached.
@@ -62,12 +68,20 @@ impl Cached {
     ) -> Result<Answers, Problem> {
         let begun = boot_time::now();
         let entries = self.read_all(wanted.iter().copied());
-        let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            entries.into_iter().partition(|(_, entry)| entry.age(begun) < self.ttl);
-        let asked: BTreeSet<_> = wanted.iter().copied().filter(|locator| !fresh.contains_key(locator)).collect();
-        let stale = entries.iter().filter(|(_, entry)| !asked.is_empty() && entry.age(begun) < self.stale);
-        let mut usable: Fetched =
-            stale.map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy()))).collect();
+        let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
+            .into_iter()
+            .partition(|(_, entry)| entry.age(begun) < self.ttl);
+        let asked: BTreeSet<_> = wanted
+            .iter()
+            .copied()
+            .filter(|locator| !fresh.contains_key(locator))
+            .collect();
+        let stale = entries
+            .iter()
+            .filter(|(_, entry)| !asked.is_empty() && entry.age(begun) < self.stale);
+        let mut usable: Fetched = stale
+            .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())))
+            .collect();
         let mut answers = Answers::new();
         for (locator, entry) in fresh {
             usable.insert(locator.clone(), Ok(entry.document.copy()));
@@ -81,9 +95,14 @@ impl Cached {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);
             let answer = match (answer, entry.filter(|entry| entry.age(begun) < self.stale)) {
-                (Err(failure), Some(entry)) if may_be_covered(&failure) => Ok(entry.answer(Some(failure))),
+                (Err(failure), Some(entry)) if may_be_covered(&failure) => {
+                    Ok(entry.answer(Some(failure)))
+                }
                 (Err(mut failure), None) if may_be_covered(&failure) => {
-                    failure.notes.push("--cache has no answer to it, or none younger than --cache-stale".to_owned());
+                    failure.notes.push(
+                        "--cache has no answer to it, or none younger than --cache-stale"
+                            .to_owned(),
+                    );
                     Err(failure)
                 }
                 (answer, _) => answer,
@@ -94,10 +113,16 @@ impl Cached {
     }
 
     /// Returns the age of each entry that can be read, without any request.
-    pub fn ages<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<Locator, Duration> {
+    pub fn ages<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = &'a Locator>,
+    ) -> BTreeMap<Locator, Duration> {
         let now = boot_time::now();
         let entries = self.read_all(wanted);
-        entries.into_iter().map(|(locator, entry)| (locator.clone(), entry.age(now))).collect()
+        entries
+            .into_iter()
+            .map(|(locator, entry)| (locator.clone(), entry.age(now)))
+            .collect()
     }
 
     /// Returns the events since the last call.
@@ -111,7 +136,10 @@ impl Cached {
     }
 
     /// Reads the entries. Those that cannot be used are noted.
-    fn read_all<'a>(&mut self, wanted: impl Iterator<Item = &'a Locator>) -> BTreeMap<&'a Locator, CacheEntry> {
+    fn read_all<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = &'a Locator>,
+    ) -> BTreeMap<&'a Locator, CacheEntry> {
         let mut entries = BTreeMap::new();
         for locator in wanted {
             match read_entry(&self.directory, &self.name(locator)) {
@@ -119,7 +147,9 @@ impl Cached {
                     let fallback_regions = &self.aws.settings().fallback_regions;
                     let region = entry.document.region.as_ref();
                     // A replica counts only while its region is one of `--fallback-region`.
-                    if !entry.is_replica || region.is_some_and(|region| fallback_regions.contains(region)) {
+                    if !entry.is_replica
+                        || region.is_some_and(|region| fallback_regions.contains(region))
+                    {
                         entries.insert(locator, entry);
                     }
                 }
@@ -133,18 +163,31 @@ impl Cached {
     /// Keeps a good answer to a request that was begun at a time, and removes the entry of a secret that AWS says is denied or absent.
     ///
     /// An entry that cannot be replaced is removed: `--cache-ttl` would go on with a rotated password, and then there may be room.
-    fn keep(&mut self, locator: &Locator, answer: &Answer, entry: Option<&CacheEntry>, begun: Duration) {
+    fn keep(
+        &mut self,
+        locator: &Locator,
+        answer: &Answer,
+        entry: Option<&CacheEntry>,
+        begun: Duration,
+    ) {
         let (directory, name) = (&self.directory, self.name(locator));
         let (kept, what) = match answer {
             Ok(document) => {
-                let Some(bytes) = encode(&name, document, begun) else { return };
+                let Some(bytes) = encode(&name, document, begun) else {
+                    return;
+                };
                 let replaced = directory.replace(&name, &bytes);
-                let again = |_| directory.remove(&name).and_then(|()| directory.replace(&name, &bytes));
+                let again = |_| {
+                    directory
+                        .remove(&name)
+                        .and_then(|()| directory.replace(&name, &bytes))
+                };
                 (replaced.or_else(again), "the answer cannot be kept")
             }
-            Err(failure) if withholds_entry(failure, entry) => {
-                (directory.remove(&name), "the entry of a value that AWS no longer gives cannot be removed")
-            }
+            Err(failure) if withholds_entry(failure, entry) => (
+                directory.remove(&name),
+                "the entry of a value that AWS no longer gives cannot be removed",
+            ),
             Err(_) => return,
         };
         if let Err(why) = kept {
@@ -153,7 +196,10 @@ impl Cached {
     }
 
     fn note(&mut self, locator: &Locator, what: String) {
-        let notice = CacheNotice { locator: locator.clone(), what };
+        let notice = CacheNotice {
+            locator: locator.clone(),
+            what,
+        };
         if !self.notices.contains(&notice) {
             self.notices.push(notice);
         }
@@ -161,7 +207,9 @@ impl Cached {
 }
 
 fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntry>, String> {
-    let Some(bytes) = directory.read(name)? else { return Ok(None) };
+    let Some(bytes) = directory.read(name)? else {
+        return Ok(None);
+    };
     let entry = decode(name, &bytes)?;
     // Memory dies with the boot, but a time namespace has its own boot time.
     if entry.fetched > boot_time::now() {
@@ -178,13 +226,17 @@ impl CacheEntry {
     /// The document, with its age and the failure that it covers.
     fn answer(self, covers: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time::now());
-        Document { cached: Some(CachedAnswer { age, covers }), ..self.document }
+        Document {
+            cached: Some(CachedAnswer { age, covers }),
+            ..self.document
+        }
     }
 }
 
 /// True if every region failed, and none answered.
 fn may_be_covered(failure: &FetchFailure) -> bool {
-    let mut errors = std::iter::once(&failure.error).chain(failure.elsewhere.iter().map(|(_, error)| error));
+    let mut errors =
+        std::iter::once(&failure.error).chain(failure.elsewhere.iter().map(|(_, error)| error));
     errors.all(|error| error.status() == Status::Temporary)
 }
 

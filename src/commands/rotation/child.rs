@@ -82,16 +82,32 @@ struct GatedLaunch<'a> {
 }
 
 /// Makes the launch, and returns the exit status unless this process becomes the command.
-pub fn run(launch: &mut Launch<'_>, gate: Gate, baseline: &Baseline, rotation: &RotationOptions) -> u8 {
+pub fn run(
+    launch: &mut Launch<'_>,
+    gate: Gate,
+    baseline: &Baseline,
+    rotation: &RotationOptions,
+) -> u8 {
     let options = launch.prepared.options.clone();
     if baseline.current.is_some() {
         gate.leave_group();
         launch.repeat();
     }
-    launch.prepared.retained.rename_process(gate.parent.as_raw(), std::process::id());
+    launch
+        .prepared
+        .retained
+        .rename_process(gate.parent.as_raw(), std::process::id());
     let command = launch.command.program().to_string_lossy().into_owned();
-    let child = GatedLaunch { gate, baseline, rotation, options, command };
-    child.resolve(launch).unwrap_or_else(|report| child.fail(&report))
+    let child = GatedLaunch {
+        gate,
+        baseline,
+        rotation,
+        options,
+        command,
+    };
+    child
+        .resolve(launch)
+        .unwrap_or_else(|report| child.fail(&report))
 }
 
 impl GatedLaunch<'_> {
@@ -104,19 +120,30 @@ impl GatedLaunch<'_> {
         let (changed, lines) = self.compare(&fingerprint);
         let is_poll = self.baseline.current.is_some();
         let is_unchanged = is_poll && changed.is_none();
-        let ready = Message::Ready(Ready { fingerprint, changed, lines });
+        let ready = Message::Ready(Ready {
+            fingerprint,
+            changed,
+            lines,
+        });
         match self.rotation.on_rotation {
             _ if is_unchanged => {
                 self.gate.send(&ready);
                 Ok(0)
             }
             OnRotation::Signal(_) if is_poll => self.replace_files(&values.resolved, &ready),
-            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => self.start(launch, values, &ready),
+            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
+                self.start(launch, values, &ready)
+            }
         }
     }
 
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
-    fn start(&self, launch: &mut Launch<'_>, values: LaunchValues, ready: &Message) -> Result<u8, Report> {
+    fn start(
+        &self,
+        launch: &mut Launch<'_>,
+        values: LaunchValues,
+        ready: &Message,
+    ) -> Result<u8, Report> {
         let (delivery, environment) = launch.stage(values)?;
         // Its file may have vanished since the last start.
         launch.program = launch.prepared.find(launch.command)?;
@@ -134,7 +161,9 @@ impl GatedLaunch<'_> {
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
     fn replace_files(&self, resolved: &Resolved, ready: &Message) -> Result<u8, Report> {
-        let files = resolved.files().filter(|file| matches!(file.target.place, FilePlace::Path(_)));
+        let files = resolved
+            .files()
+            .filter(|file| matches!(file.target.place, FilePlace::Path(_)));
         let staged = Delivery::stage(Files::find(files)).map_err(Report::from_iter)?;
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             let placed = staged.place()?;
@@ -146,9 +175,19 @@ impl GatedLaunch<'_> {
 
     /// Returns the values that differ from the command's, and the lines about changes that no earlier launch has found.
     fn compare(&self, fingerprint: &Fingerprint) -> (Option<ChangedValues>, String) {
-        let Some(current) = &self.baseline.current else { return (None, String::new()) };
-        let found = self.baseline.next.as_ref().unwrap_or(current).changes(fingerprint);
-        let lines = terminal::text(terminal::shown(found.iter().map(rotation::changed), &self.options));
+        let Some(current) = &self.baseline.current else {
+            return (None, String::new());
+        };
+        let found = self
+            .baseline
+            .next
+            .as_ref()
+            .unwrap_or(current)
+            .changes(fingerprint);
+        let lines = terminal::text(terminal::shown(
+            found.iter().map(rotation::changed),
+            &self.options,
+        ));
         let mut changed = ChangedValues::default();
         for change in current.changes(fingerprint) {
             changed.labels.extend(change.names);
@@ -171,8 +210,13 @@ impl Reporter for GatedLaunch<'_> {
             return terminal::print_rendered(|| failures.render());
         }
         let failures = failures.render();
-        let warning = rotation::poll_failed(&self.command, self.baseline.failing_since, &failures.errors);
-        self.gate.send(&Message::PollFailed(terminal::text(terminal::shown([warning], &self.options))));
+        let warning =
+            rotation::poll_failed(&self.command, self.baseline.failing_since, &failures.errors);
+        self.gate
+            .send(&Message::PollFailed(terminal::text(terminal::shown(
+                [warning],
+                &self.options,
+            ))));
         failures.exit_status
     }
 

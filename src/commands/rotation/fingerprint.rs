@@ -48,14 +48,38 @@ struct Secret {
 impl Fingerprint {
     /// Returns the fingerprint of the values that can change in the command. With `signal=NAME` these are files with a path: a running
     /// program does not see another variable or another file in memory.
-    pub fn new(key: &RandomState, on_rotation: OnRotation, resolved: &Resolved, fetched: &Fetched) -> Self {
+    pub fn new(
+        key: &RandomState,
+        on_rotation: OnRotation,
+        resolved: &Resolved,
+        fetched: &Fetched,
+    ) -> Self {
         let mut values = BTreeMap::new();
-        for ResolvedValue { target, subject, value, read_from, .. } in &resolved.values {
-            let has_path = matches!(target, Target::File(FileTarget { place: FilePlace::Path(_), .. }));
+        for ResolvedValue {
+            target,
+            subject,
+            value,
+            read_from,
+            ..
+        } in &resolved.values
+        {
+            let has_path = matches!(
+                target,
+                Target::File(FileTarget {
+                    place: FilePlace::Path(_),
+                    ..
+                })
+            );
             if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
-                let read_from =
-                    read_from.iter().map(|source| map_key(&source.locator, source.parameter_name.as_deref())).collect();
-                let value = Value { label: subject.label.clone(), hash: key.hash_one(value.expose()), read_from };
+                let read_from = read_from
+                    .iter()
+                    .map(|source| map_key(&source.locator, source.parameter_name.as_deref()))
+                    .collect();
+                let value = Value {
+                    label: subject.label.clone(),
+                    hash: key.hash_one(value.expose()),
+                    read_from,
+                };
                 values.insert(format!("{:?}", target.claims()), value);
             }
         }
@@ -72,7 +96,10 @@ impl Fingerprint {
                 secrets.insert(map_key(locator, parameter_name), secret);
             };
             if locator.is_path() {
-                document.parameters.iter().for_each(|(name, parameter)| add(Some(name), parameter));
+                document
+                    .parameters
+                    .iter()
+                    .for_each(|(name, parameter)| add(Some(name), parameter));
             } else {
                 add(None, document);
             }
@@ -91,9 +118,13 @@ impl Fingerprint {
             if old.map(|value| value.hash) == new.map(|value| value.hash) {
                 continue;
             }
-            for Value { label, read_from, .. } in old.into_iter().chain(new) {
+            for Value {
+                label, read_from, ..
+            } in old.into_iter().chain(new)
+            {
                 for key in read_from {
-                    let [old, new] = [self, later].map(|either| either.secrets.get(key).map(|secret| secret.content));
+                    let [old, new] = [self, later]
+                        .map(|either| either.secrets.get(key).map(|secret| secret.content));
                     if old != new {
                         labels_of.entry(key).or_default().insert(label);
                     }
@@ -103,7 +134,9 @@ impl Fingerprint {
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
-            let Some(Secret { name, id, .. }) = new.or(old) else { continue };
+            let Some(Secret { name, id, .. }) = new.or(old) else {
+                continue;
+            };
             changes.push(Change {
                 name,
                 id,

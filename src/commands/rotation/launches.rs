@@ -45,7 +45,14 @@ enum LaunchPhase {
 impl<'a> Launches<'a> {
     pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
         let (baseline, written) = (Baseline::default(), WrittenFiles::default());
-        Self { rotation, launch, baseline, process: None, phase: LaunchPhase::Resolving, written }
+        Self {
+            rotation,
+            launch,
+            baseline,
+            process: None,
+            phase: LaunchPhase::Resolving,
+            written,
+        }
     }
 
     /// Forks the first launch, and waits until it is at the gate. Returns its exit status if it ends before. A termination signal ends
@@ -59,7 +66,11 @@ impl<'a> Launches<'a> {
         while let Some(process) = &mut self.process
             && self.phase != LaunchPhase::AtGate
         {
-            wait_for(held.iter().map(AsFd::as_fd).chain(process.descriptor()), None, process.time_left());
+            wait_for(
+                held.iter().map(AsFd::as_fd).chain(process.descriptor()),
+                None,
+                process.time_left(),
+            );
             if let Some(signal) = ending::pending_signal() {
                 process.terminate(signal);
                 self.await_end(notices);
@@ -72,7 +83,8 @@ impl<'a> Launches<'a> {
                 return match process.wait() {
                     ExitStatus::Exited(status) => Ok(Some(status.into())),
                     ExitStatus::Killed(signal) => {
-                        let why = format!("the process that resolves the values was ended by {signal}");
+                        let why =
+                            format!("the process that resolves the values was ended by {signal}");
                         Err(Problem::nothing_resolved(&why).into())
                     }
                 };
@@ -99,12 +111,24 @@ impl<'a> Launches<'a> {
 
     /// Forks a launch. The error is a message.
     fn fork(&mut self) -> Result<(), String> {
-        let Self { launch, baseline, rotation, .. } = self;
+        let Self {
+            launch,
+            baseline,
+            rotation,
+            ..
+        } = self;
         let options = &launch.prepared.options;
-        let wait = if baseline.current.is_none() { options.wait.unwrap_or_default() } else { Duration::ZERO };
+        let wait = if baseline.current.is_none() {
+            options.wait.unwrap_or_default()
+        } else {
+            Duration::ZERO
+        };
         let limit = options.timeout + wait + GRACE;
         let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation));
-        self.process = Some(process.map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?);
+        self.process = Some(
+            process
+                .map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?,
+        );
         self.phase = LaunchPhase::Resolving;
         Ok(())
     }
@@ -126,7 +150,10 @@ impl<'a> Launches<'a> {
                 Message::PollFailed(lines) => notices.poll_failed(&lines),
             }
         }
-        let is_at_end = self.process.as_ref().is_some_and(|process| process.descriptor().is_none());
+        let is_at_end = self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.descriptor().is_none());
         if is_at_end && matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
             return self.finish(notices);
         }
@@ -136,7 +163,9 @@ impl<'a> Launches<'a> {
     /// Takes the values of a launch that has reached the gate. One that would change nothing is ended.
     fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
         self.phase = LaunchPhase::AtGate;
-        self.process.iter_mut().for_each(|process| process.kill_at = None);
+        self.process
+            .iter_mut()
+            .for_each(|process| process.kill_at = None);
         self.baseline.next = Some(ready.fingerprint);
         notices.failing = None;
         notices.writer.write(&ready.lines);
@@ -157,7 +186,10 @@ impl<'a> Launches<'a> {
 
     /// The process id of the launch at the gate.
     pub fn at_gate(&self) -> Option<Pid> {
-        self.process.as_ref().filter(|_| self.phase == LaunchPhase::AtGate).map(|process| process.pid)
+        self.process
+            .as_ref()
+            .filter(|_| self.phase == LaunchPhase::AtGate)
+            .map(|process| process.pid)
     }
 
     /// Opens the gate: the launch becomes the command, or with `signal=NAME` replaces its files.
@@ -192,17 +224,26 @@ impl<'a> Launches<'a> {
     }
 
     /// Turns the end of the launch into an event; returns `None` for any other child.
-    pub fn ended(&mut self, child: Pid, status: ExitStatus, notices: &mut Notices<'_>) -> Option<Event> {
+    pub fn ended(
+        &mut self,
+        child: Pid,
+        status: ExitStatus,
+        notices: &mut Notices<'_>,
+    ) -> Option<Event> {
         if self.process.as_ref()?.pid != child {
             return None;
         }
         let event = self.receive(notices);
-        let Some(process) = self.process.take() else { return event };
+        let Some(process) = self.process.take() else {
+            return event;
+        };
         let is_overdue = self.phase == LaunchPhase::Resolving && process.kill_at.is_none();
         let why = match status {
             ExitStatus::Killed(_) if is_overdue => Some("it was not over in time".to_owned()),
             // It has told why, or the whole service is stopped.
-            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => None,
+            ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
+                None
+            }
             ExitStatus::Killed(signal) => Some(format!("its process was ended by {signal}")),
         };
         self.baseline.next = None;

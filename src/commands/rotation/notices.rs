@@ -45,30 +45,47 @@ impl Notices<'_> {
             self.service_manager.send("READY=1");
         }
         let text = format!("{} started with the process id {}", self.command, self.pid);
-        self.write([Record::note(text).event("started").with("pid", self.pid.as_raw()).detail()]);
+        self.write([Record::note(text)
+            .event("started")
+            .with("pid", self.pid.as_raw())
+            .detail()]);
     }
 
     pub fn restarted(&mut self) {
-        let record = self.consequence("was started again").event("restarted").with("pid", self.pid.as_raw());
+        let record = self
+            .consequence("was started again")
+            .event("restarted")
+            .with("pid", self.pid.as_raw());
         self.write([record]);
     }
 
     /// Follows the errors of a start that failed after the command was stopped.
     pub fn not_restarted(&mut self) {
-        let record = self.consequence("was stopped for new values, and cannot be started again").event("not_restarted");
-        self.write([Record { label: Label::Warning, ..record }]);
+        let record = self
+            .consequence("was stopped for new values, and cannot be started again")
+            .event("not_restarted");
+        self.write([Record {
+            label: Label::Warning,
+            ..record
+        }]);
     }
 
     pub fn signalled(&mut self, signal: SignalNumber) {
-        let record = self.consequence(&format!("was sent {signal}")).event("signalled");
+        let record = self
+            .consequence(&format!("was sent {signal}"))
+            .event("signalled");
         self.write([record.with("signal", signal.to_string())]);
     }
 
     /// A service manager starts the unit again.
     pub fn exiting(&mut self) {
         let status = Status::Temporary as u8;
-        let text = format!("was stopped for new values, and secrets-exec exits with status {status}");
-        let record = self.consequence(&text).event("exiting").with("status", status);
+        let text =
+            format!("was stopped for new values, and secrets-exec exits with status {status}");
+        let record = self
+            .consequence(&text)
+            .event("exiting")
+            .with("status", status);
         self.write([record]);
     }
 
@@ -85,7 +102,12 @@ impl Notices<'_> {
         match &mut self.failing {
             Some(failing) if failing.warned.elapsed() < REPETITION => return,
             Some(failing) => failing.warned = warned,
-            none => *none = Some(FailingPolls { since: SystemTime::now(), warned }),
+            none => {
+                *none = Some(FailingPolls {
+                    since: SystemTime::now(),
+                    warned,
+                })
+            }
         }
         self.writer.write(lines);
     }
@@ -99,18 +121,27 @@ impl Notices<'_> {
             Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => {
                 let text = format!("SIGTERM came meanwhile, so {command} is not started again");
-                Record::note(text).event("cancelled").with("signal", SignalNumber::TERM.to_string()).detail()
+                Record::note(text)
+                    .event("cancelled")
+                    .with("signal", SignalNumber::TERM.to_string())
+                    .detail()
             }
             Notice::SecondTerm => {
-                let text = format!("a second SIGTERM came, so the process group of {command} is killed");
+                let text =
+                    format!("a second SIGTERM came, so the process group of {command} is killed");
                 Record::warning(text).event("killed").with("signal", killed)
             }
             Notice::GraceOver if self.rotation.grace.is_zero() => {
                 let text = format!("the process group of {command} is killed (--grace 0s)");
-                Record::note(text).event("killed").with("signal", killed).detail()
+                Record::note(text)
+                    .event("killed")
+                    .with("signal", killed)
+                    .detail()
             }
             Notice::GraceOver => {
-                let text = format!("the process group of {command} did not end and is killed (--grace {grace})");
+                let text = format!(
+                    "the process group of {command} did not end and is killed (--grace {grace})"
+                );
                 Record::warning(text).event("killed").with("signal", killed)
             }
         };
@@ -127,7 +158,10 @@ impl Notices<'_> {
         let seconds = length.as_secs();
         let delay = humantime::format_duration(Duration::from_secs(seconds));
         let text = format!("{} {consequence} in {delay} (--splay)", self.command);
-        self.write([Record::note(text).event("delayed").with("seconds", seconds).detail()]);
+        self.write([Record::note(text)
+            .event("delayed")
+            .with("seconds", seconds)
+            .detail()]);
     }
 
     /// A command that ended by the signal of `--on-rotation signal=` is a warning.
@@ -137,12 +171,19 @@ impl Notices<'_> {
             ExitStatus::Exited(status) => (format!("with status {status}"), None),
             ExitStatus::Killed(signal) => (format!("by {signal}"), Some(signal)),
         };
-        let record = Record::note(format!("{command} ended {how}")).event("ended").with("pid", self.pid.as_raw());
-        let record = record.with("status", status.code()).with_some("signal", signal.map(|signal| signal.to_string()));
+        let record = Record::note(format!("{command} ended {how}"))
+            .event("ended")
+            .with("pid", self.pid.as_raw());
+        let record = record
+            .with("status", status.code())
+            .with_some("signal", signal.map(|signal| signal.to_string()));
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
                 let help = format!("use a signal that {command} handles, or --on-rotation restart");
-                Record { label: Label::Warning, ..record.with_help(help) }
+                Record {
+                    label: Label::Warning,
+                    ..record.with_help(help)
+                }
             }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => record.detail(),
         }
@@ -150,11 +191,15 @@ impl Notices<'_> {
 
     /// Returns the note of what has happened to the command because of the values that changed.
     fn consequence(&self, what: &str) -> Record {
-        let [labels, secrets] =
-            [&self.changed.labels, &self.changed.secrets].map(|names| Vec::from_iter(names.clone()));
+        let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
+            .map(|names| Vec::from_iter(names.clone()));
         let mut text = format!("{} {what}", self.command);
         if !labels.is_empty() {
-            text += &format!(": {} changed ({})", rotation::some_of(&labels), rotation::some_of(&secrets));
+            text += &format!(
+                ": {} changed ({})",
+                rotation::some_of(&labels),
+                rotation::some_of(&secrets)
+            );
         }
         Record::note(text).with("variables", labels)
     }
@@ -165,6 +210,7 @@ impl Notices<'_> {
     }
 
     fn write(&mut self, records: impl IntoIterator<Item = Record>) {
-        self.writer.write(&terminal::text(terminal::shown(records, &self.options)));
+        self.writer
+            .write(&terminal::text(terminal::shown(records, &self.options)));
     }
 }

@@ -36,7 +36,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When no process can be started for it.
-pub fn supervise(rotation: &RotationOptions, launch: Launch<'_>, inherited: &Inherited) -> Result<ExitCode, Report> {
+pub fn supervise(
+    rotation: &RotationOptions,
+    launch: Launch<'_>,
+    inherited: &Inherited,
+) -> Result<ExitCode, Report> {
     let options = launch.prepared.options.clone();
     let mut notices = Notices {
         rotation,
@@ -86,7 +90,11 @@ impl Parent<'_> {
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
             // The timer comes last, since another event may set it anew.
-            while let Some(event) = self.events.pop_front().or_else(|| self.timer.elapses().then_some(Event::Elapsed)) {
+            while let Some(event) = self
+                .events
+                .pop_front()
+                .or_else(|| self.timer.elapses().then_some(Event::Elapsed))
+            {
                 let (next, actions) = step(&rotation, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
@@ -99,7 +107,8 @@ impl Parent<'_> {
     }
 
     fn end(mut self, outcome: Outcome) -> ExitCode {
-        self.notices.remains(take(&mut self.launches.written).remove());
+        self.notices
+            .remains(take(&mut self.launches.written).remove());
         let status = match outcome {
             Outcome::Rotated => {
                 self.notices.exiting();
@@ -128,7 +137,9 @@ impl Parent<'_> {
             }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
-                let length = self.timer.arm(delay, self.notices.rotation, self.earliest_poll);
+                let length = self
+                    .timer
+                    .arm(delay, self.notices.rotation, self.earliest_poll);
                 if delay == Delay::Splay {
                     self.notices.delayed(length);
                 }
@@ -169,7 +180,9 @@ impl Parent<'_> {
         let launch = self.launches.process.as_ref();
         let launch_left = launch.and_then(LaunchProcess::time_left);
         let times = [self.timer.left(), launch_left, check];
-        let descriptors = [self.signals.as_fd()].into_iter().chain(launch.and_then(LaunchProcess::descriptor));
+        let descriptors = [self.signals.as_fd()]
+            .into_iter()
+            .chain(launch.and_then(LaunchProcess::descriptor));
         wait_for(descriptors, None, times.into_iter().flatten().min());
     }
 
@@ -181,7 +194,8 @@ impl Parent<'_> {
                 StateChange::Ended(_) if self.job.is_led_by(pid) => end = Some(change),
                 _ if self.job.is_led_by(pid) => changes.push(change),
                 StateChange::Ended(status) if !self.notices.writer.ended(pid) => {
-                    self.events.extend(self.launches.ended(pid, status, &mut self.notices));
+                    self.events
+                        .extend(self.launches.ended(pid, status, &mut self.notices));
                 }
                 StateChange::Ended(_) | StateChange::Suspended(_) | StateChange::Continued => {}
             }
@@ -192,11 +206,19 @@ impl Parent<'_> {
             // A stop before the end stops nothing any more.
             changes.clear();
         }
-        self.events.extend(changes.into_iter().chain(end).map(|change| self.job.event(change)));
+        self.events.extend(
+            changes
+                .into_iter()
+                .chain(end)
+                .map(|change| self.job.event(change)),
+        );
     }
 }
 
 /// True if the command has ended, and processes of its group had not.
 fn has_remains(state: &SupervisorState) -> bool {
-    matches!(state, SupervisorState::Stopping(Stopping { ended: Some(_), .. }))
+    matches!(
+        state,
+        SupervisorState::Stopping(Stopping { ended: Some(_), .. })
+    )
 }

@@ -17,7 +17,12 @@ pub struct Timer(Option<Instant>);
 
 impl Timer {
     /// Sets the timer to a delay, and returns its length. No poll begins before `earliest_poll`.
-    pub fn arm(&mut self, delay: Delay, options: &RotationOptions, earliest_poll: Instant) -> Duration {
+    pub fn arm(
+        &mut self,
+        delay: Delay,
+        options: &RotationOptions,
+        earliest_poll: Instant,
+    ) -> Duration {
         let until_poll = earliest_poll.saturating_duration_since(Instant::now());
         let length = length(delay, options, until_poll, fastrand::f64());
         self.0 = Some(Instant::now() + length);
@@ -31,7 +36,8 @@ impl Timer {
 
     /// The time until it elapses; `None` while it is not set.
     pub fn left(&self) -> Option<Duration> {
-        self.0.map(|end| end.saturating_duration_since(Instant::now()))
+        self.0
+            .map(|end| end.saturating_duration_since(Instant::now()))
     }
 }
 
@@ -52,7 +58,9 @@ fn length(delay: Delay, options: &RotationOptions, until_poll: Duration, random:
 /// Returns the pause before the next poll, which doubles with each failure in succession.
 fn next_poll(interval: Duration, failures: u32, random: f64) -> Duration {
     let longest = LONGEST_BACKOFF.max(interval);
-    let pause = interval.saturating_mul(2_u32.saturating_pow(failures)).min(longest);
+    let pause = interval
+        .saturating_mul(2_u32.saturating_pow(failures))
+        .min(longest);
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
@@ -85,7 +93,11 @@ mod tests {
             (Delay::Grace, 30),
             (Delay::Kill, 1),
         ] {
-            assert_eq!(length(delay, &options(), until_poll, 0.25).as_secs(), seconds, "{delay:?}");
+            assert_eq!(
+                length(delay, &options(), until_poll, 0.25).as_secs(),
+                seconds,
+                "{delay:?}"
+            );
         }
         for delay in [Delay::FirstPoll, Delay::Splay] {
             assert_eq!(length(delay, &options(), until_poll, 0.0), until_poll);
@@ -96,8 +108,14 @@ mod tests {
     fn the_timer_elapses_once_and_for_the_last_delay() {
         let mut timer = Timer::default();
         assert!(!timer.elapses());
-        let options = RotationOptions { grace: Duration::ZERO, ..options() };
-        for (delay, elapses) in [(Delay::NextPoll { failures: 0 }, false), (Delay::Grace, true)] {
+        let options = RotationOptions {
+            grace: Duration::ZERO,
+            ..options()
+        };
+        for (delay, elapses) in [
+            (Delay::NextPoll { failures: 0 }, false),
+            (Delay::Grace, true),
+        ] {
             timer.arm(delay, &options, Instant::now());
             assert_eq!(timer.left() == Some(Duration::ZERO), elapses);
             assert_eq!(timer.elapses(), elapses);
@@ -108,8 +126,15 @@ mod tests {
     #[test]
     fn the_pause_has_a_jitter_of_a_tenth_and_doubles_with_each_failure_up_to_30_minutes() {
         let minute = Duration::from_secs(60);
-        let minutes = |failures| next_poll(5 * minute, failures, 0.5).as_secs().div_euclid(60);
-        assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(minutes), [5, 10, 20, 30, 30, 30]);
+        let minutes = |failures| {
+            next_poll(5 * minute, failures, 0.5)
+                .as_secs()
+                .div_euclid(60)
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4, u32::MAX].map(minutes),
+            [5, 10, 20, 30, 30, 30]
+        );
         // No failure shortens a longer interval.
         assert_eq!(next_poll(120 * minute, 3, 0.5), 120 * minute);
         assert_eq!(next_poll(10 * minute, 0, 0.0), 9 * minute);

@@ -84,7 +84,9 @@ pub struct GetArguments {
 #[derive(Args, Debug)]
 pub struct PolicyArguments {
     #[arg(long, value_name = "ID", value_parser = parse_account)]
-    #[arg(help = "The account of secrets that are named without one [default: that of the role, or any]")]
+    #[arg(
+        help = "The account of secrets that are named without one [default: that of the role, or any]"
+    )]
     pub account: Option<String>,
     /// Print the policy of this role, which a reference, --role-arn or the profile names, not the caller's
     #[arg(long, value_name = "ARN", value_parser = parse_role)]
@@ -172,18 +174,29 @@ const FORMATS: [(&str, ExportFormat, &str); 5] = [
     ("dotenv", ExportFormat::Dotenv, "A .env file"),
     ("json", ExportFormat::Json, "An object of strings"),
     ("docker", ExportFormat::Docker, "An env file of Docker"),
-    ("kubernetes", ExportFormat::Kubernetes, "The file of fileKeyRef"),
+    (
+        "kubernetes",
+        ExportFormat::Kubernetes,
+        "The file of fileKeyRef",
+    ),
 ];
 
 fn format_parser() -> impl TypedValueParser<Value = ExportFormat> {
-    PossibleValuesParser::new(FORMATS.map(|(name, _, help)| PossibleValue::new(name).help(help))).try_map(|given| {
-        FORMATS.iter().find(|(name, ..)| *name == given).map(|(_, format, _)| *format).ok_or("not a format")
-    })
+    PossibleValuesParser::new(FORMATS.map(|(name, _, help)| PossibleValue::new(name).help(help)))
+        .try_map(|given| {
+            FORMATS
+                .iter()
+                .find(|(name, ..)| *name == given)
+                .map(|(_, format, _)| *format)
+                .ok_or("not a format")
+        })
 }
 
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_account.then(|| text.to_owned()).ok_or("not an account id of 12 digits")
+    is_account
+        .then(|| text.to_owned())
+        .ok_or("not an account id of 12 digits")
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
@@ -199,13 +212,21 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
 
 fn is_key_arn(arn: &Arn) -> bool {
     let id = arn.resource().strip_prefix("key/").unwrap_or_default();
-    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    arn.has_partition() && arn.service() == "kms" && arn.region().is_some() && arn.account().is_some() && is_id
+    let is_id = !id.is_empty()
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    arn.has_partition()
+        && arn.service() == "kms"
+        && arn.region().is_some()
+        && arn.account().is_some()
+        && is_id
 }
 
 /// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
-    let is_referable = Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
+    let is_referable =
+        Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
     match SecretId::parse(text) {
         Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
         _ => Err("not the name or the ARN of a secret of Secrets Manager"),

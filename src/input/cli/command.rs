@@ -51,7 +51,11 @@ pub fn with_program() -> Command {
 /// Returns the command line without the command after `--`, beside which zsh would complete none of ours.
 fn command() -> Command {
     let output = OPTIONS.last().map(|option| option.heading);
-    let version = Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print the version");
+    let version = Arg::new("version")
+        .short('V')
+        .long("version")
+        .action(ArgAction::Version)
+        .help("Print the version");
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Become a command, with secrets from AWS in its environment")
@@ -90,31 +94,48 @@ fn write_sections_of_clap(page: &mut Vec<u8>) -> io::Result<()> {
     // clap_mangen leaves out the help that `-h` leaves out.
     let mut command = command().mut_args(|arg| arg.hide_short_help(false));
     command.build();
-    let man = Man::new(command.clone()).title("SECRETS-EXEC").manual("User Commands");
+    let man = Man::new(command.clone())
+        .title("SECRETS-EXEC")
+        .manual("User Commands");
     man.render_title(page)?;
     man.render_name_section(page)?;
     man.render_synopsis_section(page)?;
     man.render_description_section(page)?;
     man.render_options_section(page)?;
     let mut roff = Roff::new();
-    roff.control("SH", ["COMMANDS"]).text([roman("The name of a command comes first, before all options.")]);
+    roff.control("SH", ["COMMANDS"]).text([roman(
+        "The name of a command comes first, before all options.",
+    )]);
     roff.to_writer(page)?;
     for subcommand in command.get_subcommands() {
-        let about = subcommand.get_long_about().or(subcommand.get_about()).map(ToString::to_string).unwrap_or_default();
-        let usage = subcommand.get_overridden_usage().map(ToString::to_string).unwrap_or_default();
+        let about = subcommand
+            .get_long_about()
+            .or(subcommand.get_about())
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let usage = subcommand
+            .get_overridden_usage()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let mut roff = Roff::new();
-        roff.control("SS", [subcommand.get_name()]).text([roman(usage)]);
+        roff.control("SS", [subcommand.get_name()])
+            .text([roman(usage)]);
         for paragraph in about.split("\n\n") {
             roff.control("PP", []).text([roman(paragraph)]);
         }
         roff.to_writer(page)?;
         // Options under a heading are those of a launch.
-        let arguments =
-            subcommand.get_arguments().filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
+        let arguments = subcommand
+            .get_arguments()
+            .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
         let without_launch_options = Command::new("").disable_help_flag(true).args(arguments);
         let mut options = Vec::new();
         Man::new(without_launch_options).render_options_section(&mut options)?;
-        page.extend(String::from_utf8_lossy(&options).replace(".SH OPTIONS\n", "").into_bytes());
+        page.extend(
+            String::from_utf8_lossy(&options)
+                .replace(".SH OPTIONS\n", "")
+                .into_bytes(),
+        );
     }
     Ok(())
 }

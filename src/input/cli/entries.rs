@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use clap::ArgMatches;
 
-use crate::model::entry::{Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming, Origin, Target};
+use crate::model::entry::{
+    Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming, Origin, Target,
+};
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -15,13 +17,22 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     let mut names = BTreeSet::new();
     let mut layer = Layer::default();
     for option in ["--env", "--as-file"] {
-        let texts: Vec<String> = matches.remove_many(option.trim_start_matches('-')).into_iter().flatten().collect();
+        let texts: Vec<String> = matches
+            .remove_many(option.trim_start_matches('-'))
+            .into_iter()
+            .flatten()
+            .collect();
         for (number, text) in (1..).zip(&texts) {
-            let place = if texts.len() == 1 { option.to_owned() } else { format!("{option} number {number}") };
+            let place = if texts.len() == 1 {
+                option.to_owned()
+            } else {
+                format!("{option} number {number}")
+            };
             match entry(option, &place, text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
-                    let text = format!("{option} {name}=…: {name} is given twice; keep one of them");
+                    let text =
+                        format!("{option} {name}=…: {name} is given twice; keep one of them");
                     errors.push(Problem::usage(text));
                 }
                 Ok(entry) => layer.entries.push(entry),
@@ -29,7 +40,11 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
             }
         }
     }
-    for text in matches.remove_many::<String>("env-from").into_iter().flatten() {
+    for text in matches
+        .remove_many::<String>("env-from")
+        .into_iter()
+        .flatten()
+    {
         match env_from(&text) {
             Ok(entry) => layer.env_from.push(entry),
             Err(error) => errors.push(error),
@@ -41,8 +56,17 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
 /// Parses the REF of `get` into an entry whose value is delivered to nothing but standard output.
 pub fn value(text: &str) -> Result<Entry, Problem> {
     let reference = parse_reference("REF".to_owned(), text)?;
-    let target = FileTarget { place: FilePlace::Memory, env: None, mode: Mode::PRIVATE, owner: None };
-    let mut entry = Entry::new(Target::File(target), EntrySource::Reference(reference), Origin::Argument("get"));
+    let target = FileTarget {
+        place: FilePlace::Memory,
+        env: None,
+        mode: Mode::PRIVATE,
+        owner: None,
+    };
+    let mut entry = Entry::new(
+        Target::File(target),
+        EntrySource::Reference(reference),
+        Origin::Argument("get"),
+    );
     "the value".clone_into(&mut entry.subject.label);
     Ok(entry)
 }
@@ -52,10 +76,15 @@ pub fn value(text: &str) -> Result<Entry, Problem> {
 fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem> {
     let example = format!("as in: {option} DB_PASSWORD=prod/db:password");
     let Some((name, reference)) = text.split_once('=') else {
-        return Err(Problem::usage(format!("{place}: expected NAME=REF, in one word and without blanks")).help(example));
+        return Err(Problem::usage(format!(
+            "{place}: expected NAME=REF, in one word and without blanks"
+        ))
+        .help(example));
     };
     let Some(parsed) = EnvName::parse(name) else {
-        let text = format!("{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)");
+        let text = format!(
+            "{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+        );
         return Err(Problem::usage(text).help(example));
     };
     if name == "PATH" {
@@ -65,9 +94,18 @@ fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem
     let reference = parse_reference(format!("{option} {name}=…"), reference)?;
     let target = match option {
         "--env" => Target::Env(parsed),
-        _ => Target::File(FileTarget { place: FilePlace::Memory, env: Some(parsed), mode: Mode::PRIVATE, owner: None }),
+        _ => Target::File(FileTarget {
+            place: FilePlace::Memory,
+            env: Some(parsed),
+            mode: Mode::PRIVATE,
+            owner: None,
+        }),
     };
-    Ok(Entry::new(target, EntrySource::Reference(reference), Origin::Argument(option)))
+    Ok(Entry::new(
+        target,
+        EntrySource::Reference(reference),
+        Origin::Argument(option),
+    ))
 }
 
 /// Parses `[PREFIX=]REF`.
@@ -78,13 +116,21 @@ fn env_from(text: &str) -> Result<EnvFrom, Problem> {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),
     };
-    let naming = Naming { prefix: prefix.to_owned(), ..Naming::default() };
+    let naming = Naming {
+        prefix: prefix.to_owned(),
+        ..Naming::default()
+    };
     let equals = if prefix.is_empty() { "" } else { "=" };
     let reference = parse_reference(format!("--env-from {prefix}{equals}…"), reference)?;
-    Ok(EnvFrom::new(reference, naming, Origin::Argument("--env-from")))
+    Ok(EnvFrom::new(
+        reference,
+        naming,
+        Origin::Argument("--env-from"),
+    ))
 }
 
 fn parse_reference(place: String, text: &str) -> Result<Reference, Problem> {
-    Reference::parse(text)
-        .map_err(|error| Problem::usage(format!("{place}: {}", error.hidden())).replace_help(error.help))
+    Reference::parse(text).map_err(|error| {
+        Problem::usage(format!("{place}: {}", error.hidden())).replace_help(error.help)
+    })
 }

@@ -20,7 +20,15 @@ use crate::model::quoting::quoted_value;
 const FILE: &str = "SECRETS_EXEC_FILE";
 
 /// The options that name what to resolve.
-const ENTRY_OPTIONS: [&str; 7] = ["-e", "--env", "--env-from", "--as-file", "-f", "--file", "--resolve-env"];
+const ENTRY_OPTIONS: [&str; 7] = [
+    "-e",
+    "--env",
+    "--env-from",
+    "--as-file",
+    "-f",
+    "--file",
+    "--resolve-env",
+];
 
 const UNRESOLVED: &str = "an argument of the command holds {{resolve:…}} and is handed on as it is: arguments are not resolved, since \
                           `ps` shows them; write --env NAME=REF, and let the command read NAME";
@@ -56,10 +64,18 @@ impl Inputs {
         let mut inputs = Self::of_declarations(matches, inherited);
         inputs.supervises = supervises;
         inputs.layer = layer(matches, &mut inputs.errors);
-        for text in matches.remove_many::<String>("resolve-env").into_iter().flatten() {
+        for text in matches
+            .remove_many::<String>("resolve-env")
+            .into_iter()
+            .flatten()
+        {
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
-                Err(expected) => inputs.errors.push(wrong("--resolve-env", text.as_ref(), expected)),
+                Err(expected) => {
+                    inputs
+                        .errors
+                        .push(wrong("--resolve-env", text.as_ref(), expected))
+                }
             }
         }
         inputs
@@ -72,13 +88,17 @@ impl Inputs {
         let has_quiet_flag = flags.quiet == Some(true);
         let variables = options_of_variables(inherited, &mut errors, &mut warnings);
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
-            errors.push(Problem::usage(format!("--{option} and --{other} exclude each other: {why}")));
+            errors.push(Problem::usage(format!(
+                "--{option} and --{other} exclude each other: {why}"
+            )));
         }
         let options = flags.over(variables);
         let mut files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
         if files.is_empty() {
-            let names =
-                inherited.filled(FILE).into_iter().flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
+            let names = inherited
+                .filled(FILE)
+                .into_iter()
+                .flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
             files.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii()))));
         }
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
@@ -107,7 +127,12 @@ impl Inputs {
 
     /// Takes the command after `--`. One that begins with a hyphen is an error: it is an option in the wrong place.
     pub fn take_command(&mut self, matches: &mut ArgMatches) -> Option<CommandLine> {
-        let command = CommandLine::new(matches.remove_many("command").map(Iterator::collect).unwrap_or_default())?;
+        let command = CommandLine::new(
+            matches
+                .remove_many("command")
+                .map(Iterator::collect)
+                .unwrap_or_default(),
+        )?;
         if command.program().as_encoded_bytes().starts_with(b"-") {
             let text = "the command after `--` begins with a hyphen: options stand before `--`";
             let remedy = "write secrets-exec [OPTIONS] -- COMMAND, or ./-NAME for a program";
@@ -130,22 +155,40 @@ fn options_of_arguments(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> 
     let mut options = TypedOptions::default();
     for option in OPTIONS {
         let values: Vec<OsString> = match option.takes {
-            Takes::Nothing => matches.get_flag(option.name).then(|| "1".into()).into_iter().collect(),
+            Takes::Nothing => matches
+                .get_flag(option.name)
+                .then(|| "1".into())
+                .into_iter()
+                .collect(),
             Takes::Level => match matches.get_count(option.name) {
                 0 => Vec::new(),
                 count => vec![count.min(2).to_string().into()],
             },
-            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => {
-                matches.remove_many(option.name).into_iter().flatten().collect()
-            }
+            Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => matches
+                .remove_many(option.name)
+                .into_iter()
+                .flatten()
+                .collect(),
         };
-        set(&mut options, option, &values, &format!("--{}", option.name), errors);
+        set(
+            &mut options,
+            option,
+            &values,
+            &format!("--{}", option.name),
+            errors,
+        );
     }
     options
 }
 
 /// Sets an option, and adds an error for each value that it does not take.
-fn set(options: &mut TypedOptions, option: &OptionSpec, values: &[OsString], name: &str, errors: &mut Vec<Problem>) {
+fn set(
+    options: &mut TypedOptions,
+    option: &OptionSpec,
+    values: &[OsString],
+    name: &str,
+    errors: &mut Vec<Problem>,
+) {
     for value in values {
         if let Err(expected) = (option.set)(options, value) {
             errors.push(wrong(name, value, expected));
@@ -155,17 +198,25 @@ fn set(options: &mut TypedOptions, option: &OptionSpec, values: &[OsString], nam
 
 /// Reads the options of the table from `SECRETS_EXEC_*`; an empty variable counts as unset. A name that is one slip away from an option's
 /// is warned of; others are ignored: for a service called secrets-exec, Kubernetes sets `SECRETS_EXEC_PORT` and the like.
-fn options_of_variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnings: &mut Vec<String>) -> TypedOptions {
+fn options_of_variables(
+    inherited: &Inherited,
+    errors: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> TypedOptions {
     let mut options = TypedOptions::default();
     for (name, value) in inherited.iter() {
-        let Some(name) = name.to_str().filter(|name| name.starts_with(OWN_PREFIX)) else { continue };
+        let Some(name) = name.to_str().filter(|name| name.starts_with(OWN_PREFIX)) else {
+            continue;
+        };
         let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
             warnings.extend(misspelt(name));
             continue;
         };
         let values = match (option.takes, value.to_str()) {
             (_, Some("")) => Vec::new(),
-            (Takes::Texts(_), Some(text)) => text.split(',').map(|part| part.trim().into()).collect(),
+            (Takes::Texts(_), Some(text)) => {
+                text.split(',').map(|part| part.trim().into()).collect()
+            }
             (_, _) => vec![value.to_owned()],
         };
         set(&mut options, option, &values, name, errors);
@@ -174,11 +225,19 @@ fn options_of_variables(inherited: &Inherited, errors: &mut Vec<Problem>, warnin
 }
 
 fn misspelt(name: &str) -> Option<String> {
-    let mut variables = OPTIONS.iter().map(OptionSpec::variable).chain([FILE.to_owned()]);
+    let mut variables = OPTIONS
+        .iter()
+        .map(OptionSpec::variable)
+        .chain([FILE.to_owned()]);
     let nearest = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
-    Some(format!("{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"))
+    Some(format!(
+        "{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"
+    ))
 }
 
 fn wrong(name: &str, value: &OsStr, expected: &str) -> Problem {
-    Problem::usage(format!("{name}: {} is not {expected}", quoted_value(&value.to_string_lossy())))
+    Problem::usage(format!(
+        "{name}: {} is not {expected}",
+        quoted_value(&value.to_string_lossy())
+    ))
 }

@@ -8,7 +8,9 @@ mod options;
 mod subcommands;
 mod usage;
 
-pub use arguments::{CheckArguments, ExportArguments, Invocation, MigrateArguments, PolicyArguments};
+pub use arguments::{
+    CheckArguments, ExportArguments, Invocation, MigrateArguments, PolicyArguments,
+};
 pub use command::{completion_script, man_page};
 pub use inputs::Inputs;
 pub use subcommands::CREDENTIAL;
@@ -35,15 +37,27 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
     let words = std::iter::once("secrets-exec".into()).chain(as_options(&arguments));
     let mut matches = match command.try_get_matches_from_mut(words) {
         Ok(matches) => matches,
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
             return Ok(Invocation::Print(error.render().to_string()));
         }
         Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),
     };
     let Some((name, mut matches)) = matches.remove_subcommand() else {
-        return launch(&mut matches, arguments.iter().any(|word| word == "--"), inherited);
+        return launch(
+            &mut matches,
+            arguments.iter().any(|word| word == "--"),
+            inherited,
+        );
     };
-    let invocation = match SUBCOMMANDS.iter().find(|subcommand| subcommand.name == name) {
+    let invocation = match SUBCOMMANDS
+        .iter()
+        .find(|subcommand| subcommand.name == name)
+    {
         Some(subcommand) => (subcommand.invocation)(&mut matches, inherited),
         None => Err(command.error(ErrorKind::InvalidSubcommand, name)),
     };
@@ -60,16 +74,22 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-fn launch(matches: &mut ArgMatches, has_separator: bool, inherited: &Inherited) -> Result<Invocation, Vec<Problem>> {
+fn launch(
+    matches: &mut ArgMatches,
+    has_separator: bool,
+    inherited: &Inherited,
+) -> Result<Invocation, Vec<Problem>> {
     let mut inputs = Box::new(Inputs::new(true, matches, inherited));
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch { inputs, command });
     }
     let problem = if has_separator {
-        let help = "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND";
+        let help =
+            "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND";
         Problem::usage("no command after `--`").help(help)
     } else {
-        Problem::usage("no command").help("name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND")
+        Problem::usage("no command")
+            .help("name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND")
     };
     inputs.errors.push(problem);
     Err(inputs.errors)

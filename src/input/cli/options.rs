@@ -9,7 +9,8 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes};
 pub const ENTRIES: &str = "What to resolve (repeatable)";
 
 /// The options that `-h` describes.
-const COMMON: &str = "env env-from as-file file region timeout local on-rotation keep-existing verbose quiet";
+const COMMON: &str =
+    "env env-from as-file file region timeout local on-rotation keep-existing verbose quiet";
 
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
@@ -17,7 +18,11 @@ fn is_common(option: &str) -> bool {
 
 /// Returns the option that prints help, of which clap's own would stand under a heading of its own.
 pub fn help(text: &'static str) -> Arg {
-    Arg::new("help").short('h').long("help").action(ArgAction::Help).help(text)
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .help(text)
 }
 
 /// Adds the options that say what to resolve, and those of the table.
@@ -27,15 +32,31 @@ pub fn with_inputs(command: Command) -> Command {
 
 /// Adds the options that name declarations, and those of the table.
 pub fn with_declarations(command: Command) -> Command {
-    let file = Arg::new("file").short('f').long("file").value_name("FILE").action(ArgAction::Append);
-    let file = file.value_parser(ValueParser::path_buf()).value_hint(ValueHint::FilePath);
-    let no_file = Arg::new("no-file").long("no-file").action(ArgAction::SetTrue).hide_short_help(true);
+    let file = Arg::new("file")
+        .short('f')
+        .long("file")
+        .value_name("FILE")
+        .action(ArgAction::Append);
+    let file = file
+        .value_parser(ValueParser::path_buf())
+        .value_hint(ValueHint::FilePath);
+    let no_file = Arg::new("no-file")
+        .long("no-file")
+        .action(ArgAction::SetTrue)
+        .hide_short_help(true);
     let table = OPTIONS.iter().map(argument);
     // The last use of an option overrides the others, as with most commands.
     command
         .args_override_self(true)
-        .arg(file.help("Read a declaration, YAML or JSON; - is stdin").help_heading(ENTRIES))
-        .arg(no_file.help("Read no secrets-exec.yaml, .yml or .json of the working directory").help_heading(ENTRIES))
+        .arg(
+            file.help("Read a declaration, YAML or JSON; - is stdin")
+                .help_heading(ENTRIES),
+        )
+        .arg(
+            no_file
+                .help("Read no secrets-exec.yaml, .yml or .json of the working directory")
+                .help_heading(ENTRIES),
+        )
         .args(table)
 }
 
@@ -43,23 +64,37 @@ pub fn with_declarations(command: Command) -> Command {
 /// the command's environment.
 pub fn with_short_help(command: Command) -> Command {
     let is_get = command.get_name() == "get";
-    command.after_help("--help prints all options, and examples.").mut_args(|arg| {
-        let is_shown = arg.get_help_heading().is_none() || is_common(arg.get_id().as_str());
-        let heading = arg.get_help_heading();
-        let is_without_effect = heading == Some("Rotation") || is_get && heading == Some("What the command gets");
-        arg.hide_short_help(!is_shown).hide(is_without_effect)
-    })
+    command
+        .after_help("--help prints all options, and examples.")
+        .mut_args(|arg| {
+            let is_shown = arg.get_help_heading().is_none() || is_common(arg.get_id().as_str());
+            let heading = arg.get_help_heading();
+            let is_without_effect =
+                heading == Some("Rotation") || is_get && heading == Some("What the command gets");
+            arg.hide_short_help(!is_shown).hide(is_without_effect)
+        })
 }
 
 /// Returns the words after `--`.
 pub fn program(help: &'static str) -> Arg {
-    let words = Arg::new("command").value_name("COMMAND").last(true).num_args(0..).help(help);
-    words.value_parser(ValueParser::os_string()).value_hint(ValueHint::CommandName)
+    let words = Arg::new("command")
+        .value_name("COMMAND")
+        .last(true)
+        .num_args(0..)
+        .help(help);
+    words
+        .value_parser(ValueParser::os_string())
+        .value_hint(ValueHint::CommandName)
 }
 
 fn entries() -> [Arg; 4] {
-    let entry =
-        |name, value| Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help_heading(ENTRIES);
+    let entry = |name, value| {
+        Arg::new(name)
+            .long(name)
+            .value_name(value)
+            .action(ArgAction::Append)
+            .help_heading(ENTRIES)
+    };
     [
         entry("env", "NAME=REF").short('e').help("Set NAME to SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
         entry("env-from", "[PREFIX=]REF")
@@ -76,14 +111,20 @@ fn entries() -> [Arg; 4] {
 
 fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
-    let arg = arg.help(option.help).help_heading(option.heading).hide_short_help(!is_common(option.name));
+    let arg = arg
+        .help(option.help)
+        .help_heading(option.heading)
+        .hide_short_help(!is_common(option.name));
     match option.takes {
         Takes::Text(name) => text(arg, name),
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Level => arg.action(ArgAction::Count),
         Takes::Texts(name) => text(arg, name).action(ArgAction::Append),
         // Without `require_equals`, clap would take the next word as the text.
-        Takes::Optional(name) => text(arg, name).num_args(0..=1).require_equals(true).default_missing_value("1"),
+        Takes::Optional(name) => text(arg, name)
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("1"),
     }
 }
 
@@ -93,5 +134,7 @@ fn text(arg: Arg, name: &'static str) -> Arg {
         "DIR" => ValueHint::DirPath,
         _ => ValueHint::Other,
     };
-    arg.value_name(name).value_parser(ValueParser::os_string()).value_hint(hint)
+    arg.value_name(name)
+        .value_parser(ValueParser::os_string())
+        .value_hint(hint)
 }

@@ -3,8 +3,8 @@
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::arguments::{
-    CheckArguments, CompletionsArguments, ExportArguments, GetArguments, InstallArguments, Invocation,
-    MigrateArguments, PolicyArguments,
+    CheckArguments, CompletionsArguments, ExportArguments, GetArguments, InstallArguments,
+    Invocation, MigrateArguments, PolicyArguments,
 };
 use super::inputs::Inputs;
 use super::options::{help, program, with_declarations, with_inputs, with_short_help};
@@ -38,11 +38,16 @@ impl Subcommand {
 
 /// Adds the arguments of a command, and its words in `--help`.
 fn complete(command: Command) -> Command {
-    let Some(subcommand) = SUBCOMMANDS.iter().find(|subcommand| subcommand.name == command.get_name()) else {
+    let Some(subcommand) = SUBCOMMANDS
+        .iter()
+        .find(|subcommand| subcommand.name == command.get_name())
+    else {
         return command;
     };
     let long_about = [subcommand.about, subcommand.details].join("\n\n");
-    let command = command.arg(help("Print help")).after_help(subcommand.examples);
+    let command = command
+        .arg(help("Print help"))
+        .after_help(subcommand.examples);
     (subcommand.arguments)(command)
         .about(subcommand.about)
         .long_about(long_about.trim_end().to_owned())
@@ -69,7 +74,11 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         invocation: |matches, inherited| {
             let mut inputs = Box::new(Inputs::new(true, matches, inherited));
             let command = inputs.take_command(matches);
-            Ok(Invocation::Check { inputs, command, arguments: CheckArguments::from_arg_matches(matches)? })
+            Ok(Invocation::Check {
+                inputs,
+                command,
+                arguments: CheckArguments::from_arg_matches(matches)?,
+            })
         },
     },
     Subcommand {
@@ -82,10 +91,15 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              secrets-exec get prod/registry:password | docker login --username ci --password-stdin registry\n      Log in without the \
              password among the arguments\n  \
              PGPASSWORD=$(secrets-exec get prod/db:password) psql\n      Set a variable of one command in a script",
-        arguments: |command| with_short_help(with_declarations(GetArguments::augment_args(command))),
+        arguments: |command| {
+            with_short_help(with_declarations(GetArguments::augment_args(command)))
+        },
         invocation: |matches, inherited| {
             let GetArguments { reference, reveal } = GetArguments::from_arg_matches(matches)?;
-            Ok(Invocation::Get { inputs: Box::new(Inputs::of_reference(&reference, matches, inherited)), reveal })
+            Ok(Invocation::Get {
+                inputs: Box::new(Inputs::of_reference(&reference, matches, inherited)),
+                reveal,
+            })
         },
     },
     Subcommand {
@@ -100,7 +114,10 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         arguments: |command| with_short_help(with_inputs(PolicyArguments::augment_args(command))),
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::new(false, matches, inherited));
-            Ok(Invocation::Policy { inputs, arguments: PolicyArguments::from_arg_matches(matches)? })
+            Ok(Invocation::Policy {
+                inputs,
+                arguments: PolicyArguments::from_arg_matches(matches)?,
+            })
         },
     },
     Subcommand {
@@ -116,7 +133,10 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),
         invocation: |matches, inherited| {
             let inputs = Box::new(Inputs::new(false, matches, inherited));
-            Ok(Invocation::Export { inputs, arguments: ExportArguments::from_arg_matches(matches)? })
+            Ok(Invocation::Export {
+                inputs,
+                arguments: ExportArguments::from_arg_matches(matches)?,
+            })
         },
     },
     Subcommand {
@@ -133,7 +153,11 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' --for-local >secrets.local.yaml\n      Write \
              the file with which developers launch without AWS: --local secrets.local.yaml",
         arguments: MigrateArguments::augment_args,
-        invocation: |matches, _| Ok(Invocation::Migrate(Box::new(MigrateArguments::from_arg_matches(matches)?))),
+        invocation: |matches, _| {
+            Ok(Invocation::Migrate(Box::new(
+                MigrateArguments::from_arg_matches(matches)?,
+            )))
+        },
     },
     Subcommand {
         name: "completions",
@@ -145,7 +169,11 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              source <(secrets-exec completions zsh)\n      Complete in zsh: a line of ~/.zshrc after compinit\n  \
              secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish\n      Complete in fish, from the next start on",
         arguments: CompletionsArguments::augment_args,
-        invocation: |matches, _| Ok(Invocation::Completions(CompletionsArguments::from_arg_matches(matches)?)),
+        invocation: |matches, _| {
+            Ok(Invocation::Completions(
+                CompletionsArguments::from_arg_matches(matches)?,
+            ))
+        },
     },
     Subcommand {
         name: "man",
@@ -179,7 +207,9 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
              StandardInput=socket",
         arguments: |command| with_short_help(with_declarations(command)),
         invocation: |matches, inherited| {
-            Ok(Invocation::Credential { inputs: Box::new(Inputs::of_declarations(matches, inherited)) })
+            Ok(Invocation::Credential {
+                inputs: Box::new(Inputs::of_declarations(matches, inherited)),
+            })
         },
     },
     Subcommand {
@@ -191,6 +221,10 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         examples: "Examples:\n  \
              secrets-exec install /shared\n      Copy the program to a volume that other containers share",
         arguments: InstallArguments::augment_args,
-        invocation: |matches, _| Ok(Invocation::Install(InstallArguments::from_arg_matches(matches)?)),
+        invocation: |matches, _| {
+            Ok(Invocation::Install(InstallArguments::from_arg_matches(
+                matches,
+            )?))
+        },
     },
 ];

@@ -19,18 +19,28 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
         ErrorKind::UnknownArgument => argument.clone(),
         _ => context(&error, ContextKind::InvalidSubcommand),
     };
-    let has_value = context(&error, ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
+    let has_value =
+        context(&error, ContextKind::InvalidValue).is_some_and(|value| !value.is_empty());
     if has_value && argument.as_deref().is_some_and(may_be_secret) {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+        error.insert(
+            ContextKind::InvalidValue,
+            ContextValue::String("…".to_owned()),
+        );
     }
     let rendered = error.render().to_string();
     let (text, rest) = rendered.split_once("\n\n").unwrap_or((&rendered, ""));
     let text = match unknown.as_deref().filter(|word| may_be_secret(word)) {
         Some(word) => {
             let place = place(word, arguments);
-            format!("{place} is neither an option nor an option's value (it may be a secret, so it is not shown)")
+            format!(
+                "{place} is neither an option nor an option's value (it may be a secret, so it is not shown)"
+            )
         }
-        None => text.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" "),
+        None => text
+            .trim_start_matches("error: ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" "),
     };
     let mut problem = Problem::usage(text);
     let mut help = None;
@@ -39,19 +49,27 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
             problem = problem.note(line);
         }
         // clap's tip about `--` is wrong for a command line that ends in a command.
-        if let Some(tip) = line.strip_prefix("tip: ").filter(|tip| !tip.starts_with("to pass")) {
+        if let Some(tip) = line
+            .strip_prefix("tip: ")
+            .filter(|tip| !tip.starts_with("to pass"))
+        {
             help.get_or_insert(tip.to_owned());
         }
     }
     if let Some(word) = unknown {
-        help = option_elsewhere(&word, &command).or(help).or_else(|| remedy(&word, arguments, &names, &command));
+        help = option_elsewhere(&word, &command)
+            .or(help)
+            .or_else(|| remedy(&word, arguments, &names, &command));
     }
     problem.help(help.unwrap_or("--help prints all options".to_owned()))
 }
 
 /// Returns the number of a word among the arguments, unless it is there twice.
 fn place(word: &str, arguments: &[OsString]) -> String {
-    let mut numbers = (1..).zip(arguments).filter(|(_, argument)| *argument == word).map(|(number, _)| number);
+    let mut numbers = (1..)
+        .zip(arguments)
+        .filter(|(_, argument)| *argument == word)
+        .map(|(number, _)| number);
     match (numbers.next(), numbers.next()) {
         (Some(number), None) => format!("argument {number}"),
         (_, _) => "an argument".to_owned(),
@@ -64,40 +82,81 @@ fn option_elsewhere(word: &str, command: &Command) -> Option<String> {
         return Some((*remedy).to_owned());
     }
     let long = word.strip_prefix("--")?;
-    let has_option = |command: &Command| command.get_arguments().any(|arg| arg.get_long() == Some(long));
+    let has_option = |command: &Command| {
+        command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(long))
+    };
     if has_option(command) {
-        return Some(format!("{word} is an option of a launch, not of this command"));
+        return Some(format!(
+            "{word} is an option of a launch, not of this command"
+        ));
     }
-    let other = command.get_subcommands().find(|command| has_option(command))?;
-    Some(format!("{word} is an option of secrets-exec {}", other.get_name()))
+    let other = command
+        .get_subcommands()
+        .find(|command| has_option(command))?;
+    Some(format!(
+        "{word} is an option of secrets-exec {}",
+        other.get_name()
+    ))
 }
 
 /// Options of other tools, and what stands in their place.
 const OTHER_TOOLS: [(&str, &str); 11] = [
-    ("--watch", "to start the command again on a change: --on-rotation restart"),
-    ("--poll", "to poll for changes: --on-rotation restart, at intervals of --poll-interval"),
-    ("--interval", "for the time between two polls of --on-rotation: --poll-interval DURATION"),
+    (
+        "--watch",
+        "to start the command again on a change: --on-rotation restart",
+    ),
+    (
+        "--poll",
+        "to poll for changes: --on-rotation restart, at intervals of --poll-interval",
+    ),
+    (
+        "--interval",
+        "for the time between two polls of --on-rotation: --poll-interval DURATION",
+    ),
     ("--config", "to read a declaration: -f FILE"),
-    ("--env-file", "to make a declaration of a .env file: secrets-exec migrate FILE --secret ID"),
-    ("--strict", "leave it out: a missing value is always an error"),
-    ("--pristine", "to pass on only PATH, HOME and the like: --clean-env"),
+    (
+        "--env-file",
+        "to make a declaration of a .env file: secrets-exec migrate FILE --secret ID",
+    ),
+    (
+        "--strict",
+        "leave it out: a missing value is always an error",
+    ),
+    (
+        "--pristine",
+        "to pass on only PATH, HOME and the like: --clean-env",
+    ),
     ("--debug", "to see requests, attempts and times: -vv"),
-    ("--secret-id", "leave it out: a reference names the secret, and a key after a colon, as in prod/db:password"),
+    (
+        "--secret-id",
+        "leave it out: a reference names the secret, and a key after a colon, as in prod/db:password",
+    ),
     ("--query", "a key follows a colon, as in prod/db:password"),
-    ("--dry-run", "to resolve without a launch: secrets-exec check"),
+    (
+        "--dry-run",
+        "to resolve without a launch: secrets-exec check",
+    ),
 ];
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
-    let Some(ContextValue::String(text)) = error.get(kind) else { return None };
+    let Some(ContextValue::String(text)) = error.get(kind) else {
+        return None;
+    };
     Some(text.clone())
 }
 
 /// Returns what to write in place of a word that clap does not know, which may be a command, or an option too short for clap to find it.
 fn remedy(word: &str, arguments: &[OsString], names: &[&str], command: &Command) -> Option<String> {
-    let is_launch = !arguments.first().is_some_and(|first| names.iter().any(|name| first == name));
+    let is_launch = !arguments
+        .first()
+        .is_some_and(|first| names.iter().any(|name| first == name));
     let has_separator = arguments.iter().any(|argument| argument == "--");
-    let is_behind_separator =
-        arguments.iter().skip_while(|argument| *argument != "--").any(|argument| argument == word);
+    let is_behind_separator = arguments
+        .iter()
+        .skip_while(|argument| *argument != "--")
+        .any(|argument| argument == word);
     let is_first = arguments.first().is_some_and(|first| first == word);
     let text = match word {
         "exec" | "launch" | "run" | "start" if is_first => {
@@ -109,15 +168,26 @@ fn remedy(word: &str, arguments: &[OsString], names: &[&str], command: &Command)
             return suggest::nearest(word.trim_start_matches('-'), options)
                 .map(|name| format!("did you mean --{name}?"));
         }
-        word if arguments.windows(2).any(|pair| pair[0] == "--agent" && pair[1] == word) => {
+        word if arguments
+            .windows(2)
+            .any(|pair| pair[0] == "--agent" && pair[1] == word) =>
+        {
             "the URL of the agent follows an equals sign: --agent=URL"
         }
-        word if !is_launch && [".yaml", ".yml", ".json"].iter().any(|end| word.ends_with(end)) => {
+        word if !is_launch
+            && [".yaml", ".yml", ".json"]
+                .iter()
+                .any(|end| word.ends_with(end)) =>
+        {
             "a declaration is named with -f FILE"
         }
-        _ if !is_launch && is_behind_separator => "this command starts no other: leave `--` and what follows it out",
+        _ if !is_launch && is_behind_separator => {
+            "this command starts no other: leave `--` and what follows it out"
+        }
         _ if !is_launch => return None,
-        _ if has_separator => "only options and their values stand before `--`; --env NAME=REF is one word",
+        _ if has_separator => {
+            "only options and their values stand before `--`; --env NAME=REF is one word"
+        }
         _ => match suggest::nearest(word, names.iter().copied()) {
             Some(name) => return Some(format!("{SEPARATOR}; did you mean `secrets-exec {name}`?")),
             None => SEPARATOR,

@@ -3,7 +3,9 @@
 use super::entries::parsed;
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
-use crate::model::reference::{Alias, Aliases, Region, Role, SecretId, Version, validate_alias_name};
+use crate::model::reference::{
+    Alias, Aliases, Region, Role, SecretId, Version, validate_alias_name,
+};
 
 pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
@@ -21,10 +23,24 @@ pub fn aliases(item: &Item<'_>) -> Aliases {
 /// Reads an alias: a secret's id, or a mapping with `id`.
 fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Table(_) = item.node.kind else {
-        return Some(Alias { id: id(item)?, version: Version::Current, region: None, role: None });
+        return Some(Alias {
+            id: id(item)?,
+            version: Version::Current,
+            region: None,
+            role: None,
+        });
     };
-    let mut fields = item.fields(&["id", "stage", "version-id", "region", "role-arn", "external-id"]);
-    let id = fields.take_required("id", "the secret's name or ARN").and_then(|written| id(&written));
+    let mut fields = item.fields(&[
+        "id",
+        "stage",
+        "version-id",
+        "region",
+        "role-arn",
+        "external-id",
+    ]);
+    let id = fields
+        .take_required("id", "the secret's name or ARN")
+        .and_then(|written| id(&written));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let written = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -38,7 +54,12 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         // Told once, not for each entry that uses the alias.
         version = Version::Current;
     }
-    Some(Alias { id, version, region, role })
+    Some(Alias {
+        id,
+        version,
+        region,
+        role,
+    })
 }
 
 /// Returns the defect of a version that was written. An id with `${NAME}` is checked where the alias is used.
@@ -52,13 +73,18 @@ fn id(item: &Item<'_>) -> Option<String> {
     let text = item.text("a secret's name or ARN")?;
     let why = "an alias takes only a secret's id; write KEY, STAGE and VERSION-ID in the references to it";
     let reference = parsed(item, text)?;
-    reference.bare().map(str::to_owned).ok_or_else(|| item.refuse(format!("{text:?}: {why}"))).ok()
+    reference
+        .bare()
+        .map(str::to_owned)
+        .ok_or_else(|| item.refuse(format!("{text:?}: {why}")))
+        .ok()
 }
 
 /// Reads a staging label or a version id.
 fn label(item: Item<'_>) -> Option<String> {
     item.parsed("a staging label or version id without spaces", |text| {
-        let is_legal = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let is_legal =
+            !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
         is_legal.then(|| text.to_owned())
     })
 }

@@ -7,16 +7,20 @@ use crate::input::tree::Kind;
 use crate::model::credential::{is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, CredentialTarget, Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
-    Target, Transform,
+    Case, CredentialTarget, Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming,
+    OnMissing, Origin, Owner, Target, Transform,
 };
 use crate::model::plan::UnitCredentials;
 use crate::model::reference::Reference;
 
-const VARIABLE: &[&str] = &["from", "value", "template", "encode", "decode", "default", "optional"];
+const VARIABLE: &[&str] = &[
+    "from", "value", "template", "encode", "decode", "default", "optional",
+];
 
-const FILE: &[&str] =
-    &["from", "value", "template", "encode", "decode", "default", "optional", "path", "env", "mode", "owner"];
+const FILE: &[&str] = &[
+    "from", "value", "template", "encode", "decode", "default", "optional", "path", "env", "mode",
+    "owner",
+];
 
 const CREDENTIAL: &[&str] = &["from", "template", "decode", "default"];
 
@@ -27,7 +31,9 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in item.members() {
         let target = key.variable(name).map(Target::Env);
-        let Some(entry) = entry(&value, VARIABLE, target, key.origin()) else { continue };
+        let Some(entry) = entry(&value, VARIABLE, target, key.origin()) else {
+            continue;
+        };
         // The command is looked up in PATH before secrets are fetched.
         let is_plain = matches!(entry.source, EntrySource::Literal(_))
             && entry.transform == Transform::default()
@@ -43,7 +49,10 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
 
 /// Reads `files:`. Two entries, with those of `env:` before them, must not set one variable or path.
 pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
-    let mut claimed: Vec<_> = entries.iter().flat_map(|entry| entry.target.claims()).collect();
+    let mut claimed: Vec<_> = entries
+        .iter()
+        .flat_map(|entry| entry.target.claims())
+        .collect();
     for item in item.list("a list of mappings").unwrap_or_default() {
         let Some(entry) = file(&item) else { continue };
         for claim in entry.target.claims() {
@@ -61,10 +70,14 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.fields(FILE);
     let (path, env) = (fields.take("path"), fields.take("env"));
     if path.is_none() && env.is_none() {
-        item.refuse("expected `path`, or `env` (the variable for the path of a file in memory), or both");
+        item.refuse(
+            "expected `path`, or `env` (the variable for the path of a file in memory), or both",
+        );
     }
     let target = Target::File(FileTarget {
-        place: path.and_then(|path| place(&path)).unwrap_or(FilePlace::Memory),
+        place: path
+            .and_then(|path| place(&path))
+            .unwrap_or(FilePlace::Memory),
         env: env.and_then(|env| match env.text("the name of a variable")? {
             "PATH" => {
                 env.refuse(PATH_FROM_SECRET);
@@ -72,7 +85,9 @@ fn file(item: &Item<'_>) -> Option<Entry> {
             }
             name => env.variable(name),
         }),
-        mode: fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse).unwrap_or(Mode::PRIVATE),
+        mode: fields
+            .parsed("mode", "a mode in octal, like \"0400\"", Mode::parse)
+            .unwrap_or(Mode::PRIVATE),
         owner: fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse),
     });
     // From here on an error begins with the path or the variable of this entry.
@@ -94,26 +109,47 @@ fn place(path: &Item<'_>) -> Option<FilePlace> {
 /// Reads `credentials:`, the values that units load by `LoadCredential=`.
 pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
     let mut units = Vec::new();
-    for MappingEntry { name: unit, key, value } in item.members() {
+    for MappingEntry {
+        name: unit,
+        key,
+        value,
+    } in item.members()
+    {
         if let Err(expected) = parse_unit(unit) {
             key.refuse_value(unit, expected);
         }
         let mut entries = Vec::new();
         for MappingEntry { name, key, value } in value.members() {
             if !is_credential_name(name) {
-                key.refuse_value(name, "a credential's name (printable ASCII without / and :)");
+                key.refuse_value(
+                    name,
+                    "a credential's name (printable ASCII without / and :)",
+                );
             }
-            let target = Target::Credential(CredentialTarget { unit: unit.to_owned(), name: name.to_owned() });
-            entries.extend(entry(&value.named(target.to_string()), CREDENTIAL, Some(target), key.origin()));
+            let target = Target::Credential(CredentialTarget {
+                unit: unit.to_owned(),
+                name: name.to_owned(),
+            });
+            entries.extend(entry(
+                &value.named(target.to_string()),
+                CREDENTIAL,
+                Some(target),
+                key.origin(),
+            ));
         }
-        units.push(UnitCredentials { unit: unit.to_owned(), entries });
+        units.push(UnitCredentials {
+            unit: unit.to_owned(),
+            entries,
+        });
     }
     units
 }
 
 /// Reads `env-from:`, the JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<EnvFrom> {
-    let items = item.list("a list of references, or of mappings with `from`").unwrap_or_default();
+    let items = item
+        .list("a list of references, or of mappings with `from`")
+        .unwrap_or_default();
     items.iter().filter_map(object).collect()
 }
 
@@ -121,21 +157,33 @@ fn object(item: &Item<'_>) -> Option<EnvFrom> {
     const EXPECTED: &str = "a reference, or a mapping with `from`";
     let origin = item.origin();
     let Kind::Table(_) = item.node.kind else {
-        return Some(EnvFrom::new(reference(item, EXPECTED, false)?, Naming::default(), origin));
+        return Some(EnvFrom::new(
+            reference(item, EXPECTED, false)?,
+            Naming::default(),
+            origin,
+        ));
     };
     let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
     let from = fields.take_required("from", "a reference to a JSON object");
     let from = from.and_then(|from| reference(&from, EXPECTED, false));
     // Empty, or a legal name.
-    let prefix = fields.take("prefix").and_then(|prefix| match prefix.text("text")? {
-        "" => None,
-        name => prefix.variable(name),
-    });
+    let prefix = fields
+        .take("prefix")
+        .and_then(|prefix| match prefix.text("text")? {
+            "" => None,
+            name => prefix.variable(name),
+        });
     let prefix = prefix.map(|name| name.to_string()).unwrap_or_default();
     let only = fields.take("only").and_then(|only| only.texts());
-    let except = fields.take("except").and_then(|except| except.texts()).unwrap_or_default();
+    let except = fields
+        .take("except")
+        .and_then(|except| except.texts())
+        .unwrap_or_default();
     let mut rename = BTreeMap::new();
-    for MappingEntry { name: key, value, .. } in fields.take("rename").iter().flat_map(Item::members) {
+    for MappingEntry {
+        name: key, value, ..
+    } in fields.take("rename").iter().flat_map(Item::members)
+    {
         let value = value.named("rename");
         if let Some(name) = value.text("text")
             && value.variable(&format!("{prefix}{name}")).is_some()
@@ -148,12 +196,23 @@ fn object(item: &Item<'_>) -> Option<EnvFrom> {
         "keep" => Some(Case::Keep),
         _ => None,
     });
-    let naming = Naming { prefix, only, except, rename, case: case.unwrap_or_default() };
+    let naming = Naming {
+        prefix,
+        only,
+        except,
+        rename,
+        case: case.unwrap_or_default(),
+    };
     Some(EnvFrom::new(from?, naming, origin))
 }
 
 /// Reads an entry: a reference, or a mapping with these keys. Without a target, only its errors are added.
-fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>, origin: Origin) -> Option<Entry> {
+fn entry(
+    item: &Item<'_>,
+    keys: &'static [&'static str],
+    target: Option<Target>,
+    origin: Origin,
+) -> Option<Entry> {
     if let Kind::Table(_) = item.node.kind {
         return mapping(item.fields(keys), target, origin);
     }
@@ -165,20 +224,43 @@ fn entry(item: &Item<'_>, keys: &'static [&'static str], target: Option<Target>,
 /// Reads an entry from the keys that are left.
 fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let takes_value = fields.known.contains(&"value");
-    let source = match (fields.take("from"), fields.take("value"), fields.take("template")) {
-        (Some(from), None, None) => reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference),
-        (None, Some(value), None) => value.text("text").map(|text| EntrySource::Literal(text.to_owned())),
+    let source = match (
+        fields.take("from"),
+        fields.take("value"),
+        fields.take("template"),
+    ) {
+        (Some(from), None, None) => {
+            reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference)
+        }
+        (None, Some(value), None) => value
+            .text("text")
+            .map(|text| EntrySource::Literal(text.to_owned())),
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
-            let keys = if takes_value { "`from`, `value` and `template`" } else { "`from` and `template`" };
-            fields.item.refuse(format!("expected exactly one of {keys}"));
+            let keys = if takes_value {
+                "`from`, `value` and `template`"
+            } else {
+                "`from` and `template`"
+            };
+            fields
+                .item
+                .refuse(format!("expected exactly one of {keys}"));
             None
         }
     };
-    let mut is_base64 = |name| fields.parsed(name, "base64", |text| (text == "base64").then_some(())).is_some();
-    let transform = Transform { decode: is_base64("decode"), encode: is_base64("encode") };
-    let default = fields.take("default").and_then(|default| default.text("text").map(str::to_owned));
+    let mut is_base64 = |name| {
+        fields
+            .parsed(name, "base64", |text| (text == "base64").then_some(()))
+            .is_some()
+    };
+    let transform = Transform {
+        decode: is_base64("decode"),
+        encode: is_base64("encode"),
+    };
+    let default = fields
+        .take("default")
+        .and_then(|default| default.text("text").map(str::to_owned));
     let on_missing = match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
             optional.refuse("`default` and `optional` exclude each other");
@@ -189,7 +271,11 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         (None, None) => None,
     };
     let on_missing = on_missing.unwrap_or(OnMissing::Fail);
-    Some(Entry { transform, on_missing, ..Entry::new(target?, source?, origin) })
+    Some(Entry {
+        transform,
+        on_missing,
+        ..Entry::new(target?, source?, origin)
+    })
 }
 
 /// Returns the valid forms of an entry, in words.

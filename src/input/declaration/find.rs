@@ -29,15 +29,24 @@ pub fn find() -> Result<Option<Found>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+                ) => {}
             Err(error) => return Err(unreadable(name, &error)),
             Ok(_) => found.push(*name),
         }
     }
-    let Some(name) = found.pop() else { return Ok(None) };
+    let Some(name) = found.pop() else {
+        return Ok(None);
+    };
     if !found.is_empty() {
         found.push(name);
-        let text = format!("{name}: the directory has several declarations ({})", found.join(", "));
+        let text = format!(
+            "{name}: the directory has several declarations ({})",
+            found.join(", ")
+        );
         return Err(Problem::configuration(text).help("choose one with -f"));
     }
     open(name).map(|file| Some((Path::new(name), file)))
@@ -46,7 +55,11 @@ pub fn find() -> Result<Option<Found>, Problem> {
 /// Returns the nearest declaration in a parent directory, by its relative path. It is not read without being named.
 pub fn in_parent() -> Option<String> {
     let depth = Path::new(".").canonicalize().ok()?.ancestors().count();
-    let mut files = (1..depth).flat_map(|level| DEFAULT_NAMES.iter().map(move |name| "../".repeat(level) + name));
+    let mut files = (1..depth).flat_map(|level| {
+        DEFAULT_NAMES
+            .iter()
+            .map(move |name| "../".repeat(level) + name)
+    });
     files.find(|file| Path::new(file).is_file())
 }
 
@@ -65,7 +78,10 @@ fn open(name: &str) -> Result<File, Problem> {
         return Err(untrusted("it", "is a symbolic link"));
     }
     // Without O_NONBLOCK, opening a FIFO waits for a writer.
-    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(name);
+    let file = File::options()
+        .read(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(name);
     let file = file.and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) = file.map_err(failed)?;
     match distrust(&metadata) {

@@ -23,7 +23,11 @@ use top_level::Declaration;
 ///
 /// Returns what could be read, and every error in the order of the files and lines. Without `reads_entries` only the options and aliases
 /// are read.
-pub fn load(files: &[PathBuf], found: Option<Found>, reads_entries: bool) -> (Vec<Declaration>, Vec<Problem>) {
+pub fn load(
+    files: &[PathBuf],
+    found: Option<Found>,
+    reads_entries: bool,
+) -> (Vec<Declaration>, Vec<Problem>) {
     let named = files.iter().map(|path| (path.as_path(), read_named(path)));
     let found = found.map(|(path, file)| (path, text(path, file)));
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
@@ -44,19 +48,30 @@ fn read_named(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return text(path, io::stdin());
     }
-    if path.extension().is_some_and(|extension| extension == "toml") {
-        let problem = Problem::configuration(format!("{}: is TOML, and a declaration is YAML", path.display()));
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "toml")
+    {
+        let problem = Problem::configuration(format!(
+            "{}: is TOML, and a declaration is YAML",
+            path.display()
+        ));
         return Err(problem.help("write it as YAML, as in: env: { NAME: REF }"));
     }
-    text(path, File::open(path).map_err(|error| unreadable(path.display(), &error))?)
+    text(
+        path,
+        File::open(path).map_err(|error| unreadable(path.display(), &error))?,
+    )
 }
 
 fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
     let file = file_name(path);
     let text = read_text(&file, source, 1)?;
     if is_env_file(&text) {
-        let problem = Problem::configuration(format!("{file}: is a .env file, and a declaration is YAML"));
-        return Err(problem.help("secrets-exec migrate FILE --secret ID prints the declaration in its place"));
+        let problem =
+            Problem::configuration(format!("{file}: is a .env file, and a declaration is YAML"));
+        return Err(problem
+            .help("secrets-exec migrate FILE --secret ID prints the declaration in its place"));
     }
     Ok(text)
 }

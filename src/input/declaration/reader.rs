@@ -20,10 +20,22 @@ pub struct SourceFile {
 
 impl SourceFile {
     /// Adds an error. `subject` is the key, variable or file that it is about, and empty for the whole.
-    pub fn refuse(&self, position: Position, subject: &str, text: impl Display, help: Option<String>) {
-        let subject = if subject.is_empty() { String::new() } else { format!("{subject}: ") };
+    pub fn refuse(
+        &self,
+        position: Position,
+        subject: &str,
+        text: impl Display,
+        help: Option<String>,
+    ) {
+        let subject = if subject.is_empty() {
+            String::new()
+        } else {
+            format!("{subject}: ")
+        };
         let text = format!("{}: {subject}{text}", self.place(position));
-        self.errors.borrow_mut().push((position, Problem::configuration(text).replace_help(help)));
+        self.errors
+            .borrow_mut()
+            .push((position, Problem::configuration(text).replace_help(help)));
     }
 
     /// `FILE:LINE:COLUMN`
@@ -73,7 +85,10 @@ const SYNONYMS: [(&str, &str); 6] = [
 impl<'a> Item<'a> {
     /// Returns the same node as a part of something else.
     pub fn named(&self, subject: impl Into<String>) -> Self {
-        Self { subject: subject.into(), ..self.clone() }
+        Self {
+            subject: subject.into(),
+            ..self.clone()
+        }
     }
 
     /// Adds an error.
@@ -94,13 +109,18 @@ impl<'a> Item<'a> {
     /// Adds the error of a node of another type than `expected`.
     fn refuse_type(&self, expected: &str) {
         let help = match (self.subject.as_str(), &self.node.kind) {
-            ("env", Kind::List(_)) => Some("write NAME: REF for each variable, without a hyphen".to_owned()),
+            ("env", Kind::List(_)) => {
+                Some("write NAME: REF for each variable, without a hyphen".to_owned())
+            }
             ("env", Kind::Plain(text)) if text.contains(':') => {
                 Some("write NAME: REF, with a blank after the name's colon".to_owned())
             }
             (_, _) => None,
         };
-        self.refuse_with(format!("expected {expected}, found {}", self.node.description()), help);
+        self.refuse_with(
+            format!("expected {expected}, found {}", self.node.description()),
+            help,
+        );
     }
 
     /// `FILE:LINE:COLUMN`
@@ -109,7 +129,10 @@ impl<'a> Item<'a> {
     }
 
     pub fn origin(&self) -> Origin {
-        Origin::File { path: Arc::clone(&self.source.path), line: self.position.line }
+        Origin::File {
+            path: Arc::clone(&self.source.path),
+            line: self.position.line,
+        }
     }
 
     /// Returns the entries of a mapping, in the order of the file.
@@ -120,27 +143,49 @@ impl<'a> Item<'a> {
         };
         let mut members = Vec::new();
         for (Key { position, text }, node) in entries {
-            let key = Self { node, position: *position, ..self.clone() };
-            let value = Self { node, position: node.position, subject: text.clone(), ..*self };
-            members.push(MappingEntry { name: text, key, value });
+            let key = Self {
+                node,
+                position: *position,
+                ..self.clone()
+            };
+            let value = Self {
+                node,
+                position: node.position,
+                subject: text.clone(),
+                ..*self
+            };
+            members.push(MappingEntry {
+                name: text,
+                key,
+                value,
+            });
         }
         members
     }
 
     /// Returns the entries of a mapping whose keys are `known`. Any other key is an error.
     pub fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
-        let (members, unknown): (Vec<_>, Vec<_>) =
-            self.members().into_iter().partition(|member| known.contains(&member.name));
+        let (members, unknown): (Vec<_>, Vec<_>) = self
+            .members()
+            .into_iter()
+            .partition(|member| known.contains(&member.name));
         for MappingEntry { name, key, .. } in &unknown {
             key.refuse_unknown(name, known);
         }
-        Fields { item: self.clone(), members, known, has_unknown: !unknown.is_empty() }
+        Fields {
+            item: self.clone(),
+            members,
+            known,
+            has_unknown: !unknown.is_empty(),
+        }
     }
 
     /// Adds the error of a key that is not `known`. A key that could be a value is not quoted.
     pub fn refuse_unknown(&self, key: &str, known: &[&str]) {
-        let synonym =
-            SYNONYMS.iter().find(|(other, name)| *other == key && known.contains(name)).map(|(_, name)| *name);
+        let synonym = SYNONYMS
+            .iter()
+            .find(|(other, name)| *other == key && known.contains(name))
+            .map(|(_, name)| *name);
         let nearest = suggest::nearest(key, known.iter().copied()).or(synonym);
         let legal = format!("expected one of {}", known.join(", "));
         let text = match nearest {
@@ -152,25 +197,31 @@ impl<'a> Item<'a> {
         };
         let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
         let help = match synonym {
-            Some("from") => {
-                Some("write the secret and its key as one reference: from: \"prod/db:password\"".to_owned())
-            }
-            None if is_variable && self.subject.is_empty() && nearest.is_none() => {
-                Some(format!("variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"))
-            }
+            Some("from") => Some(
+                "write the secret and its key as one reference: from: \"prod/db:password\""
+                    .to_owned(),
+            ),
+            None if is_variable && self.subject.is_empty() && nearest.is_none() => Some(format!(
+                "variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"
+            )),
             Some(_) | None => None,
         };
         self.refuse_with(text, help);
     }
 
     pub fn text(&self, expected: &str) -> Option<&'a str> {
-        self.node.text().ok_or_else(|| self.refuse_type(expected)).ok()
+        self.node
+            .text()
+            .ok_or_else(|| self.refuse_type(expected))
+            .ok()
     }
 
     /// Returns the value that a text stands for.
     pub fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
         let text = self.text(expected)?;
-        parse(text).ok_or_else(|| self.refuse_value(text, expected)).ok()
+        parse(text)
+            .ok_or_else(|| self.refuse_value(text, expected))
+            .ok()
     }
 
     pub fn list(&self, expected: &str) -> Option<Vec<Self>> {
@@ -178,23 +229,40 @@ impl<'a> Item<'a> {
             self.refuse_type(expected);
             return None;
         };
-        Some(items.iter().map(|node| Self { node, position: node.position, ..self.clone() }).collect())
+        Some(
+            items
+                .iter()
+                .map(|node| Self {
+                    node,
+                    position: node.position,
+                    ..self.clone()
+                })
+                .collect(),
+        )
     }
 
     pub fn texts(&self) -> Option<Vec<String>> {
         let items = self.list("a list of texts")?;
-        items.iter().map(|item| item.text("text").map(str::to_owned)).collect()
+        items
+            .iter()
+            .map(|item| item.text("text").map(str::to_owned))
+            .collect()
     }
 
     pub fn boolean(&self) -> Option<bool> {
-        self.node.boolean().ok_or_else(|| self.refuse_type("true or false")).ok()
+        self.node
+            .boolean()
+            .ok_or_else(|| self.refuse_type("true or false"))
+            .ok()
     }
 
     /// Returns the variable with this name, which the node is or belongs to.
     pub fn variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none() {
-            self.refuse(format!("{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"));
+            self.refuse(format!(
+                "{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
+            ));
         }
         variable
     }
@@ -205,17 +273,31 @@ impl<'a> Fields<'a> {
     pub fn take(&mut self, name: &str) -> Option<Item<'a>> {
         let at = self.members.iter().position(|member| member.name == name)?;
         let subject = &self.item.subject;
-        let subject = if subject.is_empty() { name.to_owned() } else { format!("{subject}: {name}") };
+        let subject = if subject.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{subject}: {name}")
+        };
         Some(self.members.swap_remove(at).value.named(subject))
     }
 
     /// Takes the value of a key that the mapping must have, which is described by `expected`.
     pub fn take_required(&mut self, name: &str, expected: &str) -> Option<Item<'a>> {
-        self.take(name).ok_or_else(|| self.item.refuse(format!("expected `{name}` with {expected}"))).ok()
+        self.take(name)
+            .ok_or_else(|| {
+                self.item
+                    .refuse(format!("expected `{name}` with {expected}"))
+            })
+            .ok()
     }
 
     /// Takes the value that a text stands for.
-    pub fn parsed<T>(&mut self, name: &str, expected: &str, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+    pub fn parsed<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Option<T> {
         self.take(name)?.parsed(expected, parse)
     }
 }

@@ -23,45 +23,109 @@ pub struct Declaration {
 }
 
 /// The keys of the top level. `$schema` is for editors.
-const KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "credentials", "$schema"];
+const KEYS: &[&str] = &[
+    "defaults",
+    "secrets",
+    "env",
+    "env-from",
+    "files",
+    "credentials",
+    "$schema",
+];
 
 /// Reads the text of one declaration, and its entries if `reads_entries`. The errors are in the order of its lines.
-pub fn parse_declaration(path: &Path, text: &str, reads_entries: bool) -> (Declaration, Vec<Problem>) {
-    let source = SourceFile { path: Arc::new(path.to_owned()), errors: RefCell::default() };
+pub fn parse_declaration(
+    path: &Path,
+    text: &str,
+    reads_entries: bool,
+) -> (Declaration, Vec<Problem>) {
+    let source = SourceFile {
+        path: Arc::new(path.to_owned()),
+        errors: RefCell::default(),
+    };
     let (node, errors) = yaml::parse(text);
     for error in errors {
         // The parser's errors have no kinds.
         let is_about_colon = error.message.contains("mapping values are not allowed");
         let help = "write no blank after a reference's colon, and a text with `: ` in quotes";
-        source.refuse(error.position, "", error.message, is_about_colon.then(|| help.to_owned()));
+        source.refuse(
+            error.position,
+            "",
+            error.message,
+            is_about_colon.then(|| help.to_owned()),
+        );
     }
-    let declaration = node.map(|node| declaration(&source, &node, reads_entries)).unwrap_or_default();
+    let declaration = node
+        .map(|node| declaration(&source, &node, reads_entries))
+        .unwrap_or_default();
     let mut errors = source.errors.into_inner();
     errors.sort_by_key(|(position, _)| *position);
-    (declaration, errors.into_iter().map(|(_, problem)| problem).collect())
+    (
+        declaration,
+        errors.into_iter().map(|(_, problem)| problem).collect(),
+    )
 }
 
 fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declaration {
-    let item = Item { source, node, position: node.position, subject: String::new() };
+    let item = Item {
+        source,
+        node,
+        position: node.position,
+        subject: String::new(),
+    };
     if node.is_task_definition() {
-        item.refuse_with("is a task definition of ECS, not a declaration", Some(TASK_DEFINITION_HELP.to_owned()));
+        item.refuse_with(
+            "is a task definition of ECS, not a declaration",
+            Some(TASK_DEFINITION_HELP.to_owned()),
+        );
         return Declaration::default();
     }
     let mut fields = item.fields(KEYS);
-    let options = fields.take("defaults").map(|item| defaults(&item)).unwrap_or_default();
-    let aliases = fields.take("secrets").map(|item| aliases(&item)).unwrap_or_default();
+    let options = fields
+        .take("defaults")
+        .map(|item| defaults(&item))
+        .unwrap_or_default();
+    let aliases = fields
+        .take("secrets")
+        .map(|item| aliases(&item))
+        .unwrap_or_default();
     if !reads_entries {
-        let layer = Layer { aliases, ..Layer::default() };
-        return Declaration { path: source.path.to_path_buf(), options, layer };
+        let layer = Layer {
+            aliases,
+            ..Layer::default()
+        };
+        return Declaration {
+            path: source.path.to_path_buf(),
+            options,
+            layer,
+        };
     }
-    let variables = fields.take("env").map(|item| entries::variables(&item)).unwrap_or_default();
-    let env_from = fields.take("env-from").map(|item| entries::env_from(&item)).unwrap_or_default();
+    let variables = fields
+        .take("env")
+        .map(|item| entries::variables(&item))
+        .unwrap_or_default();
+    let env_from = fields
+        .take("env-from")
+        .map(|item| entries::env_from(&item))
+        .unwrap_or_default();
     let entries = match fields.take("files") {
         Some(item) => entries::with_files(&item, variables),
         None => variables,
     };
-    let credentials = fields.take("credentials").map(|item| entries::credentials(&item)).unwrap_or_default();
-    Declaration { path: source.path.to_path_buf(), options, layer: Layer { aliases, entries, env_from, credentials } }
+    let credentials = fields
+        .take("credentials")
+        .map(|item| entries::credentials(&item))
+        .unwrap_or_default();
+    Declaration {
+        path: source.path.to_path_buf(),
+        options,
+        layer: Layer {
+            aliases,
+            entries,
+            env_from,
+            credentials,
+        },
+    }
 }
 
 fn defaults(item: &Item<'_>) -> TypedOptions {
@@ -74,7 +138,10 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             }
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),
             None => {
-                let legal = OPTIONS.iter().filter(|option| option.in_declaration()).map(|option| option.name);
+                let legal = OPTIONS
+                    .iter()
+                    .filter(|option| option.in_declaration())
+                    .map(|option| option.name);
                 key.refuse_unknown(name, &legal.collect::<Vec<_>>());
             }
         }

@@ -61,7 +61,10 @@ fn error(place: &str, what: impl Display) -> Problem {
 
 /// True if the first line that is no comment is an assignment, with which no file of YAML begins.
 pub fn is_env_file(text: &str) -> bool {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'));
     let assigned = first.and_then(|line| line.split_once('='));
     assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
 }
@@ -73,7 +76,8 @@ pub fn is_env_file(text: &str) -> bool {
 pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let mut bytes = Zeroizing::new(Vec::new());
-    let read = File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(path).and_then(|file| file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| vec![unreadable(path.display(), &error)])?;
     let file = path.display().to_string();
     if bytes.len() > MOST_BYTES {
@@ -82,27 +86,50 @@ pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Proble
     match std::str::from_utf8(&bytes) {
         Ok(text) => parse(&file, text, arguments),
         Err(utf8) => {
-            let line = 1 + bytes[..utf8.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            let line = 1 + bytes[..utf8.valid_up_to()]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
             Err(vec![error(&format!("{file}:{line}"), "is not UTF-8")])
         }
     }
 }
 
 fn too_large(file: &str) -> Problem {
-    error(file, format!("more than {MOST_BYTES} bytes, the most that a secret has")).help("split the file")
+    error(
+        file,
+        format!("more than {MOST_BYTES} bytes, the most that a secret has"),
+    )
+    .help("split the file")
 }
 
-pub fn parse(file: &str, text: &str, arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
+pub fn parse(
+    file: &str,
+    text: &str,
+    arguments: &MigrateArguments,
+) -> Result<EnvFile, Vec<Problem>> {
     // A .env file, which does not begin so, is not parsed as YAML: the tree would leave copies of values in memory.
-    if text.trim_start().starts_with('{') && yaml::parse(text).0.is_some_and(|node| node.is_task_definition()) {
-        return Err(vec![error(file, "is a task definition of ECS, not a .env file").help(TASK_DEFINITION_HELP)]);
+    if text.trim_start().starts_with('{')
+        && yaml::parse(text)
+            .0
+            .is_some_and(|node| node.is_task_definition())
+    {
+        return Err(vec![
+            error(file, "is a task definition of ECS, not a .env file").help(TASK_DEFINITION_HELP),
+        ]);
     }
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection { settings, mut notices, left_out, mut errors } = select(file, statements(&lines), arguments);
+    let Selection {
+        settings,
+        mut notices,
+        left_out,
+        mut errors,
+    } = select(file, statements(&lines), arguments);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
-        let help = "AWS_*, SECRETS_EXEC_*, PATH, and what --only and --except leave out are not moved";
+        let help =
+            "AWS_*, SECRETS_EXEC_*, PATH, and what --only and --except leave out are not moved";
         errors.push(error(file, "there is no variable to move").help(help));
     }
     if object.len() > MOST_BYTES {
@@ -114,7 +141,9 @@ pub fn parse(file: &str, text: &str, arguments: &MigrateArguments) -> Result<Env
     let docker = docker_values(text);
     let places = |is_meant: &dyn Fn(&Setting) -> bool| -> Vec<String> {
         let meant = settings.iter().filter(|setting| is_meant(setting));
-        meant.map(|Setting { name, place, .. }| format!("{name} ({place})")).collect()
+        meant
+            .map(|Setting { name, place, .. }| format!("{name} ({place})"))
+            .collect()
     };
     for (names, before, after) in [
         (
@@ -144,7 +173,11 @@ pub fn parse(file: &str, text: &str, arguments: &MigrateArguments) -> Result<Env
             notices.push(format!("{before} {}{after}", names.join(", ")));
         }
     }
-    Ok(EnvFile { settings, object, notices })
+    Ok(EnvFile {
+        settings,
+        object,
+        notices,
+    })
 }
 
 #[derive(Default)]
@@ -157,23 +190,43 @@ struct Selection {
 }
 
 fn select(file: &str, statements: Vec<Statement>, arguments: &MigrateArguments) -> Selection {
-    let MigrateArguments { only, except, literal, .. } = arguments;
+    let MigrateArguments {
+        only,
+        except,
+        literal,
+        ..
+    } = arguments;
     let mut selection = Selection::default();
     for pattern in only.iter().chain(except).chain(literal) {
-        let names = statements.iter().filter_map(|statement| Some(&statement.binding.as_ref()?.0));
+        let names = statements
+            .iter()
+            .filter_map(|statement| Some(&statement.binding.as_ref()?.0));
         if !names.into_iter().any(|name| pattern.matches(name)) {
-            selection.notices.push(format!("no name in {file} matches {pattern}"));
+            selection
+                .notices
+                .push(format!("no name in {file} matches {pattern}"));
         }
     }
-    let Selection { settings, notices, left_out, errors } = &mut selection;
-    for Statement { line, binding, differs_in_node } in statements {
+    let Selection {
+        settings,
+        notices,
+        left_out,
+        errors,
+    } = &mut selection;
+    for Statement {
+        line,
+        binding,
+        differs_in_node,
+    } in statements
+    {
         let place = format!("{file}:{line}");
         match binding {
             None => {
                 let help = "correct it: expected NAME=VALUE, where nothing but a comment follows a closing quote";
                 errors.push(error(&place, "python-dotenv cannot read this").help(help));
             }
-            Some((name, _)) if !only.is_empty() && !matches_any(only, &name) || matches_any(except, &name) => {}
+            Some((name, _))
+                if !only.is_empty() && !matches_any(only, &name) || matches_any(except, &name) => {}
             Some((name, None)) => {
                 // In Python, too, an earlier value is lost.
                 settings.retain(|setting| setting.name.as_str() != name);
@@ -193,7 +246,13 @@ fn select(file: &str, statements: Vec<Statement>, arguments: &MigrateArguments) 
                 Some(name) => {
                     settings.retain(|setting| setting.name != name);
                     let is_literal = matches_any(literal, name.as_str());
-                    settings.push(Setting { name, value, is_literal, place, differs_in_node });
+                    settings.push(Setting {
+                        name,
+                        value,
+                        is_literal,
+                        place,
+                        differs_in_node,
+                    });
                 }
             },
         }
@@ -210,7 +269,8 @@ fn is_left_out(name: &EnvName) -> bool {
 
 /// True for the first line of PEM (RFC 7468) without the others.
 fn is_first_of_pem(value: &SecretValue) -> bool {
-    value.expose().starts_with(b"-----BEGIN ") && !String::from_utf8_lossy(value.expose()).contains("-----END ")
+    value.expose().starts_with(b"-----BEGIN ")
+        && !String::from_utf8_lossy(value.expose()).contains("-----END ")
 }
 
 /// Returns the JSON object of the variables that become a secret, in their order.
@@ -222,7 +282,12 @@ fn object(settings: &[Setting]) -> SecretValue {
         capacity += name.as_str().len() + 6 * value.len() + "\"\":\"\",".len();
     }
     let mut text = Vec::with_capacity(capacity);
-    let members = settings.map(|setting| (setting.name.as_str(), String::from_utf8_lossy(setting.value.expose())));
+    let members = settings.map(|setting| {
+        (
+            setting.name.as_str(),
+            String::from_utf8_lossy(setting.value.expose()),
+        )
+    });
     // Writing to memory does not fail.
     let _ = serde_json::Serializer::new(&mut text).collect_map(members);
     SecretValue::new(text)
@@ -232,7 +297,13 @@ fn object(settings: &[Setting]) -> SecretValue {
 /// quotes, escapes and comments at its end (docker/cli, pkg/kvfile).
 fn docker_values(text: &str) -> BTreeMap<&str, &str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).trim_start());
-    let named = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
-    named.filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace)).collect()
+    let lines = text
+        .split('\n')
+        .map(|line| line.strip_suffix('\r').unwrap_or(line).trim_start());
+    let named = lines
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='));
+    named
+        .filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace))
+        .collect()
 }

@@ -23,7 +23,11 @@ pub type DotenvBinding = (String, Option<SecretValue>);
 /// Returns the statements in order. `text` has line feeds alone at the ends of its lines.
 pub fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = DotenvReader { rest, line: 1, differs_in_node: false };
+    let mut reader = DotenvReader {
+        rest,
+        line: 1,
+        differs_in_node: false,
+    };
     let mut statements = Vec::new();
     while !reader.rest.is_empty() {
         reader.skip(is_space);
@@ -32,11 +36,19 @@ pub fn statements(text: &str) -> Vec<Statement> {
         match reader.statement() {
             Ok(Some((name, value))) => {
                 let binding = Some((name, value.map(SecretValue::new)));
-                statements.push(Statement { line, binding, differs_in_node: reader.differs_in_node });
+                statements.push(Statement {
+                    line,
+                    binding,
+                    differs_in_node: reader.differs_in_node,
+                });
             }
             Ok(None) => {}
             Err(Illegal) => {
-                statements.push(Statement { line, binding: None, differs_in_node: false });
+                statements.push(Statement {
+                    line,
+                    binding: None,
+                    differs_in_node: false,
+                });
                 reader.skip(|c| c != '\n');
                 reader.take('\n');
             }
@@ -66,7 +78,11 @@ impl<'t> DotenvReader<'t> {
         self.export();
         let name = self.name()?;
         self.skip(is_blank);
-        let value = if self.take('=') { Some(self.value_after_equals()?) } else { None };
+        let value = if self.take('=') {
+            Some(self.value_after_equals()?)
+        } else {
+            None
+        };
         self.comment();
         self.skip(is_blank);
         if !self.rest.is_empty() && !self.take('\n') {
@@ -91,7 +107,9 @@ impl<'t> DotenvReader<'t> {
         }
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'').ok_or(Illegal)?,
-            None => self.rest.split_at(end_of(self.rest, |c| c == '=' || c == '#' || is_space(c))),
+            None => self
+                .rest
+                .split_at(end_of(self.rest, |c| c == '=' || c == '#' || is_space(c))),
         };
         if name.is_empty() {
             return Err(Illegal);
@@ -141,10 +159,14 @@ impl<'t> DotenvReader<'t> {
     fn unquoted(&mut self) -> String {
         let (line, rest) = self.rest.split_at(end_of(self.rest, |c| c == '\n'));
         self.advance(rest);
-        let comment = line.match_indices('#').find(|(at, _)| line[..*at].ends_with(is_space));
+        let comment = line
+            .match_indices('#')
+            .find(|(at, _)| line[..*at].ends_with(is_space));
         let end = comment.map_or(line.len(), |(at, _)| at);
         let value = line[..end].trim_end_matches(is_space);
-        let is_in_backticks = value.strip_prefix('`').is_some_and(|rest| rest.contains('`'));
+        let is_in_backticks = value
+            .strip_prefix('`')
+            .is_some_and(|rest| rest.contains('`'));
         self.differs_in_node = is_in_backticks || value.contains('#');
         value.to_owned()
     }

@@ -31,7 +31,10 @@ impl DescribedSecret {
     pub fn is_denied(&self) -> bool {
         matches!(
             self.description,
-            Err(FetchError::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. })
+            Err(FetchError::Denied {
+                cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key,
+                ..
+            })
         )
     }
 }
@@ -83,7 +86,11 @@ impl RotationSchedule {
         if self.days.is_some() {
             return self.days;
         }
-        let (days, _) = self.schedule.as_deref()?.strip_prefix("rate(")?.split_once(" day")?;
+        let (days, _) = self
+            .schedule
+            .as_deref()?
+            .strip_prefix("rate(")?
+            .split_once(" day")?;
         days.trim().parse().ok()
     }
 
@@ -92,7 +99,11 @@ impl RotationSchedule {
     /// AWS leaves NextRotationDate in the past if a rotation fails. Without that date, a rotation may take place at any time of its
     /// last day.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
-        self.is_enabled && self.next.or_else(|| self.due()).is_some_and(|due| due < now)
+        self.is_enabled
+            && self
+                .next
+                .or_else(|| self.due())
+                .is_some_and(|due| due < now)
     }
 
     /// The end of the last day of the rotation that follows the last one.

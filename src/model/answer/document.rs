@@ -39,21 +39,32 @@ impl Document {
             region: self.region.clone(),
             passed_over: self.passed_over.clone(),
             cached: self.cached.clone(),
-            parameters: self.parameters.iter().map(|(name, document)| (name.clone(), document.copy())).collect(),
+            parameters: self
+                .parameters
+                .iter()
+                .map(|(name, document)| (name.clone(), document.copy()))
+                .collect(),
         }
     }
 
     /// Returns the parameter with this rest of its name, or else the document itself, unless it is a path, which has no version.
     pub fn part(&self, parameter_name: Option<&str>) -> Option<&Self> {
         match parameter_name {
-            Some(name) => self.parameters.iter().find(|(other, _)| other == name).map(|(_, parameter)| parameter),
+            Some(name) => self
+                .parameters
+                .iter()
+                .find(|(other, _)| other == name)
+                .map(|(_, parameter)| parameter),
             None => Some(self).filter(|document| document.parameters.is_empty()),
         }
     }
 
     /// Returns a document without version, labels, time and region.
     pub fn new(body: SecretValue) -> Self {
-        Self { body, ..Self::default() }
+        Self {
+            body,
+            ..Self::default()
+        }
     }
 }
 

@@ -19,12 +19,14 @@ pub struct FailedRequest<'a> {
 
 impl FailedRequest<'_> {
     pub fn store(&self) -> Store {
-        self.reference.map_or(Store::SecretsManager, |reference| reference.locator.store)
+        self.reference
+            .map_or(Store::SecretsManager, |reference| reference.locator.store)
     }
 
     /// True for an object of `env-from`.
     pub fn is_env_from(&self) -> bool {
-        self.subject.is_some_and(|subject| subject.kind == SubjectKind::EnvFrom)
+        self.subject
+            .is_some_and(|subject| subject.kind == SubjectKind::EnvFrom)
     }
 
     /// Returns the secret that is named in the problem. `is_general`: other secrets may have the same problem.
@@ -34,24 +36,41 @@ impl FailedRequest<'_> {
 
     /// Returns the hint for a staging label that is one slip away from one of AWS's.
     pub fn stage_hint(&self) -> Option<String> {
-        let stage = self.reference.filter(|_| self.store() == Store::SecretsManager)?.locator.version.stage()?;
-        let nearest = suggest::nearest(stage, AWS_STAGES.into_iter()).filter(|nearest| *nearest != stage)?;
+        let stage = self
+            .reference
+            .filter(|_| self.store() == Store::SecretsManager)?
+            .locator
+            .version
+            .stage()?;
+        let nearest =
+            suggest::nearest(stage, AWS_STAGES.into_iter()).filter(|nearest| *nearest != stage)?;
         Some(format!("did you mean the stage {nearest}?"))
     }
 
     /// Returns the hint for a region that cannot be reached and is one slip away from another.
     pub fn region_hint(&self, kind: OutageKind) -> Option<String> {
-        let nearest = self.region.filter(|_| kind == OutageKind::Connection)?.nearest()?;
-        Some(format!("did you mean the region {nearest}? Else check DNS, routes, the proxy and VPC endpoints"))
+        let nearest = self
+            .region
+            .filter(|_| kind == OutageKind::Connection)?
+            .nearest()?;
+        Some(format!(
+            "did you mean the region {nearest}? Else check DNS, routes, the proxy and VPC endpoints"
+        ))
     }
 
     /// Adds, to advice about what does not exist, how a key is written, if a secret's name seems to end with one (`prod/db/password`) or a
     /// staging label to be one (`prod/db:tls:key`).
     pub fn or_key(&self, advice: String) -> String {
         let is_secret = self.store() == Store::SecretsManager && !self.is_env_from();
-        let Some(SecretRef { locator, selector }) = self.reference.filter(|_| is_secret) else { return advice };
+        let Some(SecretRef { locator, selector }) = self.reference.filter(|_| is_secret) else {
+            return advice;
+        };
         let id = locator.written_id();
-        match (selector, locator.version.stage(), id.rsplit_once(['/', '.'])) {
+        match (
+            selector,
+            locator.version.stage(),
+            id.rsplit_once(['/', '.']),
+        ) {
             (Selector::Whole, _, Some((name, key)))
                 if name.contains('/')
                     && locator.version == Version::Current
@@ -86,9 +105,11 @@ impl FailedRequest<'_> {
                 format!("for the text itself write {label}: {{ value: {written} }}; else {advice}")
             }
             // Docker's habit.
-            Some(Subject { origin: Origin::Argument("--env"), written: Some(Written::Reference(written)), .. })
-                if !written.contains([':', '/']) =>
-            {
+            Some(Subject {
+                origin: Origin::Argument("--env"),
+                written: Some(Written::Reference(written)),
+                ..
+            }) if !written.contains([':', '/']) => {
                 format!(
                     "--env takes a reference (NAME=SECRET:KEY), not a value; if this is the name of a secret, {advice}"
                 )
@@ -100,10 +121,15 @@ impl FailedRequest<'_> {
 
 /// True if the hyphen and the six characters that end a secret's ARN end the text.
 fn ends_like_an_arn(text: &str) -> bool {
-    text.rsplit_once('-').is_some_and(|(_, end)| end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    text.rsplit_once('-').is_some_and(|(_, end)| {
+        end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 /// True for a word or a number, such as `info`; the names of most secrets have a slash or a hyphen.
 fn looks_like_value(written: &str) -> bool {
-    written.len() <= 12 && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+    written.len() <= 12
+        && written
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }

@@ -27,7 +27,11 @@ pub struct FetchFailure {
 impl FetchFailure {
     /// True if `--wait` waits for every region.
     pub fn is_waited_for(&self) -> bool {
-        self.error.is_waited_for() && self.elsewhere.iter().all(|(_, error)| error.is_waited_for())
+        self.error.is_waited_for()
+            && self
+                .elsewhere
+                .iter()
+                .all(|(_, error)| error.is_waited_for())
     }
 
     /// Returns a failure without fallback regions.
@@ -75,7 +79,9 @@ impl FetchError {
     /// Returns the exit status of a launch that lacks the value.
     pub fn status(&self) -> Status {
         match self {
-            Self::NotFound { .. } | Self::Refused(_) | Self::NoRegion { .. } => Status::Configuration,
+            Self::NotFound { .. } | Self::Refused(_) | Self::NoRegion { .. } => {
+                Status::Configuration
+            }
             Self::Denied { .. } => Status::Denied,
             Self::Unavailable(_) => Status::Temporary,
             Self::NoCredentials(error) if error.temporary => Status::Temporary,
@@ -96,18 +102,40 @@ impl FetchError {
     /// Returns the word for the error in the table of `check`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotFound { missing: Missing::Secret, .. } => "not-found",
-            Self::NotFound { missing: Missing::Version, .. } => "version-not-found",
-            Self::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata, .. } => "denied",
-            Self::Denied { cause: Denial::Key, .. } => "kms-denied",
-            Self::Denied { cause: Denial::Credentials, .. } => "credentials-refused",
-            Self::Denied { cause: Denial::Token, .. } => "token-refused",
-            Self::Denied { cause: Denial::Role, .. } => "role-denied",
+            Self::NotFound {
+                missing: Missing::Secret,
+                ..
+            } => "not-found",
+            Self::NotFound {
+                missing: Missing::Version,
+                ..
+            } => "version-not-found",
+            Self::Denied {
+                cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata,
+                ..
+            } => "denied",
+            Self::Denied {
+                cause: Denial::Key, ..
+            } => "kms-denied",
+            Self::Denied {
+                cause: Denial::Credentials,
+                ..
+            } => "credentials-refused",
+            Self::Denied {
+                cause: Denial::Token,
+                ..
+            } => "token-refused",
+            Self::Denied {
+                cause: Denial::Role,
+                ..
+            } => "role-denied",
             Self::Unavailable(outage) => match outage.kind {
                 OutageKind::Throttled => "throttled",
                 OutageKind::Service => "service-failure",
                 OutageKind::Timeout => "timeout",
-                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => "unreachable",
+                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => {
+                    "unreachable"
+                }
                 OutageKind::MalformedResponse => "malformed-response",
                 OutageKind::ClockSkew => "clock-skew",
             },
@@ -119,8 +147,14 @@ impl FetchError {
                 Refusal::Agent(_) => "agent",
                 Refusal::Request(_) | Refusal::Status(_) => "refused",
             },
-            Self::NoCredentials(CredentialsError { what: Wanted::Credentials, .. }) => "no-credentials",
-            Self::NoCredentials(CredentialsError { what: Wanted::Token, .. }) => "no-token",
+            Self::NoCredentials(CredentialsError {
+                what: Wanted::Credentials,
+                ..
+            }) => "no-credentials",
+            Self::NoCredentials(CredentialsError {
+                what: Wanted::Token,
+                ..
+            }) => "no-token",
             Self::NoRegion { .. } => "no-region",
         }
     }
@@ -130,9 +164,13 @@ impl FetchError {
         match self {
             Self::NoCredentials(error) => !error.is_final,
             Self::Unavailable(outage) => match outage.kind {
-                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => true,
+                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => {
+                    true
+                }
                 OutageKind::Timeout | OutageKind::ClockSkew => true,
-                OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => false,
+                OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => {
+                    false
+                }
             },
             Self::NoRegion { is_final } => !is_final,
             Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => false,
@@ -145,7 +183,10 @@ impl FetchError {
         matches!(
             self,
             Self::NotFound { .. }
-                | Self::Denied { cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key, .. }
+                | Self::Denied {
+                    cause: Denial::Policy | Denial::PolicyOrMissing | Denial::Key,
+                    ..
+                }
                 | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
         )
     }

@@ -1,7 +1,9 @@
 //! The words of a failed request: the message, and the remedy.
 
 use super::failed_request::FailedRequest;
-use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted};
+use super::fetch_error::{
+    CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
+};
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Impact, Problem, Status};
@@ -11,18 +13,45 @@ use crate::model::suggest::{self, did_you_mean};
 impl FetchFailure {
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
-        let Self { region, error, is_local, elsewhere, waited, notes, remedies } = self;
+        let Self {
+            region,
+            error,
+            is_local,
+            elsewhere,
+            waited,
+            notes,
+            remedies,
+        } = self;
         let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
-        let request = FailedRequest { reference: Some(reference), subject: Some(subject), aliases, region, is_local };
+        let request = FailedRequest {
+            reference: Some(reference),
+            subject: Some(subject),
+            aliases,
+            region,
+            is_local,
+        };
         let mut problem = error.problem(&request);
-        if matches!(error, FetchError::NoCredentials(_) | FetchError::NoRegion { .. }) {
-            problem.help = problem.help.map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
+        if matches!(
+            error,
+            FetchError::NoCredentials(_) | FetchError::NoRegion { .. }
+        ) {
+            problem.help = problem
+                .help
+                .map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
         }
-        let elsewhere = elsewhere.iter().map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
-        problem.notes = elsewhere.chain(problem.notes).chain(notes.iter().cloned()).collect();
+        let elsewhere = elsewhere
+            .iter()
+            .map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
+        problem.notes = elsewhere
+            .chain(problem.notes)
+            .chain(notes.iter().cloned())
+            .collect();
         if let Some(waited) = waited {
             problem.status = Status::Temporary;
-            problem.text += &format!(", after waiting {} (--wait)", humantime::format_duration(*waited));
+            problem.text += &format!(
+                ", after waiting {} (--wait)",
+                humantime::format_duration(*waited)
+            );
         }
         problem.of(subject.clone(), Impact::Unread)
     }
@@ -41,13 +70,29 @@ impl FetchError {
     pub fn problem(&self, request: &FailedRequest<'_>) -> Problem {
         let problem = match self {
             Self::NotFound { missing, nearest } => not_found(*missing, nearest.as_deref(), request),
-            Self::Denied { message, cause, identity } => {
-                let what = if *cause == Denial::Credentials { "credentials" } else { "caller" };
+            Self::Denied {
+                message,
+                cause,
+                identity,
+            } => {
+                let what = if *cause == Denial::Credentials {
+                    "credentials"
+                } else {
+                    "caller"
+                };
                 let mut problem = with_reason("denied", message);
-                problem.notes.extend(identity.iter().map(|identity| format!("{what}: {identity}")));
-                problem.help(policy_remedy(&message.text).unwrap_or_else(|| permission(*cause, request)))
+                problem.notes.extend(
+                    identity
+                        .iter()
+                        .map(|identity| format!("{what}: {identity}")),
+                );
+                problem.help(
+                    policy_remedy(&message.text).unwrap_or_else(|| permission(*cause, request)),
+                )
             }
-            Self::Unavailable(outage) => unavailable(outage).replace_help(request.region_hint(outage.kind)),
+            Self::Unavailable(outage) => {
+                unavailable(outage).replace_help(request.region_hint(outage.kind))
+            }
             Self::Refused(refusal) => refused(refusal),
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
@@ -55,30 +100,45 @@ impl FetchError {
                 Problem::configuration("no AWS region to read from").help(help)
             }
         };
-        let is_about_stage = matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
+        let is_about_stage =
+            matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
         let problem = problem.replace_help(request.stage_hint().filter(|_| is_about_stage));
         let about = match self {
-            Self::NotFound { .. } | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
-                request.about(false)
-            }
+            Self::NotFound { .. }
+            | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => request.about(false),
             Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
             Self::NoCredentials(_) | Self::NoRegion { .. } => None,
             Self::Denied { .. } | Self::Unavailable(_) | Self::Refused(_) => request.about(true),
         };
-        Problem { status: self.status(), about, ..problem.code(self.code()) }
+        Problem {
+            status: self.status(),
+            about,
+            ..problem.code(self.code())
+        }
     }
 }
 
 /// Returns a problem whose message ends with the description of a failure.
 fn with_reason(what: &str, reason: &Reason) -> Problem {
     let text = format!("{what}: {}", reason.text);
-    Problem { detail: reason.detail.clone(), ..Problem::configuration(text) }
+    Problem {
+        detail: reason.detail.clone(),
+        ..Problem::configuration(text)
+    }
 }
 
 fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_>) -> Problem {
-    let id = request.reference.map(|reference| reference.locator.written_id()).unwrap_or_default();
-    let version = request.reference.map_or(&Version::Current, |reference| &reference.locator.version);
-    if request.reference.is_some_and(|reference| reference.locator.is_path()) {
+    let id = request
+        .reference
+        .map(|reference| reference.locator.written_id())
+        .unwrap_or_default();
+    let version = request
+        .reference
+        .map_or(&Version::Current, |reference| &reference.locator.version);
+    if request
+        .reference
+        .is_some_and(|reference| reference.locator.is_path())
+    {
         let help = match request.is_local {
             true => format!("the --local file has no id that begins with {id:?}"),
             false => "check the path, the region and the account".to_owned(),
@@ -87,7 +147,9 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
     }
     match missing {
         Missing::Secret => {
-            let is_alias = request.aliases.is_some_and(|aliases| aliases.contains_key(&id));
+            let is_alias = request
+                .aliases
+                .is_some_and(|aliases| aliases.contains_key(&id));
             let aliases = request.aliases.into_iter().flatten();
             let nearest_alias = suggest::nearest(&id, aliases.map(|(name, _)| name.as_str()));
             let help = match nearest.or(nearest_alias) {
@@ -103,20 +165,28 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
             };
             let what = match version {
                 Version::Current => "does not exist",
-                Version::Stage(_) | Version::Id(_) | Version::Both { .. } => "does not exist, or has no such version",
+                Version::Stage(_) | Version::Id(_) | Version::Both { .. } => {
+                    "does not exist, or has no such version"
+                }
             };
             Problem::configuration(what).help(help)
         }
         Missing::Version => {
             let check = request.or_default("its name, labels and versions");
             let (what, help) = match (request.store(), version) {
-                _ if request.is_local => {
-                    ("has no such version", "add it under `$stages` in the --local file".to_owned())
+                _ if request.is_local => (
+                    "has no such version",
+                    "add it under `$stages` in the --local file".to_owned(),
+                ),
+                (Store::ParameterStore, _) => {
+                    ("does not exist, or has no such label or version", check)
                 }
-                (Store::ParameterStore, _) => ("does not exist, or has no such label or version", check),
                 (Store::SecretsManager, Version::Current) => {
                     let help = "store one: aws secretsmanager put-secret-value".to_owned();
-                    ("has no value yet (no version with the stage AWSCURRENT)", help)
+                    (
+                        "has no value yet (no version with the stage AWSCURRENT)",
+                        help,
+                    )
                 }
                 (Store::SecretsManager, _) => ("has no such version", request.or_key(check)),
             };
@@ -129,19 +199,40 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
 /// one (IAM User Guide, "Troubleshoot access denied error messages").
 const POLICIES: [(&str, &str); 5] = [
     // A service control policy or a resource control policy.
-    ("control policy", "whoever administers the AWS organization can change it"),
-    ("permissions boundary", "whoever set the boundary of this identity can change it"),
-    ("session policy", "whoever assumes the role, or issues the session, can change it"),
-    ("VPC endpoint policy", "whoever administers the VPC can change it, or use another endpoint"),
-    ("resource-based policy", "whoever owns the secret, the parameter or the key can change it"),
+    (
+        "control policy",
+        "whoever administers the AWS organization can change it",
+    ),
+    (
+        "permissions boundary",
+        "whoever set the boundary of this identity can change it",
+    ),
+    (
+        "session policy",
+        "whoever assumes the role, or issues the session, can change it",
+    ),
+    (
+        "VPC endpoint policy",
+        "whoever administers the VPC can change it, or use another endpoint",
+    ),
+    (
+        "resource-based policy",
+        "whoever owns the secret, the parameter or the key can change it",
+    ),
 ];
 
 /// Returns the remedy for a denial that another policy than the caller's own decides, or that one of the caller's own makes explicitly.
 fn policy_remedy(message: &str) -> Option<String> {
-    let denies = message.split_once("with an explicit deny in ").map(|(_, policy)| policy);
+    let denies = message
+        .split_once("with an explicit deny in ")
+        .map(|(_, policy)| policy);
     let policy = denies.or_else(|| message.split_once("because no ").map(|(_, policy)| policy))?;
     if let Some((name, remedy)) = POLICIES.iter().find(|(name, _)| policy.contains(name)) {
-        let verb = if denies.is_some() { "denies" } else { "does not allow" };
+        let verb = if denies.is_some() {
+            "denies"
+        } else {
+            "does not allow"
+        };
         return Some(format!("a {name} {verb} this: {remedy}"));
     }
     denies.map(|_| {
@@ -155,8 +246,12 @@ fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
         Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
             return request.or_literal(permission_help(cause, request));
         }
-        Denial::Key => "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
-        Denial::Token => "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken",
+        Denial::Key => {
+            "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled"
+        }
+        Denial::Token => {
+            "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken"
+        }
         Denial::Credentials => {
             "check that the credentials are complete, not expired, and for this partition and region"
         }
@@ -168,35 +263,60 @@ fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
 }
 
 fn permission_help(cause: Denial, request: &FailedRequest<'_>) -> String {
-    let is_path = request.reference.is_some_and(|reference| reference.locator.is_path());
+    let is_path = request
+        .reference
+        .is_some_and(|reference| reference.locator.is_path());
     let (action, policy) = match (request.store(), cause) {
-        (Store::ParameterStore, Denial::Metadata) => ("ssm:DescribeParameters on *", "policy --metadata"),
-        (Store::SecretsManager, Denial::Metadata) => ("secretsmanager:DescribeSecret on it", "policy --metadata"),
-        (Store::ParameterStore, _) if is_path => ("ssm:GetParametersByPath on it and on all below it", "policy"),
+        (Store::ParameterStore, Denial::Metadata) => {
+            ("ssm:DescribeParameters on *", "policy --metadata")
+        }
+        (Store::SecretsManager, Denial::Metadata) => {
+            ("secretsmanager:DescribeSecret on it", "policy --metadata")
+        }
+        (Store::ParameterStore, _) if is_path => (
+            "ssm:GetParametersByPath on it and on all below it",
+            "policy",
+        ),
         (Store::ParameterStore, _) => ("ssm:GetParameters on it", "policy"),
         (Store::SecretsManager, _) => ("secretsmanager:GetSecretValue on it", "policy"),
     };
-    let may_be_missing = cause == Denial::PolicyOrMissing && request.store() == Store::SecretsManager;
-    let missing = if may_be_missing { ". AWS also answers this if the secret does not exist" } else { "" };
-    format!("allow this identity to perform {action}; secrets-exec {policy} prints the policy{missing}")
+    let may_be_missing =
+        cause == Denial::PolicyOrMissing && request.store() == Store::SecretsManager;
+    let missing = if may_be_missing {
+        ". AWS also answers this if the secret does not exist"
+    } else {
+        ""
+    };
+    format!(
+        "allow this identity to perform {action}; secrets-exec {policy} prints the policy{missing}"
+    )
 }
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
     let help = match kind {
-        OutageKind::Throttled | OutageKind::Service => "try again later; outside Lambda, --timeout allows more time",
-        OutageKind::Timeout | OutageKind::Connection => "check the region, DNS, routes, the proxy and VPC endpoints",
+        OutageKind::Throttled | OutageKind::Service => {
+            "try again later; outside Lambda, --timeout allows more time"
+        }
+        OutageKind::Timeout | OutageKind::Connection => {
+            "check the region, DNS, routes, the proxy and VPC endpoints"
+        }
         OutageKind::Handshake => {
             "check the proxy and firewalls; one that looks for the server's name in the first packet passes --key-exchange classical \
              (docs/troubleshooting.md)"
         }
         OutageKind::AgentConnection => "check that the agent runs, and its port (--agent=URL)",
-        OutageKind::MalformedResponse => "check the endpoint, and for a proxy or captive portal in between",
+        OutageKind::MalformedResponse => {
+            "check the endpoint, and for a proxy or captive portal in between"
+        }
         OutageKind::ClockSkew => "set the clock of this machine",
     };
     let message = kind.message();
     // One fault of AWS's has several codes.
     if matches!(kind, OutageKind::Throttled | OutageKind::Service) {
-        return Problem { detail: format!(": {reason}"), ..Problem::temporary(message).help(help) };
+        return Problem {
+            detail: format!(": {reason}"),
+            ..Problem::temporary(message).help(help)
+        };
     }
     with_reason(message, reason).help(help)
 }
@@ -205,12 +325,20 @@ fn refused(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion")
             .help("restore it (aws secretsmanager restore-secret), or name another"),
-        Refusal::NoValue => Problem::configuration("AWS returned no value").help("store a value in it"),
-        Refusal::Certificate { why, help } => {
-            Problem::configuration(format!("the server's certificate is not trusted: {why}")).replace_help(*help)
+        Refusal::NoValue => {
+            Problem::configuration("AWS returned no value").help("store a value in it")
         }
-        Refusal::TrustStore(why) => Problem::configuration(format!("root certificates cannot be read: {why}")),
-        Refusal::Proxy { proxy, has_password } => {
+        Refusal::Certificate { why, help } => {
+            Problem::configuration(format!("the server's certificate is not trusted: {why}"))
+                .replace_help(*help)
+        }
+        Refusal::TrustStore(why) => {
+            Problem::configuration(format!("root certificates cannot be read: {why}"))
+        }
+        Refusal::Proxy {
+            proxy,
+            has_password,
+        } => {
             let what = match has_password {
                 true => "rejects the user name and password in its URL",
                 false => "requires a user name and a password",
@@ -225,17 +353,30 @@ fn refused(refusal: &Refusal) -> Problem {
     }
 }
 
-fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, help, .. }: &CredentialsError) -> Problem {
+fn no_credentials(
+    CredentialsError {
+        what,
+        tried,
+        has_tried_all,
+        temporary,
+        help,
+        ..
+    }: &CredentialsError,
+) -> Problem {
     let (missing, sources) = match what {
-        Wanted::Credentials => {
-            ("no AWS credentials", "log in (`aws sso login`), or give the task, the pod or the instance a role")
-        }
+        Wanted::Credentials => (
+            "no AWS credentials",
+            "log in (`aws sso login`), or give the task, the pod or the instance a role",
+        ),
         Wanted::Token => (
             "no token for the Secrets Manager Agent",
             "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
         ),
     };
-    let mut notes: Vec<String> = tried.iter().map(|(source, why)| format!("{source}: {why}")).collect();
+    let mut notes: Vec<String> = tried
+        .iter()
+        .map(|(source, why)| format!("{source}: {why}"))
+        .collect();
     // A source that is configured, and fails, ends the search, and is the reason.
     let failed = if *has_tried_all { None } else { notes.pop() };
     let text = match failed {
@@ -244,5 +385,9 @@ fn no_credentials(CredentialsError { what, tried, has_tried_all, temporary, help
         None => missing.to_owned(),
     };
     let help = help.clone().or(has_tried_all.then(|| sources.to_owned()));
-    Problem { notes, help, ..Problem::configuration(text) }
+    Problem {
+        notes,
+        help,
+        ..Problem::configuration(text)
+    }
 }

@@ -10,7 +10,9 @@ mod outage;
 pub use description::{Caller, DescribedSecret, Description, Replica, RotationSchedule};
 pub use document::{CachedAnswer, Document, PassedOver};
 pub use failed_request::FailedRequest;
-pub use fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted};
+pub use fetch_error::{
+    CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
+};
 pub use outage::{Outage, OutageKind, Reason};
 
 use std::collections::BTreeMap;

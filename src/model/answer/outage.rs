@@ -45,7 +45,10 @@ impl OutageKind {
 
 impl Outage {
     pub fn new(kind: OutageKind, reason: impl Into<Reason>) -> Self {
-        Self { kind, reason: reason.into() }
+        Self {
+            kind,
+            reason: reason.into(),
+        }
     }
 
     pub fn malformed(why: &str) -> Self {
@@ -55,7 +58,10 @@ impl Outage {
     /// Puts the request that failed before the reason.
     #[must_use]
     pub fn of(self, request: impl fmt::Display) -> Self {
-        Self { reason: self.reason.with_prefix(request), ..self }
+        Self {
+            reason: self.reason.with_prefix(request),
+            ..self
+        }
     }
 
     /// Returns the message without the id of the request.
@@ -81,13 +87,19 @@ impl Reason {
     /// Puts `prefix` and a colon before the text.
     #[must_use]
     pub fn with_prefix(self, prefix: impl fmt::Display) -> Self {
-        Self { text: format!("{prefix}: {}", self.text), ..self }
+        Self {
+            text: format!("{prefix}: {}", self.text),
+            ..self
+        }
     }
 }
 
 impl<T: Into<String>> From<T> for Reason {
     fn from(text: T) -> Self {
-        Self { text: text.into(), detail: String::new() }
+        Self {
+            text: text.into(),
+            detail: String::new(),
+        }
     }
 }
 

@@ -22,8 +22,18 @@ pub struct EnvFrom<R = Reference> {
 impl EnvFrom {
     pub fn new(reference: Reference, naming: Naming, origin: Origin) -> Self {
         let written = Some(Written::Reference(reference.to_string()));
-        let subject = Subject { label: "env-from".to_owned(), origin, kind: SubjectKind::EnvFrom, written };
-        Self { id: EntryId::default(), reference, naming, subject }
+        let subject = Subject {
+            label: "env-from".to_owned(),
+            origin,
+            kind: SubjectKind::EnvFrom,
+            written,
+        };
+        Self {
+            id: EntryId::default(),
+            reference,
+            naming,
+            subject,
+        }
     }
 }
 
@@ -89,7 +99,8 @@ impl Naming {
             None => letters.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"),
         };
         let name = format!("{}{rest}", self.prefix);
-        static UNSAFE_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(UNSAFE_NAMES));
+        static UNSAFE_PATTERNS: LazyLock<Vec<Pattern>> =
+            LazyLock::new(|| known_patterns(UNSAFE_NAMES));
         if matches_any(&UNSAFE_PATTERNS, &name.to_ascii_uppercase()) {
             return Err(NamingError::Unsafe(name));
         }

@@ -14,7 +14,9 @@ impl Mode {
     /// Parses `0400` or `400`: three or four octal digits up to 0777.
     pub fn parse(text: &str) -> Option<Self> {
         let octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| octal && *bits <= 0o777);
+        let bits = u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|bits| octal && *bits <= 0o777);
         bits.filter(|_| (3..=4).contains(&text.len())).map(Self)
     }
 
@@ -46,21 +48,35 @@ impl Owner {
             Some((user, group)) => (user, Some(group)),
             None => (text, None),
         };
-        let user = if user.is_empty() { None } else { Some(Account::parse(user)?) };
-        let group = if let Some(group) = group { Some(Account::parse(group)?) } else { None };
+        let user = if user.is_empty() {
+            None
+        } else {
+            Some(Account::parse(user)?)
+        };
+        let group = if let Some(group) = group {
+            Some(Account::parse(group)?)
+        } else {
+            None
+        };
         (user.is_some() || group.is_some()).then_some(Self { user, group })
     }
 }
 
 impl Account {
     fn parse(text: &str) -> Option<Self> {
-        let printable = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+        let printable = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b':');
         if text.is_empty() || !printable {
             return None;
         }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             // chown(2) reads -1 as "unchanged".
-            return text.parse().ok().filter(|number| *number != u32::MAX).map(Self::Number);
+            return text
+                .parse()
+                .ok()
+                .filter(|number| *number != u32::MAX)
+                .map(Self::Number);
         }
         Some(Self::Name(text.to_owned()))
     }
@@ -73,9 +89,27 @@ mod tests {
     #[test]
     fn an_owner_is_a_user_a_group_or_both() {
         let name = |text: &str| Some(Account::Name(text.into()));
-        assert_eq!(Owner::parse("app:app"), Some(Owner { user: name("app"), group: name("app") }));
-        assert_eq!(Owner::parse("1000"), Some(Owner { user: Some(Account::Number(1000)), group: None }));
-        assert_eq!(Owner::parse(":0"), Some(Owner { user: None, group: Some(Account::Number(0)) }));
+        assert_eq!(
+            Owner::parse("app:app"),
+            Some(Owner {
+                user: name("app"),
+                group: name("app")
+            })
+        );
+        assert_eq!(
+            Owner::parse("1000"),
+            Some(Owner {
+                user: Some(Account::Number(1000)),
+                group: None
+            })
+        );
+        assert_eq!(
+            Owner::parse(":0"),
+            Some(Owner {
+                user: None,
+                group: Some(Account::Number(0))
+            })
+        );
         // chown(2) takes -1 for no change.
         assert_eq!(Owner::parse("4294967295"), None);
     }

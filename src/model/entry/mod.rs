@@ -43,9 +43,22 @@ impl Entry {
             Target::Env(_) | Target::File(_) => SubjectKind::Entry,
             Target::Credential(_) => SubjectKind::Credential,
         };
-        let subject = Subject { label: target.to_string(), origin, kind, written };
-        let (id, transform, on_missing) = (EntryId::default(), Transform::default(), OnMissing::Fail);
-        Self { id, target, source, transform, on_missing, subject }
+        let subject = Subject {
+            label: target.to_string(),
+            origin,
+            kind,
+            written,
+        };
+        let (id, transform, on_missing) =
+            (EntryId::default(), Transform::default(), OnMissing::Fail);
+        Self {
+            id,
+            target,
+            source,
+            transform,
+            on_missing,
+            subject,
+        }
     }
 }
 

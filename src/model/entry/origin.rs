@@ -45,12 +45,19 @@ impl Subject {
 
     /// Returns the subject of an entry without a reference.
     pub fn plain(label: String, origin: Origin) -> Self {
-        Self { label, origin, kind: SubjectKind::Entry, written: None }
+        Self {
+            label,
+            origin,
+            kind: SubjectKind::Entry,
+            written: None,
+        }
     }
 
     /// The reference as written; `None` for an entry without one.
     pub fn reference(&self) -> Option<&str> {
-        let Some(Written::Reference(reference)) = &self.written else { return None };
+        let Some(Written::Reference(reference)) = &self.written else {
+            return None;
+        };
         Some(reference)
     }
 
@@ -59,7 +66,9 @@ impl Subject {
         match (self.kind, &self.origin) {
             (SubjectKind::EnvFrom, _) => None,
             (SubjectKind::Credential, _) => Some("give the credential a `default`"),
-            (SubjectKind::Entry, Origin::File { .. }) => Some("give the entry a `default` or `optional: true`"),
+            (SubjectKind::Entry, Origin::File { .. }) => {
+                Some("give the entry a `default` or `optional: true`")
+            }
             (SubjectKind::Entry, Origin::Argument("get")) => None,
             (SubjectKind::Entry, Origin::Argument(_) | Origin::Inherited) => {
                 Some("declare the entry in a file, with a `default` or `optional: true`")
@@ -71,7 +80,9 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.written {
-            Some(Written::Reference(reference)) => write!(f, "{} ({}, {reference})", self.label, self.origin),
+            Some(Written::Reference(reference)) => {
+                write!(f, "{} ({}, {reference})", self.label, self.origin)
+            }
             Some(Written::Template) => write!(f, "{} ({}, template)", self.label, self.origin),
             None => write!(f, "{} ({})", self.label, self.origin),
         }

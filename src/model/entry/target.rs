@@ -58,7 +58,11 @@ impl Target {
                     FilePlace::Memory => None,
                     FilePlace::Path(path) => Some(Claim::Path(path.clone())),
                 };
-                env.clone().map(Claim::Variable).into_iter().chain(path).collect()
+                env.clone()
+                    .map(Claim::Variable)
+                    .into_iter()
+                    .chain(path)
+                    .collect()
             }
             Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
         }
@@ -84,9 +88,18 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Env(name) | Self::File(FileTarget { env: Some(name), .. }) => write!(f, "{name}"),
-            Self::File(FileTarget { place: FilePlace::Path(path), .. }) => write!(f, "{}", path.display()),
-            Self::File(FileTarget { place: FilePlace::Memory, .. }) => f.write_str("a file in memory"),
+            Self::Env(name)
+            | Self::File(FileTarget {
+                env: Some(name), ..
+            }) => write!(f, "{name}"),
+            Self::File(FileTarget {
+                place: FilePlace::Path(path),
+                ..
+            }) => write!(f, "{}", path.display()),
+            Self::File(FileTarget {
+                place: FilePlace::Memory,
+                ..
+            }) => f.write_str("a file in memory"),
             Self::Credential(CredentialTarget { unit, name }) => write!(f, "{unit}/{name}"),
         }
     }
@@ -97,7 +110,9 @@ impl fmt::Display for Claim {
         match self {
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Path(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(CredentialTarget { unit, name }) => write!(f, "the credential {name} of {unit}"),
+            Self::Credential(CredentialTarget { unit, name }) => {
+                write!(f, "the credential {name} of {unit}")
+            }
         }
     }
 }

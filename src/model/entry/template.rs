@@ -39,27 +39,41 @@ impl Template {
     /// The first syntax error, or the length if it is too long.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.len() > LONGEST {
-            let message = format!("it has {} bytes, and a template at most {LONGEST}", text.len());
+            let message = format!(
+                "it has {} bytes, and a template at most {LONGEST}",
+                text.len()
+            );
             return Err(TemplateError { line: 1, message });
         }
         let environment = environment();
-        let template = environment.template_from_str(text).map_err(|error| TemplateError {
-            line: error.line().unwrap_or(1),
-            message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned).replace(['\n', '\r'], " "),
-        })?;
+        let template = environment
+            .template_from_str(text)
+            .map_err(|error| TemplateError {
+                line: error.line().unwrap_or(1),
+                message: error
+                    .detail()
+                    .map_or_else(|| error.kind().to_string(), str::to_owned)
+                    .replace(['\n', '\r'], " "),
+            })?;
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         names.remove(ENV);
         for (function, _) in environment.globals() {
             names.remove(function);
         }
-        Ok(Self { text: text.to_owned(), names, lookups })
+        Ok(Self {
+            text: text.to_owned(),
+            names,
+            lookups,
+        })
     }
 
     /// True if the template spells out this key, so that an error may quote it.
     pub fn has_key(&self, key: &str) -> bool {
-        let is_whole =
-            |at: usize| !self.text[..at].ends_with(is_in_word) && !self.text[at + key.len()..].starts_with(is_in_word);
+        let is_whole = |at: usize| {
+            !self.text[..at].ends_with(is_in_word)
+                && !self.text[at + key.len()..].starts_with(is_in_word)
+        };
         self.text.match_indices(key).any(|(at, _)| is_whole(at))
     }
 }
@@ -72,7 +86,12 @@ fn is_in_word(c: char) -> bool {
 pub fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     // `build` fails for illegal delimiters alone, and these are Jinja's.
-    environment.set_syntax(SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default());
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .keep_trailing_newline(true)
+            .build()
+            .unwrap_or_default(),
+    );
     // `debug()` prints every value.
     environment.remove_global("debug");
     environment
@@ -89,11 +108,26 @@ mod tests {
     #[test]
     fn a_name_that_the_template_does_not_assign_needs_a_value() {
         assert_eq!(names("no names at all"), [""; 0]);
-        assert_eq!(names("{{ db.user }}:{{ db['x'] }}@{{ cache }}"), ["cache", "db"]);
-        assert_eq!(names("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"), ["db"]);
-        assert_eq!(names("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"), ["a", "b"]);
-        assert_eq!(names("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"), ["b", "c"]);
-        assert_eq!(names("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }} d"), [""; 0]);
+        assert_eq!(
+            names("{{ db.user }}:{{ db['x'] }}@{{ cache }}"),
+            ["cache", "db"]
+        );
+        assert_eq!(
+            names("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"),
+            ["db"]
+        );
+        assert_eq!(
+            names("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"),
+            ["a", "b"]
+        );
+        assert_eq!(
+            names("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"),
+            ["b", "c"]
+        );
+        assert_eq!(
+            names("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }} d"),
+            [""; 0]
+        );
         assert_eq!(names("{{ rang(3) }}{{ debug() }}"), ["debug", "rang"]);
         assert_eq!(names("{{ env.HOME }}{{ env['x'] }}"), [""; 0]);
     }

@@ -20,7 +20,11 @@ const NEEDS: [(&str, &str); 9] = [
 
 /// Options that exclude each other, and why.
 const EXCLUSIONS: [(&str, &str, &str); 4] = [
-    ("endpoint-url", "fallback-region", "one endpoint serves one region"),
+    (
+        "endpoint-url",
+        "fallback-region",
+        "one endpoint serves one region",
+    ),
     ("local", "agent", "each is the only source of values"),
     ("cache", "local", CACHED),
     ("cache", "agent", CACHED),
@@ -32,8 +36,12 @@ const NEEDS_LINUX: [&str; 2] = ["cache", "on-rotation"];
 
 impl TypedOptions {
     /// Returns the options that exclude each other, each pair with the reason. Two places may have one of a pair each.
-    pub fn exclusions(&self) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
-        EXCLUSIONS.iter().filter(|(option, other, _)| self.is_on(option) && self.is_on(other))
+    pub fn exclusions(
+        &self,
+    ) -> impl Iterator<Item = &'static (&'static str, &'static str, &'static str)> {
+        EXCLUSIONS
+            .iter()
+            .filter(|(option, other, _)| self.is_on(option) && self.is_on(other))
     }
 
     /// Turns off what the options of a higher place exclude, and what needs Linux elsewhere.
@@ -45,7 +53,10 @@ impl TypedOptions {
                 }
             }
         }
-        for option in NEEDS_LINUX.into_iter().filter(|_| cfg!(not(target_os = "linux"))) {
+        for option in NEEDS_LINUX
+            .into_iter()
+            .filter(|_| cfg!(not(target_os = "linux")))
+        {
             self.turn_off(option, "it needs Linux");
         }
     }
@@ -53,10 +64,18 @@ impl TypedOptions {
     /// Turns an option off, and those that need it.
     fn turn_off(&mut self, option: &'static str, why: &str) {
         if self.is_on(option) {
-            let place = self.places.get(option).map(|place| format!("{place}: ")).unwrap_or_default();
-            self.turned_off.push(format!("{place}{option} is off, since {why}"));
+            let place = self
+                .places
+                .get(option)
+                .map(|place| format!("{place}: "))
+                .unwrap_or_default();
+            self.turned_off
+                .push(format!("{place}{option} is off, since {why}"));
             self.unset(option);
-            NEEDS.iter().filter(|(_, needed)| *needed == option).for_each(|(other, _)| self.unset(other));
+            NEEDS
+                .iter()
+                .filter(|(_, needed)| *needed == option)
+                .for_each(|(other, _)| self.unset(other));
         }
     }
 
@@ -72,13 +91,21 @@ impl TypedOptions {
     /// Returns the problem of each option that lacks another, or needs Linux.
     pub(super) fn conflicts(&self) -> Vec<Problem> {
         let mut conflicts = Vec::new();
-        for (option, needed) in NEEDS.iter().filter(|(option, needed)| self.is_on(option) && !self.is_on(needed)) {
+        for (option, needed) in NEEDS
+            .iter()
+            .filter(|(option, needed)| self.is_on(option) && !self.is_on(needed))
+        {
             conflicts.push(match self.places.get(option) {
-                Some(place) => Problem::configuration(format!("{place}: {option} requires {needed}")),
+                Some(place) => {
+                    Problem::configuration(format!("{place}: {option} requires {needed}"))
+                }
                 None => Problem::usage(format!("--{option} requires --{needed}")),
             });
         }
-        for option in NEEDS_LINUX.into_iter().filter(|option| cfg!(not(target_os = "linux")) && self.is_on(option)) {
+        for option in NEEDS_LINUX
+            .into_iter()
+            .filter(|option| cfg!(not(target_os = "linux")) && self.is_on(option))
+        {
             conflicts.push(Problem::usage(format!("--{option} needs Linux")));
         }
         conflicts

@@ -7,7 +7,9 @@ mod signal_number;
 mod table;
 mod value;
 
-pub use resolved::{AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption};
+pub use resolved::{
+    AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption,
+};
 pub use signal_number::{Forwarding, SignalNumber};
 pub use table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
 pub use value::{ExportFormat, KeyExchange, LogFormat, OnRotation};

@@ -108,7 +108,11 @@ impl TypedOptions {
         let conflicts = self.conflicts();
         // Lambda sets this variable for every runtime.
         let is_in_lambda = inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some();
-        let default_timeout = if is_in_lambda { TIMEOUT_IN_LAMBDA } else { TIMEOUT };
+        let default_timeout = if is_in_lambda {
+            TIMEOUT_IN_LAMBDA
+        } else {
+            TIMEOUT
+        };
         let rotation = self.rotation();
         let fallback = self.agent_fallback == Some(true);
         let region_source = match self.places.contains_key("region") {
@@ -117,15 +121,24 @@ impl TypedOptions {
         };
         let source = match (self.local, self.agent) {
             (Some(path), _) => SourceOption::Local(path),
-            (None, Some(AgentChoice::Default)) => SourceOption::Agent { url: None, fallback },
-            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url: Some(url), fallback },
+            (None, Some(AgentChoice::Default)) => SourceOption::Agent {
+                url: None,
+                fallback,
+            },
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent {
+                url: Some(url),
+                fallback,
+            },
             (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
         };
         let aws = AwsOptions {
             region: self.region.map(|region| (region, region_source)),
             fallback_regions: self.fallback_regions.unwrap_or_default(),
             profile: self.profile,
-            role: self.role_arn.map(|role| Role { external_id: self.external_id, ..role }),
+            role: self.role_arn.map(|role| Role {
+                external_id: self.external_id,
+                ..role
+            }),
             endpoint_url: self.endpoint_url,
             ca_bundle: self.ca_bundle,
             key_exchange: self.key_exchange.unwrap_or_default(),
@@ -177,10 +190,17 @@ mod tests {
 
     #[test]
     fn the_times_have_the_defaults_of_the_help() {
-        let rotating = TypedOptions { on_rotation: Some(OnRotation::Restart), ..TypedOptions::default() };
+        let rotating = TypedOptions {
+            on_rotation: Some(OnRotation::Restart),
+            ..TypedOptions::default()
+        };
         let (options, _) = rotating.resolve(&Inherited::default());
         let rotation = options.rotation.unwrap();
-        let seconds = [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
-        assert_eq!((seconds, rotation.splay), ([30, 5 * 60, 30], Duration::ZERO));
+        let seconds =
+            [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
+        assert_eq!(
+            (seconds, rotation.splay),
+            ([30, 5 * 60, 30], Duration::ZERO)
+        );
     }
 }

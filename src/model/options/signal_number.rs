@@ -18,9 +18,9 @@ pub enum Forwarding {
 
 /// The standard signals in the order of their numbers, from 1.
 const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
-    "PWR", "SYS",
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
 impl SignalNumber {
@@ -46,7 +46,11 @@ impl SignalNumber {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let name = text.to_ascii_uppercase();
         let name = name.strip_prefix("SIG").unwrap_or(&name);
-        match (1..).zip(NAMES).find(|(_, standard)| *standard == name).map(|(number, _)| Self(number)) {
+        match (1..)
+            .zip(NAMES)
+            .find(|(_, standard)| *standard == name)
+            .map(|(number, _)| Self(number))
+        {
             Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
             Some(_) => Err("a signal that a program handles as a request, like HUP or USR1"),
             None => Err("the name of a signal, like HUP or USR1"),
@@ -55,7 +59,9 @@ impl SignalNumber {
 
     pub fn forwarding(self) -> Forwarding {
         match self {
-            Self::KILL | Self::STOP | Self::CHLD | Self::TTIN | Self::TTOU | Self::PIPE => Forwarding::Never,
+            Self::KILL | Self::STOP | Self::CHLD | Self::TTIN | Self::TTOU | Self::PIPE => {
+                Forwarding::Never
+            }
             Self::SEGV | Self::BUS | Self::FPE | Self::ILL => Forwarding::IfSent,
             Self(_) => Forwarding::Always,
         }
@@ -65,7 +71,9 @@ impl SignalNumber {
 /// The name with `SIG`, or the number of a real-time signal.
 impl Display for SignalNumber {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let standard = usize::try_from(self.0 - 1).ok().and_then(|at| NAMES.get(at));
+        let standard = usize::try_from(self.0 - 1)
+            .ok()
+            .and_then(|at| NAMES.get(at));
         match standard {
             Some(name) => write!(f, "SIG{name}"),
             None => write!(f, "signal {}", self.0),
@@ -87,7 +95,10 @@ mod tests {
             let number = SignalNumber(signal as i32);
             assert_eq!(number.to_string(), signal.as_str());
             let is_request = number.forwarding() == Forwarding::Always;
-            assert_eq!(SignalNumber::parse(signal.as_str()).ok(), is_request.then_some(number));
+            assert_eq!(
+                SignalNumber::parse(signal.as_str()).ok(),
+                is_request.then_some(number)
+            );
         }
         assert_eq!(Signal::iterator().count(), NAMES.len());
         assert_eq!(SignalNumber(64).to_string(), "signal 64");
@@ -95,7 +106,14 @@ mod tests {
 
     #[test]
     fn a_signal_of_the_process_itself_is_not_forwarded_and_a_fault_only_if_sent() {
-        let never = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE, libc::SIGKILL, libc::SIGSTOP];
+        let never = [
+            libc::SIGCHLD,
+            libc::SIGTTIN,
+            libc::SIGTTOU,
+            libc::SIGPIPE,
+            libc::SIGKILL,
+            libc::SIGSTOP,
+        ];
         let faults = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL];
         for number in 1..32 {
             let expected = match number {

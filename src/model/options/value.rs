@@ -75,11 +75,19 @@ pub fn text(value: &OsStr) -> Result<String, Expected> {
 
 /// A path need not be UTF-8.
 pub fn path(value: &OsStr) -> Result<PathBuf, Expected> {
-    if value.is_empty() { Err("a path") } else { Ok(value.into()) }
+    if value.is_empty() {
+        Err("a path")
+    } else {
+        Ok(value.into())
+    }
 }
 
 /// Returns the choice whose word is the value.
-fn choice<T: Copy>(value: &OsStr, choices: &[(&str, T)], expected: Expected) -> Result<T, Expected> {
+fn choice<T: Copy>(
+    value: &OsStr,
+    choices: &[(&str, T)],
+    expected: Expected,
+) -> Result<T, Expected> {
     let chosen = choices.iter().find(|(text, _)| value == *text);
     chosen.map(|(_, choice)| *choice).ok_or(expected)
 }
@@ -96,7 +104,9 @@ pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
         Some("1") => Ok(AgentChoice::Default),
-        Some(_) | None => url(value).map(AgentChoice::At).map_err(|_| "the agent's URL, like http://127.0.0.1:2773"),
+        Some(_) | None => url(value)
+            .map(AgentChoice::At)
+            .map_err(|_| "the agent's URL, like http://127.0.0.1:2773"),
     }
 }
 
@@ -121,18 +131,26 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 pub fn duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(utf8(value)?).ok();
-    duration.map(|duration| duration.min(LONGEST)).ok_or("a duration, like 20s, 1m30s or 0s")
+    duration
+        .map(|duration| duration.min(LONGEST))
+        .ok_or("a duration, like 20s, 1m30s or 0s")
 }
 
 pub fn duration(value: &OsStr) -> Result<Duration, Expected> {
-    let duration = duration_or_zero(value).ok().filter(|duration| !duration.is_zero());
+    let duration = duration_or_zero(value)
+        .ok()
+        .filter(|duration| !duration.is_zero());
     duration.ok_or("a duration above zero with its unit, like 20s or 1m30s")
 }
 
 /// Shorter intervals cost money and reach the quotas of AWS.
 pub fn poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     let interval = duration(value)?;
-    if interval >= Duration::from_secs(10) { Ok(interval) } else { Err("at least 10s") }
+    if interval >= Duration::from_secs(10) {
+        Ok(interval)
+    } else {
+        Err("at least 10s")
+    }
 }
 
 pub fn mode(value: &OsStr) -> Result<OnRotation, Expected> {
@@ -159,10 +177,17 @@ pub fn poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
 }
 
 pub fn key_exchange(value: &OsStr) -> Result<KeyExchange, Expected> {
-    let values = [("hybrid", KeyExchange::Hybrid), ("classical", KeyExchange::Classical)];
+    let values = [
+        ("hybrid", KeyExchange::Hybrid),
+        ("classical", KeyExchange::Classical),
+    ];
     choice(value, &values, "hybrid or classical")
 }
 
 pub fn log_format(value: &OsStr) -> Result<LogFormat, Expected> {
-    choice(value, &[("text", LogFormat::Text), ("json", LogFormat::Json)], "text or json")
+    choice(
+        value,
+        &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+        "text or json",
+    )
 }

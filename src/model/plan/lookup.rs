@@ -28,7 +28,10 @@ pub enum ValueSource {
 impl ValueSource {
     /// Returns the locators to request for the value.
     pub fn locators(&self) -> Vec<&Locator> {
-        self.references().into_iter().map(|reference| &reference.locator).collect()
+        self.references()
+            .into_iter()
+            .map(|reference| &reference.locator)
+            .collect()
     }
 
     /// The references that the value is made of.
@@ -37,9 +40,13 @@ impl ValueSource {
             Self::Secret(reference) => vec![reference],
             Self::Literal(_) => Vec::new(),
             Self::Composed(parts) => {
-                let references = parts
-                    .iter()
-                    .filter_map(|part| if let Part::Reference(reference) = part { Some(reference) } else { None });
+                let references = parts.iter().filter_map(|part| {
+                    if let Part::Reference(reference) = part {
+                        Some(reference)
+                    } else {
+                        None
+                    }
+                });
                 references.collect()
             }
             Self::Template { inputs, .. } => inputs.values().collect(),
@@ -58,10 +65,19 @@ pub struct Lookup<'a> {
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
     pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
-        let Entry { id, target, source, transform, on_missing, subject } = entry;
+        let Entry {
+            id,
+            target,
+            source,
+            transform,
+            on_missing,
+            subject,
+        } = entry;
         let source = match source {
             EntrySource::Literal(text) => ValueSource::Literal(text),
-            EntrySource::Reference(reference) => ValueSource::Secret(self.locate(&reference, &subject)?),
+            EntrySource::Reference(reference) => {
+                ValueSource::Secret(self.locate(&reference, &subject)?)
+            }
             EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
                 let mut inputs = BTreeMap::new();
@@ -76,14 +92,33 @@ impl Lookup<'_> {
                 ValueSource::Template { template, inputs }
             }
         };
-        Some(Binding { id, target, source, transform, on_missing, subject })
+        Some(Binding {
+            id,
+            target,
+            source,
+            transform,
+            on_missing,
+            subject,
+        })
     }
 
     pub fn bind_env_from(&mut self, object: EnvFrom) -> Option<EnvFrom<SecretRef>> {
-        let EnvFrom { id, reference, naming, subject } = object;
+        let EnvFrom {
+            id,
+            reference,
+            naming,
+            subject,
+        } = object;
         let located = reference.locate(self.aliases, self.inherited);
-        let reference = located.map_err(|error| self.refuse(&subject, &error)).ok()?;
-        Some(EnvFrom { id, reference, naming, subject })
+        let reference = located
+            .map_err(|error| self.refuse(&subject, &error))
+            .ok()?;
+        Some(EnvFrom {
+            id,
+            reference,
+            naming,
+            subject,
+        })
     }
 
     /// Looks up a reference to one secret or parameter.
@@ -96,10 +131,19 @@ impl Lookup<'_> {
     /// Adds an error: of the command line for a reference there, which is not quoted, else of the declaration.
     fn refuse(&mut self, subject: &Subject, error: &ReferenceError) {
         let (problem, subject) = match subject.origin {
-            Origin::Argument(_) => (Problem::usage(error.hidden()), Subject { written: None, ..subject.clone() }),
-            Origin::File { .. } | Origin::Inherited => (Problem::configuration(&error.text), subject.clone()),
+            Origin::Argument(_) => (
+                Problem::usage(error.hidden()),
+                Subject {
+                    written: None,
+                    ..subject.clone()
+                },
+            ),
+            Origin::File { .. } | Origin::Inherited => {
+                (Problem::configuration(&error.text), subject.clone())
+            }
         };
-        self.errors.push(problem.replace_help(error.help).of(subject, Impact::None));
+        self.errors
+            .push(problem.replace_help(error.help).of(subject, Impact::None));
     }
 
     /// Looks up a name in a template, which must be an alias.
@@ -120,7 +164,11 @@ impl Lookup<'_> {
                          before it"
                     ),
                 };
-                self.errors.push(Problem::configuration(text).help(help).of(subject.clone(), Impact::None));
+                self.errors.push(
+                    Problem::configuration(text)
+                        .help(help)
+                        .of(subject.clone(), Impact::None),
+                );
                 None
             }
         }

@@ -74,7 +74,11 @@ pub struct Precedence {
 
 impl Precedence {
     pub fn new(kept: BTreeSet<String>) -> Self {
-        Self { kept, claimed: HashMap::new(), count: 0 }
+        Self {
+            kept,
+            claimed: HashMap::new(),
+            count: 0,
+        }
     }
 
     /// Adds the next earlier layer: sets aside what is set already, and looks up the rest.
@@ -84,20 +88,36 @@ impl Precedence {
         let mut planned = PlannedLayer::default();
         let mut applied = Vec::new();
         for entry in layer.entries {
-            let entry = Entry { id: self.next_id(), ..entry };
+            let entry = Entry {
+                id: self.next_id(),
+                ..entry
+            };
             match self.overriding(&entry) {
-                Some(by) => planned.overridden.push(Override { entry: entry.id, subject: entry.subject, by }),
+                Some(by) => planned.overridden.push(Override {
+                    entry: entry.id,
+                    subject: entry.subject,
+                    by,
+                }),
                 None => applied.push(entry),
             }
         }
         for entry in applied {
             if entry.on_missing != OnMissing::Omit {
-                self.claimed.extend(entry.target.claims().into_iter().map(|claim| (claim, entry.subject.clone())));
+                self.claimed.extend(
+                    entry
+                        .target
+                        .claims()
+                        .into_iter()
+                        .map(|claim| (claim, entry.subject.clone())),
+                );
             }
             planned.bindings.extend(lookup.bind(entry));
         }
         for object in layer.env_from {
-            let object = EnvFrom { id: self.next_id(), ..object };
+            let object = EnvFrom {
+                id: self.next_id(),
+                ..object
+            };
             if self.covers(&object) {
                 let (entry, subject, by) = (object.id, object.subject, OverriddenBy::Others);
                 planned.overridden.push(Override { entry, subject, by });
@@ -117,18 +137,31 @@ impl Precedence {
     ///
     /// A reference in an inherited variable is resolved even if the variable is kept.
     fn overriding(&self, entry: &Entry) -> Option<OverriddenBy> {
-        if let Some(other) = entry.target.claims().iter().find_map(|claim| self.claimed.get(claim)) {
+        if let Some(other) = entry
+            .target
+            .claims()
+            .iter()
+            .find_map(|claim| self.claimed.get(claim))
+        {
             return Some(OverriddenBy::Entry(other.clone()));
         }
-        let name = entry.target.variable().filter(|name| self.kept.contains(name.as_str()))?;
+        let name = entry
+            .target
+            .variable()
+            .filter(|name| self.kept.contains(name.as_str()))?;
         (entry.subject.origin != Origin::Inherited).then(|| OverriddenBy::Kept(name.to_string()))
     }
 
     /// True if every variable that the source can give is set already, so that it need not be read.
     fn covers(&self, source: &EnvFrom) -> bool {
-        let Some(names) = source.naming.names() else { return false };
+        let Some(names) = source.naming.names() else {
+            return false;
+        };
         let mut names = names.into_iter();
         names.len() > 0
-            && names.all(|name| self.kept.contains(name.as_str()) || self.claimed.contains_key(&Claim::Variable(name)))
+            && names.all(|name| {
+                self.kept.contains(name.as_str())
+                    || self.claimed.contains_key(&Claim::Variable(name))
+            })
     }
 }

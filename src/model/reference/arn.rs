@@ -18,8 +18,16 @@ impl Arn {
     }
 
     /// Joins the fields, in which an asterisk stands for any text. Only the last one may hold colons.
-    pub fn new(partition: &str, service: &str, region: &str, account: &str, resource: &str) -> Self {
-        Self(format!("arn:{partition}:{service}:{region}:{account}:{resource}"))
+    pub fn new(
+        partition: &str,
+        service: &str,
+        region: &str,
+        account: &str,
+        resource: &str,
+    ) -> Self {
+        Self(format!(
+            "arn:{partition}:{service}:{region}:{account}:{resource}"
+        ))
     }
 
     pub fn as_str(&self) -> &str {
@@ -57,23 +65,35 @@ impl Arn {
     /// The account, if the field has 12 digits. AWS's public parameters have no account.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
-        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
+        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
+            .then_some(account)
     }
 
     /// True for `aws` and the names that AWS's other partitions have (`aws-cn`, `aws-us-gov`, …).
     pub fn has_partition(&self) -> bool {
         let partition = self.partition();
-        partition.starts_with("aws") && partition.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        partition.starts_with("aws")
+            && partition
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 
     /// The ARN with another region, which is the ARN of a replica.
     pub fn in_region(&self, region: &Region) -> Self {
-        Self::new(self.partition(), self.service(), region.as_str(), self.field(4), self.resource())
+        Self::new(
+            self.partition(),
+            self.service(),
+            region.as_str(),
+            self.field(4),
+            self.resource(),
+        )
     }
 
     /// Returns the resource if the first five fields of both ARNs are equal.
     pub fn resource_beside(&self, other: &Self) -> Option<&str> {
-        (1..5).all(|index| self.field(index) == other.field(index)).then(|| self.resource())
+        (1..5)
+            .all(|index| self.field(index) == other.field(index))
+            .then(|| self.resource())
     }
 
     fn field(&self, index: usize) -> &str {
@@ -104,7 +124,9 @@ impl Region {
 
     /// Accepts any lower-case label of a host name (RFC 1123, 2.1). A list of regions would exclude new ones.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_label = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_label = text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         let has_ends = !text.starts_with('-') && !text.ends_with('-');
         ((1..=63).contains(&text.len()) && is_label && has_ends).then(|| Self(text.to_owned()))
     }
@@ -117,23 +139,36 @@ impl Region {
     pub fn area(&self) -> Option<&str> {
         let (rest, number) = self.0.rsplit_once('-')?;
         let (area, direction) = rest.rsplit_once('-')?;
-        let has_letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-        (area.split('-').all(has_letters) && has_letters(direction) && number.parse::<u8>().is_ok()).then_some(area)
+        let has_letters =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+        (area.split('-').all(has_letters) && has_letters(direction) && number.parse::<u8>().is_ok())
+            .then_some(area)
     }
 
     /// Returns the remedy for a code without the form of AWS's codes.
     pub fn form_remedy(&self) -> Option<String> {
-        if let Some(region) = self.0.strip_prefix("fips-").or_else(|| self.0.strip_suffix("-fips")) {
-            return Some(format!("write {region}, and set AWS_USE_FIPS_ENDPOINT=true"));
+        if let Some(region) = self
+            .0
+            .strip_prefix("fips-")
+            .or_else(|| self.0.strip_suffix("-fips"))
+        {
+            return Some(format!(
+                "write {region}, and set AWS_USE_FIPS_ENDPOINT=true"
+            ));
         }
         if self.area().is_some() {
             return None;
         }
-        let mut beginnings = (1..self.0.len()).rev().map(|end| Self(self.0[..end].to_owned()));
+        let mut beginnings = (1..self.0.len())
+            .rev()
+            .map(|end| Self(self.0[..end].to_owned()));
         if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
             return Some(format!("{self} is a zone; write its region, {region}"));
         }
-        Some(self.nearest().map_or_else(|| "aws account list-regions prints the codes".to_owned(), did_you_mean))
+        Some(self.nearest().map_or_else(
+            || "aws account list-regions prints the codes".to_owned(),
+            did_you_mean,
+        ))
     }
 
     /// Returns the similar code that is probably meant; `None` for a known one.
@@ -164,9 +199,13 @@ impl Role {
     pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(arn)?;
         let name = arn.resource().strip_prefix("role/")?;
-        let is_role =
-            arn.has_partition() && arn.service() == "iam" && arn.region().is_none() && arn.account().is_some();
-        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
+        let is_role = arn.has_partition()
+            && arn.service() == "iam"
+            && arn.region().is_none()
+            && arn.account().is_some();
+        let is_name = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
         (is_role && is_name && !name.is_empty()).then_some(Self { arn, external_id })
     }
 }
@@ -181,7 +220,9 @@ pub enum Store {
 impl Store {
     /// Returns the store with this service name in ARNs.
     pub fn of_service(service: &str) -> Option<Self> {
-        [Self::SecretsManager, Self::ParameterStore].into_iter().find(|store| store.service() == service)
+        [Self::SecretsManager, Self::ParameterStore]
+            .into_iter()
+            .find(|store| store.service() == service)
     }
 
     /// The service's name in ARNs, in host names and in signatures.
@@ -226,7 +267,10 @@ mod tests {
             assert_eq!(remedy(partition), None, "{partition}");
         }
         for (code, expected) in [
-            ("us-gov-west-1b", "us-gov-west-1b is a zone; write its region, us-gov-west-1"),
+            (
+                "us-gov-west-1b",
+                "us-gov-west-1b is a zone; write its region, us-gov-west-1",
+            ),
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {
             assert_eq!(remedy(code).as_deref(), Some(expected), "{code}");
@@ -235,7 +279,11 @@ mod tests {
 
     #[test]
     fn a_known_code_is_not_taken_for_another() {
-        for (code, expected) in [("us-east-1", None), ("us-eest-1", Some("us-east-1")), ("xy-far-1", None)] {
+        for (code, expected) in [
+            ("us-east-1", None),
+            ("us-eest-1", Some("us-east-1")),
+            ("xy-far-1", None),
+        ] {
             assert_eq!(Region::parse(code).unwrap().nearest(), expected, "{code}");
         }
     }

@@ -39,10 +39,17 @@ impl Reference {
         let (stage, rest) = rest.map_or(("", None), split_colon);
         let (version, rest) = rest.map_or(("", None), split_colon);
         if rest.is_some() {
-            return Err(ReferenceError::of(text, "has more fields than SECRET:KEY:STAGE:VERSION-ID"));
+            return Err(ReferenceError::of(
+                text,
+                "has more fields than SECRET:KEY:STAGE:VERSION-ID",
+            ));
         }
         let version = parse_version(stage, version)?;
-        Ok(Self { secret: secret.to_owned(), selector: parse_selector(key)?, version })
+        Ok(Self {
+            secret: secret.to_owned(),
+            selector: parse_selector(key)?,
+            version,
+        })
     }
 
     /// Returns the SECRET field if it is the only one.
@@ -54,14 +61,20 @@ impl Reference {
     ///
     /// # Errors
     /// The errors of [`expand`] and [`SecretId::parse`], and a parameter with both a label and a version.
-    pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, ReferenceError> {
+    pub fn locate(
+        &self,
+        aliases: &Aliases,
+        inherited: &Inherited,
+    ) -> Result<SecretRef, ReferenceError> {
         let selector = self.selector.clone();
         if let Some(alias) = aliases.get(&self.secret) {
             let mut locator = locate_id(&alias.id, inherited)?;
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
             // A STAGE or VERSION-ID in the reference replaces both of the alias.
-            locator.version.clone_from(self.version.as_ref().unwrap_or(&alias.version));
+            locator
+                .version
+                .clone_from(self.version.as_ref().unwrap_or(&alias.version));
             return self.validated(SecretRef { locator, selector });
         }
         let mut locator = locate_id(&self.secret, inherited)?;
@@ -71,23 +84,37 @@ impl Reference {
 
     /// Checks what is found: a path, or the version that the reference or its alias names.
     fn validated(&self, found: SecretRef) -> Result<SecretRef, ReferenceError> {
-        found.validate_path().map_err(ReferenceError::of_reference)?;
+        found
+            .validate_path()
+            .map_err(ReferenceError::of_reference)?;
         let Locator { store, version, .. } = &found.locator;
         // AWSCURRENT that was not written is the newest version of a parameter.
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        let help = version.id().map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
-        version.validate(*store).map_err(|defect| ReferenceError { help, ..ReferenceError::of_reference(defect) })?;
+        let help = version
+            .id()
+            .map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
+        version.validate(*store).map_err(|defect| ReferenceError {
+            help,
+            ..ReferenceError::of_reference(defect)
+        })?;
         Ok(found)
     }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { secret, selector, version } = self;
+        let Self {
+            secret,
+            selector,
+            version,
+        } = self;
         let version = version.as_ref();
-        let (stage, id) = (version.and_then(Version::stage).unwrap_or(""), version.and_then(Version::id).unwrap_or(""));
+        let (stage, id) = (
+            version.and_then(Version::stage).unwrap_or(""),
+            version.and_then(Version::id).unwrap_or(""),
+        );
         // No field ends with a colon.
         f.write_str(format!("{secret}:{selector}:{stage}:{id}").trim_end_matches(':'))
     }
@@ -96,16 +123,29 @@ impl fmt::Display for Reference {
 /// Expands `${NAME}` and parses the id. The colons of a value separate no fields.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
     let expanded = expand(text, inherited)?;
-    let names: Vec<_> = placeholders(text)?.iter().map(|placeholder| placeholder.name).collect();
+    let names: Vec<_> = placeholders(text)?
+        .iter()
+        .map(|placeholder| placeholder.name)
+        .collect();
     let (store, id) = match SecretId::parse(&expanded) {
         // The text of the error would quote the value of a variable.
         Err(error) if !names.is_empty() => {
-            let text = format!("with {} expanded, the reference {}", names.join(" and "), error.defect);
+            let text = format!(
+                "with {} expanded, the reference {}",
+                names.join(" and "),
+                error.defect
+            );
             return Err(ReferenceError::of_variable(text));
         }
         parsed => parsed?,
     };
-    Ok(Locator { store, region: id.region(), id, role: None, version: Version::Current })
+    Ok(Locator {
+        store,
+        region: id.region(),
+        id,
+        role: None,
+        version: Version::Current,
+    })
 }
 
 /// Checks a SECRET before variables are known: all of it without placeholders, else the text around them.
@@ -115,7 +155,9 @@ fn validate_secret(text: &str) -> Result<(), ReferenceError> {
         return SecretId::parse(text).map(drop);
     }
     for (at, character) in text.char_indices() {
-        let is_around = !placeholders.iter().any(|placeholder| placeholder.span.contains(&at));
+        let is_around = !placeholders
+            .iter()
+            .any(|placeholder| placeholder.span.contains(&at));
         if is_around && character != ':' && !is_name_character(character) {
             return Err(ReferenceError::of_character(character));
         }
@@ -134,7 +176,10 @@ fn validate_fields(text: &str) -> Result<(), ReferenceError> {
     } else {
         return Ok(());
     };
-    Err(ReferenceError { help: Some(help), ..ReferenceError::of_reference(defect) })
+    Err(ReferenceError {
+        help: Some(help),
+        ..ReferenceError::of_reference(defect)
+    })
 }
 
 /// Splits off SECRET, which contains colons if it is an ARN or begins with `ssm:`.
@@ -166,7 +211,8 @@ fn colons(text: &str) -> impl Iterator<Item = usize> {
 
 /// Splits a text at its first colon.
 fn split_colon(text: &str) -> (&str, Option<&str>) {
-    text.split_once(':').map_or((text, None), |(field, rest)| (field, Some(rest)))
+    text.split_once(':')
+        .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
 /// Splits off KEY, which may contain colons in the brackets of a JSONPath.
@@ -182,9 +228,16 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 
 /// Parses STAGE and VERSION-ID; returns `None` if both are empty.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceError> {
-    if let Some(c) = stage.chars().chain(id.chars()).find(|c| c.is_whitespace() || c.is_control()) {
+    if let Some(c) = stage
+        .chars()
+        .chain(id.chars())
+        .find(|c| c.is_whitespace() || c.is_control())
+    {
         let text = format!("a STAGE or VERSION-ID cannot contain {c:?}");
-        return Err(ReferenceError::new("has a STAGE or VERSION-ID with a blank or a control character", text));
+        return Err(ReferenceError::new(
+            "has a STAGE or VERSION-ID with a blank or a control character",
+            text,
+        ));
     }
     let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (filled(stage), filled(id)) {
@@ -203,6 +256,9 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
         let text = format!("{key:?} is not a JSONPath (RFC 9535)");
         let error = ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", text);
-        ReferenceError { help: Some("a key that begins with $ is written $['$key']"), ..error }
+        ReferenceError {
+            help: Some("a key that begins with $ is written $['$key']"),
+            ..error
+        }
     })
 }

@@ -40,12 +40,19 @@ impl Locator {
 
     /// `secret prod/db`, `parameter /prod/db`, `parameters below /prod/`
     pub fn name(&self) -> String {
-        if self.is_path() { format!("parameters below {}", self.id) } else { format!("{} {}", self.store, self.id) }
+        if self.is_path() {
+            format!("parameters below {}", self.id)
+        } else {
+            format!("{} {}", self.store, self.id)
+        }
     }
 
     /// The name of it or, with the rest of its name, of one parameter below it.
     pub fn name_of(&self, parameter_name: Option<&str>) -> String {
-        parameter_name.map_or_else(|| self.name(), |rest| format!("{} {}{rest}", self.store, self.id))
+        parameter_name.map_or_else(
+            || self.name(),
+            |rest| format!("{} {}{rest}", self.store, self.id),
+        )
     }
 
     /// True for the path of all parameters below it.
@@ -73,7 +80,9 @@ impl SecretRef {
         } else if id.arn().is_none() && !id.name().starts_with('/') {
             Err("is a path that does not begin with a slash; write ssm:/PATH/")
         } else if self.selector != Selector::Whole || *version != Version::Current {
-            Err("has a KEY, LABEL or VERSION; a path takes none, as it stands for all parameters below it")
+            Err(
+                "has a KEY, LABEL or VERSION; a path takes none, as it stands for all parameters below it",
+            )
         } else {
             Ok(())
         }
@@ -85,8 +94,10 @@ impl SecretRef {
     /// The reason why a path is none, as a predicate.
     pub fn single(self) -> Result<Self, &'static str> {
         match self.locator.is_path() {
-            true => Err("stands for all parameters below a path, which only --env-from and `env-from` take; \
-                 the name of one parameter has no slash at its end"),
+            true => Err(
+                "stands for all parameters below a path, which only --env-from and `env-from` take; \
+                 the name of one parameter has no slash at its end",
+            ),
             false => Ok(self),
         }
     }

@@ -20,7 +20,10 @@ pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> 
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = text[from..].find("${").map(|at| from + at) {
-        let end = text[start..].find('}').map(|at| start + at).ok_or_else(|| malformed(text))?;
+        let end = text[start..]
+            .find('}')
+            .map(|at| start + at)
+            .ok_or_else(|| malformed(text))?;
         let (name, default) = match text[start + 2..end].split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (&text[start + 2..end], None),
@@ -28,7 +31,11 @@ pub fn placeholders(text: &str) -> Result<Vec<Placeholder<'_>>, ReferenceError> 
         if !is_name(name) {
             return Err(malformed(text));
         }
-        found.push(Placeholder { span: start..end + 1, name, default });
+        found.push(Placeholder {
+            span: start..end + 1,
+            name,
+            default,
+        });
         from = end + 1;
     }
     Ok(found)
@@ -50,13 +57,14 @@ pub fn expand(text: &str, inherited: &Inherited) -> Result<String, ReferenceErro
         from = placeholder.span.end;
         let value = placeholder.value(inherited)?;
         if placeholder.span.len() < text.len() && value.contains(':') {
-            return Err(placeholder.error("has a colon, which is allowed only for an ARN if it is all of SECRET"));
+            return Err(placeholder
+                .error("has a colon, which is allowed only for an ARN if it is all of SECRET"));
         }
         if value.starts_with("ssm:") {
             let name = placeholder.name;
-            return Err(
-                placeholder.error(&format!("begins with \"ssm:\"; remove that from it and write ssm:${{{name}}}"))
-            );
+            return Err(placeholder.error(&format!(
+                "begins with \"ssm:\"; remove that from it and write ssm:${{{name}}}"
+            )));
         }
         expanded.push_str(value);
     }
@@ -75,13 +83,17 @@ fn malformed(text: &str) -> ReferenceError {
 impl<'a> Placeholder<'a> {
     /// Returns the variable's value, or the default. As in a shell, `:-` also replaces an empty value.
     fn value(&self, inherited: &'a Inherited) -> Result<&'a str, ReferenceError> {
-        let value = inherited.get(self.name).filter(|value| self.default.is_none() || !value.is_empty());
+        let value = inherited
+            .get(self.name)
+            .filter(|value| self.default.is_none() || !value.is_empty());
         match (value, self.default) {
             (Some(value), _) => value.to_str().ok_or_else(|| self.error("is not UTF-8")),
             (None, Some(default)) => Ok(default),
             (None, None) => {
                 let name = self.name;
-                let text = format!("the variable {name} is not set; set it, or write ${{{name}:-default}}");
+                let text = format!(
+                    "the variable {name} is not set; set it, or write ${{{name}:-default}}"
+                );
                 Err(ReferenceError::of_variable(text))
             }
         }

@@ -26,7 +26,12 @@ pub struct ReferenceError {
 
 impl ReferenceError {
     pub fn new(defect: &'static str, text: impl Into<String>) -> Self {
-        Self { text: text.into(), defect, is_quoting: true, help: None }
+        Self {
+            text: text.into(),
+            defect,
+            is_quoting: true,
+            help: None,
+        }
     }
 
     /// Quotes the text that has the defect.
@@ -41,12 +46,17 @@ impl ReferenceError {
 
     /// A variable that cannot be expanded, which the text names.
     pub fn of_variable(text: String) -> Self {
-        Self { is_quoting: false, ..Self::new("has a variable that cannot be expanded", text) }
+        Self {
+            is_quoting: false,
+            ..Self::new("has a variable that cannot be expanded", text)
+        }
     }
 
     /// A character that AWS allows in no name.
     pub fn of_character(character: char) -> Self {
-        let text = format!("a secret's name cannot contain {character:?}, only A-Z a-z 0-9 / _ + = . @ ! -");
+        let text = format!(
+            "a secret's name cannot contain {character:?}, only A-Z a-z 0-9 / _ + = . @ ! -"
+        );
         let help = match character {
             '$' => "a variable in a reference is written ${NAME}",
             '{' => "a template is no reference; in a declaration write NAME: { template: \"…\" }",
@@ -55,18 +65,28 @@ impl ReferenceError {
             _ => "a literal is no reference; in a declaration write NAME: { value: … }",
         };
         let error = Self::new("has a character that no secret's name has", text);
-        Self { is_quoting: false, help: Some(help), ..error }
+        Self {
+            is_quoting: false,
+            help: Some(help),
+            ..error
+        }
     }
 
     /// Returns the message without any part of the reference, for the command line: it may be a password there.
     pub fn hidden(&self) -> String {
-        if self.is_quoting { format!("the reference {}", self.defect) } else { self.text.clone() }
+        if self.is_quoting {
+            format!("the reference {}", self.defect)
+        } else {
+            self.text.clone()
+        }
     }
 
     pub fn of_short_arn(arn: &str) -> Self {
-        let expected =
-            "a whole one is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]";
-        Self { help: Some(expected), ..Self::of(arn, "is an ARN cut short") }
+        let expected = "a whole one is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]";
+        Self {
+            help: Some(expected),
+            ..Self::of(arn, "is an ARN cut short")
+        }
     }
 }
 
@@ -85,7 +105,10 @@ impl SecretId {
         };
         if name.is_empty() {
             let help = Some("a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]");
-            return Err(ReferenceError { help, ..ReferenceError::new("is empty", "the secret's name is empty") });
+            return Err(ReferenceError {
+                help,
+                ..ReferenceError::new("is empty", "the secret's name is empty")
+            });
         }
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
             return Err(ReferenceError::of_character(character));
@@ -124,7 +147,10 @@ impl SecretId {
             Self::Name(name) => name,
             Self::Arn(arn) => {
                 let resource = arn.resource();
-                resource.strip_prefix("secret:").or_else(|| resource.strip_prefix("parameter/")).unwrap_or(resource)
+                resource
+                    .strip_prefix("secret:")
+                    .or_else(|| resource.strip_prefix("parameter/"))
+                    .unwrap_or(resource)
             }
         }
     }
@@ -146,8 +172,14 @@ impl SecretId {
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let (answered, wanted) = match self {
             Self::Name(wanted) if name == Some(wanted) => return true,
-            Self::Name(wanted) => (arn.and_then(|arn| arn.resource().strip_prefix("secret:")), wanted.as_str()),
-            Self::Arn(wanted) => (arn.and_then(|arn| arn.resource_beside(wanted)), wanted.resource()),
+            Self::Name(wanted) => (
+                arn.and_then(|arn| arn.resource().strip_prefix("secret:")),
+                wanted.as_str(),
+            ),
+            Self::Arn(wanted) => (
+                arn.and_then(|arn| arn.resource_beside(wanted)),
+                wanted.resource(),
+            ),
         };
         let rest = answered.and_then(|answered| answered.strip_prefix(wanted));
         rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
@@ -165,7 +197,9 @@ impl fmt::Display for SecretId {
 
 /// True for a hyphen and six characters, which AWS appends to a secret's name in its ARN.
 fn is_random_ending(text: &str) -> bool {
-    text.strip_prefix('-').is_some_and(|random| random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric()))
+    text.strip_prefix('-').is_some_and(|random| {
+        random.len() == 6 && random.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
 }
 
 /// True for the characters that CreateSecret allows, and `!`, which only services of AWS use (`rds!cluster-…`).
@@ -187,23 +221,40 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     };
     let (prefix, wrong_prefix) = match store {
         Store::SecretsManager => ("secret:", "has a sixth field that is not \"secret\""),
-        Store::ParameterStore => ("parameter/", "has a last field that does not begin with \"parameter/\""),
+        Store::ParameterStore => (
+            "parameter/",
+            "has a last field that does not begin with \"parameter/\"",
+        ),
     };
-    let Some(name) = arn.resource().strip_prefix(prefix) else { return Err(ReferenceError::of(text, wrong_prefix)) };
+    let Some(name) = arn.resource().strip_prefix(prefix) else {
+        return Err(ReferenceError::of(text, wrong_prefix));
+    };
     for (is_legal, defect) in [
         (
             fields == store.arn_fields(),
             "has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
         ),
-        (arn.has_partition(), "has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)"),
+        (
+            arn.has_partition(),
+            "has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)",
+        ),
         (
             arn.region().is_some_and(|region| region.area().is_some()),
             "has a fourth field that is no region's code, like us-east-1",
         ),
-        (arn.account().is_some(), "has an account that is not 12 digits"),
+        (
+            arn.account().is_some(),
+            "has an account that is not 12 digits",
+        ),
         (!name.is_empty(), "is an ARN cut short"),
-        (name.chars().all(is_name_character), "has a name with a character that AWS does not allow"),
-        (store == Store::SecretsManager || !arn.resource().contains("//"), TWO_SLASHES),
+        (
+            name.chars().all(is_name_character),
+            "has a name with a character that AWS does not allow",
+        ),
+        (
+            store == Store::SecretsManager || !arn.resource().contains("//"),
+            TWO_SLASHES,
+        ),
     ] {
         if !is_legal {
             return Err(ReferenceError::of(text, defect));
@@ -223,7 +274,10 @@ mod tests {
     fn an_answer_matches_the_requested_id() {
         let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
         let is_answered = |asked: &str, name: Option<&str>, arn: Option<&str>| {
-            SecretId::parse(asked).unwrap().1.is_answered_by(name, arn.and_then(Arn::parse).as_ref())
+            SecretId::parse(asked)
+                .unwrap()
+                .1
+                .is_answered_by(name, arn.and_then(Arn::parse).as_ref())
         };
         for asked in ["prod/db", arn, arn.strip_suffix("-AbCdEf").unwrap()] {
             assert!(is_answered(asked, Some("prod/db"), Some(arn)), "{asked}");
@@ -234,9 +288,16 @@ mod tests {
         }
         let replica = arn.replace("prod/db", "prod/db-replica");
         for asked in ["prod/db", arn.strip_suffix("-AbCdEf").unwrap()] {
-            assert!(!is_answered(asked, Some("prod/db-replica"), Some(&replica)), "{asked}");
+            assert!(
+                !is_answered(asked, Some("prod/db-replica"), Some(&replica)),
+                "{asked}"
+            );
         }
-        assert!(!is_answered(&arn.replace("us-east-1", "eu-west-1"), Some("prod/db"), Some(arn)));
+        assert!(!is_answered(
+            &arn.replace("us-east-1", "eu-west-1"),
+            Some("prod/db"),
+            Some(arn)
+        ));
         assert!(!is_answered("prod/db", None, None));
     }
 }

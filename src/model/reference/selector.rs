@@ -42,7 +42,10 @@ impl JsonPath {
     pub fn parse(text: &str) -> Option<Self> {
         pest::set_call_limit(MAX_STEPS);
         let query = parse_json_path(text).ok()?;
-        Some(Self { text: text.to_owned(), query })
+        Some(Self {
+            text: text.to_owned(),
+            query,
+        })
     }
 }
 

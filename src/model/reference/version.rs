@@ -39,14 +39,16 @@ impl Version {
             _ if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
                 Err("has a staging label of more than 256 characters")
             }
-            Store::SecretsManager if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) => {
+            Store::SecretsManager
+                if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) =>
+            {
                 Err("has a version id that does not have 32 to 64 characters")
             }
             Store::SecretsManager => Ok(()),
             Store::ParameterStore => match (stage, id) {
-                (Some(_), Some(_)) => {
-                    Err("has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION")
-                }
+                (Some(_), Some(_)) => Err(
+                    "has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION",
+                ),
                 (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
                     "has a label that begins with a digit, which no parameter has; a version is a field of its own (ssm:NAME:KEY::VERSION)",
                 ),
@@ -78,21 +80,28 @@ impl Version {
 
     /// The label of a parameter to request; a request with neither label nor version returns the newest version.
     pub fn label(&self) -> Option<&str> {
-        let Self::Stage(label) = self else { return None };
+        let Self::Stage(label) = self else {
+            return None;
+        };
         Some(label)
     }
 
     /// True if an answer with this version id and these staging labels matches. A field that the answer omits matches.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
-        let has_id = self.id().is_none_or(|wanted| id.is_none_or(|id| id == wanted));
-        let has_stage =
-            self.stage().is_none_or(|wanted| stages.is_empty() || stages.iter().any(|stage| stage == wanted));
+        let has_id = self
+            .id()
+            .is_none_or(|wanted| id.is_none_or(|id| id == wanted));
+        let has_stage = self
+            .stage()
+            .is_none_or(|wanted| stages.is_empty() || stages.iter().any(|stage| stage == wanted));
         has_id && has_stage
     }
 
     /// The version id to request.
     pub fn id(&self) -> Option<&str> {
-        let (Self::Id(id) | Self::Both { id, .. }) = self else { return None };
+        let (Self::Id(id) | Self::Both { id, .. }) = self else {
+            return None;
+        };
         Some(id)
     }
 }

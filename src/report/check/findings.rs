@@ -55,7 +55,10 @@ pub struct CheckedCommand {
 impl Findings {
     /// Returns the findings of wrong inputs: none.
     pub fn new() -> Self {
-        Self { format: 1, ..Self::default() }
+        Self {
+            format: 1,
+            ..Self::default()
+        }
     }
 
     /// Returns the document with a line feed at its end.
@@ -66,15 +69,28 @@ impl Findings {
         let is_harmful = |c: &char| matches!(c, '\u{80}'..='\u{9f}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         document
             .chars()
-            .map(|c| if is_harmful(&c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() })
+            .map(|c| {
+                if is_harmful(&c) {
+                    format!("\\u{:04x}", u32::from(c))
+                } else {
+                    c.to_string()
+                }
+            })
             .collect()
     }
 }
 
 impl CheckedCaller {
     pub fn new(Caller { arn, provider }: Caller) -> Self {
-        let account = arn.as_ref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
-        Self { account, arn, credentials: provider }
+        let account = arn
+            .as_ref()
+            .and_then(|arn| arn.split(':').nth(4))
+            .map(str::to_owned);
+        Self {
+            account,
+            arn,
+            credentials: provider,
+        }
     }
 }
 
@@ -85,7 +101,11 @@ impl CheckedCommand {
             Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
             Err(_) => (None, "not-executable"),
         };
-        Self { name: command.program().to_string_lossy().into_owned(), file, status }
+        Self {
+            name: command.program().to_string_lossy().into_owned(),
+            file,
+            status,
+        }
     }
 }
 
@@ -159,6 +179,8 @@ pub struct CacheState {
 impl SourceRow {
     /// `SECRET:KEY`
     pub fn reference(&self) -> String {
-        self.key.iter().fold(self.id.clone(), |id, key| format!("{id}:{key}"))
+        self.key
+            .iter()
+            .fold(self.id.clone(), |id, key| format!("{id}:{key}"))
     }
 }

@@ -24,13 +24,20 @@ use crate::report::record::Record;
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let mut warnings = Vec::new();
     for (_, subject, _) in plan.references() {
-        let Some(name) = subject.reference().and_then(|written| written.split(':').next()) else { continue };
+        let Some(name) = subject
+            .reference()
+            .and_then(|written| written.split(':').next())
+        else {
+            continue;
+        };
         if ["ssm", "arn"].contains(&name) || plan.aliases.contains_key(name) {
             continue;
         }
         if let Some(nearest) = suggest::nearest(name, plan.aliases.keys().map(String::as_str)) {
             let text = "is no alias, so it names a secret; did you mean the alias";
-            warnings.push(Record::warning(format!("{subject}: {name} {text} {nearest}?")));
+            warnings.push(Record::warning(format!(
+                "{subject}: {name} {text} {nearest}?"
+            )));
         }
     }
     warnings
@@ -40,9 +47,19 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
 pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
     let mut records = Vec::new();
     for secret in secrets.iter().filter(|secret| !secret.is_denied()) {
-        let DescribedSecret { id, region, description: Err(error), .. } = secret else { continue };
+        let DescribedSecret {
+            id,
+            region,
+            description: Err(error),
+            ..
+        } = secret
+        else {
+            continue;
+        };
         let why = error.text();
-        records.push(Record::warning(format!("secret {id}, region {region}: DescribeSecret: {why}")));
+        records.push(Record::warning(format!(
+            "secret {id}, region {region}: DescribeSecret: {why}"
+        )));
     }
     records
 }

@@ -9,7 +9,11 @@ use crate::report::record::Record;
 
 /// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide.
 pub fn overrides<'a>(plan: &'a Plan, resolved: &'a Resolved) -> Vec<&'a Override> {
-    plan.layers.iter().flat_map(|layer| &layer.overridden).chain(&resolved.overridden).collect()
+    plan.layers
+        .iter()
+        .flat_map(|layer| &layer.overridden)
+        .chain(&resolved.overridden)
+        .collect()
 }
 
 /// Returns the object of `check --json`.
@@ -33,7 +37,9 @@ pub fn override_notes(overrides: &[&Override]) -> Vec<Record> {
     for Override { subject, by, .. } in overrides {
         notes.push(Record::note(match by {
             OverriddenBy::Entry(other) => format!("{subject}: overridden by {other}"),
-            OverriddenBy::Kept(name) => format!("{subject}: not read, since {name} is already set (--keep-existing)"),
+            OverriddenBy::Kept(name) => {
+                format!("{subject}: not read, since {name} is already set (--keep-existing)")
+            }
             OverriddenBy::Others => format!("{subject}: overridden by other entries"),
         }));
     }

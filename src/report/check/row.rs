@@ -9,7 +9,8 @@ use super::findings::{CacheState, Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Answer, Fetched};
 use crate::model::entry::{
-    CredentialTarget, EntryId, EnvFrom, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written,
+    CredentialTarget, EntryId, EnvFrom, FilePlace, FileTarget, Origin, Subject, SubjectKind,
+    Target, Written,
 };
 use crate::model::env_name::is_name;
 use crate::model::plan::{Binding, OverriddenBy, Override, Plan, ValueSource};
@@ -47,8 +48,18 @@ pub fn rows(values: &CheckedValues<'_>) -> Vec<Row> {
     let mut rows = Vec::new();
     for layer in values.plan.layers.iter().rev() {
         let start = rows.len();
-        rows.extend(layer.bindings.iter().filter_map(|binding| values.binding(binding)));
-        rows.extend(layer.env_from.iter().flat_map(|object| values.env_from(object)));
+        rows.extend(
+            layer
+                .bindings
+                .iter()
+                .filter_map(|binding| values.binding(binding)),
+        );
+        rows.extend(
+            layer
+                .env_from
+                .iter()
+                .flat_map(|object| values.env_from(object)),
+        );
         rows.extend(layer.overridden.iter().filter_map(unset_row));
         // Entries of `env:`, of `env-from:` and of `files:` may stand in any order.
         rows[start..].sort_by_key(|row: &Row| row.line);
@@ -69,7 +80,11 @@ fn kind(subject: &Subject) -> RowKind {
 impl Row {
     /// Returns the row of a variable that has its value.
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
-        let line = if let Origin::File { line, .. } = subject.origin { line } else { 0 };
+        let line = if let Origin::File { line, .. } = subject.origin {
+            line
+        } else {
+            0
+        };
         Self {
             variable: is_name(&label).then(|| label.clone()),
             label,
@@ -90,7 +105,11 @@ impl CheckedValues<'_> {
             CheckDepth::Values => "unread",
             CheckDepth::Metadata => {
                 let mut locators = references.into_iter().map(|reference| &reference.locator);
-                if locators.all(|locator| self.fetched.contains_key(locator)) { "not-read" } else { "not-checked" }
+                if locators.all(|locator| self.fetched.contains_key(locator)) {
+                    "not-read"
+                } else {
+                    "not-checked"
+                }
             }
             CheckDepth::Declaration => "valid",
         }
@@ -106,35 +125,62 @@ impl CheckedValues<'_> {
     }
 
     /// Returns `None` for an entry that another one overrides, and for an optional one whose variable a later layer leaves unset, too.
-    fn binding(&self, Binding { id, subject, target, source, .. }: &Binding) -> Option<Row> {
-        let Resolved { values, omitted, .. } = self.resolved;
+    fn binding(
+        &self,
+        Binding {
+            id,
+            subject,
+            target,
+            source,
+            ..
+        }: &Binding,
+    ) -> Option<Row> {
+        let Resolved {
+            values, omitted, ..
+        } = self.resolved;
         let is_omitted = omitted.iter().any(|omitted| omitted.entry == *id);
-        let latest = omitted.iter().find(|omitted| omitted.target.overlaps(target));
+        let latest = omitted
+            .iter()
+            .find(|omitted| omitted.target.overlaps(target));
         let is_repeated = latest.is_some_and(|OmittedEntry { entry, .. }| entry != id);
         if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.sets(target)) {
             return None;
         }
         let resolved = values.iter().find(|resolved| resolved.entry == *id);
         let status = match resolved {
-            Some(ResolvedValue { is_default: true, .. }) => "default",
+            Some(ResolvedValue {
+                is_default: true, ..
+            }) => "default",
             Some(_) => "ok",
             None if is_omitted => "unset",
             None => self.unread(source.references()),
         };
         let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
-        row.note = resolved.and_then(ResolvedValue::remark).or(self.unchecked(source));
+        row.note = resolved
+            .and_then(ResolvedValue::remark)
+            .or(self.unchecked(source));
         row.variable = target.variable().map(ToString::to_string);
         match target {
             Target::Env(_) => {}
-            Target::File(FileTarget { place: FilePlace::Path(path), .. }) => {
+            Target::File(FileTarget {
+                place: FilePlace::Path(path),
+                ..
+            }) => {
                 row.file = Some(json!({ "path": path.display().to_string() }));
             }
-            Target::File(FileTarget { place: FilePlace::Memory, .. }) => row.file = Some(json!({ "path": null })),
+            Target::File(FileTarget {
+                place: FilePlace::Memory,
+                ..
+            }) => row.file = Some(json!({ "path": null })),
             Target::Credential(CredentialTarget { unit, name }) => {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }
-        row.sources = source.references().into_iter().map(|reference| self.source(reference, None)).collect();
+        row.sources = source
+            .references()
+            .into_iter()
+            .map(|reference| self.source(reference, None))
+            .collect();
         Some(row)
     }
 
@@ -142,25 +188,51 @@ impl CheckedValues<'_> {
     fn env_from(&self, object: &EnvFrom<SecretRef>) -> Vec<Row> {
         let row = |label: String, parameter_name: Option<&str>, status| {
             let row = Row::new(label, &object.subject, status);
-            let reference = row.reference.map(|written| written + parameter_name.unwrap_or_default());
-            Row { reference, sources: vec![self.source(&object.reference, parameter_name)], ..row }
+            let reference = row
+                .reference
+                .map(|written| written + parameter_name.unwrap_or_default());
+            Row {
+                reference,
+                sources: vec![self.source(&object.reference, parameter_name)],
+                ..row
+            }
         };
-        let resolved = self.resolved.values.iter().filter(|resolved| resolved.entry == object.id);
+        let resolved = self
+            .resolved
+            .values
+            .iter()
+            .filter(|resolved| resolved.entry == object.id);
         let mut rows: Vec<Row> = resolved
             .map(|value| {
-                let parameter_name = value.read_from.iter().find_map(|read_from| read_from.parameter_name.as_deref());
+                let parameter_name = value
+                    .read_from
+                    .iter()
+                    .find_map(|read_from| read_from.parameter_name.as_deref());
                 let row = row(value.subject.label.clone(), parameter_name, "ok");
-                self.with_problems(Row { note: value.remark(), ..row }, &value.subject)
+                self.with_problems(
+                    Row {
+                        note: value.remark(),
+                        ..row
+                    },
+                    &value.subject,
+                )
             })
             .collect();
-        let unset = self.resolved.overridden.iter().filter(|other| other.entry == object.id);
+        let unset = self
+            .resolved
+            .overridden
+            .iter()
+            .filter(|other| other.entry == object.id);
         rows.extend(unset.filter_map(unset_row));
         let status = match self.fetched.get(&object.reference.locator) {
             _ if self.is_overridden(object.id) => "overridden",
             Some(Ok(_)) if self.depth == CheckDepth::Values => "empty",
             Some(_) | None => self.unread([&object.reference]),
         };
-        let whole = self.with_problems(row(format!("{}*", object.naming.prefix), None, status), &object.subject);
+        let whole = self.with_problems(
+            row(format!("{}*", object.naming.prefix), None, status),
+            &object.subject,
+        );
         if rows.is_empty() || whole.error.is_some() {
             rows.push(whole);
         }
@@ -168,17 +240,34 @@ impl CheckedValues<'_> {
     }
 
     fn is_overridden(&self, id: EntryId) -> bool {
-        self.resolved.overridden.iter().any(|unused| unused.entry == id)
+        self.resolved
+            .overridden
+            .iter()
+            .any(|unused| unused.entry == id)
     }
 
     /// Adds the problems of an entry.
     fn with_problems(&self, row: Row, subject: &Subject) -> Row {
         let mut problems = Vec::from_iter(self.problems);
         problems.retain(|problem| problem.entries.contains(subject));
-        let Some(first) = problems.first() else { return row };
-        let code = if first.code.is_empty() { "not-deliverable" } else { first.code };
-        let messages = problems.iter().map(|problem| problem.message(true)).collect();
-        Row { status: "failed", error: Some(code), messages, ..row }
+        let Some(first) = problems.first() else {
+            return row;
+        };
+        let code = if first.code.is_empty() {
+            "not-deliverable"
+        } else {
+            first.code
+        };
+        let messages = problems
+            .iter()
+            .map(|problem| problem.message(true))
+            .collect();
+        Row {
+            status: "failed",
+            error: Some(code),
+            messages,
+            ..row
+        }
     }
 
     /// Describes the answer for a reference, and its entry in the cache; `parameter_name` selects one of a path.
@@ -188,11 +277,20 @@ impl CheckedValues<'_> {
         let document = answer.and_then(|answer| answer.as_ref().ok());
         let failure = answer.and_then(|answer| answer.as_ref().err());
         let read = document.and_then(|document| document.part(parameter_name));
-        let region = document.map_or(failure.and_then(|failure| failure.region.as_ref()), |read| read.region.as_ref());
+        let region = document.map_or(
+            failure.and_then(|failure| failure.region.as_ref()),
+            |read| read.region.as_ref(),
+        );
         let created = read.and_then(|read| read.created);
         let used = document.and_then(|document| document.cached.as_ref());
-        let cached = used.map_or_else(|| Some((*self.cached.get(locator)?, false)), |used| Some((used.age, true)));
-        let passed_over = document.filter(|_| read.is_some()).into_iter().flat_map(|document| &document.passed_over);
+        let cached = used.map_or_else(
+            || Some((*self.cached.get(locator)?, false)),
+            |used| Some((used.age, true)),
+        );
+        let passed_over = document
+            .filter(|_| read.is_some())
+            .into_iter()
+            .flat_map(|document| &document.passed_over);
         SourceRow {
             id: locator.written_id() + parameter_name.unwrap_or_default(),
             store: locator.store.service(),
@@ -203,8 +301,13 @@ impl CheckedValues<'_> {
             stages: read.map(|read| read.stages.clone()).unwrap_or_default(),
             created: created.map(date),
             age_seconds: created.map(|created| seconds_since(created, self.now)),
-            regions_passed_over: passed_over.map(|passed| passed.region.to_string()).collect(),
-            cached: cached.map(|(age, used)| CacheState { age_seconds: age.as_secs(), used }),
+            regions_passed_over: passed_over
+                .map(|passed| passed.region.to_string())
+                .collect(),
+            cached: cached.map(|(age, used)| CacheState {
+                age_seconds: age.as_secs(),
+                used,
+            }),
             status: match answer {
                 Some(Ok(_)) => "ok",
                 Some(Err(_)) => "failed",
@@ -219,7 +322,9 @@ impl CheckedValues<'_> {
 fn unset_row(Override { subject, by, .. }: &Override) -> Option<Row> {
     match by {
         OverriddenBy::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
-        OverriddenBy::Entry(other) if (subject.kind, other.kind) == (SubjectKind::EnvFrom, SubjectKind::EnvFrom) => {
+        OverriddenBy::Entry(other)
+            if (subject.kind, other.kind) == (SubjectKind::EnvFrom, SubjectKind::EnvFrom) =>
+        {
             Some(Row::new(subject.label.clone(), subject, "overridden"))
         }
         OverriddenBy::Entry(_) | OverriddenBy::Others => None,
@@ -229,10 +334,20 @@ fn unset_row(Override { subject, by, .. }: &Override) -> Option<Row> {
 /// `NAME`, `NAME=/path`, `NAME=memfd`, `/path` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
-        Target::File(FileTarget { env: Some(name), place: FilePlace::Path(path), .. }) => {
+        Target::File(FileTarget {
+            env: Some(name),
+            place: FilePlace::Path(path),
+            ..
+        }) => {
             format!("{name}={}", path.display())
         }
-        Target::File(FileTarget { env: Some(name), place: FilePlace::Memory, .. }) => format!("{name}=memfd"),
-        Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => target.to_string(),
+        Target::File(FileTarget {
+            env: Some(name),
+            place: FilePlace::Memory,
+            ..
+        }) => format!("{name}=memfd"),
+        Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => {
+            target.to_string()
+        }
     }
 }

@@ -19,7 +19,12 @@ pub struct SecretRow {
 
 impl SecretRow {
     pub fn new(secret: &DescribedSecret, now: SystemTime) -> Self {
-        let DescribedSecret { id, region, role, description } = secret;
+        let DescribedSecret {
+            id,
+            region,
+            role,
+            description,
+        } = secret;
         let (status, error) = match description {
             Ok(_) => ("ok", None),
             Err(_) if secret.is_denied() => ("not-permitted", None),
@@ -27,7 +32,8 @@ impl SecretRow {
         };
         let role = role.as_ref().map(|role| role.arn.to_string());
         let (id, region) = (id.to_string(), region.to_string());
-        let mut fields = json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
+        let mut fields =
+            json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
         let mut cells = vec![id, region];
         match description {
             Ok(description) => {
@@ -41,7 +47,14 @@ impl SecretRow {
 }
 
 fn describe(fields: &mut Value, description: &Description, now: SystemTime) {
-    let Description { rotation, kms_key, replicas, primary_region, deleted, .. } = description;
+    let Description {
+        rotation,
+        kms_key,
+        replicas,
+        primary_region,
+        deleted,
+        ..
+    } = description;
     fields["rotation"] = json!({
         "enabled": rotation.is_enabled,
         "every_days": rotation.every_days(),
@@ -57,20 +70,34 @@ fn describe(fields: &mut Value, description: &Description, now: SystemTime) {
 }
 
 fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
-    let Description { rotation, kms_key, replicas, primary_region, deleted, .. } = description;
+    let Description {
+        rotation,
+        kms_key,
+        replicas,
+        primary_region,
+        deleted,
+        ..
+    } = description;
     let last = match (rotation.last, rotation.is_enabled) {
         (Some(last), _) => age(seconds_since(last, now)),
         (None, true) => "never".to_owned(),
         (None, false) => String::new(),
     };
-    let mut copies: Vec<String> = primary_region.iter().map(|primary| format!("of {primary}")).collect();
+    let mut copies: Vec<String> = primary_region
+        .iter()
+        .map(|primary| format!("of {primary}"))
+        .collect();
     for Replica { region, status, .. } in replicas {
         copies.push(match status.as_deref() {
             Some("InSync") | None => region.clone(),
             Some(status) => format!("{region} ({status})"),
         });
     }
-    let overdue = if rotation.is_overdue(now) { "overdue, " } else { "" };
+    let overdue = if rotation.is_overdue(now) {
+        "overdue, "
+    } else {
+        ""
+    };
     let rotation = match (rotation.every_days(), &rotation.schedule) {
         _ if deleted.is_some() => "marked-for-deletion".to_owned(),
         _ if !rotation.is_enabled => "off".to_owned(),
@@ -79,12 +106,21 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, Some(schedule)) => format!("{overdue}{schedule}"),
         (None, None) => format!("{overdue}on"),
     };
-    [rotation, last, kms_key.as_deref().unwrap_or("aws/secretsmanager").to_owned(), copies.join(", ")]
+    [
+        rotation,
+        last,
+        kms_key
+            .as_deref()
+            .unwrap_or("aws/secretsmanager")
+            .to_owned(),
+        copies.join(", "),
+    ]
 }
 
 /// The whole seconds since `then`; 0 for a time in the future.
 pub fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
-    now.duration_since(then).map_or(0, |elapsed| elapsed.as_secs())
+    now.duration_since(then)
+        .map_or(0, |elapsed| elapsed.as_secs())
 }
 
 /// `2018-04-11T20:05:45Z`

@@ -12,29 +12,65 @@ const GAP: usize = 2;
 
 /// Returns the tables, separated by blank lines; an empty text without any row.
 pub fn text(findings: &Findings) -> String {
-    let Findings { values, command, secrets, caller, has_cache, .. } = findings;
+    let Findings {
+        values,
+        command,
+        secrets,
+        caller,
+        has_cache,
+        ..
+    } = findings;
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(has_cache.then_some("CACHED"));
     headings.push("STATUS");
-    let values: Vec<_> = values.iter().flat_map(|row| value_rows(row, *has_cache)).collect();
+    let values: Vec<_> = values
+        .iter()
+        .flat_map(|row| value_rows(row, *has_cache))
+        .collect();
     let tables = [
         (headings, values),
-        (vec!["COMMAND", "FILE", "STATUS"], command.iter().map(command_row).collect()),
         (
-            vec!["SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS"],
+            vec!["COMMAND", "FILE", "STATUS"],
+            command.iter().map(command_row).collect(),
+        ),
+        (
+            vec![
+                "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
+            ],
             secrets.iter().map(|secret| secret.cells.clone()).collect(),
         ),
-        (vec!["ACCOUNT", "CALLER", "CREDENTIALS"], caller.iter().map(caller_row).collect()),
+        (
+            vec!["ACCOUNT", "CALLER", "CREDENTIALS"],
+            caller.iter().map(caller_row).collect(),
+        ),
     ];
     let filled = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
-    filled.map(|(headings, rows)| layout(&headings, rows)).collect::<Vec<_>>().join("\n")
+    filled
+        .map(|(headings, rows)| layout(&headings, rows))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Returns the lines of a table, each with a line feed. Each row has a cell for each heading; an empty one is `-`.
 fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut lines: Vec<Vec<String>> = vec![headings.iter().map(|heading| (*heading).to_owned()).collect()];
+    let mut lines: Vec<Vec<String>> = vec![
+        headings
+            .iter()
+            .map(|heading| (*heading).to_owned())
+            .collect(),
+    ];
     for row in rows {
-        lines.push(row.iter().map(|cell| if cell.is_empty() { "-".to_owned() } else { escaped(cell) }).collect());
+        lines.push(
+            row.iter()
+                .map(|cell| {
+                    if cell.is_empty() {
+                        "-".to_owned()
+                    } else {
+                        escaped(cell)
+                    }
+                })
+                .collect(),
+        );
     }
     let mut widths = vec![0; headings.len()];
     for line in &lines {
@@ -80,31 +116,74 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         cells
     };
     let state = row.error.unwrap_or(row.status);
-    let whole = cells(reference, only, &row.note.map_or(state.to_owned(), |note| format!("{state}, {note}")));
+    let whole = cells(
+        reference,
+        only,
+        &row.note
+            .map_or(state.to_owned(), |note| format!("{state}, {note}")),
+    );
     let parts = row.sources.iter().filter(|_| only.is_none());
-    let parts = parts.map(|source| cells(source.reference(), Some(source), source.error.unwrap_or(source.status)));
+    let parts = parts.map(|source| {
+        cells(
+            source.reference(),
+            Some(source),
+            source.error.unwrap_or(source.status),
+        )
+    });
     std::iter::once(whole).chain(parts).collect()
 }
 
 /// The version, its stages and its age.
 fn version_cells(source: Option<&SourceRow>) -> [String; 3] {
-    let Some(SourceRow { version, stages, age_seconds, .. }) = source else { return Default::default() };
-    let version = version.iter().flat_map(|version| version.chars()).take(ID_LENGTH).collect();
-    [version, stages.join(","), age_seconds.map(age).unwrap_or_default()]
+    let Some(SourceRow {
+        version,
+        stages,
+        age_seconds,
+        ..
+    }) = source
+    else {
+        return Default::default();
+    };
+    let version = version
+        .iter()
+        .flat_map(|version| version.chars())
+        .take(ID_LENGTH)
+        .collect();
+    [
+        version,
+        stages.join(","),
+        age_seconds.map(age).unwrap_or_default(),
+    ]
 }
 
 /// The age of the answer in the cache, with `, used` if the value is that answer's; empty if there is none.
 fn cached_cell(source: Option<&SourceRow>) -> String {
     let cached = source.and_then(|source| source.cached.as_ref());
-    cached.map_or_else(String::new, |cached| age(cached.age_seconds) + if cached.used { ", used" } else { "" })
+    cached.map_or_else(String::new, |cached| {
+        age(cached.age_seconds) + if cached.used { ", used" } else { "" }
+    })
 }
 
 fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<String> {
-    vec![name.clone(), file.clone().unwrap_or_default(), (*status).to_owned()]
+    vec![
+        name.clone(),
+        file.clone().unwrap_or_default(),
+        (*status).to_owned(),
+    ]
 }
 
-fn caller_row(CheckedCaller { account, arn, credentials }: &CheckedCaller) -> Vec<String> {
+fn caller_row(
+    CheckedCaller {
+        account,
+        arn,
+        credentials,
+    }: &CheckedCaller,
+) -> Vec<String> {
     let or_unknown = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
     let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
-    vec![or_unknown(account.as_deref()), or_unknown(name), (*credentials).to_owned()]
+    vec![
+        or_unknown(account.as_deref()),
+        or_unknown(name),
+        (*credentials).to_owned(),
+    ]
 }

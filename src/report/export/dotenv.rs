@@ -33,7 +33,9 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> 
 fn quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     let value = utf8(variable, "a .env file")?;
     if value.contains("${") {
-        Err(unfit("the value has `${`, which python-dotenv expands in any quotes"))
+        Err(unfit(
+            "the value has `${`, which python-dotenv expands in any quotes",
+        ))
     } else if !value.contains(['\'', '\r']) && !has_escape(value, r"\'") {
         Ok(b"'")
     } else if !value.contains('"') && !has_escape(value, r#"\'"abfnrtv"#) {
@@ -41,16 +43,20 @@ fn quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     } else if is_bare(value) {
         Ok(b"")
     } else {
-        Err(unfit("the value has quotes, backslashes or blanks that python-dotenv and Node's dotenv read differently"))
+        Err(unfit(
+            "the value has quotes, backslashes or blanks that python-dotenv and Node's dotenv read differently",
+        ))
     }
 }
 
 /// True if a backslash stands before one of `escaped`, before the closing quote, or before a carriage return, which is written `\r`.
 fn has_escape(value: &str, escaped: &str) -> bool {
-    value.match_indices('\\').any(|(at, _)| match value[at + 1..].chars().next() {
-        None | Some('\r') => true,
-        Some(next) => escaped.contains(next),
-    })
+    value
+        .match_indices('\\')
+        .any(|(at, _)| match value[at + 1..].chars().next() {
+            None | Some('\r') => true,
+            Some(next) => escaped.contains(next),
+        })
 }
 
 /// True for a line without blanks at its ends, quotes at its start, comments, and characters that either reader may take for white

@@ -26,9 +26,16 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 pub fn variables(resolved: &Resolved, limits: Limits) -> Vec<Variable<'_>> {
     let mut variables = Vec::from_iter(resolved.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
-    for FileValue { target, subject, .. } in resolved.files() {
+    for FileValue {
+        target, subject, ..
+    } in resolved.files()
+    {
         if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
-            variables.push(Variable { name, value: path.as_os_str().as_bytes(), subject });
+            variables.push(Variable {
+                name,
+                value: path.as_os_str().as_bytes(),
+                subject,
+            });
         }
     }
     variables
@@ -38,16 +45,25 @@ pub fn variables(resolved: &Resolved, limits: Limits) -> Vec<Variable<'_>> {
 ///
 /// # Errors
 /// An error for each variable whose value the format cannot hold.
-pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<SecretValue, Vec<Problem>> {
+pub fn export(
+    variables: &[Variable<'_>],
+    format: ExportFormat,
+) -> Result<SecretValue, Vec<Problem>> {
     let mut text = Vec::with_capacity(capacity(variables));
     let errors = match format {
         ExportFormat::Shell => {
-            variables.iter().for_each(|variable| shell::write(*variable, &mut text));
+            variables
+                .iter()
+                .for_each(|variable| shell::write(*variable, &mut text));
             Vec::new()
         }
-        ExportFormat::Dotenv => write_each(variables, |variable| dotenv::write(variable, &mut text)),
+        ExportFormat::Dotenv => {
+            write_each(variables, |variable| dotenv::write(variable, &mut text))
+        }
         ExportFormat::Docker => write_each(variables, |variable| write_docker(variable, &mut text)),
-        ExportFormat::Kubernetes => write_each(variables, |variable| write_kubernetes(variable, &mut text)),
+        ExportFormat::Kubernetes => {
+            write_each(variables, |variable| write_kubernetes(variable, &mut text))
+        }
         ExportFormat::Json => {
             let mut members = Vec::with_capacity(variables.len());
             let errors = write_each(variables, |variable| {
@@ -63,7 +79,11 @@ pub fn export(variables: &[Variable<'_>], format: ExportFormat) -> Result<Secret
     };
     // Wiped when dropped, also if an error follows.
     let text = SecretValue::new(text);
-    if errors.is_empty() { Ok(text) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(text)
+    } else {
+        Err(errors)
+    }
 }
 
 /// Writes each variable, and returns the errors.
@@ -88,9 +108,13 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let value = utf8(variable, "Docker's --env-file")?;
     let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') {
-        return Err(unfit("the value has a line feed, and Docker's --env-file has one line for each variable"));
+        return Err(unfit(
+            "the value has a line feed, and Docker's --env-file has one line for each variable",
+        ));
     } else if value.ends_with('\r') {
-        return Err(unfit("the value ends with a carriage return, which Docker's --env-file drops"));
+        return Err(unfit(
+            "the value ends with a carriage return, which Docker's --env-file drops",
+        ));
     } else if length > LONGEST_LINE {
         return Err(unfit(&format!(
             "with its name the variable has {length} bytes, and Docker's --env-file allows {LONGEST_LINE}"
@@ -107,7 +131,9 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "the file of `fileKeyRef`")?;
     if value.contains('\'') {
-        return Err(unfit("the value has a single quote, for which a file of `fileKeyRef` has no escape"));
+        return Err(unfit(
+            "the value has a single quote, for which a file of `fileKeyRef` has no escape",
+        ));
     }
     for part in [variable.name.as_str(), "='", value, "'\n"] {
         text.extend_from_slice(part.as_bytes());
@@ -123,7 +149,9 @@ fn capacity(variables: &[Variable<'_>]) -> usize {
     const MOST_FOR_SYNTAX: usize = 128;
     let mut most = MOST_FOR_SYNTAX;
     for variable in variables {
-        most += variable.name.as_str().len() + MOST_FOR_ONE_BYTE * variable.value.len() + MOST_FOR_SYNTAX;
+        most += variable.name.as_str().len()
+            + MOST_FOR_ONE_BYTE * variable.value.len()
+            + MOST_FOR_SYNTAX;
     }
     most
 }

@@ -18,7 +18,10 @@ use crate::model::resolved::Variable;
 pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
     let shells = shells_that_reserve(variable);
     if !shells.is_empty() {
-        let versions = shells.iter().map(|shell| format!("${{{}-}}", shell.version)).collect::<String>();
+        let versions = shells
+            .iter()
+            .map(|shell| format!("${{{}-}}", shell.version))
+            .collect::<String>();
         text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
     }
     text.extend_from_slice(b"export ");
@@ -30,9 +33,18 @@ pub fn write(variable: Variable<'_>, text: &mut Vec<u8>) {
 
 /// Returns the warning about a variable that some shells do not let be set.
 pub fn warning(variable: Variable<'_>) -> Option<String> {
-    let shells: Vec<_> = shells_that_reserve(variable).iter().map(|shell| shell.name).collect();
+    let shells: Vec<_> = shells_that_reserve(variable)
+        .iter()
+        .map(|shell| shell.name)
+        .collect();
     let why = "where the name is read-only or has a meaning of the shell's own";
-    (!shells.is_empty()).then(|| format!("{} is not set in {}, {why}", variable.name, shells.join(", ")))
+    (!shells.is_empty()).then(|| {
+        format!(
+            "{} is not set in {}, {why}",
+            variable.name,
+            shells.join(", ")
+        )
+    })
 }
 
 /// A shell with variables of its own.
@@ -84,5 +96,8 @@ static SHELLS: [Shell; 3] = [
 /// Returns the shells that do not let a variable be set to every value.
 fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
     let name = variable.name.as_str();
-    SHELLS.iter().filter(|shell| shell.names.split(' ').any(|reserved| reserved == name)).collect()
+    SHELLS
+        .iter()
+        .filter(|shell| shell.names.split(' ').any(|reserved| reserved == name))
+        .collect()
 }

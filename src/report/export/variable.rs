@@ -22,6 +22,10 @@ pub fn unfit(why: &str) -> Problem {
 /// Adds a value, in which an escape stands for each such byte.
 pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
-        text.extend_from_slice(if *byte == escaped { escape } else { std::slice::from_ref(byte) });
+        text.extend_from_slice(if *byte == escaped {
+            escape
+        } else {
+            std::slice::from_ref(byte)
+        });
     }
 }

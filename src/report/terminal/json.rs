@@ -17,14 +17,26 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         Label::Note | Label::Help => "info",
     };
     let mut object = Map::new();
-    object.insert("time".to_owned(), humantime::format_rfc3339_millis(now).to_string().into());
+    object.insert(
+        "time".to_owned(),
+        humantime::format_rfc3339_millis(now).to_string().into(),
+    );
     // The command's own lines share the stream.
     object.insert("logger".to_owned(), "secrets-exec".into());
     object.insert("level".to_owned(), level.into());
     object.insert("event".to_owned(), record.event.into());
     object.insert("message".to_owned(), escaped(&record.message).into());
-    object.extend(record.details.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    for (name, texts) in [("entries", record.entries), ("notes", record.notes), ("help", record.help)] {
+    object.extend(
+        record
+            .details
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    for (name, texts) in [
+        ("entries", record.entries),
+        ("notes", record.notes),
+        ("help", record.help),
+    ] {
         if !texts.is_empty() {
             let texts: Vec<String> = texts.iter().map(|text| escaped(text)).collect();
             object.insert(name.to_owned(), texts.into());

@@ -48,13 +48,20 @@ pub fn print_notices(records: impl IntoIterator<Item = Record>, options: &Option
 }
 
 /// Returns the records that [`print_notices`] prints.
-pub fn shown(records: impl IntoIterator<Item = Record>, options: &Options) -> impl Iterator<Item = Record> {
+pub fn shown(
+    records: impl IntoIterator<Item = Record>,
+    options: &Options,
+) -> impl Iterator<Item = Record> {
     let has_details = options.verbose || is_json();
     let is_quiet = options.quiet;
-    records.into_iter().filter(move |record| match record.label {
-        Label::Error => true,
-        Label::Warning | Label::Note | Label::Help => !is_quiet && (has_details || !record.is_detail),
-    })
+    records
+        .into_iter()
+        .filter(move |record| match record.label {
+            Label::Error => true,
+            Label::Warning | Label::Note | Label::Help => {
+                !is_quiet && (has_details || !record.is_detail)
+            }
+        })
 }
 
 /// Sets the format of all lines from here on.
@@ -87,7 +94,11 @@ pub fn print_rendered(render: impl Fn() -> Rendered + Sync) -> u8 {
     ending::interruptibly(|| {
         let rendered = render();
         let exit_status = rendered.exit_status;
-        print_on_worker(rendered.records().map(|record| record.with("status", exit_status)));
+        print_on_worker(
+            rendered
+                .records()
+                .map(|record| record.with("status", exit_status)),
+        );
         exit_status
     })
 }
@@ -102,7 +113,10 @@ pub fn print_without_blocking(record: Record) {
 /// Returns the text of records as they are printed.
 pub fn text(records: impl IntoIterator<Item = Record>) -> String {
     if is_json() {
-        return objects(records).into_iter().map(|object| format!("{}\n", Value::Object(object))).collect();
+        return objects(records)
+            .into_iter()
+            .map(|object| format!("{}\n", Value::Object(object)))
+            .collect();
     }
     layout(&Vec::from_iter(records), is_coloured())
 }
@@ -110,7 +124,10 @@ pub fn text(records: impl IntoIterator<Item = Record>) -> String {
 /// Returns records as `--log-format json` prints them.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Value>> {
     let now = SystemTime::now();
-    records.into_iter().map(|record| json::object(record, now)).collect()
+    records
+        .into_iter()
+        .map(|record| json::object(record, now))
+        .collect()
 }
 
 /// Returns a line for each message, entry, note and remedy. What the next record repeats is left to it: a note, or
@@ -124,10 +141,17 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
             add(record.label, &format!("  {entry}"));
         }
         let next = records.get(at + 1);
-        for note in record.notes.iter().filter(|note| !next.is_some_and(|next| next.notes.contains(note))) {
+        for note in record
+            .notes
+            .iter()
+            .filter(|note| !next.is_some_and(|next| next.notes.contains(note)))
+        {
             add(Label::Note, note);
         }
-        let following = records.iter().skip(at + 1).find_map(|record| record.help.first());
+        let following = records
+            .iter()
+            .skip(at + 1)
+            .find_map(|record| record.help.first());
         for help in record.help.iter().filter(|help| Some(*help) != following) {
             add(Label::Help, help);
         }
@@ -139,7 +163,10 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
 pub fn show_progress(text: &str) {
     if is_watched() && !is_json() && !IS_DUMB.load(Ordering::Relaxed) && may_write(io::stderr()) {
         let room = PROGRESS_LENGTH - prefix(Label::Note, false).len();
-        replace_progress(&line(Label::Note, &format!("{text:.room$}"), is_coloured()), true);
+        replace_progress(
+            &line(Label::Note, &format!("{text:.room$}"), is_coloured()),
+            true,
+        );
     }
 }
 
@@ -168,7 +195,11 @@ fn is_coloured() -> bool {
 /// Returns `secrets-exec: ` and the label, with a blank after it.
 fn prefix(label: Label, is_coloured: bool) -> String {
     let name = label.name();
-    if is_coloured { format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", label as u8) } else { format!("{PREFIX}{name}: ") }
+    if is_coloured {
+        format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m ", label as u8)
+    } else {
+        format!("{PREFIX}{name}: ")
+    }
 }
 
 /// Returns a line with its prefix, without a line feed.
@@ -211,5 +242,8 @@ fn write_output(text: &[u8]) -> io::Result<()> {
 }
 
 fn not_written(error: io::Error) -> Problem {
-    Problem::configuration(format!("standard output cannot be written: {}", os_error::text(&error)))
+    Problem::configuration(format!(
+        "standard output cannot be written: {}",
+        os_error::text(&error)
+    ))
 }

@@ -13,7 +13,11 @@ use crate::resolve::encoding;
 use crate::resolve::json::Json;
 
 /// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Adds all of them.
 pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
@@ -25,10 +29,27 @@ pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
 
 /// Adds the filters that MiniJinja lacks.
 fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
-    environment
-        .add_filter("urlencode", |value: &Value| Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string()));
-    environment.add_filter("b64encode", |value: &Value| transform(value, Transform { decode: false, encode: true }));
-    environment.add_filter("b64decode", |value: &Value| transform(value, Transform { decode: true, encode: false }));
+    environment.add_filter("urlencode", |value: &Value| {
+        Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string())
+    });
+    environment.add_filter("b64encode", |value: &Value| {
+        transform(
+            value,
+            Transform {
+                decode: false,
+                encode: true,
+            },
+        )
+    });
+    environment.add_filter("b64decode", |value: &Value| {
+        transform(
+            value,
+            Transform {
+                decode: true,
+                encode: false,
+            },
+        )
+    });
     environment.add_filter("tojson", values::json);
     let misses = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
@@ -49,21 +70,27 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
         abs chain dictsort escape first format groupby items join last lines list max min pprint reverse round sort
         split zip
     ];
-    for (name, filter) in builtins.into_iter().chain([("e", Value::from_function(filters::escape))]) {
-        environment.add_filter(name, move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-            let given = given.into_values();
-            if let Some(input) = given.first() {
-                if input.is_undefined() {
-                    // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
-                    state.format(input.clone())?;
-                } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
-                    return Err(ErrorKind::UndefinedError.into());
-                } else if name == "format" && input.as_str().is_some_and(has_foreign_name) {
-                    return Err(own_error("format: the name in %(name)s is not ASCII"));
+    for (name, filter) in builtins
+        .into_iter()
+        .chain([("e", Value::from_function(filters::escape))])
+    {
+        environment.add_filter(
+            name,
+            move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+                let given = given.into_values();
+                if let Some(input) = given.first() {
+                    if input.is_undefined() {
+                        // Formatting fails for a missing key, and succeeds for the missing `else` of `x if y`.
+                        state.format(input.clone())?;
+                    } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
+                        return Err(ErrorKind::UndefinedError.into());
+                    } else if name == "format" && input.as_str().is_some_and(has_foreign_name) {
+                        return Err(own_error("format: the name in %(name)s is not ASCII"));
+                    }
                 }
-            }
-            filter.call(state, &given)
-        });
+                filter.call(state, &given)
+            },
+        );
     }
 }
 
@@ -71,12 +98,15 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 fn add_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     for name in ["default", "d"] {
         let misses = misses.clone();
-        environment.add_filter(name, move |state: &State<'_, '_>, value: &Value, others: Rest<Value>| {
-            if value.is_undefined() {
-                misses.take_last();
-            }
-            filters::default(state, value, others)
-        });
+        environment.add_filter(
+            name,
+            move |state: &State<'_, '_>, value: &Value, others: Rest<Value>| {
+                if value.is_undefined() {
+                    misses.take_last();
+                }
+                filters::default(state, value, others)
+            },
+        );
     }
     for name in ["defined", "undefined"] {
         let misses = misses.clone();
@@ -91,7 +121,11 @@ fn add_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
 
 /// Whether a name in `%(name)s` is not ASCII: MiniJinja's `format` panics over it.
 fn has_foreign_name(format: &str) -> bool {
-    format.replace("%%", "").split("%(").skip(1).any(|name| !name.split(')').next().is_some_and(str::is_ascii))
+    format
+        .replace("%%", "")
+        .split("%(")
+        .skip(1)
+        .any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
 /// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
@@ -105,7 +139,7 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
         .ok_or_else(|| own_error("b64decode: the value is not base64"))?;
-    let text =
-        std::str::from_utf8(bytes.expose()).map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
+    let text = std::str::from_utf8(bytes.expose())
+        .map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
     Ok(Value::from(text))
 }

@@ -26,8 +26,7 @@ use crate::resolve::json::{Json, quotable_keys};
 use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, UnreadSecret, follow};
 
 /// Advice for a name that [`Template::names`] lacks.
-const UNREAD_NAME_HELP: &str =
-    "an alias that is only sliced, or assigned to its own name, is not read; write {% set x = db.host %}{{ x[:3] }}";
+const UNREAD_NAME_HELP: &str = "an alias that is only sliced, or assigned to its own name, is not read; write {% set x = db.host %}{{ x[:3] }}";
 
 /// The number of MiniJinja instructions that a template may run.
 const FUEL: u64 = 1_000_000;
@@ -57,7 +56,9 @@ impl Input {
 
     /// Returns the inherited variables that are UTF-8.
     pub fn variables(inherited: &Inherited) -> Self {
-        let texts = inherited.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        let texts = inherited
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         Self::Object(Arc::new(Json::of_texts(texts)))
     }
 
@@ -74,31 +75,51 @@ impl Input {
 /// # Errors
 /// The first missing key, lookup in a text, or other failure of the template. A text is looked for before the template
 /// runs, so that its `default` cannot hide a malformed secret.
-pub fn render(template: &Template, inputs: &BTreeMap<String, Input>) -> Result<SecretValue, RenderError> {
+pub fn render(
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+) -> Result<SecretValue, RenderError> {
     for (alias, why) in lookups_in_no_object(template, inputs) {
         if matches!(inputs.get(alias), Some(Input::Text(_))) {
             return Err((Some(alias.to_owned()), why));
         }
     }
     let misses = Arc::new(Misses::default());
-    let values = inputs.iter().map(|(alias, input)| (alias.clone(), input.value(alias, &misses))).collect();
+    let values = inputs
+        .iter()
+        .map(|(alias, input)| (alias.clone(), input.value(alias, &misses)))
+        .collect();
     let rendered = render_with(template, values, &misses);
-    rendered.map(SecretValue::new).map_err(|error| render_error(&error, template, inputs, &misses))
+    rendered
+        .map(SecretValue::new)
+        .map_err(|error| render_error(&error, template, inputs, &misses))
 }
 
 /// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for
 /// each secret. An error of another kind may be the placeholder's.
 pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
-    let ValueSource::Template { template, inputs } = &binding.source else { return None };
+    let ValueSource::Template { template, inputs } = &binding.source else {
+        return None;
+    };
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let values = names.map(|name| (name.to_owned(), Value::from_object(UnreadSecret))).collect();
+    let values = names
+        .map(|name| (name.to_owned(), Value::from_object(UnreadSecret)))
+        .collect();
     let error = render_with(template, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| template_error(&error).problem.of(binding.subject.clone(), Impact::Unread))
+    is_unknown.then(|| {
+        template_error(&error)
+            .problem
+            .of(binding.subject.clone(), Impact::Unread)
+    })
 }
 
 /// Renders with the value of each name.
-fn render_with(template: &Template, mut names: BTreeMap<String, Value>, misses: &Arc<Misses>) -> Result<String, Error> {
+fn render_with(
+    template: &Template,
+    mut names: BTreeMap<String, Value>,
+    misses: &Arc<Misses>,
+) -> Result<String, Error> {
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
@@ -110,14 +131,23 @@ fn render_with(template: &Template, mut names: BTreeMap<String, Value>, misses: 
         Ok(output.write_str(&values::text(value)?)?)
     });
     filters::add(&mut environment, misses);
-    names.extend(environment.globals().map(|(name, value)| (name.to_owned(), value)));
+    names.extend(
+        environment
+            .globals()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     environment.render_str(&template.text, Value::from_object(Names(names)))
 }
 
 /// Translates MiniJinja's error.
 ///
 /// The error is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
-fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, Input>, misses: &Misses) -> RenderError {
+fn render_error(
+    error: &Error,
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+    misses: &Misses,
+) -> RenderError {
     if is_undefined_error(error) {
         if let Some((alias, why)) = lookups_in_no_object(template, inputs).next() {
             return (Some(alias.to_owned()), why);
@@ -132,15 +162,24 @@ fn render_error(error: &Error, template: &Template, inputs: &BTreeMap<String, In
 /// Returns MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
 fn template_error(error: &Error) -> NoValue {
     let kind = error.kind();
-    let is_safe =
-        matches!(kind, OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest);
+    let is_safe = matches!(
+        kind,
+        OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest
+    );
     let text = match error.detail() {
         Some(detail) if is_safe => detail.to_owned(),
         Some(_) | None => kind.to_string(),
     };
-    let place = error.line().map(|line| format!("line {line} of the template: ")).unwrap_or_default();
+    let place = error
+        .line()
+        .map(|line| format!("line {line} of the template: "))
+        .unwrap_or_default();
     let why = NoValue::failed("template", place + &text);
-    if kind == UNREAD_NAME { why.help(UNREAD_NAME_HELP) } else { why }
+    if kind == UNREAD_NAME {
+        why.help(UNREAD_NAME_HELP)
+    } else {
+        why
+    }
 }
 
 /// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
@@ -148,19 +187,37 @@ fn template_error(error: &Error) -> NoValue {
 fn is_undefined_error(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::UndefinedError => true,
-        ErrorKind::InvalidOperation => error.detail().is_none_or(|detail| detail.contains("undefined")),
+        ErrorKind::InvalidOperation => error
+            .detail()
+            .is_none_or(|detail| detail.contains("undefined")),
         _ => false,
     }
 }
 
 /// Returns the absence of a key.
-fn absent(Miss { alias, path }: Miss, template: &Template, inputs: &BTreeMap<String, Input>) -> RenderError {
+fn absent(
+    Miss { alias, path }: Miss,
+    template: &Template,
+    inputs: &BTreeMap<String, Input>,
+) -> RenderError {
     // A key that the template does not spell out may be a value.
-    let keys: Vec<_> = path.iter().map(|key| if template.has_key(key) { key } else { "*" }).collect();
+    let keys: Vec<_> = path
+        .iter()
+        .map(|key| if template.has_key(key) { key } else { "*" })
+        .collect();
     let whose = alias.as_deref().unwrap_or("result of `fromjson`");
-    let why = if whose == template::ENV { "is not set" } else { "does not exist or is null" };
-    let absent = NoValue::absent("key-not-found", format!("the template's {whose}.{} {why}", keys.join(".")));
-    let problem = absent.problem.replace_help(existing_keys(whose, &path, template, inputs));
+    let why = if whose == template::ENV {
+        "is not set"
+    } else {
+        "does not exist or is null"
+    };
+    let absent = NoValue::absent(
+        "key-not-found",
+        format!("the template's {whose}.{} {why}", keys.join(".")),
+    );
+    let problem = absent
+        .problem
+        .replace_help(existing_keys(whose, &path, template, inputs));
     (alias, NoValue { problem, ..absent })
 }
 
@@ -172,8 +229,12 @@ fn existing_keys(
     inputs: &BTreeMap<String, Input>,
 ) -> Option<String> {
     let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
-    let Input::Object(secret) = inputs.get(alias)? else { return None };
-    let map = follow(secret.value(), parents)?.as_object().filter(|map| !map.contains_key(key))?;
+    let Input::Object(secret) = inputs.get(alias)? else {
+        return None;
+    };
+    let map = follow(secret.value(), parents)?
+        .as_object()
+        .filter(|map| !map.contains_key(key))?;
     if alias == template::ENV {
         // The names of all variables would help nobody.
         let nearest = suggest::nearest(key, quotable_keys(map)).map(did_you_mean);
@@ -221,17 +282,27 @@ mod tests {
          urlencode zip";
     const TESTS: &str = "boolean defined divisibleby endingwith eq even filter float ge gt in int iterable le lower lt mapping ne \
          none number odd safe sameas sequence startingwith string test true undefined upper";
-    const OPERATORS: [&str; 12] = ["+", "-", "*", "/", "//", "%", "**", "~", "==", "<", "in", "and"];
+    const OPERATORS: [&str; 12] = [
+        "+", "-", "*", "/", "//", "%", "**", "~", "==", "<", "in", "and",
+    ];
 
     /// Templates that apply every filter, test, operator and lookup to `a`, with `b` as its argument.
     fn applications(a: &str, b: &str) -> Vec<String> {
         let filters = FILTERS.split_whitespace().flat_map(|filter| {
-            let calls = [String::new(), format!("({b})"), format!("({b}, {b})"), format!("(attribute={b})")];
+            let calls = [
+                String::new(),
+                format!("({b})"),
+                format!("({b}, {b})"),
+                format!("(attribute={b})"),
+            ];
             calls.map(|call| format!("{{{{ ({a} | {filter}{call}) | list }}}}"))
         });
-        let tests = TESTS
-            .split_whitespace()
-            .flat_map(|test| [format!("{{{{ {a} is {test} }}}}"), format!("{{{{ {a} is {test}({b}) }}}}")]);
+        let tests = TESTS.split_whitespace().flat_map(|test| {
+            [
+                format!("{{{{ {a} is {test} }}}}"),
+                format!("{{{{ {a} is {test}({b}) }}}}"),
+            ]
+        });
         let operators = OPERATORS.map(|sign| format!("{{{{ ({a} {sign} {b}).x }}}}"));
         let lookups = [
             format!("{{{{ {a}[{b}] }}}}"),
@@ -242,19 +313,37 @@ mod tests {
             format!("{{{{ range({b}, {a}) }}}}"),
             format!("{{% for x, y in {a} %}}{{{{ x[{b}] }}}}{{% endfor %}}"),
         ];
-        filters.chain(tests).chain(operators).chain(lookups).collect()
+        filters
+            .chain(tests)
+            .chain(operators)
+            .chain(lookups)
+            .collect()
     }
 
     #[test]
     fn no_error_of_a_filter_operator_or_test_quotes_a_value() {
         const CANARY: &str = "c4n4ryInAValue";
-        let secret =
-            r#"{"text":"c4n4ryInAValue","n":5,"array":["c4n4ryInAValue"],"object":{"key":"c4n4ryInAValue"},"on":true}"#;
+        let secret = r#"{"text":"c4n4ryInAValue","n":5,"array":["c4n4ryInAValue"],"object":{"key":"c4n4ryInAValue"},"on":true}"#;
         let input = |body: &str| read(body.as_bytes()).unwrap();
-        let inputs = BTreeMap::from([("db".to_owned(), input(secret)), ("plain".to_owned(), input(CANARY))]);
-        let operands = ["db.text", "db.n", "db.array", "db.object", "db.on", "db.nope", "db[plain]", "plain", "db"];
+        let inputs = BTreeMap::from([
+            ("db".to_owned(), input(secret)),
+            ("plain".to_owned(), input(CANARY)),
+        ]);
+        let operands = [
+            "db.text",
+            "db.n",
+            "db.array",
+            "db.object",
+            "db.on",
+            "db.nope",
+            "db[plain]",
+            "plain",
+            "db",
+        ];
         let others = ["db.text", "db.n", "db.object", "db.nope"];
-        let pairs = operands.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
+        let pairs = operands
+            .iter()
+            .flat_map(|a| others.iter().map(move |b| (a, b)));
         let mut failed = 0;
         for text in pairs.flat_map(|(a, b)| applications(a, b)) {
             let template = Template::parse(&text).unwrap();
@@ -273,9 +362,13 @@ mod tests {
             any::<String>().prop_map(|text| serde_json::Value::from(text).to_string()),
         ];
         leaf.prop_recursive(3, 16, 4, |inner| {
-            let list = prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(",")));
+            let list = prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(",")));
             let map = prop::collection::vec(inner, 0..4).prop_map(|items| {
-                let entries = items.iter().enumerate().map(|(at, item)| format!("\"k{at}\":{item}"));
+                let entries = items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| format!("\"k{at}\":{item}"));
                 format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
             });
             prop_oneof![list, map]

@@ -34,7 +34,10 @@ impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
         match self.0.get(name.as_str()?) {
             Some(value) => Some(value.clone()),
-            None => Some(Value::from(Error::new(UNREAD_NAME, format!("{name} is undefined")))),
+            None => Some(Value::from(Error::new(
+                UNREAD_NAME,
+                format!("{name} is undefined"),
+            ))),
         }
     }
 }
@@ -47,7 +50,10 @@ pub struct Misses(Mutex<Vec<Miss>>);
 
 impl Misses {
     fn add(&self, miss: Miss) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(miss);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(miss);
     }
 
     /// Removes the last miss.
@@ -78,8 +84,14 @@ impl SecretObject {
     /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
     pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let alias = alias.map(str::to_owned);
-        let root = Self { alias, secret, path: Vec::new(), misses: misses.clone() };
-        root.value(root.secret.value(), Vec::new()).unwrap_or_default()
+        let root = Self {
+            alias,
+            secret,
+            path: Vec::new(),
+            misses: misses.clone(),
+        };
+        root.value(root.secret.value(), Vec::new())
+            .unwrap_or_default()
     }
 
     fn json(&self) -> &JsonValue {
@@ -94,14 +106,21 @@ impl SecretObject {
             JsonValue::Bool(value) => Value::from(*value),
             JsonValue::Number(literal) => number(literal.as_str()),
             JsonValue::String(text) => Value::from(text.as_str()),
-            JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self { path, ..self.clone() }),
+            JsonValue::Array(_) | JsonValue::Object(_) => Value::from_object(Self {
+                path,
+                ..self.clone()
+            }),
         })
     }
 }
 
 impl Object for SecretObject {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        if self.json().is_array() { ObjectRepr::Seq } else { ObjectRepr::Map }
+        if self.json().is_array() {
+            ObjectRepr::Seq
+        } else {
+            ObjectRepr::Map
+        }
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -112,7 +131,10 @@ impl Object for SecretObject {
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.misses.add(Miss { alias: self.alias.clone(), path });
+            self.misses.add(Miss {
+                alias: self.alias.clone(),
+                path,
+            });
         }
         value
     }
@@ -166,9 +188,15 @@ pub fn follow<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j J
 
 /// Returns a number if MiniJinja prints it with the same literal, else the literal as text (`1.10`, `-0`, `1e+400`).
 fn number(literal: &str) -> Value {
-    let integer = literal.parse::<i64>().map(Value::from).or_else(|_| literal.parse::<i128>().map(Value::from));
+    let integer = literal
+        .parse::<i64>()
+        .map(Value::from)
+        .or_else(|_| literal.parse::<i128>().map(Value::from));
     let number = integer.or_else(|_| literal.parse::<f64>().map(Value::from));
-    number.ok().filter(|number| number.to_string() == literal).unwrap_or_else(|| Value::from(literal))
+    number
+        .ok()
+        .filter(|number| number.to_string() == literal)
+        .unwrap_or_else(|| Value::from(literal))
 }
 
 /// Returns the text of a value: a string's characters, a number's literal, `true` or `false`, else compact JSON.
@@ -196,14 +224,20 @@ pub fn json(value: &Value) -> Result<String, Error> {
 
 /// Writes a value of at most `depth` levels.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
-    let Some(depth) = depth.checked_sub(1) else { return Err(own_error("the value is too deeply nested")) };
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(own_error("the value is too deeply nested"));
+    };
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
         (None, ValueKind::Undefined) => return Err(ErrorKind::UndefinedError.into()),
         (None, ValueKind::None) => out.push_str("null"),
         (None, ValueKind::Bool) => out.push_str(if value.is_true() { "true" } else { "false" }),
         (None, ValueKind::Number) => write!(out, "{value}")?,
-        (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.as_str().unwrap_or_default()))?,
+        (None, ValueKind::String) => write!(
+            out,
+            "{}",
+            JsonValue::from(value.as_str().unwrap_or_default())
+        )?,
         (None, ValueKind::Seq | ValueKind::Iterable) => {
             out.push('[');
             for (at, item) in value.try_iter()?.checked().enumerate() {

@@ -1,7 +1,10 @@
 //! The gate of a forked launch. The launch waits there once its values are resolved, until its parent opens the gate; a closed gate ends
 //! it.
 
-#![allow(unsafe_code, reason = "a fork, which is sound while there is one thread")]
+#![allow(
+    unsafe_code,
+    reason = "a fork, which is sound while there is one thread"
+)]
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -51,12 +54,25 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchP
     match unsafe { fork_process() }? {
         ForkResult::Parent { child: pid } => {
             let kill_at = Some(Instant::now() + limit);
-            Ok(LaunchProcess { pid, kill_at, gate, messages: Some(messages), received: Vec::new() })
+            Ok(LaunchProcess {
+                pid,
+                kill_at,
+                gate,
+                messages: Some(messages),
+                received: Vec::new(),
+            })
         }
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
             drop((gate, messages));
-            ending::exit(run(Gate { opening, messages: sender, parent }).into())
+            ending::exit(
+                run(Gate {
+                    opening,
+                    messages: sender,
+                    parent,
+                })
+                .into(),
+            )
         }
     }
 }
@@ -69,7 +85,8 @@ impl LaunchProcess {
 
     /// The time until it is overdue.
     pub fn time_left(&self) -> Option<Duration> {
-        self.kill_at.map(|kill_at| kill_at.saturating_duration_since(Instant::now()))
+        self.kill_at
+            .map(|kill_at| kill_at.saturating_duration_since(Instant::now()))
     }
 
     /// Kills a launch that did not end by itself in its time.
@@ -91,7 +108,9 @@ impl LaunchProcess {
     /// Waits for its end, and reaps it.
     pub fn wait(&self) -> ExitStatus {
         match waitpid(self.pid, None) {
-            Ok(WaitStatus::Signaled(_, signal, _)) => ExitStatus::Killed(SignalNumber(signal as i32)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => {
+                ExitStatus::Killed(SignalNumber(signal as i32))
+            }
             Ok(WaitStatus::Exited(_, status)) => ExitStatus::Exited(status.to_le_bytes()[0]),
             // Without options there is no other state, and the child is not reaped elsewhere.
             Ok(_) | Err(_) => ExitStatus::Killed(SignalNumber::KILL),
@@ -109,14 +128,23 @@ impl LaunchProcess {
         let mut part = [0; 4096];
         while let Some(messages) = &mut self.messages {
             match messages.read(&mut part) {
-                Ok(length) if length > 0 => self.received.extend_from_slice(part.get(..length).unwrap_or_default()),
+                Ok(length) if length > 0 => self
+                    .received
+                    .extend_from_slice(part.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Ok(_) | Err(_) => self.messages = None,
             }
         }
-        let whole = self.received.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let whole = self
+            .received
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         let lines: Vec<u8> = self.received.drain(..whole).collect();
-        lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        lines
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect()
     }
 }
 
@@ -137,7 +165,12 @@ impl Gate {
             return false;
         }
         // SAFETY: the call accesses no memory. nix knows no real-time signals.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(death_signal.0.cast_unsigned())) };
+        unsafe {
+            libc::prctl(
+                libc::PR_SET_PDEATHSIG,
+                libc::c_ulong::from(death_signal.0.cast_unsigned()),
+            )
+        };
         // The parent may have ended before prctl.
         getppid() == self.parent
     }

@@ -39,7 +39,11 @@ impl Job {
         // By this process, before the child goes on: no moment is left in which a signal to the group would be lost.
         let _ = setpgid(leader, leader);
         let terminal = Terminal::on_standard_output().filter(|terminal| terminal.give_to(leader));
-        *self = Self { group: Some(leader), terminal, ..Self::default() };
+        *self = Self {
+            group: Some(leader),
+            terminal,
+            ..Self::default()
+        };
     }
 
     /// Sends a signal to the group, and to the command if that has left the group.
@@ -80,7 +84,10 @@ impl Job {
                 send(0, signal);
             }
         }
-        Event::Ended { status, is_group_empty: self.forget_empty_group() }
+        Event::Ended {
+            status,
+            is_group_empty: self.forget_empty_group(),
+        }
     }
 
     /// True if no process of the group is left.
@@ -92,14 +99,18 @@ impl Job {
     /// Makes the command the foreground job, if this process is it: on standard output's terminal, or on any if the command was
     /// stopped because it uses one. Returns false if this process is not the foreground job.
     pub fn give_terminal(&mut self) -> bool {
-        let Some(group) = self.group else { return false };
+        let Some(group) = self.group else {
+            return false;
+        };
         if self.terminal.is_none() {
             self.terminal = Terminal::on_standard_output();
         }
         if self.terminal.is_none() && self.needs_terminal {
             self.terminal = Terminal::controlling();
         }
-        self.terminal.as_ref().is_some_and(|terminal| terminal.give_to(group))
+        self.terminal
+            .as_ref()
+            .is_some_and(|terminal| terminal.give_to(group))
     }
 
     /// Stops this process as the command is stopped, until it is continued. If it need not or cannot stop, continues the command.
@@ -110,7 +121,11 @@ impl Job {
                 return;
             }
             // SIGSTOP is meant for the command alone, and without the terminal the command would be stopped again.
-            let may_continue = if self.needs_terminal { self.give_terminal() } else { signal != SignalNumber::STOP };
+            let may_continue = if self.needs_terminal {
+                self.give_terminal()
+            } else {
+                signal != SignalNumber::STOP
+            };
             if !may_continue {
                 return;
             }
@@ -139,11 +154,18 @@ struct Terminal(OwnedFd);
 
 impl Terminal {
     /// Returns the terminal on standard output, if this process's group is its foreground job.
-    #[allow(unsafe_code, reason = "std names standard output's descriptor only for printing")]
+    #[allow(
+        unsafe_code,
+        reason = "std names standard output's descriptor only for printing"
+    )]
     fn on_standard_output() -> Option<Self> {
         // SAFETY: it is open: Rust's runtime opens /dev/null in its place before `main` if it is not, and nothing closes it.
         let output = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };
-        if is_foreground(output) { output.try_clone_to_owned().ok().map(Self) } else { None }
+        if is_foreground(output) {
+            output.try_clone_to_owned().ok().map(Self)
+        } else {
+            None
+        }
     }
 
     /// Returns the controlling terminal, if this process's group is its foreground job.
@@ -154,7 +176,12 @@ impl Terminal {
 
     /// True if this process has a controlling terminal, and so may be a job of a shell.
     fn is_there() -> bool {
-        open("/dev/tty", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).is_ok()
+        open(
+            "/dev/tty",
+            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+            Mode::empty(),
+        )
+        .is_ok()
     }
 
     /// Makes `group` the foreground job, if this process's group is it. Returns false if it is not.
@@ -165,7 +192,9 @@ impl Terminal {
     /// Makes this process's group the foreground job again, if that is `group` or a group that is gone. Another one may be the job
     /// of a shell that has stopped this process meanwhile. Returns false then.
     fn take_from(&self, group: Option<Pid>) -> bool {
-        let Ok(foreground) = tcgetpgrp(&self.0) else { return false };
+        let Ok(foreground) = tcgetpgrp(&self.0) else {
+            return false;
+        };
         let is_free = Some(foreground) == group || killpg(foreground, None) == Err(Errno::ESRCH);
         is_free && tcsetpgrp(&self.0, getpgrp()).is_ok()
     }

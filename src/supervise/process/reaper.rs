@@ -1,6 +1,9 @@
 //! The states of children and orphans, which waitid(2) reports and reaps, and signals to a process group.
 
-#![allow(unsafe_code, reason = "nix's calls fail for a real-time signal, its waitid(2) after the child is reaped")]
+#![allow(
+    unsafe_code,
+    reason = "nix's calls fail for a real-time signal, its waitid(2) after the child is reaped"
+)]
 
 use std::mem;
 
@@ -47,7 +50,9 @@ pub fn next_state_change() -> Option<(Pid, StateChange)> {
         }
         let change = match found.si_code {
             libc::CLD_EXITED => StateChange::Ended(ExitStatus::Exited(status.to_le_bytes()[0])),
-            libc::CLD_KILLED | libc::CLD_DUMPED => StateChange::Ended(ExitStatus::Killed(SignalNumber(status))),
+            libc::CLD_KILLED | libc::CLD_DUMPED => {
+                StateChange::Ended(ExitStatus::Killed(SignalNumber(status)))
+            }
             libc::CLD_STOPPED => StateChange::Suspended(SignalNumber(status)),
             libc::CLD_CONTINUED => StateChange::Continued,
             // CLD_TRAPPED, which only a debugger gets.

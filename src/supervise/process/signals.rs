@@ -31,7 +31,8 @@ impl Signals {
     /// Without a free descriptor.
     pub fn block() -> Result<Self, Errno> {
         let blocked = not_ignored();
-        let descriptor = SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        let descriptor =
+            SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         blocked.thread_block()?;
         Ok(Self(descriptor))
     }
@@ -40,9 +41,12 @@ impl Signals {
     pub fn next(&mut self) -> Option<SignalNumber> {
         loop {
             let received = self.0.read_signal().ok()??;
-            let Ok(number) = received.ssi_signo.try_into() else { continue };
+            let Ok(number) = received.ssi_signo.try_into() else {
+                continue;
+            };
             // Raised by a call of this process: SIGXFSZ by a write, SIGABRT by abort(3).
-            let is_self_sent = received.ssi_code <= 0 && received.ssi_pid == getpid().as_raw().unsigned_abs();
+            let is_self_sent =
+                received.ssi_code <= 0 && received.ssi_pid == getpid().as_raw().unsigned_abs();
             let signal = SignalNumber(number);
             let is_forwarded = match signal.forwarding() {
                 Forwarding::Always => true,
@@ -67,12 +71,20 @@ impl AsFd for Signals {
 /// signal for PID 1, and in an orphaned process group, in which no shell could continue it.
 pub fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     // SIGSTOP would stop an orphaned group as well, and so all of a container or a service.
-    let signal = if signal == SignalNumber::STOP { SignalNumber(libc::SIGTSTP) } else { signal };
+    let signal = if signal == SignalNumber::STOP {
+        SignalNumber(libc::SIGTSTP)
+    } else {
+        signal
+    };
     // 0: the group of the caller (kill(2)).
     send(if is_job { 0 } else { getpid().as_raw() }, signal);
     // This is the only thread, so it takes the signal before the call returns.
     let stopping = Signal::try_from(signal.0).map(|signal| SigSet::from_iter([signal]));
-    let _ = stopping.and_then(|stopping| stopping.thread_unblock().and_then(|()| stopping.thread_block()));
+    let _ = stopping.and_then(|stopping| {
+        stopping
+            .thread_unblock()
+            .and_then(|()| stopping.thread_block())
+    });
     // The stop signal removed any SIGCONT from before (signal(7)).
     pending().contains(Signal::SIGCONT)
 }

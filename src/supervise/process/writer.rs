@@ -1,6 +1,9 @@
 //! Lines of the process that stays, written by forked processes: a stalled reader of standard error holds up neither a signal nor the end.
 
-#![allow(unsafe_code, reason = "a fork, which is sound while there is one thread, and close(2)")]
+#![allow(
+    unsafe_code,
+    reason = "a fork, which is sound while there is one thread, and close(2)"
+)]
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -29,7 +32,11 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(write_all: fn(&[u8])) -> Self {
-        Self { write_all, process: None, waiting: String::new() }
+        Self {
+            write_all,
+            process: None,
+            waiting: String::new(),
+        }
     }
 
     /// Writes a text of whole lines once the texts before it are written.
@@ -50,7 +57,10 @@ impl Writer {
                 close_other_descriptors();
                 // SAFETY: the call accesses no memory.
                 unsafe {
-                    libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(SignalNumber::KILL.0.cast_unsigned()))
+                    libc::prctl(
+                        libc::PR_SET_PDEATHSIG,
+                        libc::c_ulong::from(SignalNumber::KILL.0.cast_unsigned()),
+                    )
                 };
                 (self.write_all)(self.waiting.as_bytes());
                 ending::exit(0)

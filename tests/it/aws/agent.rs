@@ -12,7 +12,10 @@ use crate::support::*;
 
 /// A launch through the agent.
 fn through(agent: &Aws) -> Sandbox {
-    Sandbox::new().region("us-east-1").env("AWS_TOKEN", AGENT_TOKEN).arg(format!("--agent={}", agent.url()))
+    Sandbox::new()
+        .region("us-east-1")
+        .env("AWS_TOKEN", AGENT_TOKEN)
+        .arg(format!("--agent={}", agent.url()))
 }
 
 #[test]
@@ -21,7 +24,11 @@ fn the_agent_is_asked_without_a_signature_and_with_secrets_exec_as_user_agent() 
     through(&aws).resolve("A=x:k").run().launched_silently();
     let call = aws.calls().remove(0);
     assert!(call.header("x-forwarded-for").is_none() && call.header("authorization").is_none());
-    assert!(call.header("user-agent").unwrap().contains("app/secrets-exec-"));
+    assert!(
+        call.header("user-agent")
+            .unwrap()
+            .contains("app/secrets-exec-")
+    );
 }
 
 #[test]
@@ -73,7 +80,9 @@ fn with_agent_fallback_an_agent_and_an_aws_that_hang_are_75_at_the_timeout() {
     let two = Duration::from_secs(2);
     let agent = served().fails(AGENT_READ, Fault::Hang);
     let launch = through(&agent).resolve("A=x:k");
-    keeps_to(two, &launch.timeout("2s")).refused(75).says(["A ("]);
+    keeps_to(two, &launch.timeout("2s"))
+        .refused(75)
+        .says(["A ("]);
     let with_fallback = through(&agent).resolve("A=x:k").arg("--agent-fallback");
     keeps_to(two, &with_fallback.aws(&hanging()).timeout("2s")).refused(75);
 }

@@ -32,7 +32,11 @@ impl Meaning {
 }
 
 fn coded(status: u16, code: &'static str) -> Fault {
-    Fault::Error { status, code, message: "the difference is too large".to_owned() }
+    Fault::Error {
+        status,
+        code,
+        message: "the difference is too large".to_owned(),
+    }
 }
 
 /// A success with neither SecretString nor SecretBinary.
@@ -60,9 +64,21 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (fault::empty_object(), MayPass, "malformed"),
         (fault::page(), MayPass, "malformed"),
         (plain(302, ""), MayPass, "302"),
-        (plain(403, "<html><title>Blocked</title></html>"), OncePerRegion, "403 (text/plain); is a proxy between?"),
-        (plain(401, "log in first"), OncePerRegion, "401 (text/plain); is a proxy between?"),
-        (Fault::Xml { status: 403 }, OncePerRegion, "403 (text/xml); is a proxy between?"),
+        (
+            plain(403, "<html><title>Blocked</title></html>"),
+            OncePerRegion,
+            "403 (text/plain); is a proxy between?",
+        ),
+        (
+            plain(401, "log in first"),
+            OncePerRegion,
+            "401 (text/plain); is a proxy between?",
+        ),
+        (
+            Fault::Xml { status: 403 },
+            OncePerRegion,
+            "403 (text/xml); is a proxy between?",
+        ),
         // A server that wants to be left alone for longer than there is time.
         (fault::retry_after(u64::MAX), OncePerRegion, "503"),
         (fault::retry_after(YEAR), OncePerRegion, "503"),
@@ -73,17 +89,33 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (coded(403, "RequestExpired"), WrongClock, "clock"),
         (coded(403, "RequestInTheFuture"), WrongClock, "clock"),
         (fault::not_found(), Forgotten(78), "us-east-1"),
-        (fault::no_such_version("staging label: AWSCURRENT"), Forgotten(78), "no version with the stage AWSCURRENT"),
+        (
+            fault::no_such_version("staging label: AWSCURRENT"),
+            Forgotten(78),
+            "no version with the stage AWSCURRENT",
+        ),
         (fault::marked_for_deletion(), Forgotten(78), "deletion"),
         (without_value(), Forgotten(78), "secret x"),
         // Its message holds the canary, which the sandbox looks for.
         (fault::unknown_code(), Refused(78), "BrandNewException"),
-        (fault::denied("x"), Forgotten(77), "secretsmanager:GetSecretValue"),
-        (fault::denied_by_boundary(), Forgotten(77), "a permissions boundary does not allow this"),
+        (
+            fault::denied("x"),
+            Forgotten(77),
+            "secretsmanager:GetSecretValue",
+        ),
+        (
+            fault::denied_by_boundary(),
+            Forgotten(77),
+            "a permissions boundary does not allow this",
+        ),
         (fault::denied_by_kms(), Forgotten(77), "kms:Decrypt"),
         (fault::not_decrypted(), Forgotten(77), "DecryptionFailure"),
         (fault::key_out_of_use(), Forgotten(77), "pending"),
-        (fault::unrecognized_client(), Refused(77), "UnrecognizedClientException"),
+        (
+            fault::unrecognized_client(),
+            Refused(77),
+            "UnrecognizedClientException",
+        ),
         (fault::expired_token(), Refused(77), "ExpiredTokenException"),
     ]
 }
@@ -93,33 +125,55 @@ fn a_secret_is_asked_for_again_after_a_fault_that_may_pass_and_after_no_other() 
     side_by_side(answers(), |(fault, meaning, said)| {
         if meaning == MayPass {
             let aws = served().fails_first(READ, 2, fault.clone());
-            sandbox(&aws).case(said).run().launched_silently().has("A", "v-4c7a1e");
+            sandbox(&aws)
+                .case(said)
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
             assert_eq!(aws.reads().len(), 3, "{said}");
         }
         let aws = served().fails(READ, fault);
         let run = sandbox(&aws).attempts(2).timeout("50s").case(said).run();
-        run.refused(meaning.status()).says(["A (", "secret x", "us-east-1", said]);
-        assert_eq!(aws.reads().len(), if meaning == MayPass { 2 } else { 1 }, "{run}");
+        run.refused(meaning.status())
+            .says(["A (", "secret x", "us-east-1", said]);
+        assert_eq!(
+            aws.reads().len(),
+            if meaning == MayPass { 2 } else { 1 },
+            "{run}"
+        );
     });
 }
 
 #[test]
 fn a_fallback_region_is_asked_after_an_outage_and_not_after_a_denial_or_an_absence() {
     side_by_side(answers(), |(fault, meaning, said)| {
-        let launch = |aws: &Aws| sandbox(aws).args(["--fallback-region", "us-west-2"]).attempts(1).case(said);
+        let launch = |aws: &Aws| {
+            sandbox(aws)
+                .args(["--fallback-region", "us-west-2"])
+                .attempts(1)
+                .case(said)
+        };
         let aws = served().region_fails("us-east-1", fault.clone());
         let run = launch(&aws).timeout("50s").run();
         let regions = if matches!(meaning, MayPass | OncePerRegion) {
             run.launched_silently().has("A", "v-4c7a1e");
             let aws = served().fails(READ, fault);
-            launch(&aws).timeout("50s").run().refused(75).says(["region us-east-1", "region us-west-2 (fallback)"]);
+            launch(&aws)
+                .timeout("50s")
+                .run()
+                .refused(75)
+                .says(["region us-east-1", "region us-west-2 (fallback)"]);
             assert_eq!(aws.reads().len(), 2, "{said}");
             &["us-east-1", "us-west-2"][..]
         } else {
             run.refused(meaning.status()).says([said]);
             &["us-east-1"]
         };
-        assert_eq!(aws.reads().iter().map(Call::region).collect::<Vec<_>>(), regions, "{run}");
+        assert_eq!(
+            aws.reads().iter().map(Call::region).collect::<Vec<_>>(),
+            regions,
+            "{run}"
+        );
     });
 }
 
@@ -133,7 +187,9 @@ fn a_cached_answer_covers_each_fault_that_is_an_outage_and_is_removed_by_a_refus
         let run = launch.run();
         if meaning.status() == 75 {
             let used = "answers of the cache are used: secret x, version c0c0c0c0-";
-            run.launched().has("A", "v-4c7a1e").says(["warning: ", used]);
+            run.launched()
+                .has("A", "v-4c7a1e")
+                .says(["warning: ", used]);
             assert_eq!(run.stderr().lines().count(), 1, "{run}");
         } else {
             run.refused(meaning.status()).says([said]);
@@ -161,10 +217,18 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
         (own(500, "InternalFailure"), MayPass, "InternalFailure"),
         (plain(429, ""), MayPass, "429"),
         (plain(500, "Internal error"), MayPass, "500"),
-        (fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#), MayPass, "malformed"),
+        (
+            fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#),
+            MayPass,
+            "malformed",
+        ),
         (plain(403, "Bad Token"), Refused(77), "token"),
         (Fault::Xml { status: 403 }, Refused(77), "token"),
-        (own(403, "AccessDeniedException"), Refused(77), "AccessDenied"),
+        (
+            own(403, "AccessDeniedException"),
+            Refused(77),
+            "AccessDenied",
+        ),
         (own(403, "ThrottlingException"), Refused(77), "Throttling"),
         (plain(302, ""), Refused(78), "302"),
         (plain(404, "Not found"), Refused(78), "404"),
@@ -176,18 +240,35 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
 
 #[test]
 fn the_agent_is_asked_again_after_an_outage_and_agent_fallback_does_not_bypass_its_refusal() {
-    let tokened = || Sandbox::new().env("AWS_TOKEN", AGENT_TOKEN).resolve("A=x:k").timeout("50s");
+    let tokened = || {
+        Sandbox::new()
+            .env("AWS_TOKEN", AGENT_TOKEN)
+            .resolve("A=x:k")
+            .timeout("50s")
+    };
     side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
-        let through = |agent: &Aws, aws: &Aws| tokened().aws(aws).arg(format!("--agent={}", agent.url())).case(said);
+        let through = |agent: &Aws, aws: &Aws| {
+            tokened()
+                .aws(aws)
+                .arg(format!("--agent={}", agent.url()))
+                .case(said)
+        };
         let aws = served();
         if meaning == MayPass {
             let agent = served().fails_first(AGENT_READ, 1, fault.clone());
-            through(&agent, &aws).run().launched_silently().has("A", "v-4c7a1e");
+            through(&agent, &aws)
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
             assert_eq!(agent.calls().len(), 2, "{said}");
         }
         let agent = served().fails(AGENT_READ, fault);
         let said = if meaning == MayPass { "secret x" } else { said };
-        through(&agent, &aws).attempts(1).run().refused(meaning.status()).says(["A (", said]);
+        through(&agent, &aws)
+            .attempts(1)
+            .run()
+            .refused(meaning.status())
+            .says(["A (", said]);
         assert!(aws.calls().is_empty(), "{said}");
         let run = through(&agent, &aws).arg("--agent-fallback").run();
         if meaning == MayPass {
@@ -195,6 +276,10 @@ fn the_agent_is_asked_again_after_an_outage_and_agent_fallback_does_not_bypass_i
         } else {
             run.refused(meaning.status());
         }
-        assert_eq!((agent.calls().len(), aws.reads().len()), (2, usize::from(meaning == MayPass)), "{run}");
+        assert_eq!(
+            (agent.calls().len(), aws.reads().len()),
+            (2, usize::from(meaning == MayPass)),
+            "{run}"
+        );
     });
 }

@@ -23,7 +23,12 @@ fn sts_is_asked_again_only_after_its_retry_after_and_less_often_when_throttling(
     let requests = |fault: Fault| {
         let aws = served().fails(WEB_IDENTITY, fault);
         side_by_side(0..4, |_| {
-            keyless(&aws).web_identity().attempts(20).timeout("2s").run().refused(75);
+            keyless(&aws)
+                .web_identity()
+                .attempts(20)
+                .timeout("2s")
+                .run()
+                .refused(75);
         });
         aws.calls().len()
     };
@@ -47,7 +52,9 @@ fn credentials_that_sts_a_container_or_an_instance_never_gives_are_75_at_the_tim
             "/credentials" => keyless(&aws).in_container(&aws),
             _ => keyless(&aws).on_instance(&aws),
         };
-        ends_within(Duration::from_secs(1), launch.case(operation)).refused(75).says(["A ("]);
+        ends_within(Duration::from_secs(1), launch.case(operation))
+            .refused(75)
+            .says(["A ("]);
     }
 }
 
@@ -55,8 +62,14 @@ fn credentials_that_sts_a_container_or_an_instance_never_gives_are_75_at_the_tim
 fn a_region_without_a_route_to_instance_metadata_is_75_and_names_the_address() {
     network::alone(|| {
         let aws = served();
-        let sandbox = keyless(&aws).keys().env_remove("AWS_REGION").env_remove("AWS_EC2_METADATA_DISABLED");
-        sandbox.run().refused(75).says(["A (", "not reachable", "169.254.169.254"]);
+        let sandbox = keyless(&aws)
+            .keys()
+            .env_remove("AWS_REGION")
+            .env_remove("AWS_EC2_METADATA_DISABLED");
+        sandbox
+            .run()
+            .refused(75)
+            .says(["A (", "not reachable", "169.254.169.254"]);
     });
 }
 
@@ -69,7 +82,10 @@ fn four_roles_are_assumed_by_concurrent_requests_to_sts() {
     }
     declaration += "env:\n  A: s0:k\n  B: s1:k\n  C: s2:k\n  D: s3:k\n";
     // STS answers only when every role has been requested. With one attempt no request is counted twice.
-    let sandbox = Sandbox::new().aws(&aws).declaration(&declaration).attempts(1);
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .declaration(&declaration)
+        .attempts(1);
     sandbox.run().launched_silently().has("D", "v-4c7a1e");
     assert_eq!(aws.calls_of("AssumeRole").len(), 4);
 }

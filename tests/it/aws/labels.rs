@@ -4,7 +4,10 @@ use crate::support::*;
 
 /// A launch that lacks one value, for lack of a key with a similar name.
 fn misspelt(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).resolve("PASSWORD=prod/db:pasword").command(["true"])
+    Sandbox::new()
+        .aws(aws)
+        .resolve("PASSWORD=prod/db:pasword")
+        .command(["true"])
 }
 
 #[test]
@@ -12,19 +15,41 @@ fn with_v_a_secret_whose_version_has_no_stage_is_named_by_version_id_alone() {
     let mut unlabelled = Secret::text("new-4c7a1e").previous(Secret::text("older-4c7a1e"));
     unlabelled.versions[1].stages.clear();
     let aws = Aws::start().secret("x", unlabelled);
-    let run = Sandbox::new().aws(&aws).resolve(&format!("A=x:::{PREVIOUS_ID}")).arg("-v").run();
-    run.launched().says([&*format!("secret x, version {PREVIOUS_ID}, region us-east-1")]);
+    let run = Sandbox::new()
+        .aws(&aws)
+        .resolve(&format!("A=x:::{PREVIOUS_ID}"))
+        .arg("-v")
+        .run();
+    run.launched().says([&*format!(
+        "secret x, version {PREVIOUS_ID}, region us-east-1"
+    )]);
 }
 
 #[test]
 fn error_labels_are_coloured_on_a_terminal_unless_dumb_or_no_color_and_lines_do_not_wrap() {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
-    let on = |columns, name, value| misspelt(&aws).env("TERM", "xterm").env(name, value).through(terminal(columns));
-    let coloured = ["secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db", "\x1b[1;36mhelp:\x1b[0m did you mean"];
+    let on = |columns, name, value| {
+        misspelt(&aws)
+            .env("TERM", "xterm")
+            .env(name, value)
+            .through(terminal(columns))
+    };
+    let coloured = [
+        "secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db",
+        "\x1b[1;36mhelp:\x1b[0m did you mean",
+    ];
     on(80, "LANG", "C").run().refused(78).says(coloured);
-    on(80, "TERM", "dumb").run().refused(78).says(["error: secret prod/db"]).says_nothing_of("\x1b");
+    on(80, "TERM", "dumb")
+        .run()
+        .refused(78)
+        .says(["error: secret prod/db"])
+        .says_nothing_of("\x1b");
     let narrow = on(40, "NO_COLOR", "1").target_writes_stderr().run();
     narrow.refused(78).says_nothing_of("\x1b");
     assert_eq!(narrow.stderr().lines().count(), 4, "{narrow}");
-    misspelt(&aws).env("TERM", "xterm").run().refused(78).says_nothing_of("\x1b");
+    misspelt(&aws)
+        .env("TERM", "xterm")
+        .run()
+        .refused(78)
+        .says_nothing_of("\x1b");
 }

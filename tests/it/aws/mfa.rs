@@ -9,7 +9,9 @@ const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
 
 fn role(name: &str, source: &str) -> String {
     let arn = format!("arn:aws:iam::210987654321:role/{name}");
-    format!("[profile {name}]\nrole_arn = {arn}\nsource_profile = {source}\nmfa_serial = {SERIAL}\n")
+    format!(
+        "[profile {name}]\nrole_arn = {arn}\nsource_profile = {source}\nmfa_serial = {SERIAL}\n"
+    )
 }
 
 /// The profile with the keys.
@@ -32,8 +34,14 @@ fn question() -> String {
 /// Asserts that a text is this one, in which `…` stands for any text.
 fn is_like(text: &str, expected: &str, run: &Outcome) {
     let (begin, end) = expected.split_once('…').unwrap_or((expected, ""));
-    assert!(text.starts_with(begin) && text[begin.len()..].ends_with(end), "{expected:?}: {run}");
-    assert!(expected.contains('…') || text == expected, "{expected:?}: {run}");
+    assert!(
+        text.starts_with(begin) && text[begin.len()..].ends_with(end),
+        "{expected:?}: {run}"
+    );
+    assert!(
+        expected.contains('…') || text == expected,
+        "{expected:?}: {run}"
+    );
 }
 
 #[test]
@@ -45,13 +53,21 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
     let background = "python3 -c 'import os, signal\n\
         signal.signal(signal.SIGTTOU, signal.SIG_IGN); os.tcsetpgrp(0, '$PPID')' </dev/tty; exec \"$@\"";
     let background = ["sh", "-c", background, "sh"];
-    let rejected = || served().fails("AssumeRole", fault::sts(403, "AccessDenied", "invalid MFA one time pass code."));
+    let rejected = || {
+        served().fails(
+            "AssumeRole",
+            fault::sts(403, "AccessDenied", "invalid MFA one time pass code."),
+        )
+    };
     let failing = || served().fails_first("AssumeRole", 2, fault::status(503));
     let (code, good) = ("123456\\n", "QUESTION[v-4c7a1e][status 0]\n");
     let again = "QUESTIONsecrets-exec: six digits are expected; MFA code for SERIAL: [v-4c7a1e][status 0]\n";
     let on_signal = |signal: Signal| {
         let line = "waiting for the MFA code for SERIAL; nothing was started";
-        format!("QUESTIONsecrets-exec: error: {signal} after …{line}\n[signal {}]\n", signal as i32)
+        format!(
+            "QUESTIONsecrets-exec: error: {signal} after …{line}\n[signal {}]\n",
+            signal as i32
+        )
     };
     let (interrupted, quit) = (on_signal(Signal::SIGINT), on_signal(Signal::SIGQUIT));
     let (stopped, typed_again) = ("QUESTION[stopped][v-4c7a1e][status 0]\n", "\\x1a|123456\\n");
@@ -59,28 +75,132 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
     let continued = "[stopped]QUESTION[v-4c7a1e][status 0]\n";
     // The service, options, a wrapper, the text after which each text is typed, all that is shown, and the calls of AssumeRole.
     for (case, aws, options, wrapper, (shown, typed), expected, calls) in [
-        ("for two secrets", served(), ["-e", "B=x:k:AWSCURRENT"], &[][..], (": ", code), good, 1),
-        ("again", served(), ["-e", "B=x:k"], &[], (": |six digits", "12345\\n|123456\\n"), again, 1),
-        ("for two roles of its device", failing(), ["--profile", "two"], &[], (": ", code), good, 4),
-        ("the time for typing does not count", served(), ["--timeout", "1s"], &[], (&long, &late), good, 1),
-        ("after a stop", served(), ["-e", "B=x:k"], &[], (": |[stopped]", typed_again), stopped, 1),
-        ("where the terminal echoes", served(), ["-e", "B=x:k"], &echoing, (": ", code), echoed, 1),
-        ("in the background", served(), ["-e", "B=x:k"], &background, (": ", code), continued, 1),
-        ("rejected by STS", rejected(), ["-e", "B=x:k"], &[], (": ", code), "QUESTION…[status 77]\n", 1),
-        ("the end of input", served(), ["-e", "B=x:k"], &[], (": ", "\\x04"), "QUESTION…[status 77]\n", 0),
-        ("Ctrl-C", served(), ["-e", "B=x:k"], &[], (": ", "\\x03"), &interrupted, 0),
-        ("Ctrl-backslash", served(), ["-e", "B=x:k"], &[], (": ", "\\x1c"), &quit, 0),
+        (
+            "for two secrets",
+            served(),
+            ["-e", "B=x:k:AWSCURRENT"],
+            &[][..],
+            (": ", code),
+            good,
+            1,
+        ),
+        (
+            "again",
+            served(),
+            ["-e", "B=x:k"],
+            &[],
+            (": |six digits", "12345\\n|123456\\n"),
+            again,
+            1,
+        ),
+        (
+            "for two roles of its device",
+            failing(),
+            ["--profile", "two"],
+            &[],
+            (": ", code),
+            good,
+            4,
+        ),
+        (
+            "the time for typing does not count",
+            served(),
+            ["--timeout", "1s"],
+            &[],
+            (&long, &late),
+            good,
+            1,
+        ),
+        (
+            "after a stop",
+            served(),
+            ["-e", "B=x:k"],
+            &[],
+            (": |[stopped]", typed_again),
+            stopped,
+            1,
+        ),
+        (
+            "where the terminal echoes",
+            served(),
+            ["-e", "B=x:k"],
+            &echoing,
+            (": ", code),
+            echoed,
+            1,
+        ),
+        (
+            "in the background",
+            served(),
+            ["-e", "B=x:k"],
+            &background,
+            (": ", code),
+            continued,
+            1,
+        ),
+        (
+            "rejected by STS",
+            rejected(),
+            ["-e", "B=x:k"],
+            &[],
+            (": ", code),
+            "QUESTION…[status 77]\n",
+            1,
+        ),
+        (
+            "the end of input",
+            served(),
+            ["-e", "B=x:k"],
+            &[],
+            (": ", "\\x04"),
+            "QUESTION…[status 77]\n",
+            0,
+        ),
+        (
+            "Ctrl-C",
+            served(),
+            ["-e", "B=x:k"],
+            &[],
+            (": ", "\\x03"),
+            &interrupted,
+            0,
+        ),
+        (
+            "Ctrl-backslash",
+            served(),
+            ["-e", "B=x:k"],
+            &[],
+            (": ", "\\x1c"),
+            &quit,
+            0,
+        ),
     ] {
         let sandbox = with_device(&aws).args(options).case(case);
-        let Some(sandbox) = at_a_terminal(sandbox, wrapper, shown, typed) else { return };
+        let Some(sandbox) = at_a_terminal(sandbox, wrapper, shown, typed) else {
+            return;
+        };
         let run = sandbox.run();
         // The terminal does not echo afterwards, unless it did before.
         run.ended(Status::Exit(i32::from(wrapper == echoing)));
-        is_like(&run.stdout(), &expected.replace("QUESTION", &question()).replace("SERIAL", SERIAL), &run);
+        is_like(
+            &run.stdout(),
+            &expected
+                .replace("QUESTION", &question())
+                .replace("SERIAL", SERIAL),
+            &run,
+        );
         let forms: Vec<_> = aws.calls_of("AssumeRole").iter().map(Call::form).collect();
         assert_eq!(forms.len(), calls, "{run}");
-        assert!(forms.iter().all(|form| form["SerialNumber"] == SERIAL && form["TokenCode"] == "123456"), "{run}");
-        assert!(aws.reads().iter().all(|read| read.access_key() == ROLE_KEY), "{run}");
+        assert!(
+            forms
+                .iter()
+                .all(|form| form["SerialNumber"] == SERIAL && form["TokenCode"] == "123456"),
+            "{run}"
+        );
+        assert!(
+            aws.reads().iter().all(|read| read.access_key() == ROLE_KEY),
+            "{run}"
+        );
     }
 }
 
@@ -88,6 +208,12 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
 fn control_characters_of_an_mfa_serial_number_are_escaped_in_the_question() {
     let aws = served();
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
-    let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n") else { return };
-    sandbox.run().launched().printed("secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
+    let Some(sandbox) = at_a_terminal(with_device(&aws).config(&config), &[], ": ", "123456\\n")
+    else {
+        return;
+    };
+    sandbox
+        .run()
+        .launched()
+        .printed("secrets-exec: MFA code for mfa/\\u{202e}jane: [v-4c7a1e][status 0]\n");
 }

@@ -12,12 +12,28 @@ fn a_parameter_is_read_by_label_or_version_of_its_name_or_arn() {
     let new = Version::text(r#"{"k":"new-4c7a1e","port":5432}"#).labelled("green");
     let aws = Aws::start().parameter("/app/db", &[old, new]);
     let arn = "arn:aws:ssm:us-east-1:123456789012:parameter/app/db";
-    let sandbox = Sandbox::new().aws(&aws).arg("-v").resolve("A=ssm:/app/db:k:blue:").resolve("B=ssm:/app/db:k::1");
-    let sandbox = sandbox.resolve(&format!("C={arn}:k:blue")).resolve(&format!("D={arn}:k::2"));
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .arg("-v")
+        .resolve("A=ssm:/app/db:k:blue:")
+        .resolve("B=ssm:/app/db:k::1");
+    let sandbox = sandbox
+        .resolve(&format!("C={arn}:k:blue"))
+        .resolve(&format!("D={arn}:k::2"));
     let run = sandbox.resolve(&format!("E={arn}:port")).run();
-    run.launched().has("A", "old-4c7a1e").has("B", "old-4c7a1e").has("C", "old-4c7a1e").has("D", "new-4c7a1e");
-    run.has("E", "5432").says(["parameter /app/db, version 1, label blue, region us-east-1"]);
-    assert!(aws.calls()[0].header("user-agent").unwrap().contains("app/secrets-exec-"));
+    run.launched()
+        .has("A", "old-4c7a1e")
+        .has("B", "old-4c7a1e")
+        .has("C", "old-4c7a1e")
+        .has("D", "new-4c7a1e");
+    run.has("E", "5432")
+        .says(["parameter /app/db, version 1, label blue, region us-east-1"]);
+    assert!(
+        aws.calls()[0]
+            .header("user-agent")
+            .unwrap()
+            .contains("app/secrets-exec-")
+    );
 }
 
 #[test]
@@ -25,7 +41,10 @@ fn twenty_one_parameters_are_read_by_three_requests_of_at_most_ten() {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new();
     for n in 0..21 {
-        aws = aws.parameter(&format!("/p/{n}"), &[Version::text(&format!("value-{n:02}-4c7a1e"))]);
+        aws = aws.parameter(
+            &format!("/p/{n}"),
+            &[Version::text(&format!("value-{n:02}-4c7a1e"))],
+        );
         sandbox = sandbox.resolve(&format!("V{n}=ssm:/p/{n}"));
     }
     let run = sandbox.aws(&aws).run();
@@ -46,7 +65,11 @@ fn denied_parameters_are_asked_for_singly_with_at_most_32_requests_at_once() {
         aws = aws.denies_parameter(&format!("/p/{n}"));
         sandbox = sandbox.resolve(&format!("V{n}=ssm:/p/{n}"));
     }
-    sandbox.aws(&aws).run().refused(77).says(["V319 (", "320 values could not be read"]);
+    sandbox
+        .aws(&aws)
+        .run()
+        .refused(77)
+        .says(["V319 (", "320 values could not be read"]);
     assert_eq!((aws.calls().len(), aws.most_in_flight()), (32 + 320, 32));
 }
 
@@ -54,26 +77,45 @@ fn denied_parameters_are_asked_for_singly_with_at_most_32_requests_at_once() {
 fn all_parameters_below_a_path_of_three_pages_are_read() {
     let mut aws = Aws::start();
     for n in 0..23 {
-        aws = aws.parameter(&format!("/many/{n:02}"), &[Version::text(&format!("value-{n:02}-4c7a1e"))]);
+        aws = aws.parameter(
+            &format!("/many/{n:02}"),
+            &[Version::text(&format!("value-{n:02}-4c7a1e"))],
+        );
     }
-    let run = Sandbox::new().aws(&aws).args(["--env-from", "V_=ssm:/many/"]).run();
+    let run = Sandbox::new()
+        .aws(&aws)
+        .args(["--env-from", "V_=ssm:/many/"])
+        .run();
     run.launched_silently();
     for n in 0..23 {
         run.has(&format!("V_{n:02}"), format!("value-{n:02}-4c7a1e"));
     }
-    let tokens: Vec<_> = aws.calls().iter().map(|call| call.body()["NextToken"].clone()).collect();
+    let tokens: Vec<_> = aws
+        .calls()
+        .iter()
+        .map(|call| call.body()["NextToken"].clone())
+        .collect();
     assert_eq!(tokens, [Value::Null, "/many/09".into(), "/many/19".into()]);
 }
 
 #[test]
 fn ten_thousand_parameters_below_a_path_are_read_and_one_more_is_78() {
-    let many =
-        (0..10_000).fold(Aws::start(), |aws, n| aws.parameter(&format!("/many/{n:04}"), &[Version::text(CANARY)]));
-    let sandbox = Sandbox::new().aws(&many).args(["--env-from", "V_=ssm:/many/"]).timeout("10m");
+    let many = (0..10_000).fold(Aws::start(), |aws, n| {
+        aws.parameter(&format!("/many/{n:04}"), &[Version::text(CANARY)])
+    });
+    let sandbox = Sandbox::new()
+        .aws(&many)
+        .args(["--env-from", "V_=ssm:/many/"])
+        .timeout("10m");
     let run = sandbox.run();
-    run.launched_silently().has("V_0000", CANARY).has("V_9999", CANARY);
+    run.launched_silently()
+        .has("V_0000", CANARY)
+        .has("V_9999", CANARY);
     assert_eq!(many.calls().len(), 1_000);
     let _many = many.parameter("/many/more", &[Version::text(CANARY)]);
     let said = "more than 10,000 parameters or 64 MiB are below the path: name a longer one";
-    sandbox.run().refused(78).says(["1 value could not be read", said]);
+    sandbox
+        .run()
+        .refused(78)
+        .says(["1 value could not be read", said]);
 }

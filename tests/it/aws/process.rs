@@ -17,12 +17,9 @@ fn a_credential_process_is_run_again_when_its_credentials_expire_during_wait() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let script = "[ -e asked ] && touch again && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
-    let sandbox = with_credential_process(&aws, script).endpoint(&format!("http://{}", relay.address())).args([
-        "--wait",
-        "20s",
-        "--timeout",
-        "1s",
-    ]);
+    let sandbox = with_credential_process(&aws, script)
+        .endpoint(&format!("http://{}", relay.address()))
+        .args(["--wait", "20s", "--timeout", "1s"]);
     let again = sandbox.path("again");
     let running = sandbox.spawn();
     await_fact("the second credentials", || again.exists());
@@ -35,7 +32,10 @@ fn a_credential_process_is_run_again_when_its_credentials_expire_during_wait() {
 fn a_credential_process_and_its_children_end_with_the_deadline() {
     let aws = served();
     let sandbox = with_credential_process(&aws, HANGING).timeout("1s");
-    sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
+    sandbox
+        .run()
+        .refused(75)
+        .says(["A (", "profile: no answer in time"]);
     all_end(&processes(&sandbox));
 }
 
@@ -44,18 +44,41 @@ fn a_child_that_a_credential_process_left_behind_with_its_output_open_delays_no_
     let aws = served();
     let script = "sleep 300 2>/dev/null & echo $! >draft; mv draft process";
     let sandbox = with_credential_process(&aws, script).timeout("1s");
-    sandbox.run().refused(75).says(["A (", "profile: no answer in time"]);
-    let child = fs::read_to_string(sandbox.path("process")).unwrap().trim().parse().unwrap();
+    sandbox
+        .run()
+        .refused(75)
+        .says(["A (", "profile: no answer in time"]);
+    let child = fs::read_to_string(sandbox.path("process"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
     kill(Pid::from_raw(child), Signal::SIGKILL).unwrap();
 }
 
 #[test]
 fn a_credential_process_that_hangs_in_execve_delays_neither_the_deadline_nor_a_signal() {
-    let options = ["-f", "-P", "/usr/bin/sh", "-e", "trace=execve", "-e", "inject=execve:delay_enter=6s"];
-    let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else { return };
+    let options = [
+        "-f",
+        "-P",
+        "/usr/bin/sh",
+        "-e",
+        "trace=execve",
+        "-e",
+        "inject=execve:delay_enter=6s",
+    ];
+    let Some(delayed) = skip::traced(&options, "a file system that hangs in execve") else {
+        return;
+    };
     let aws = served();
-    for (timeout, end) in [("1s", "+++ exited with 75 +++"), ("60s", "+++ killed by SIGTERM +++")] {
-        let sandbox = with_credential_process(&aws, HANGING).timeout(timeout).through(&delayed).target_writes_stderr();
+    for (timeout, end) in [
+        ("1s", "+++ exited with 75 +++"),
+        ("60s", "+++ killed by SIGTERM +++"),
+    ] {
+        let sandbox = with_credential_process(&aws, HANGING)
+            .timeout(timeout)
+            .through(&delayed)
+            .target_writes_stderr();
         let running = sandbox.spawn();
         let trace = || fs::read_to_string(sandbox.path("trace")).unwrap_or_default();
         if timeout == "60s" {
@@ -71,7 +94,12 @@ fn a_credential_process_that_hangs_in_execve_delays_neither_the_deadline_nor_a_s
 
 #[test]
 fn a_credential_process_and_its_children_end_with_a_signal_to_us_alone() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT] {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
         let aws = served();
         let sandbox = with_credential_process(&aws, HANGING).script("touch started");
         let running = sandbox.spawn();
@@ -85,11 +113,21 @@ fn a_credential_process_and_its_children_end_with_a_signal_to_us_alone() {
 #[test]
 fn a_child_of_a_credential_process_ends_with_a_signal_before_the_launch_knows_the_process() {
     // The end of the execve of a process is received late.
-    let options = ["-f", "-e", "trace=recvfrom", "-e", "inject=recvfrom:delay_exit=2s"];
-    let Some(delayed) = skip::traced(&options, "a process that is known late") else { return };
+    let options = [
+        "-f",
+        "-e",
+        "trace=recvfrom",
+        "-e",
+        "inject=recvfrom:delay_exit=2s",
+    ];
+    let Some(delayed) = skip::traced(&options, "a process that is known late") else {
+        return;
+    };
     let aws = served();
     let script = "sh -c 'echo $$ >child; exec sleep 1000' & wait";
-    let sandbox = with_credential_process(&aws, script).through(delayed).target_writes_stderr();
+    let sandbox = with_credential_process(&aws, script)
+        .through(delayed)
+        .target_writes_stderr();
     let running = sandbox.spawn();
     let child = || fs::read_to_string(sandbox.path("child")).unwrap_or_default();
     await_fact("the id of the child", || child().ends_with('\n'));
@@ -115,31 +153,56 @@ fn a_credential_process_works_with_sigchld_ignored_and_the_command_inherits_that
     for (wrapper, expected) in [(&["env", "--ignore-signal=CHLD"][..], bit), (&["env"], 0)] {
         let aws = served();
         let command = ["grep", "SigIgn", "/proc/self/status"];
-        let run = with_credential_process(&aws, "cat answer.json").through(wrapper).command(command).run();
-        let mask =
-            run.launched_silently().stdout().trim().rsplit('\t').next().map(|mask| u64::from_str_radix(mask, 16));
+        let run = with_credential_process(&aws, "cat answer.json")
+            .through(wrapper)
+            .command(command)
+            .run();
+        let mask = run
+            .launched_silently()
+            .stdout()
+            .trim()
+            .rsplit('\t')
+            .next()
+            .map(|mask| u64::from_str_radix(mask, 16));
         assert_eq!(mask.unwrap().unwrap() & bit, expected, "{run}");
     }
 }
 
 /// A script that prompts on the terminal, as for an MFA code.
-const ASKING: &str = "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
+const ASKING: &str =
+    "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
-fn at_a_terminal(script: &str, shown: &str, typed: &str, state: impl FnOnce(Sandbox) -> Sandbox) -> Option<Outcome> {
+fn at_a_terminal(
+    script: &str,
+    shown: &str,
+    typed: &str,
+    state: impl FnOnce(Sandbox) -> Sandbox,
+) -> Option<Outcome> {
     let aws = served();
-    let sandbox = terminal::at_a_terminal(state(with_credential_process(&aws, script)), &[], shown, typed)?;
+    let sandbox = terminal::at_a_terminal(
+        state(with_credential_process(&aws, script)),
+        &[],
+        shown,
+        typed,
+    )?;
     Some(sandbox.run())
 }
 
 #[test]
 fn a_credential_process_may_ask_on_the_terminal_that_the_command_has_afterwards() {
     let command = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
-    let run =
-        at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| sandbox.script(command).prints_values());
+    let run = at_a_terminal(ASKING, "code? |v-4c7a1e? ", "123\\n|456\\n", |sandbox| {
+        sandbox.script(command).prints_values()
+    });
     let Some(run) = run else { return };
-    run.launched().printed("code? <123>v-4c7a1e? <456>[status 0]\n");
-    let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| sandbox.command(["true"]));
-    run.unwrap().launched().printed("code? [stopped]<123>[status 0]\n");
+    run.launched()
+        .printed("code? <123>v-4c7a1e? <456>[status 0]\n");
+    let run = at_a_terminal(ASKING, "code? |[stopped]", "\\x1a|123\\n", |sandbox| {
+        sandbox.command(["true"])
+    });
+    run.unwrap()
+        .launched()
+        .printed("code? [stopped]<123>[status 0]\n");
 }
 
 #[test]
@@ -148,7 +211,9 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
         let aws = served();
-        let Some(sandbox) = terminal::at_a_terminal(with_credential_process(&aws, script), &[], shown, "\\x03") else {
+        let Some(sandbox) =
+            terminal::at_a_terminal(with_credential_process(&aws, script), &[], shown, "\\x03")
+        else {
             return;
         };
         let run = sandbox.run();
@@ -156,7 +221,10 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
         // The terminal echoes "^C" after it has sent the signal: the launch may have written its line and restored the modes before.
         let text = run.stdout().replacen("^C", "", 1);
         let begin = format!("{shown}secrets-exec: error: SIGINT after ");
-        assert!(text.starts_with(&begin) && text.ends_with("\n[signal 2]\n"), "{run}");
+        assert!(
+            text.starts_with(&begin) && text.ends_with("\n[signal 2]\n"),
+            "{run}"
+        );
         if script == silent {
             all_end(&processes(&sandbox));
         }

@@ -6,22 +6,44 @@ use crate::support::*;
 
 #[test]
 fn a_configuration_file_without_read_permission_is_64_and_one_in_a_closed_directory_is_ignored() {
-    let Some(user) = skip::as_nobody() else { return };
+    let Some(user) = skip::as_nobody() else {
+        return;
+    };
     let aws = served();
     for (name, folder) in [("HOME", "home"), ("AWS_CONFIG_FILE", "home/.aws/config")] {
-        let sandbox = sandbox(&aws).file("locked/home/.aws/config", "[default]\nregion = eu-west-1\n");
+        let sandbox =
+            sandbox(&aws).file("locked/home/.aws/config", "[default]\nregion = eu-west-1\n");
         let sandbox = sandbox.mode("locked", 0o700).case(name);
         let path = sandbox.path("locked").join(folder);
         let sandbox = sandbox.env(name, path).through(user);
-        sandbox.spawn_copy().wait().launched_silently().has("A", "v-4c7a1e");
+        sandbox
+            .spawn_copy()
+            .wait()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
         let keyless = sandbox.env_remove("AWS_ACCESS_KEY_ID").spawn_copy().wait();
-        keyless.refused(77).says(["locked/home/.aws/config (permission denied)"]);
+        keyless
+            .refused(77)
+            .says(["locked/home/.aws/config (permission denied)"]);
     }
-    sandbox(&aws).env("HOME", "/dev/null").run().launched_silently().has("A", "v-4c7a1e");
+    sandbox(&aws)
+        .env("HOME", "/dev/null")
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
-        let sandbox = sandbox(&aws).file("secret", "[default]\n").mode("secret", 0).through(user);
+        let sandbox = sandbox(&aws)
+            .file("secret", "[default]\n")
+            .mode("secret", 0)
+            .through(user);
         let file = sandbox.path("secret");
-        let refused = "/secret: permission denied for the uid 65534: the file's owner is 0, its mode 0000";
-        sandbox.env(name, file).spawn_copy().wait().refused(64).says([refused]);
+        let refused =
+            "/secret: permission denied for the uid 65534: the file's owner is 0, its mode 0000";
+        sandbox
+            .env(name, file)
+            .spawn_copy()
+            .wait()
+            .refused(64)
+            .says([refused]);
     }
 }

@@ -10,17 +10,35 @@ use crate::support::*;
 fn two_regions_that_are_unavailable_are_75_within_the_timeout_with_both_reasons() {
     let aws = served().region_fails("us-east-1", fault::unavailable());
     let aws = aws.region_fails("us-west-2", fault::internal_error());
-    let launch = sandbox(&aws).args(["--fallback-region", "us-west-2"]).timeout("4s");
+    let launch = sandbox(&aws)
+        .args(["--fallback-region", "us-west-2"])
+        .timeout("4s");
     let run = keeps_to(Duration::from_secs(4), &launch);
-    run.refused(75).says(["A (", "region us-east-1", "ServiceUnavailable", "region us-west-2 (fallback)", "Internal"]);
+    run.refused(75).says([
+        "A (",
+        "region us-east-1",
+        "ServiceUnavailable",
+        "region us-west-2 (fallback)",
+        "Internal",
+    ]);
 }
 
 #[test]
 fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
-    let recovers = served().fails_for("GetSecretValue", Duration::from_secs(1), fault::unavailable());
+    let recovers = served().fails_for(
+        "GetSecretValue",
+        Duration::from_secs(1),
+        fault::unavailable(),
+    );
     let silent = served().region_fails("us-east-1", Fault::Hang);
     for (case, aws, fallbacks, timeout, asked) in [
-        ("the first of two has 10 of 20 seconds", recovers, "us-west-2", "20s", &["us-east-1"][..]),
+        (
+            "the first of two has 10 of 20 seconds",
+            recovers,
+            "us-west-2",
+            "20s",
+            &["us-east-1"][..],
+        ),
         (
             "the second of three answers in time only if the first is given up",
             silent,
@@ -29,7 +47,10 @@ fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
             &["us-east-1", "us-west-2"],
         ),
     ] {
-        let launch = sandbox(&aws).env("SECRETS_EXEC_FALLBACK_REGION", fallbacks).timeout(timeout).case(case);
+        let launch = sandbox(&aws)
+            .env("SECRETS_EXEC_FALLBACK_REGION", fallbacks)
+            .timeout(timeout)
+            .case(case);
         launch.run().launched_silently().has("A", "v-4c7a1e");
         // Attempts, and a request that was abandoned, may be between.
         let mut regions: Vec<String> = aws.reads().iter().map(Call::region).collect();

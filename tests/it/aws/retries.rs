@@ -11,13 +11,20 @@ const READ: &str = "GetSecretValue";
 #[test]
 fn a_secret_is_asked_for_again_only_after_the_servers_retry_after() {
     let aws = served().fails_first(READ, 1, fault::retry_after(1));
-    sandbox(&aws).timeout("50s").run().launched_silently().has("A", "v-4c7a1e");
+    sandbox(&aws)
+        .timeout("50s")
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     assert_eq!(aws.reads().len(), 2);
 }
 
 #[test]
 fn a_throttled_secret_is_asked_for_again_without_repeating_the_other() {
-    let aws = served().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::throttled()]));
+    let aws = served().secret(
+        "x",
+        Secret::text(r#"{"k":"v-4c7a1e"}"#).after([fault::throttled()]),
+    );
     let aws = aws.secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
     sandbox(&aws).resolve("B=y:k").run().launched();
     let mut asked: Vec<String> = aws.reads().iter().map(Call::secret_id).collect();
@@ -39,14 +46,27 @@ fn a_launch_succeeds_when_the_outage_ends_well_before_the_timeout() {
 #[test]
 fn a_secret_that_hangs_or_throttles_is_75_at_the_timeout_with_the_last_reason() {
     let aws = served().fails(READ, Fault::Hang);
-    ends_within(Duration::from_secs(1), sandbox(&aws)).refused(75).says(["A (", "secret x"]);
+    ends_within(Duration::from_secs(1), sandbox(&aws))
+        .refused(75)
+        .says(["A (", "secret x"]);
     let variable = sandbox(&aws).env("SECRETS_EXEC_TIMEOUT", "1s");
     keeps_to(Duration::from_secs(1), &variable).refused(75);
-    let declaration = Sandbox::new().aws(&aws).declaration("defaults: { timeout: 1s }\nenv: { A: \"x:k\" }\n");
+    let declaration = Sandbox::new()
+        .aws(&aws)
+        .declaration("defaults: { timeout: 1s }\nenv: { A: \"x:k\" }\n");
     keeps_to(Duration::from_secs(1), &declaration).refused(75);
     let aws = served().fails(READ, fault::throttled());
-    ends_within(Duration::from_secs(3), sandbox(&aws)).refused(75).says(["A (", "secret x"]);
+    ends_within(Duration::from_secs(3), sandbox(&aws))
+        .refused(75)
+        .says(["A (", "secret x"]);
     assert!(aws.reads().len() >= 2, "{}", aws.reads().len());
-    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang).after([fault::throttled()]));
-    sandbox(&aws).timeout("2s").run().refused(75).says(["A (", "secret x", "ThrottlingException"]);
+    let aws = Aws::start().secret(
+        "x",
+        Secret::failing(Fault::Hang).after([fault::throttled()]),
+    );
+    sandbox(&aws)
+        .timeout("2s")
+        .run()
+        .refused(75)
+        .says(["A (", "secret x", "ThrottlingException"]);
 }

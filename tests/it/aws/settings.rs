@@ -14,10 +14,17 @@ fn the_password_of_a_malformed_url_in_an_endpoint_or_proxy_variable_is_not_print
         "u:hunter2＠h",
         "/x?t=hunter2",
     ] {
-        for name in
-            ["AWS_ENDPOINT_URL", "HTTPS_PROXY", "SECRETS_EXEC_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT"]
-        {
-            let run = sandbox(&served()).env(name, value).timeout("1s").case(name).run();
+        for name in [
+            "AWS_ENDPOINT_URL",
+            "HTTPS_PROXY",
+            "SECRETS_EXEC_ENDPOINT_URL",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ] {
+            let run = sandbox(&served())
+                .env(name, value)
+                .timeout("1s")
+                .case(name)
+                .run();
             run.says_nothing_of("hunter2");
         }
     }

@@ -18,17 +18,37 @@ fn with_wait_a_missing_file_of_credentials_or_a_token_is_waited_for() {
     let token = json!({ "accessToken": SSO_TOKEN, "expiresAt": "2999-01-01T00:00:00Z", "startUrl": "https://corp" });
     // The name of the token's file is the SHA-1 of the URL.
     let sso = ".aws/sso/cache/17da54e8ec4ee05390f1915bb3ef5fea7ebd238e.json";
-    let agent = Sandbox::new().arg(format!("--agent={}", aws.url())).resolve("A=x:k").file("token", AGENT_TOKEN);
+    let agent = Sandbox::new()
+        .arg(format!("--agent={}", aws.url()))
+        .resolve("A=x:k")
+        .file("token", AGENT_TOKEN);
     let token_of_agent = format!("file://{}", agent.path("token").display());
     let launches = [
-        ("a web identity's token", keyless(&aws).web_identity(), "work/token"),
+        (
+            "a web identity's token",
+            keyless(&aws).web_identity(),
+            "work/token",
+        ),
         (
             "credentials",
-            keyless(&aws).home_file(".aws/credentials", &("[default]\n".to_owned() + &pair("AKIALATE"))),
+            keyless(&aws).home_file(
+                ".aws/credentials",
+                &("[default]\n".to_owned() + &pair("AKIALATE")),
+            ),
             "home/.aws/credentials",
         ),
-        ("SSO's token", keyless(&aws).config(&config).home_file(sso, &token.to_string()), "home/.aws/sso/cache"),
-        ("the agent's token", agent.env("AWS_TOKEN", token_of_agent), "work/token"),
+        (
+            "SSO's token",
+            keyless(&aws)
+                .config(&config)
+                .home_file(sso, &token.to_string()),
+            "home/.aws/sso/cache",
+        ),
+        (
+            "the agent's token",
+            agent.env("AWS_TOKEN", token_of_agent),
+            "work/token",
+        ),
     ];
     let launches = launches.map(|(case, sandbox, late)| {
         let late = sandbox.path("..").join(late);
@@ -50,7 +70,10 @@ fn with_wait_a_missing_file_of_credentials_or_a_token_is_waited_for() {
 fn with_wait_an_endpoint_that_refuses_connections_is_asked_until_up() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
-    let sandbox = sandbox(&aws).endpoint(&format!("http://{}", relay.address())).args(["--wait", "20s"]).timeout("1s");
+    let sandbox = sandbox(&aws)
+        .endpoint(&format!("http://{}", relay.address()))
+        .args(["--wait", "20s"])
+        .timeout("1s");
     let running = sandbox.spawn();
     // Longer than the timeout.
     thread::sleep(Duration::from_millis(2200));
@@ -63,17 +86,41 @@ fn credentials_or_an_endpoint_that_never_come_are_75_at_the_end_of_wait() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
-    run.refused(75).says(["A (", "no AWS credentials", "container: ", ", after waiting ", "(--wait)"]);
-    let run = waits_for(two, sandbox(&aws).endpoint("http://127.0.0.1:1").timeout("500ms"));
-    run.refused(75).says(["A (", "not reachable", "127.0.0.1:1"]);
+    run.refused(75).says([
+        "A (",
+        "no AWS credentials",
+        "container: ",
+        ", after waiting ",
+        "(--wait)",
+    ]);
+    let run = waits_for(
+        two,
+        sandbox(&aws)
+            .endpoint("http://127.0.0.1:1")
+            .timeout("500ms"),
+    );
+    run.refused(75)
+        .says(["A (", "not reachable", "127.0.0.1:1"]);
     assert!(aws.reads().is_empty());
 }
 
 #[test]
 fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
-    let aws = served().fails_for("/credentials", Duration::from_millis(3000), fault::status(404));
-    let run = on_a_terminal(keyless(&aws).in_container(&aws).args(["--wait", "15s"]).timeout("10s")).run();
+    let aws = served().fails_for(
+        "/credentials",
+        Duration::from_millis(3000),
+        fault::status(404),
+    );
+    let run = on_a_terminal(
+        keyless(&aws)
+            .in_container(&aws)
+            .args(["--wait", "15s"])
+            .timeout("10s"),
+    )
+    .run();
     run.launched().says(["waiting up to 2", "s for "]);
     assert!(left(&run).is_empty(), "{run}");
-    on_a_terminal(sandbox(&served()).args(["--wait", "25s"])).run().launched_silently();
+    on_a_terminal(sandbox(&served()).args(["--wait", "25s"]))
+        .run()
+        .launched_silently();
 }

@@ -13,19 +13,33 @@ const NOBODY: u32 = 65534;
 fn is_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) {
     let aws = served();
     let run = sandbox(&aws).arg("--cache").arg(path).run();
-    run.refused(78).says(["error: --cache"]).says(facts.iter().copied());
+    run.refused(78)
+        .says(["error: --cache"])
+        .says(facts.iter().copied());
     assert!(aws.calls().is_empty());
 }
 
 fn is_root() -> bool {
-    skip::can(&["sh", "-c", "[ \"$(id -u)\" = 0 ]"], "a directory of another user")
+    skip::can(
+        &["sh", "-c", "[ \"$(id -u)\" = 0 ]"],
+        "a directory of another user",
+    )
 }
 
 #[test]
 fn a_cache_directory_on_a_disk_is_78() {
-    if skip::can(&["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"], "a directory on a disk") {
-        let sandbox = sandbox(&served()).file("cache/file", "").mode("cache", 0o700);
-        sandbox.args(["--cache", "cache"]).run().refused(78).says(["--cache cache: is not in memory"]);
+    if skip::can(
+        &["sh", "-c", "[ \"$(stat -f -c %T /tmp)\" != tmpfs ]"],
+        "a directory on a disk",
+    ) {
+        let sandbox = sandbox(&served())
+            .file("cache/file", "")
+            .mode("cache", 0o700);
+        sandbox
+            .args(["--cache", "cache"])
+            .run()
+            .refused(78)
+            .says(["--cache cache: is not in memory"]);
     }
 }
 
@@ -38,7 +52,11 @@ fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason()
     }
     for mode in [0o700, 0o2700, 0o1700] {
         cache.mode(mode);
-        sandbox(&served()).arg("--cache").arg(cache.path()).run().launched_silently();
+        sandbox(&served())
+            .arg("--cache")
+            .arg(cache.path())
+            .run()
+            .launched_silently();
     }
     if is_root() {
         chown(cache.path(), Some(NOBODY), None).unwrap();
@@ -53,13 +71,21 @@ fn a_symbolic_link_to_the_cache_directory_is_followed_but_one_of_another_user_is
     let (real, outer) = (CacheDirectory::new(), CacheDirectory::new());
     let link = outer.path().join("link");
     symlink(real.path(), &link).unwrap();
-    sandbox(&served()).arg("--cache").arg(&link).run().launched_silently();
+    sandbox(&served())
+        .arg("--cache")
+        .arg(&link)
+        .run()
+        .launched_silently();
     real.entry();
     let deeper = CacheDirectory::new();
     let name = deeper.path().file_name().unwrap();
     let through = outer.path().join("shm");
     symlink("/dev/shm", &through).unwrap();
-    sandbox(&served()).arg("--cache").arg(through.join(name)).run().launched_silently();
+    sandbox(&served())
+        .arg("--cache")
+        .arg(through.join(name))
+        .run()
+        .launched_silently();
     deeper.entry();
     if is_root() {
         lchown(&through, Some(NOBODY), None).unwrap();
@@ -69,12 +95,23 @@ fn a_symbolic_link_to_the_cache_directory_is_followed_but_one_of_another_user_is
 
 /// A launch that sees its own tmpfs, mounted with these options, as `/mnt`, and another one after `between`.
 fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
-    let trial = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs -o mode=700 none /mnt"];
+    let trial = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        "mount -t tmpfs -o mode=700 none /mnt",
+    ];
     if !skip::can(&trial, "a file system of a test's own") {
         return None;
     }
-    let script = format!("mount -t {kind} none /mnt && chmod 700 /mnt && {{ {between}; }} && exec \"$@\"");
-    Some(sandbox.args(["--cache", "/mnt"]).through(["unshare", "--mount", "sh", "-c", &script, "sh"]))
+    let script =
+        format!("mount -t {kind} none /mnt && chmod 700 /mnt && {{ {between}; }} && exec \"$@\"");
+    Some(
+        sandbox
+            .args(["--cache", "/mnt"])
+            .through(["unshare", "--mount", "sh", "-c", &script, "sh"]),
+    )
 }
 
 #[test]
@@ -83,11 +120,26 @@ fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() 
     for (kind, between, left, said) in [
         // A ramfs is memory as well.
         ("ramfs", "true", "1\n", ""),
-        ("tmpfs -o size=4k", "head -c 4096 /dev/zero >/mnt/full", "1\n", "the answer cannot be kept (no space left"),
-        ("tmpfs -o nr_inodes=2", "touch /mnt/full", "1\n", "cannot be kept"),
+        (
+            "tmpfs -o size=4k",
+            "head -c 4096 /dev/zero >/mnt/full",
+            "1\n",
+            "the answer cannot be kept (no space left",
+        ),
+        (
+            "tmpfs -o nr_inodes=2",
+            "touch /mnt/full",
+            "1\n",
+            "cannot be kept",
+        ),
     ] {
-        let Some(sandbox) = mounted(sandbox(&aws), kind, between) else { return };
-        let run = sandbox.script("[ \"$A\" = v-4c7a1e ] && ls /mnt | wc -l").case(kind).run();
+        let Some(sandbox) = mounted(sandbox(&aws), kind, between) else {
+            return;
+        };
+        let run = sandbox
+            .script("[ \"$A\" = v-4c7a1e ] && ls /mnt | wc -l")
+            .case(kind)
+            .run();
         run.launched().printed(left);
         match said {
             "" => run.launched_silently(),
@@ -100,15 +152,36 @@ fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() 
 fn entries_of_a_read_only_cache_directory_are_used_and_none_is_kept_or_removed() {
     let (aws, cache) = (served(), CacheDirectory::new());
     cache.with(sandbox(&aws), &[]).run().launched_silently();
-    let copy = format!("cp {}/* /mnt/ && mount -o remount,ro /mnt", cache.path().display());
-    let Some(sandbox) = mounted(sandbox(&aws).env("HOME", "/nonexistent").attempts(1), "tmpfs", &copy) else { return };
-    sandbox.run().launched().has("A", "v-4c7a1e").says(["cannot be kept (read-only"]);
+    let copy = format!(
+        "cp {}/* /mnt/ && mount -o remount,ro /mnt",
+        cache.path().display()
+    );
+    let Some(sandbox) = mounted(
+        sandbox(&aws).env("HOME", "/nonexistent").attempts(1),
+        "tmpfs",
+        &copy,
+    ) else {
+        return;
+    };
+    sandbox
+        .run()
+        .launched()
+        .has("A", "v-4c7a1e")
+        .says(["cannot be kept (read-only"]);
     let aws = aws.fails("GetSecretValue", fault::unavailable());
-    sandbox.run().launched().has("A", "v-4c7a1e").says(["ServiceUnavailable", "secret x"]);
+    sandbox
+        .run()
+        .launched()
+        .has("A", "v-4c7a1e")
+        .says(["ServiceUnavailable", "secret x"]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
     let said = "the entry of a value that AWS no longer gives cannot be removed (read-only";
     sandbox.run().refused(77).says([said]);
     let calls = aws.calls().len();
-    sandbox.args(["--cache-ttl", "1h"]).run().launched_silently().has("A", "v-4c7a1e");
+    sandbox
+        .args(["--cache-ttl", "1h"])
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), calls);
 }

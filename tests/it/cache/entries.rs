@@ -15,7 +15,9 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
     launch.run().launched_silently();
     change(&cache.entry());
     let run = launch.run();
-    run.launched().has("A", "v-4c7a1e").says(["warning: --cache ", said, "secret x"]);
+    run.launched()
+        .has("A", "v-4c7a1e")
+        .says(["warning: --cache ", said, "secret x"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
     launch.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
@@ -44,17 +46,44 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
         fs::rename(entry, &target).unwrap();
         symlink(&target, entry).unwrap();
     };
-    let sparse = |entry: &Path| fs::File::options().write(true).open(entry).unwrap().set_len(1 << 40).unwrap();
+    let sparse = |entry: &Path| {
+        fs::File::options()
+            .write(true)
+            .open(entry)
+            .unwrap()
+            .set_len(1 << 40)
+            .unwrap()
+    };
     let socket = |entry: &Path| drop(std::os::unix::net::UnixListener::bind(entry).unwrap());
     let newer = |content: &mut Vec<u8>| content.splice(19..20, *b"2").for_each(drop);
     type Change<'a> = &'a dyn Fn(&Path);
     let rows: [(&str, Change, &str); 8] = [
-        ("something after its end", &|entry| rewrite(entry, |content| content.push(b' ')), "damaged entry"),
-        ("other content", &|entry| fs::write(entry, format!("{CANARY}\n").repeat(100_000)).unwrap(), "damaged entry"),
-        ("a newer format", &|entry| rewrite(entry, newer), "of another version of secrets-exec"),
+        (
+            "something after its end",
+            &|entry| rewrite(entry, |content| content.push(b' ')),
+            "damaged entry",
+        ),
+        (
+            "other content",
+            &|entry| fs::write(entry, format!("{CANARY}\n").repeat(100_000)).unwrap(),
+            "damaged entry",
+        ),
+        (
+            "a newer format",
+            &|entry| rewrite(entry, newer),
+            "of another version of secrets-exec",
+        ),
         ("a link, which is not followed", &link, "no regular file"),
-        ("a pipe without a writer", &|entry| replaced(entry, named_pipe), "no regular file"),
-        ("a socket", &|entry| replaced(entry, socket), "no regular file"),
+        (
+            "a pipe without a writer",
+            &|entry| replaced(entry, named_pipe),
+            "no regular file",
+        ),
+        (
+            "a socket",
+            &|entry| replaced(entry, socket),
+            "no regular file",
+        ),
         (
             "others may read it",
             &|entry| fs::set_permissions(entry, fs::Permissions::from_mode(0o644)).unwrap(),
@@ -66,8 +95,15 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
         is_passed_over(case, change, said);
     }
     assert!(fs::read(&target).unwrap().len() > 1);
-    if skip::can(&["sh", "-c", "[ \"$(id -u)\" = 0 ]"], "an entry of another user") {
-        is_passed_over("of another user", |entry| chown(entry, Some(65534), None).unwrap(), "of another user");
+    if skip::can(
+        &["sh", "-c", "[ \"$(id -u)\" = 0 ]"],
+        "an entry of another user",
+    ) {
+        is_passed_over(
+            "of another user",
+            |entry| chown(entry, Some(65534), None).unwrap(),
+            "of another user",
+        );
     }
 }
 
@@ -80,7 +116,10 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_no_value_but_75_in_an
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
     for at in (0..whole.len()).step_by(7) {
         fs::write(cache.entry(), &whole[..at]).unwrap();
-        launch.run().refused(75).says(["passed over a damaged entry"]);
+        launch
+            .run()
+            .refused(75)
+            .says(["passed over a damaged entry"]);
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(cache.entry(), &flipped).unwrap();
@@ -96,9 +135,17 @@ fn a_cache_entry_copied_from_another_secret_is_asked_for_again_with_a_warning() 
     let x = cache.entry();
     let y = cache.with(Sandbox::new().aws(&aws).resolve("A=y:k"), &TTL);
     y.run().launched_silently().has("A", "other-4c7a1e");
-    let other = cache.names().into_iter().map(|name| cache.path().join(name)).find(|path| *path != x).unwrap();
+    let other = cache
+        .names()
+        .into_iter()
+        .map(|name| cache.path().join(name))
+        .find(|path| *path != x)
+        .unwrap();
     fs::copy(&x, other).unwrap();
-    y.run().launched().has("A", "other-4c7a1e").says(["damaged entry", "secret y"]);
+    y.run()
+        .launched()
+        .has("A", "other-4c7a1e")
+        .says(["damaged entry", "secret y"]);
 }
 
 #[test]
@@ -107,19 +154,34 @@ fn a_directory_in_the_place_of_a_cache_entry_is_a_warning_and_other_files_are_ke
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
     replaced(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
-    launch.run().launched().has("A", "v-4c7a1e").says(["no regular file", "cannot be kept (is a directory"]);
+    launch
+        .run()
+        .launched()
+        .has("A", "v-4c7a1e")
+        .says(["no regular file", "cannot be kept (is a directory"]);
     fs::write(cache.path().join("note"), "mine").unwrap();
     launch.run().launched();
-    assert_eq!(fs::read_to_string(cache.path().join("note")).unwrap(), "mine");
+    assert_eq!(
+        fs::read_to_string(cache.path().join("note")).unwrap(),
+        "mine"
+    );
     assert_eq!(cache.names().len(), 2, "{:?}", cache.names());
 }
 
 #[test]
 fn a_cache_entry_whose_time_is_in_the_future_is_asked_for_again_with_a_warning() {
-    let Some(cache) = CacheDirectory::for_later() else { return };
+    let Some(cache) = CacheDirectory::for_later() else {
+        return;
+    };
     let aws = served();
-    later(cache.with(sandbox(&aws), &TTL), 1000).run().launched_silently();
+    later(cache.with(sandbox(&aws), &TTL), 1000)
+        .run()
+        .launched_silently();
     let launch = cache.with(sandbox(&aws), &TTL);
-    launch.run().launched().has("A", "v-4c7a1e").says(["of another boot or time namespace"]);
+    launch
+        .run()
+        .launched()
+        .has("A", "v-4c7a1e")
+        .says(["of another boot or time namespace"]);
     launch.run().launched_silently();
 }

@@ -10,7 +10,9 @@ const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 fn by_name_and_arn() -> Aws {
     let secret = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf";
-    Aws::start().secret("x", secret().previous(secret())).secret(arn, secret())
+    Aws::start()
+        .secret("x", secret().previous(secret()))
+        .secret(arn, secret())
 }
 
 #[test]
@@ -18,13 +20,24 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
     let (aws, files, cache) = (by_name_and_arn(), Directory::new(), CacheDirectory::new());
     let file = |name: &str, key: &str| {
         let path = files.path().join(name);
-        let with_keys = ["one", "two", "three"].map(|name| format!("[profile {name}]\n{}", pair(key))).concat();
-        let role = |name, role| format!("[profile {name}]\nrole_arn = {role}\nsource_profile = one\n");
-        std::fs::write(&path, with_keys + &role("reader", ROLE) + &role("writer", OTHER_ROLE)).unwrap();
+        let with_keys = ["one", "two", "three"]
+            .map(|name| format!("[profile {name}]\n{}", pair(key)))
+            .concat();
+        let role =
+            |name, role| format!("[profile {name}]\nrole_arn = {role}\nsource_profile = one\n");
+        std::fs::write(
+            &path,
+            with_keys + &role("reader", ROLE) + &role("writer", OTHER_ROLE),
+        )
+        .unwrap();
         path
     };
     let (first, second) = (file("first", "AKIAONE"), file("second", "AKIATWO"));
-    let profile = |name: &str| keyless(&aws).env("AWS_CONFIG_FILE", &first).env("AWS_PROFILE", name);
+    let profile = |name: &str| {
+        keyless(&aws)
+            .env("AWS_CONFIG_FILE", &first)
+            .env("AWS_PROFILE", name)
+    };
     let role = |options: &[&str]| sandbox(&aws).arg("--role-arn").args(options);
     let web_identity = |role| keyless(&aws).web_identity().env("AWS_ROLE_ARN", role);
     let web_identity = |role| web_identity(role).env("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
@@ -32,12 +45,21 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
     let of = |reference: &str| Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
     let launches = [
         ("keys", sandbox(&aws)),
-        ("other keys", sandbox(&aws).env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7ANOTHER")),
+        (
+            "other keys",
+            sandbox(&aws).env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7ANOTHER"),
+        ),
         ("a profile", profile("one")),
         ("another profile with the same keys", profile("two")),
-        ("that profile of another file", profile("two").env("AWS_CONFIG_FILE", &second)),
+        (
+            "that profile of another file",
+            profile("two").env("AWS_CONFIG_FILE", &second),
+        ),
         ("keys that precede a profile", profile("one").keys()),
-        ("a profile of the option, beside keys", profile("one").keys().args(["--profile", "three"])),
+        (
+            "a profile of the option, beside keys",
+            profile("one").keys().args(["--profile", "three"]),
+        ),
         ("a role of a profile", profile("reader")),
         ("another role of a profile", profile("writer")),
         ("a role", role(&[ROLE])),
@@ -47,23 +69,40 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
         ("a web identity", web_identity(ROLE)),
         ("another web identity", web_identity(OTHER_ROLE)),
         ("a container", keyless(&aws).in_container(&aws)),
-        ("another container", keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", task)),
+        (
+            "another container",
+            keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", task),
+        ),
         ("an instance", keyless(&aws).on_instance(&aws)),
         ("another region", sandbox(&aws).region("eu-west-1")),
         ("another stage", of("x:k:AWSPREVIOUS")),
         ("a version", of(&format!("x:k::{CURRENT_ID}"))),
-        ("a stage and a version", of(&format!("x:k:AWSCURRENT:{CURRENT_ID}"))),
-        ("an ARN", of("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k")),
+        (
+            "a stage and a version",
+            of(&format!("x:k:AWSCURRENT:{CURRENT_ID}")),
+        ),
+        (
+            "an ARN",
+            of("arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"),
+        ),
         ("another endpoint", sandbox(&aws).endpoint(&aws.url())),
     ];
     let launches = launches.map(|(case, launch)| cache.with(launch.case(case), &TTL));
     for (before, launch) in launches.iter().enumerate() {
         launch.run().launched_silently();
-        assert_eq!(aws.reads().len(), before + 1, "launch {before} was served by an earlier one");
+        assert_eq!(
+            aws.reads().len(),
+            before + 1,
+            "launch {before} was served by an earlier one"
+        );
     }
     let calls = aws.calls().len();
     for launch in launches {
         launch.run().launched_silently();
     }
-    assert_eq!(aws.calls().len(), calls, "not each launch was served by what it read itself");
+    assert_eq!(
+        aws.calls().len(),
+        calls,
+        "not each launch was served by what it read itself"
+    );
 }

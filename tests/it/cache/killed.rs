@@ -16,7 +16,10 @@ fn long_secret(letter: &str) -> Secret {
 /// Runs it, and returns the trace of its calls on the directory, which only the worker makes: they are the same in every run.
 fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(Outcome, String)> {
     let calls = ["-f", "-P", cache.path().to_str().unwrap()];
-    let strace = skip::traced(&[&calls, inject].concat(), "a launch that is killed at a system call")?;
+    let strace = skip::traced(
+        &[&calls, inject].concat(),
+        "a launch that is killed at a system call",
+    )?;
     let sandbox = sandbox.through(strace);
     let run = sandbox.run();
     Some((run, fs::read_to_string(sandbox.path("trace")).unwrap()))
@@ -24,7 +27,10 @@ fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(
 
 /// The names of the calls in a trace.
 fn names(trace: &str) -> Vec<&str> {
-    trace.lines().filter_map(|line| line.split_once('(')?.0.split_whitespace().nth(1)).collect()
+    trace
+        .lines()
+        .filter_map(|line| line.split_once('(')?.0.split_whitespace().nth(1))
+        .collect()
 }
 
 #[test]
@@ -33,25 +39,42 @@ fn a_launch_killed_at_any_call_on_the_cache_directory_leaves_the_old_entry_whole
     let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);
     launch(&aws).run().launched_silently();
-    let Some((run, trace)) = traced(launch(&aws), &cache, &[]) else { return };
+    let Some((run, trace)) = traced(launch(&aws), &cache, &[]) else {
+        return;
+    };
     run.launched_silently();
     let calls = names(&trace);
-    assert_eq!(calls.iter().filter(|name| **name == "renameat").count(), 1, "{trace}");
+    assert_eq!(
+        calls.iter().filter(|name| **name == "renameat").count(),
+        1,
+        "{trace}"
+    );
     let aws = aws.secret("x", long_secret("n"));
     for (index, name) in calls.iter().enumerate() {
-        let number = calls[..=index].iter().filter(|earlier| *earlier == name).count();
+        let number = calls[..=index]
+            .iter()
+            .filter(|earlier| *earlier == name)
+            .count();
         let inject = format!("inject={name}:signal=SIGKILL:when={number}");
         let (run, trace) = traced(launch(&aws), &cache, &["-e", &inject]).unwrap();
         run.ended(Status::Signal(9));
         assert_eq!(names(&trace).len(), index + 1, "{trace}");
         // The ttl serves what was kept, without a request.
         let asked = aws.calls().len();
-        cache.with(sandbox(&aws), &["--cache-ttl", "1h"]).run().launched_silently().has("A", value("o"));
+        cache
+            .with(sandbox(&aws), &["--cache-ttl", "1h"])
+            .run()
+            .launched_silently()
+            .has("A", value("o"));
         assert_eq!(aws.calls().len(), asked, "no entry after {name} {number}");
     }
     // What was left behind is no entry.
     launch(&aws).run().launched_silently();
-    cache.with(sandbox(&aws), &["--cache-ttl", "1h"]).run().launched_silently().has("A", value("n"));
+    cache
+        .with(sandbox(&aws), &["--cache-ttl", "1h"])
+        .run()
+        .launched_silently()
+        .has("A", value("n"));
 }
 
 #[test]
@@ -61,7 +84,9 @@ fn a_cache_entry_that_cannot_be_written_is_a_warning_and_the_old_entry_is_remove
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     for call in ["renameat", "fchmod"] {
         let inject = format!("inject={call}:error=EIO:when=1+");
-        let Some(failing) = skip::traced(&["-f", "-e", &inject], "a write that fails") else { return };
+        let Some(failing) = skip::traced(&["-f", "-e", &inject], "a write that fails") else {
+            return;
+        };
         let run = cache.with(sandbox(&aws), &[]).through(failing).run();
         run.launched().says(["cannot be kept (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());

@@ -11,10 +11,15 @@ const TTL: [&str; 2] = ["--cache-ttl", "1h"];
 
 #[test]
 fn a_cached_answer_older_than_the_ttl_is_asked_for_again() {
-    let Some(cache) = CacheDirectory::for_later() else { return };
+    let Some(cache) = CacheDirectory::for_later() else {
+        return;
+    };
     let aws = served();
     for (seconds, requests) in [(0, 1), (3500, 1), (3601, 2), (7100, 2), (7300, 3)] {
-        later(cache.with(sandbox(&aws), &TTL), seconds).run().launched_silently().has("A", "v-4c7a1e");
+        later(cache.with(sandbox(&aws), &TTL), seconds)
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
         assert_eq!(aws.calls().len(), requests, "after {seconds} s");
     }
 }
@@ -22,15 +27,28 @@ fn a_cached_answer_older_than_the_ttl_is_asked_for_again() {
 #[test]
 fn parameters_paths_bytes_and_empty_values_are_the_same_from_the_cache_as_from_aws() {
     let (key, other) = ([Version::text(CANARY)], [Version::text(CANARY)]);
-    let aws = Aws::start().parameter("/app/key", &key).parameter("/app/other/b", &other);
-    let aws = aws.secret("x", Secret::binary([0_u8, 255, 10, 13])).secret("empty", Secret::text(""));
+    let aws = Aws::start()
+        .parameter("/app/key", &key)
+        .parameter("/app/other/b", &other);
+    let aws = aws
+        .secret("x", Secret::binary([0_u8, 255, 10, 13]))
+        .secret("empty", Secret::text(""));
     let cache = CacheDirectory::new();
     let declaration = "env: { A: { from: x, encode: base64 }, E: empty, P: ssm:/app/key }\n";
     for _ in 0..2 {
-        let sandbox = Sandbox::new().aws(&aws).declaration(declaration).args(["--env-from", "ssm:/app/"]);
+        let sandbox = Sandbox::new()
+            .aws(&aws)
+            .declaration(declaration)
+            .args(["--env-from", "ssm:/app/"]);
         let run = cache.with(sandbox, &TTL).run();
-        assert_eq!(run.stderr(), "secrets-exec: warning: empty values were read: E (secrets-exec.yaml:1, empty)\n");
-        run.launched().has("A", "AP8KDQ==").has("E", "").has("P", CANARY);
+        assert_eq!(
+            run.stderr(),
+            "secrets-exec: warning: empty values were read: E (secrets-exec.yaml:1, empty)\n"
+        );
+        run.launched()
+            .has("A", "AP8KDQ==")
+            .has("E", "")
+            .has("P", CANARY);
         run.has("KEY", CANARY).has("OTHER_B", CANARY);
     }
     assert_eq!(aws.calls().len(), 4);
@@ -48,11 +66,21 @@ fn a_cache_entry_has_mode_0600_no_credentials_and_a_name_that_is_a_hash() {
     assert_eq!(aws.calls().len(), 1);
     let entry = cache.entry();
     let metadata = fs::symlink_metadata(&entry).unwrap();
-    assert_eq!((metadata.permissions().mode() & 0o7777, metadata.nlink()), (0o600, 1));
+    assert_eq!(
+        (metadata.permissions().mode() & 0o7777, metadata.nlink()),
+        (0o600, 1)
+    );
     let name = entry.file_name().unwrap().to_str().unwrap();
-    assert!(name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()), "{name}");
+    assert!(
+        name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{name}"
+    );
     let content = fs::read(&entry).unwrap();
-    let holds = |text: &str| content.windows(text.len()).any(|window| window == text.as_bytes());
+    let holds = |text: &str| {
+        content
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
     assert!(holds("v-4c7a1e") && !holds("AKIAIOSFODNN7EXAMPLE") && !holds("/access"));
 }
 
@@ -66,6 +94,10 @@ fn two_hundred_launches_at_once_all_start_and_leave_one_good_cache_entry() {
     }
     cache.entry();
     let asked = aws.calls().len();
-    cache.with(sandbox(&aws), &TTL).run().launched_silently().has("A", "v-4c7a1e");
+    cache
+        .with(sandbox(&aws), &TTL)
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), asked);
 }

@@ -23,7 +23,10 @@ fn filled(cache: &CacheDirectory, sandbox: Sandbox, options: &[&str]) -> Sandbox
 fn is_covered(sandbox: &Sandbox) {
     let run = sandbox.run();
     run.launched().has("A", "v-4c7a1e");
-    run.says(["warning: ", "answers of the cache are used: secret x, version c0c0c0c0-"]);
+    run.says([
+        "warning: ",
+        "answers of the cache are used: secret x, version c0c0c0c0-",
+    ]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
 }
 
@@ -51,15 +54,22 @@ fn a_cached_answer_covers_a_service_whose_packets_are_lost_long_before_the_deadl
 
 #[test]
 fn a_cached_answer_covers_a_broken_tls_handshake_but_an_untrusted_certificate_is_78() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
+        return;
+    };
     let cache = CacheDirectory::new();
     let aws = Aws::start_tls(authority.acceptor()).secret("x", good_secret());
     let relay = Relay::start("127.0.0.1", aws.address());
     let endpoint = format!("https://localhost:{}", relay.address().port());
-    let sandbox = sandbox(&aws).endpoint(&endpoint).env("AWS_CA_BUNDLE", authority.bundle());
+    let sandbox = sandbox(&aws)
+        .endpoint(&endpoint)
+        .env("AWS_CA_BUNDLE", authority.bundle());
     let launch = filled(&cache, sandbox.attempts(1), &[]);
     // Something else than TLS, and a connection that is cut in the handshake.
-    for script in [vec![Step::Greeting, Step::Send(b"SSH-2.0-x\r\n".to_vec())], vec![Step::Greeting, Step::Cut]] {
+    for script in [
+        vec![Step::Greeting, Step::Send(b"SSH-2.0-x\r\n".to_vec())],
+        vec![Step::Greeting, Step::Cut],
+    ] {
         let wire = Wire::plain(vec![script]);
         relay.leads_to(([127, 0, 0, 1], wire.port()).into());
         is_covered(&launch);
@@ -83,8 +93,13 @@ fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
     let failures = std::iter::repeat_n(fault::retry_after(3), 2);
     let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
-    let run = cache.with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"]).run();
-    run.launched().has("A", "v-4c7a1e").has("B", "z-4c7a1e").says(["answers of the cache are used: secret x"]);
+    let run = cache
+        .with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"])
+        .run();
+    run.launched()
+        .has("A", "v-4c7a1e")
+        .has("B", "z-4c7a1e")
+        .says(["answers of the cache are used: secret x"]);
     run.says_nothing_of("secret y");
 }
 
@@ -92,7 +107,9 @@ fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached
 fn a_service_that_recovers_within_five_seconds_gives_the_new_value_and_replaces_the_cache_entry() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = filled(&cache, sandbox(&aws), &[]);
-    let aws = aws.secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#)).fails_first(READ, 2, fault::unavailable());
+    let aws = aws
+        .secret("x", Secret::text(r#"{"k":"new-4c7a1e"}"#))
+        .fails_first(READ, 2, fault::unavailable());
     launch.run().launched_silently().has("A", "new-4c7a1e");
     let _aws = aws.secret("x", Secret::failing(fault::unavailable()));
     launch.attempts(1).run().launched().has("A", "new-4c7a1e");

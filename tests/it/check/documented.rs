@@ -15,10 +15,18 @@ fn docs_check_md_names_every_field_of_the_json_that_check_prints() {
         .into_iter()
         .filter(|page| page.ends_with("json.console") || page.ends_with("describe.console"));
     // docs/logs.md has the members of a message.
-    let shown: String = pages.flat_map(outputs).filter(|output| !output.contains("\"level\"")).collect();
-    let names: Vec<&str> =
-        shown.lines().filter_map(|line| Some(line.trim_start().strip_prefix('"')?.split_once("\": ")?.0)).collect();
-    assert!(names.contains(&"overdue") && names.contains(&"by"), "{names:?}");
+    let shown: String = pages
+        .flat_map(outputs)
+        .filter(|output| !output.contains("\"level\""))
+        .collect();
+    let names: Vec<&str> = shown
+        .lines()
+        .filter_map(|line| Some(line.trim_start().strip_prefix('"')?.split_once("\": ")?.0))
+        .collect();
+    assert!(
+        names.contains(&"overdue") && names.contains(&"by"),
+        "{names:?}"
+    );
     for name in names {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }
@@ -26,8 +34,15 @@ fn docs_check_md_names_every_field_of_the_json_that_check_prints() {
 
 #[test]
 fn check_with_json_prints_no_colour_on_a_terminal() {
-    let run = check(&served()).args(["--json", "-e", "A=x:k"]).through(output_terminal()).env("TERM", "xterm").run();
-    assert!(run.launched().document()["ok"] == true && !run.stdout().contains('\x1b'), "{run}");
+    let run = check(&served())
+        .args(["--json", "-e", "A=x:k"])
+        .through(output_terminal())
+        .env("TERM", "xterm")
+        .run();
+    assert!(
+        run.launched().document()["ok"] == true && !run.stdout().contains('\x1b'),
+        "{run}"
+    );
 }
 
 #[test]
@@ -37,18 +52,35 @@ fn the_gate_of_docs_check_md_passes_only_a_rotated_secret_with_a_kms_key_of_its_
     }
     let gate = Page::read("docs/check.md").blocks("sh")[0].replacen("secrets-exec", "\"$@\"", 1);
     let passes = |aws: &Aws, reference: &str| {
-        let sandbox = Sandbox::new().aws(aws).file("secrets.yaml", format!("env: {{ A: '{reference}' }}\n"));
+        let sandbox = Sandbox::new()
+            .aws(aws)
+            .file("secrets.yaml", format!("env: {{ A: '{reference}' }}\n"));
         sandbox.bare().prepared_by(&gate).run().status == Status::Exit(0)
     };
     let rotated = |days: u64| {
-        let (rules, last) = (json!({ "AutomaticallyAfterDays": 30 }), seconds_ago(days * 24 * 60 * 60));
+        let (rules, last) = (
+            json!({ "AutomaticallyAfterDays": 30 }),
+            seconds_ago(days * 24 * 60 * 60),
+        );
         json!({ "KmsKeyId": KEY, "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
     };
     let aws = || Aws::start().secret("x", Secret::text(CANARY));
     assert!(passes(&aws().describes("x", rotated(5)), "x"));
     assert!(!passes(&aws().describes("x", rotated(50)), "x"), "overdue");
     assert!(!passes(&aws(), "x"), "no rotation");
-    assert!(!passes(&aws().describes("x", json!({ "KmsKeyId": KEY })), "x"), "no rotation, but a key");
-    assert!(!passes(&aws().refuses_to_describe("x", fault::denied_description()), "x"), "not permitted");
-    assert!(!passes(&aws().parameter("/p", &[Version::text(CANARY)]), "ssm:/p"), "no secret");
+    assert!(
+        !passes(&aws().describes("x", json!({ "KmsKeyId": KEY })), "x"),
+        "no rotation, but a key"
+    );
+    assert!(
+        !passes(
+            &aws().refuses_to_describe("x", fault::denied_description()),
+            "x"
+        ),
+        "not permitted"
+    );
+    assert!(
+        !passes(&aws().parameter("/p", &[Version::text(CANARY)]), "ssm:/p"),
+        "no secret"
+    );
 }

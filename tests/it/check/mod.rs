@@ -18,10 +18,15 @@ const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56e
 
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
-    let sandbox = Sandbox::new().aws(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .env_remove("AWS_EC2_METADATA_DISABLED");
     let sandbox = sandbox.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url());
     console::assert_printed(page, sandbox, aws.address().port());
-    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
+    if WITHOUT_REQUESTS
+        .iter()
+        .any(|name| page.ends_with(&format!("/{name}.console")))
+    {
         assert!(aws.calls().is_empty(), "{:?}", aws.calls());
     }
 }
@@ -38,14 +43,44 @@ fn catalogue() -> Aws {
     let described = [
         ("late", days(10), ago(40), ago(30)),
         ("undated", days(10), ago(40), Value::Null),
-        ("due", days(10), ago(5), json!(seconds_ago(0) + 5 * 24 * 60 * 60)),
+        (
+            "due",
+            days(10),
+            ago(5),
+            json!(seconds_ago(0) + 5 * 24 * 60 * 60),
+        ),
         ("lastday", days(10), ago(10), Value::Null),
-        ("cron", json!({ "ScheduleExpression": "cron(0 8 1 * ? *)" }), ago(40), ago(9)),
-        ("hourly", json!({ "ScheduleExpression": "rate(4 hours)" }), ago(40), Value::Null),
+        (
+            "cron",
+            json!({ "ScheduleExpression": "cron(0 8 1 * ? *)" }),
+            ago(40),
+            ago(9),
+        ),
+        (
+            "hourly",
+            json!({ "ScheduleExpression": "rate(4 hours)" }),
+            ago(40),
+            Value::Null,
+        ),
         ("endless", days(u32::MAX.into()), ago(40), Value::Null),
-        ("daily", json!({ "ScheduleExpression": "rate(1 day)" }), Value::Null, Value::Null),
-        ("dated", json!({ "ScheduleExpression": "rate(10 days)" }), json!(1_523_477_145.713), json!(1_524_341_145)),
-        ("rotated", days(30), ago(12), json!(seconds_ago(0) + 18 * 24 * 60 * 60)),
+        (
+            "daily",
+            json!({ "ScheduleExpression": "rate(1 day)" }),
+            Value::Null,
+            Value::Null,
+        ),
+        (
+            "dated",
+            json!({ "ScheduleExpression": "rate(10 days)" }),
+            json!(1_523_477_145.713),
+            json!(1_524_341_145),
+        ),
+        (
+            "rotated",
+            days(30),
+            ago(12),
+            json!(seconds_ago(0) + 18 * 24 * 60 * 60),
+        ),
     ];
     let rotated = |aws: Aws, (id, rules, last, next): (&str, Value, Value, Value)| {
         let rotation = json!({
@@ -55,21 +90,38 @@ fn catalogue() -> Aws {
                 { "Region": "eu-west-1", "Status": "InSync" },
             ],
         });
-        aws.secret(id, Secret::text(r#"{"host": "v-4c7a1e"}"#)).describes(id, rotation)
+        aws.secret(id, Secret::text(r#"{"host": "v-4c7a1e"}"#))
+            .describes(id, rotation)
     };
     described
         .into_iter()
         .fold(Aws::start(), rotated)
-        .secret("prod/db", Secret::text(r#"{"host": "v-4c7a1e", "password": "w-4c7a1e", "none": null}"#))
-        .secret("prod/all", Secret::text(r#"{"one": "one-4c7a1e", "two": "two-4c7a1e"}"#))
+        .secret(
+            "prod/db",
+            Secret::text(r#"{"host": "v-4c7a1e", "password": "w-4c7a1e", "none": null}"#),
+        )
+        .secret(
+            "prod/all",
+            Secret::text(r#"{"one": "one-4c7a1e", "two": "two-4c7a1e"}"#),
+        )
         .secret("prod/more", Secret::text(r#"{"two": "more-4c7a1e"}"#))
         .secret("prod/list", Secret::text(r#"["one-4c7a1e"]"#))
         .secret("prod/text", Secret::text(CANARY))
         .secret("prod/nul", Secret::binary(format!("{CANARY}\0").as_bytes()))
         .secret("prod/long", Secret::text(&CANARY.repeat(20_000)))
         .secret("prod/large", Secret::text(&CANARY.repeat(7500)))
-        .secret("prod/odd", Secret::text(r#"{"Jwt:Key": "v-4c7a1e", "k": "w-4c7a1e", "Smtp:Pass": "v-4c7a1e\u0000"}"#))
-        .secret("denied", Secret::failing(fault::denied("arn:aws:secretsmanager:us-east-1:123456789012:secret:denied")))
+        .secret(
+            "prod/odd",
+            Secret::text(
+                r#"{"Jwt:Key": "v-4c7a1e", "k": "w-4c7a1e", "Smtp:Pass": "v-4c7a1e\u0000"}"#,
+            ),
+        )
+        .secret(
+            "denied",
+            Secret::failing(fault::denied(
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:denied",
+            )),
+        )
         .secret("gone", Secret::failing(fault::marked_for_deletion()))
         .describes("gone", json!({ "DeletedDate": ago(3) }))
         .secret("kms", Secret::failing(fault::denied_by_kms()))
@@ -95,7 +147,14 @@ fn check(aws: &Aws) -> Sandbox {
 
 /// The cells of the line that begins with this cell.
 fn line(table: &str, first: &str) -> Vec<String> {
-    let mut lines = table.lines().map(|line| line.split("  ").map(str::trim).filter(|word| !word.is_empty()));
+    let mut lines = table.lines().map(|line| {
+        line.split("  ")
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+    });
     let found = lines.find(|words| words.clone().next() == Some(first));
-    found.unwrap_or_else(|| panic!("no line {first:?}: {table}")).map(str::to_owned).collect()
+    found
+        .unwrap_or_else(|| panic!("no line {first:?}: {table}"))
+        .map(str::to_owned)
+        .collect()
 }

@@ -11,18 +11,36 @@ use crate::support::*;
 fn check_shows_an_unknown_caller_and_status_0_if_sts_does_not_answer_within_two_seconds() {
     for fault in [Fault::Hang, fault::unavailable()] {
         let aws = served().fails("GetCallerIdentity", fault);
-        let run = keeps_to(Duration::from_secs(2), &check(&aws).resolve("A=x:k").timeout("1h"));
+        let run = keeps_to(
+            Duration::from_secs(2),
+            &check(&aws).resolve("A=x:k").timeout("1h"),
+        );
         run.ended(Status::Exit(0));
-        assert_eq!(line(&run.stdout(), "unknown"), ["unknown", "unknown", "environment"], "{run}");
+        assert_eq!(
+            line(&run.stdout(), "unknown"),
+            ["unknown", "unknown", "environment"],
+            "{run}"
+        );
     }
 }
 
 #[test]
 fn an_offline_check_opens_no_socket() {
-    let Some(tracing) = skip::traced(&["-f", "-e", "trace=network,process"], "no socket is opened") else { return };
-    let sandbox = Sandbox::new().args(["check", "--offline"]).bare().resolve("A=prod/db:password");
+    let Some(tracing) = skip::traced(
+        &["-f", "-e", "trace=network,process"],
+        "no socket is opened",
+    ) else {
+        return;
+    };
+    let sandbox = Sandbox::new()
+        .args(["check", "--offline"])
+        .bare()
+        .resolve("A=prod/db:password");
     let sandbox = sandbox.region("us-east-1").through(tracing);
     sandbox.run().ended(Status::Exit(0));
     let calls = std::fs::read_to_string(sandbox.path("trace")).unwrap();
-    assert!(!calls.contains("socket(") && calls.contains("execve("), "{calls}");
+    assert!(
+        !calls.contains("socket(") && calls.contains("execve("),
+        "{calls}"
+    );
 }

@@ -10,14 +10,18 @@ use crate::support::*;
 #[test]
 fn a_missing_command_is_status_127_without_a_connection_to_aws() {
     let aws = served();
-    sandbox(&aws).command(["no-such-command"]).refused(&aws, 127, &["no-such-command"]);
+    sandbox(&aws)
+        .command(["no-such-command"])
+        .refused(&aws, 127, &["no-such-command"]);
     assert_eq!(aws.connections(), 0);
 }
 
 #[test]
 fn a_script_is_run_if_its_name_is_invalid_utf8_or_its_content_has_a_nul() {
     let aws = served();
-    let nul = sandbox(&aws).executable("script", b"echo ran; exit 7\n\0\0\x01").command(["./script"]);
+    let nul = sandbox(&aws)
+        .executable("script", b"echo ran; exit 7\n\0\0\x01")
+        .command(["./script"]);
     nul.run().ended(Status::Exit(7)).printed("ran\n");
     let sandbox = sandbox(&aws).executable("script", "#!/bin/sh\necho ran\n");
     let name = OsStr::from_bytes(b"./scr\xffpt");
@@ -27,8 +31,18 @@ fn a_script_is_run_if_its_name_is_invalid_utf8_or_its_content_has_a_nul() {
 
 #[test]
 fn the_effective_and_not_the_real_user_decides_whether_a_command_can_be_executed() {
-    let Some(other_real_user) = skip::wrapper(["setpriv", "--ruid=65534"], "another real user") else { return };
+    let Some(other_real_user) = skip::wrapper(["setpriv", "--ruid=65534"], "another real user")
+    else {
+        return;
+    };
     let aws = served();
-    let sandbox = sandbox(&aws).executable("script", "#!/bin/cat\n").mode("script", 0o700).through(other_real_user);
-    sandbox.command(["./script"]).run().launched().printed("#!/bin/cat\n");
+    let sandbox = sandbox(&aws)
+        .executable("script", "#!/bin/cat\n")
+        .mode("script", 0o700)
+        .through(other_real_user);
+    sandbox
+        .command(["./script"])
+        .run()
+        .launched()
+        .printed("#!/bin/cat\n");
 }

@@ -23,18 +23,31 @@ fn inherited_variables_pass_through_byte_for_byte() {
     let aws = served();
     let value = b"fo\x80o=\xff\xfe \n\t\"'$`\\";
     let sandbox = sandbox(&aws).env("BYTES", OsStr::from_bytes(value));
-    let run = sandbox.env(OsStr::from_bytes(b"N\x80ME"), OsStr::from_bytes(b"v\xff")).run();
+    let run = sandbox
+        .env(OsStr::from_bytes(b"N\x80ME"), OsStr::from_bytes(b"v\xff"))
+        .run();
     run.launched_silently().has("BYTES", value);
     let entry = b"N\x80ME=v\xff".as_slice();
-    assert!(run.stdout.split(|byte| *byte == 0).any(|found| found == entry), "{run}");
+    assert!(
+        run.stdout
+            .split(|byte| *byte == 0)
+            .any(|found| found == entry),
+        "{run}"
+    );
 }
 
 #[test]
 fn clean_env_keeps_exactly_the_documented_names_and_patterns() {
     let aws = served();
-    let kept = KEPT.split(' ').filter(|name| !["PATH", "HOME", "A"].contains(name));
-    let sandbox = kept.fold(sandbox(&aws).args(["--clean-env"]), |sandbox, name| sandbox.env(name, "kept"));
-    let sandbox = NOT_KEPT.split(' ').fold(sandbox, |sandbox, name| sandbox.env(name, ""));
+    let kept = KEPT
+        .split(' ')
+        .filter(|name| !["PATH", "HOME", "A"].contains(name));
+    let sandbox = kept.fold(sandbox(&aws).args(["--clean-env"]), |sandbox, name| {
+        sandbox.env(name, "kept")
+    });
+    let sandbox = NOT_KEPT
+        .split(' ')
+        .fold(sandbox, |sandbox, name| sandbox.env(name, ""));
     let run = sandbox.run();
     assert_eq!(run.launched().has("A", "v-4c7a1e").names().join(" "), KEPT);
 }
@@ -55,24 +68,50 @@ fn holding(length: usize) -> Sandbox {
 fn a_variable_of_the_kernels_largest_size_is_passed_and_a_larger_one_refused() {
     let longest = largest_entry() - "BIG=".len();
     let script = "printf %s \"${#BIG}\"";
-    holding(longest).resolve("BIG=x").script(script).run().launched().printed(longest.to_string());
-    holding(longest + 1).resolve("BIG=x").run().refused(78).says(["BIG", &largest_entry().to_string()]);
-    holding(longest).resolve("LONGER=x").run().refused(78).says(["LONGER"]);
+    holding(longest)
+        .resolve("BIG=x")
+        .script(script)
+        .run()
+        .launched()
+        .printed(longest.to_string());
+    holding(longest + 1)
+        .resolve("BIG=x")
+        .run()
+        .refused(78)
+        .says(["BIG", &largest_entry().to_string()]);
+    holding(longest)
+        .resolve("LONGER=x")
+        .run()
+        .refused(78)
+        .says(["LONGER"]);
     let base64 = holding(65_536).declaration("env:\n  BIG: { from: x, encode: base64 }\n");
     base64.script(script).run().launched().printed("87384");
 }
 
 #[test]
 fn an_environment_as_large_as_the_stack_limit_allows_is_passed_and_a_larger_one_refused() {
-    let unlimited = ["/bin/sh", "-ec", "ulimit -s unlimited; exec \"$@\"", "sh", "true"];
-    for (stack, count, refusal) in
-        [("8192", 18, None), ("8192", 30, Some("BIG")), ("1024", 6, Some("BIG")), ("unlimited", 70, Some("6291456"))]
-    {
+    let unlimited = [
+        "/bin/sh",
+        "-ec",
+        "ulimit -s unlimited; exec \"$@\"",
+        "sh",
+        "true",
+    ];
+    for (stack, count, refusal) in [
+        ("8192", 18, None),
+        ("8192", 30, Some("BIG")),
+        ("1024", 6, Some("BIG")),
+        ("unlimited", 70, Some("6291456")),
+    ] {
         if stack == "unlimited" && !skip::can(&unlimited, "an unlimited stack") {
             continue;
         }
-        let sandbox = (0..count).fold(holding(100_000), |sandbox, number| sandbox.resolve(&format!("BIG{number}=x")));
-        let sandbox = sandbox.prepared_by(&format!("ulimit -s {stack}; exec \"$@\"")).script("printf %s \"${#BIG0}\"");
+        let sandbox = (0..count).fold(holding(100_000), |sandbox, number| {
+            sandbox.resolve(&format!("BIG{number}=x"))
+        });
+        let sandbox = sandbox
+            .prepared_by(&format!("ulimit -s {stack}; exec \"$@\""))
+            .script("printf %s \"${#BIG0}\"");
         let run = sandbox.run();
         match refusal {
             Some(fact) => run.refused(78).says(["BIG", fact]),
@@ -83,10 +122,16 @@ fn an_environment_as_large_as_the_stack_limit_allows_is_passed_and_a_larger_one_
 
 #[test]
 fn thousands_of_variables_reach_the_command() {
-    let secrets: Vec<String> =
-        (0..6000).map(|number| format!("\"app/s{number}\":{{\"k\":\"{CANARY}/{number}\"}}")).collect();
-    let declaration: String = (0..6000).map(|number| format!("  V{number}: app/s{number}:k\n")).collect();
+    let secrets: Vec<String> = (0..6000)
+        .map(|number| format!("\"app/s{number}\":{{\"k\":\"{CANARY}/{number}\"}}"))
+        .collect();
+    let declaration: String = (0..6000)
+        .map(|number| format!("  V{number}: app/s{number}:k\n"))
+        .collect();
     let sandbox = Sandbox::new().local(&format!("{{{}}}", secrets.join(",\n")));
     let sandbox = sandbox.declaration(&format!("env:\n{declaration}"));
-    sandbox.run().launched().has("V5999", format!("{CANARY}/5999"));
+    sandbox
+        .run()
+        .launched()
+        .has("V5999", format!("{CANARY}/5999"));
 }

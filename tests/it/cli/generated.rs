@@ -7,100 +7,180 @@ use crate::support::skip::can;
 use crate::support::*;
 
 fn printed(arguments: &[&str]) -> String {
-    Sandbox::new().args(arguments).bare().run().launched_silently().stdout()
+    Sandbox::new()
+        .args(arguments)
+        .bare()
+        .run()
+        .launched_silently()
+        .stdout()
 }
 
 /// The long options in a text.
 fn long_options(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-    words.filter(|word| word.starts_with("--") && !word.trim_matches('-').is_empty()).map(str::to_owned).collect()
+    words
+        .filter(|word| word.starts_with("--") && !word.trim_matches('-').is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The names of the commands that the help lists.
 fn commands(help: &str) -> Vec<&str> {
     let (_, section) = help.split_once("\nCommands").unwrap();
     let lines = section.lines().skip(1).take_while(|line| !line.is_empty());
-    lines.filter_map(|line| line.split_whitespace().next()).collect()
+    lines
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
 }
 
 /// The numbers at the beginning of lines.
 fn statuses<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<u8> {
-    lines.filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+    lines
+        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+        .collect()
 }
 
 fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
-    let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("{begin}: {text}"));
+    let (_, rest) = text
+        .split_once(begin)
+        .unwrap_or_else(|| panic!("{begin}: {text}"));
     rest.split(end).next().unwrap()
 }
 
 #[test]
 fn help_man_page_and_reference_list_the_same_exit_statuses() {
-    let (help, page, reference) = (printed(&["--help"]), printed(&["man"]), repository_file("docs/reference.md"));
+    let (help, page, reference) = (
+        printed(&["--help"]),
+        printed(&["man"]),
+        repository_file("docs/reference.md"),
+    );
     let of_help = statuses(section(&help, "Exit status", "\n\n\n").lines());
-    let page = page.replace(['"', '\\'], "").replace("fB", "").replace("fR", "");
+    let page = page
+        .replace(['"', '\\'], "")
+        .replace("fB", "")
+        .replace("fR", "");
     let of_page = statuses(section(&page, "\n.SH EXIT STATUS\n", "\n.SH ").lines());
     let table = section(&reference, "\n## Exit status\n", "\n## ");
     let of_reference = statuses(table.lines().filter_map(|line| line.strip_prefix("| ")));
     let expected = BTreeSet::from([64, 70, 75, 77, 78, 126, 127]);
-    assert_eq!([of_help, of_page, of_reference], [expected.clone(), expected.clone(), expected]);
+    assert_eq!(
+        [of_help, of_page, of_reference],
+        [expected.clone(), expected.clone(), expected]
+    );
 }
 
 #[test]
 fn groff_and_man_show_the_man_page_without_a_warning() {
     for program in ["groff -man -ww -rCHECKSTYLE=3 -Tutf8", "man --warnings -l"] {
-        if !can(&["sh", "-c", "command -v \"$0\"", program.split(' ').next().unwrap()], "the man page") {
+        if !can(
+            &[
+                "sh",
+                "-c",
+                "command -v \"$0\"",
+                program.split(' ').next().unwrap(),
+            ],
+            "the man page",
+        ) {
             continue;
         }
-        let sandbox = Sandbox::new().file("page.1", printed(&["man"])).env("MANPAGER", "cat").target_writes_stderr();
+        let sandbox = Sandbox::new()
+            .file("page.1", printed(&["man"]))
+            .env("MANPAGER", "cat")
+            .target_writes_stderr();
         let shows = "{ grep -q 'Become a command' shown || echo it shows nothing >&2; }";
-        let run = sandbox.script(&format!("{program} ./page.1 >shown; {shows}")).control();
+        let run = sandbox
+            .script(&format!("{program} ./page.1 >shown; {shows}"))
+            .control();
         assert!(run.stderr().is_empty(), "{program}: {run}");
     }
     // whatis(1) and apropos(1) read it.
     let page = printed(&["man"]).replace('"', "");
-    assert!(section(&page, "\n.SH NAME\n", "\n").replace("\\", "").starts_with("secrets-exec - "), "{page}");
+    assert!(
+        section(&page, "\n.SH NAME\n", "\n")
+            .replace("\\", "")
+            .starts_with("secrets-exec - "),
+        "{page}"
+    );
 }
 
 #[test]
 fn the_options_of_the_man_page_are_those_of_the_help_of_every_command() {
     /// The long options at the beginning of lines that define one.
     fn options<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<String> {
-        let lines = lines.map(str::trim_start).filter(|line| line.starts_with('-'));
-        let words = lines.filter_map(|line| line.split([' ', '[', '.', '=']).find(|word| word.starts_with("--")));
+        let lines = lines
+            .map(str::trim_start)
+            .filter(|line| line.starts_with('-'));
+        let words = lines.filter_map(|line| {
+            line.split([' ', '[', '.', '='])
+                .find(|word| word.starts_with("--"))
+        });
         words.map(str::to_owned).collect()
     }
     let launch = printed(&["--help"]);
-    let helps = commands(&launch).into_iter().map(|command| printed(&[command, "--help"])).chain([launch.clone()]);
+    let helps = commands(&launch)
+        .into_iter()
+        .map(|command| printed(&[command, "--help"]))
+        .chain([launch.clone()]);
     let all: BTreeSet<String> = helps.flat_map(|help| options(help.lines())).collect();
     let page = printed(&["man"]);
-    let page = [r"\fB", r"\fI", r"\fR", r"\%"].iter().fold(page, |page, escape| page.replace(escape, ""));
+    let page = [r"\fB", r"\fI", r"\fR", r"\%"]
+        .iter()
+        .fold(page, |page, escape| page.replace(escape, ""));
     let page = page.replace(r"\-", "-");
-    assert!(all.contains("--offline") && all.contains("--external-id"), "{all:?}");
-    assert_eq!(options(page.split("\n.TP\n").skip(1).filter_map(|item| item.lines().next())), all);
+    assert!(
+        all.contains("--offline") && all.contains("--external-id"),
+        "{all:?}"
+    );
+    assert_eq!(
+        options(
+            page.split("\n.TP\n")
+                .skip(1)
+                .filter_map(|item| item.lines().next())
+        ),
+        all
+    );
 }
 
 #[test]
 fn docs_reference_md_has_exactly_the_options_and_commands_of_the_help() {
     let (reference, launch) = (repository_file("docs/reference.md"), printed(&["--help"]));
     let first_cells = |section: &str| -> BTreeSet<String> {
-        let cells = section.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
+        let cells = section
+            .lines()
+            .filter_map(|line| line.strip_prefix('|')?.split('|').next());
         cells.flat_map(long_options).collect()
     };
-    assert_eq!(first_cells(section(&reference, "\n## Options\n", "\n## ")), long_options(&launch));
+    assert_eq!(
+        first_cells(section(&reference, "\n## Options\n", "\n## ")),
+        long_options(&launch)
+    );
     let sections: Vec<&str> = reference.split("\n## ").skip(1).collect();
     for name in commands(&launch) {
         assert!(reference.contains(&format!("`{name}`")), "{name}");
-        let is_its_own = |section: &&&str| section.lines().next().unwrap().contains(&format!("`{name}`"));
+        let is_its_own = |section: &&&str| {
+            section
+                .lines()
+                .next()
+                .unwrap()
+                .contains(&format!("`{name}`"))
+        };
         let Some(section) = sections.iter().find(is_its_own) else {
-            assert!(!["check", "policy", "export", "credential"].contains(&name), "{name} has no section");
+            assert!(
+                !["check", "policy", "export", "credential"].contains(&name),
+                "{name} has no section"
+            );
             continue;
         };
         let help = printed(&[name, "--help"]);
         let (usage, _) = help.split_once("\nExamples:").unwrap();
         // A command with none but options of a launch has them all under headings.
-        let options = usage.split_once("\nOptions:").map_or("", |(_, options)| options);
-        let command_options: BTreeSet<String> =
-            long_options(options).difference(&long_options(&launch)).cloned().collect();
+        let options = usage
+            .split_once("\nOptions:")
+            .map_or("", |(_, options)| options);
+        let command_options: BTreeSet<String> = long_options(options)
+            .difference(&long_options(&launch))
+            .cloned()
+            .collect();
         assert_eq!(first_cells(section), command_options, "{name}");
     }
 }
@@ -109,10 +189,14 @@ fn docs_reference_md_has_exactly_the_options_and_commands_of_the_help() {
 fn the_large_declaration_of_docs_reference_md_has_no_mistake() {
     let run = Sandbox::new()
         .declaration(Page::read("docs/reference.md").blocks("yaml")[0])
-        .local(&format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#))
+        .local(&format!(
+            r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#
+        ))
         .run();
     // Its secrets do not exist, so every error must be about one of them.
-    run.refused(78).says_nothing_of("unknown").says_nothing_of("expected");
+    run.refused(78)
+        .says_nothing_of("unknown")
+        .says_nothing_of("expected");
 }
 
 /// Prints the completions of the last argument after the other ones, which are the words of the line as bash splits it.
@@ -127,28 +211,58 @@ printf '%s\n' "${COMPREPLY[@]}"
 
 /// Returns what a shell offers at the end of a line; `None` where the shell is missing.
 fn offered(shell: &str, line: &str) -> Option<BTreeSet<String>> {
-    if !can(&[shell, "-c", "true"], &format!("the completions of {shell}")) {
+    if !can(
+        &[shell, "-c", "true"],
+        &format!("the completions of {shell}"),
+    ) {
         return None;
     }
     let script = printed(&["completions", shell]);
-    let sandbox = Sandbox::new().file("completions", script).target_writes_stderr();
+    let sandbox = Sandbox::new()
+        .file("completions", script)
+        .target_writes_stderr();
     let command: Vec<&str> = match shell {
-        "bash" => ["bash", "--norc", "-c", BASH, "bash", "./completions"].into_iter().chain(line.split(' ')).collect(),
-        _ => vec!["fish", "-c", "source ./completions; complete -C $argv[1]", line],
+        "bash" => ["bash", "--norc", "-c", BASH, "bash", "./completions"]
+            .into_iter()
+            .chain(line.split(' '))
+            .collect(),
+        _ => vec![
+            "fish",
+            "-c",
+            "source ./completions; complete -C $argv[1]",
+            line,
+        ],
     };
     let run = sandbox.command(command).control();
     assert!(run.stderr().is_empty(), "{shell}: {line}: {run}");
     let stdout = run.stdout();
-    let words = stdout.lines().map(|line| line.split('\t').next().unwrap_or_default().trim_end_matches('='));
-    Some(words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
+    let words = stdout.lines().map(|line| {
+        line.split('\t')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('=')
+    });
+    Some(
+        words
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    )
 }
 
 #[test]
 fn bash_and_fish_complete_an_option_of_a_launch_and_of_a_command() {
     for shell in ["bash", "fish"] {
-        for (line, option) in [("secrets-exec --env-f", "--env-from"), ("secrets-exec check --offl", "--offline")] {
+        for (line, option) in [
+            ("secrets-exec --env-f", "--env-from"),
+            ("secrets-exec check --offl", "--offline"),
+        ] {
             if let Some(offered) = offered(shell, line) {
-                assert_eq!(offered, BTreeSet::from([option.to_owned()]), "{shell}: {line}");
+                assert_eq!(
+                    offered,
+                    BTreeSet::from([option.to_owned()]),
+                    "{shell}: {line}"
+                );
             }
         }
     }
@@ -159,6 +273,10 @@ fn zsh_loads_the_printed_completions_without_an_error() {
     if can(&["zsh", "-c", "true"], "the completions of zsh") {
         let script = "autoload -Uz compinit && compinit -u -D && source ./completions && print $_comps[secrets-exec]";
         let sandbox = Sandbox::new().file("completions", printed(&["completions", "zsh"]));
-        sandbox.command(["zsh", "-f", "-c", script]).control().launched_silently().printed("_secrets-exec\n");
+        sandbox
+            .command(["zsh", "-f", "-c", script])
+            .control()
+            .launched_silently()
+            .printed("_secrets-exec\n");
     }
 }

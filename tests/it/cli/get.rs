@@ -5,24 +5,43 @@ use crate::support::*;
 ::rows::rows!("tests/it/cli/names.rows");
 
 fn get(aws: &Aws, reference: &str) -> Sandbox {
-    Sandbox::new().aws(aws).args(["get", reference]).prints_values().bare()
+    Sandbox::new()
+        .aws(aws)
+        .args(["get", reference])
+        .prints_values()
+        .bare()
 }
 
 #[test]
 fn get_prints_a_binary_secret_byte_for_byte_and_reports_a_full_standard_output() {
     let bytes = b"\xff\xfe\0v-4c7a1e\n";
     let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:bytes-AbCdEf";
-    get(&Aws::start().secret(arn, Secret::binary(bytes)), arn).run().launched_silently().printed(bytes);
-    get(&served(), "x:k").prepared_by("exec \"$@\" >/dev/full").run().says(["no space left"]);
+    get(&Aws::start().secret(arn, Secret::binary(bytes)), arn)
+        .run()
+        .launched_silently()
+        .printed(bytes);
+    get(&served(), "x:k")
+        .prepared_by("exec \"$@\" >/dev/full")
+        .run()
+        .says(["no space left"]);
 }
 
 #[test]
 fn get_shows_a_value_on_a_terminal_only_with_reveal_and_adds_a_line_feed() {
     let aws = served();
-    for (options, shown) in [(&[][..], "[status 64]"), (&["--reveal"], "v-4c7a1e\n[status 0]")] {
-        let Some(sandbox) = at_a_terminal(get(&aws, "x:k").args(options), &[], "", "") else { return };
+    for (options, shown) in [
+        (&[][..], "[status 64]"),
+        (&["--reveal"], "v-4c7a1e\n[status 0]"),
+    ] {
+        let Some(sandbox) = at_a_terminal(get(&aws, "x:k").args(options), &[], "", "") else {
+            return;
+        };
         let run = sandbox.run();
         assert!(run.stdout().contains(shown), "{run}");
-        assert_eq!(run.stdout().contains("v-4c7a1e"), !options.is_empty(), "{run}");
+        assert_eq!(
+            run.stdout().contains("v-4c7a1e"),
+            !options.is_empty(),
+            "{run}"
+        );
     }
 }

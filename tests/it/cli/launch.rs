@@ -9,8 +9,12 @@ use crate::support::*;
 
 /// The fake with this many secrets `s0`, `s1`, …, and a run with a variable `V0`, `V1`, … for each.
 fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
-    let aws = (0..count).fold(aws, |aws, n| aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#)));
-    let run = (0..count).fold(Sandbox::new(), |sandbox, n| sandbox.resolve(&format!("V{n}=s{n}:k")));
+    let aws = (0..count).fold(aws, |aws, n| {
+        aws.secret(&format!("s{n}"), Secret::text(r#"{"k":"v-4c7a1e"}"#))
+    });
+    let run = (0..count).fold(Sandbox::new(), |sandbox, n| {
+        sandbox.resolve(&format!("V{n}=s{n}:k"))
+    });
     (aws, run)
 }
 
@@ -18,9 +22,20 @@ fn many(aws: Aws, count: usize) -> (Aws, Sandbox) {
 fn a_hundred_secrets_are_a_hundred_requests_of_which_at_most_32_are_in_flight() {
     let (aws, sandbox) = many(Aws::start().gathers(32), 100);
     let run = sandbox.resolve("AGAIN=s7:k").aws(&aws).run();
-    run.launched_silently().has("V0", "v-4c7a1e").has("V99", "v-4c7a1e").has("AGAIN", "v-4c7a1e");
+    run.launched_silently()
+        .has("V0", "v-4c7a1e")
+        .has("V99", "v-4c7a1e")
+        .has("AGAIN", "v-4c7a1e");
     let asked: HashSet<String> = aws.reads().iter().map(Call::secret_id).collect();
-    assert_eq!((aws.calls().len(), asked.len(), aws.most_in_flight(), aws.connections()), (100, 100, 32, 32));
+    assert_eq!(
+        (
+            aws.calls().len(),
+            asked.len(),
+            aws.most_in_flight(),
+            aws.connections()
+        ),
+        (100, 100, 32, 32)
+    );
 }
 
 #[test]
@@ -30,7 +45,13 @@ fn requests_to_aws_name_secrets_exec_and_its_version_in_the_user_agent() {
     let read = aws.only_read();
     let wanted = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
     let agents = ["user-agent", "x-amz-user-agent"].map(|name| read.header(name));
-    assert!(agents.iter().flatten().any(|agent| agent.split(' ').any(|word| word == wanted)), "{agents:?}");
+    assert!(
+        agents
+            .iter()
+            .flatten()
+            .any(|agent| agent.split(' ').any(|word| word == wanted)),
+        "{agents:?}"
+    );
 }
 
 #[test]
@@ -38,21 +59,39 @@ fn connections_to_secrets_manager_are_opened_while_credentials_are_fetched() {
     // The first connection is for the credentials, which never come.
     let (aws, sandbox) = many(Aws::start(), 3);
     let hang = format!("http://{}/hang", aws.address());
-    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
+    let sandbox = sandbox
+        .endpoint(&aws.endpoint())
+        .region("us-east-1")
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
     sandbox.args(["--timeout", "4s"]).run().refused(75);
     assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
 }
 
 #[test]
-fn connections_that_were_opened_before_slow_credentials_serve_the_requests_or_are_replaced_if_broken() {
-    let slow = |aws: Aws| aws.fails_for("/credentials", Duration::from_millis(1200), fault::status(500));
+fn connections_that_were_opened_before_slow_credentials_serve_the_requests_or_are_replaced_if_broken()
+ {
+    let slow = |aws: Aws| {
+        aws.fails_for(
+            "/credentials",
+            Duration::from_millis(1200),
+            fault::status(500),
+        )
+    };
     let (aws, sandbox) = many(slow(Aws::start()), 40);
-    let sandbox = sandbox.endpoint(&aws.endpoint()).region("us-east-1").in_container(&aws);
+    let sandbox = sandbox
+        .endpoint(&aws.endpoint())
+        .region("us-east-1")
+        .in_container(&aws);
     sandbox.timeout("50s").run().launched_silently();
     // One is for the credentials.
     assert_eq!((aws.connections(), aws.reads().len()), (33, 40));
-    let (aws, wire) = (slow(Aws::start()), Wire::plain(vec![vec![Step::Cut], good("v-4c7a1e")]));
-    let sandbox = keyless(&aws).endpoint(&format!("http://localhost:{}", wire.port())).in_container(&aws);
+    let (aws, wire) = (
+        slow(Aws::start()),
+        Wire::plain(vec![vec![Step::Cut], good("v-4c7a1e")]),
+    );
+    let sandbox = keyless(&aws)
+        .endpoint(&format!("http://localhost:{}", wire.port()))
+        .in_container(&aws);
     sandbox.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 2);
 }
@@ -61,7 +100,11 @@ fn connections_that_were_opened_before_slow_credentials_serve_the_requests_or_ar
 fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
     let role = "arn:aws:iam::210987654321:role/Reader";
     let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
-    sandbox.aws(&aws).args(["--role-arn", role, "--timeout", "5s"]).run().refused(75);
+    sandbox
+        .aws(&aws)
+        .args(["--role-arn", role, "--timeout", "5s"])
+        .run()
+        .refused(75);
     // STS, which has the same address here, uses one of the connections that were opened for the secrets.
     assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
@@ -69,9 +112,18 @@ fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
 #[test]
 fn secrets_and_parameters_use_the_connections_opened_before_the_credentials() {
     let (aws, sandbox) = many(Aws::start(), 3);
-    let aws = (0..3).fold(aws, |aws, n| aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]));
-    let sandbox = (0..3).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("P{n}=ssm:/p{n}")));
-    sandbox.endpoint(&aws.endpoint()).region("us-east-1").in_container(&aws).run().launched_silently();
+    let aws = (0..3).fold(aws, |aws, n| {
+        aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")])
+    });
+    let sandbox = (0..3).fold(sandbox, |sandbox, n| {
+        sandbox.resolve(&format!("P{n}=ssm:/p{n}"))
+    });
+    sandbox
+        .endpoint(&aws.endpoint())
+        .region("us-east-1")
+        .in_container(&aws)
+        .run()
+        .launched_silently();
     // One connection for the credentials, one for each secret, one for all parameters.
     assert_eq!(aws.connections(), 5);
 }

@@ -8,21 +8,41 @@ use crate::support::*;
 /// A launch with this declaration, which requests nothing but the secrets and, at most once, the name of the caller.
 fn report(declaration: &str) -> Outcome {
     let aws = Aws::start()
-        .secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#))
+        .secret(
+            "prod/db",
+            Secret::text(r#"{"password":"p-4c7a1e","host":"h-4c7a1e"}"#),
+        )
         .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
         .secret("prod/busy", Secret::failing(fault::unavailable()))
         .secret("prod/dying", Secret::failing(fault::marked_for_deletion()));
-    let run = Sandbox::new().aws(&aws).attempts(1).declaration(declaration).run();
+    let run = Sandbox::new()
+        .aws(&aws)
+        .attempts(1)
+        .declaration(declaration)
+        .run();
     let whoami = aws.calls_of("GetCallerIdentity").len();
-    assert!(whoami <= 1 && aws.calls().len() == aws.reads().len() + whoami, "another operation was asked for");
+    assert!(
+        whoami <= 1 && aws.calls().len() == aws.reads().len() + whoami,
+        "another operation was asked for"
+    );
     run
 }
 
 /// The line numbers of a file that the report names, in its order.
 fn lines(run: &Outcome, file: &str) -> Vec<usize> {
     let stderr = run.stderr();
-    let places = stderr.lines().filter_map(|line| line.split_once(&format!("{file}:")));
-    places.map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()).collect()
+    let places = stderr
+        .lines()
+        .filter_map(|line| line.split_once(&format!("{file}:")));
+    places
+        .map(|(_, rest)| {
+            rest.split(|c: char| !c.is_ascii_digit())
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        })
+        .collect()
 }
 
 #[test]
@@ -33,10 +53,22 @@ fn all_failures_of_a_launch_are_reported_in_the_order_of_their_lines_in_the_decl
     );
     run.refused(78).says_nothing_of("FINE");
     assert_eq!(lines(&run, "secrets-exec.yaml"), [2, 3, 4, 6, 7], "{run}");
-    run.says(["KEY_GONE (", "ZONE (", "SECRET_GONE (", "DENIED (", "DYING ("]);
-    let many: String = (0..40).map(|number| format!("  VARIABLE_{number}: prod/gone{number}:k\n")).collect();
+    run.says([
+        "KEY_GONE (",
+        "ZONE (",
+        "SECRET_GONE (",
+        "DENIED (",
+        "DYING (",
+    ]);
+    let many: String = (0..40)
+        .map(|number| format!("  VARIABLE_{number}: prod/gone{number}:k\n"))
+        .collect();
     let run = report(&format!("env:\n{many}"));
-    assert_eq!(lines(run.refused(78), "secrets-exec.yaml"), (2..42).collect::<Vec<_>>(), "{run}");
+    assert_eq!(
+        lines(run.refused(78), "secrets-exec.yaml"),
+        (2..42).collect::<Vec<_>>(),
+        "{run}"
+    );
 }
 
 #[test]
@@ -51,5 +83,9 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
         assert!(run.events()[0]["message"].as_str().unwrap().contains(&format!("a\\u{{{code:x}}}b.yaml")), "{run}");
     }
     let name = r#"café "x" 'y' \z 日本.yaml"#;
-    Sandbox::new().args(["-f", name]).run().refused(78).says([name]);
+    Sandbox::new()
+        .args(["-f", name])
+        .run()
+        .refused(78)
+        .says([name]);
 }

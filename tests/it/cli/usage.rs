@@ -3,25 +3,62 @@
 use crate::support::*;
 
 fn help(words: &[&str]) -> String {
-    Sandbox::new().args(words).bare().run().launched_silently().stdout()
+    Sandbox::new()
+        .args(words)
+        .bare()
+        .run()
+        .launched_silently()
+        .stdout()
 }
 
-const COMMANDS: [&str; 10] =
-    ["check", "get", "policy", "export", "migrate", "completions", "man", "schema", "credential", "install"];
+const COMMANDS: [&str; 10] = [
+    "check",
+    "get",
+    "policy",
+    "export",
+    "migrate",
+    "completions",
+    "man",
+    "schema",
+    "credential",
+    "install",
+];
 
 #[test]
 fn the_short_help_fits_a_terminal_and_names_the_long_one_and_every_command() {
     let (short, long) = (help(&["-h"]), help(&["--help"]));
-    assert!(short.contains("--help") && !short.contains("--external-id"), "{short}");
-    assert!(long.contains("--external-id") && long.contains("Exit status"), "{long}");
+    assert!(
+        short.contains("--help") && !short.contains("--external-id"),
+        "{short}"
+    );
+    assert!(
+        long.contains("--external-id") && long.contains("Exit status"),
+        "{long}"
+    );
     for help in [short, long] {
         // The integrations are last.
-        let places: Vec<_> = COMMANDS.iter().map(|command| help.find(&format!("\n  {command} "))).collect();
-        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{help}");
+        let places: Vec<_> = COMMANDS
+            .iter()
+            .map(|command| help.find(&format!("\n  {command} ")))
+            .collect();
+        assert!(
+            places.iter().all(Option::is_some) && places.is_sorted(),
+            "{help}"
+        );
     }
-    let help = Sandbox::new().arg("-h").bare().through(terminal(80)).run().launched().stdout();
+    let help = Sandbox::new()
+        .arg("-h")
+        .bare()
+        .through(terminal(80))
+        .run()
+        .launched()
+        .stdout();
     assert!(help.lines().count() <= 40, "{help}");
-    assert!(help.lines().all(|line| line.trim_end().chars().count() <= 80), "{help}");
+    assert!(
+        help.lines()
+            .all(|line| line.trim_end().chars().count() <= 80),
+        "{help}"
+    );
 }
 
 #[test]
@@ -29,9 +66,15 @@ fn each_command_has_a_help_with_its_own_usage_and_an_example() {
     for command in COMMANDS {
         let (short, long) = (help(&[command, "-h"]), help(&[command, "--help"]));
         for help in [&short, &long] {
-            assert!(help.contains(&format!("Usage: secrets-exec {command}")), "{help}");
+            assert!(
+                help.contains(&format!("Usage: secrets-exec {command}")),
+                "{help}"
+            );
         }
-        assert!(long.contains("Example") && !short.contains("--external-id"), "{long}");
+        assert!(
+            long.contains("Example") && !short.contains("--external-id"),
+            "{long}"
+        );
         let shares = ["check", "get", "policy", "export", "credential"].contains(&command);
         assert_eq!(long.contains("--external-id"), shares, "{long}");
     }
@@ -41,14 +84,23 @@ fn each_command_has_a_help_with_its_own_usage_and_an_example() {
 fn the_commands_help_and_schema_print_the_help_and_the_published_schema() {
     assert_eq!(help(&["help"]), help(&["--help"]));
     assert_eq!(help(&["help", "check"]), help(&["check", "--help"]));
-    assert_eq!(help(&["schema"]), repository_file("secrets-exec.schema.json"));
+    assert_eq!(
+        help(&["schema"]),
+        repository_file("secrets-exec.schema.json")
+    );
 }
 
 #[test]
 fn only_a_launch_lists_the_options_of_rotation() {
     for command in ["check", "get", "policy", "export", "credential"] {
         let help = [help(&[command, "-h"]), help(&[command, "--help"])].concat();
-        for option in ["--on-rotation", "--poll-interval", "--splay", "--grace", "Rotation:"] {
+        for option in [
+            "--on-rotation",
+            "--poll-interval",
+            "--splay",
+            "--grace",
+            "Rotation:",
+        ] {
             assert!(!help.contains(option), "{option}: {help}");
         }
     }
@@ -58,26 +110,47 @@ fn only_a_launch_lists_the_options_of_rotation() {
 #[test]
 fn version_as_an_option_and_as_a_command_is_printed_on_standard_output() {
     for option in ["--version", "-V", "version"] {
-        assert_eq!(help(&[option]), format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION")));
+        assert_eq!(
+            help(&[option]),
+            format!("secrets-exec {}\n", env!("CARGO_PKG_VERSION"))
+        );
     }
 }
 
 #[test]
 fn no_argument_prints_the_short_help_as_a_usage_error() {
     let run = Sandbox::new().bare().target_writes_stderr().run();
-    assert_eq!((run.status, run.stdout()), (Status::Exit(64), String::new()));
+    assert_eq!(
+        (run.status, run.stdout()),
+        (Status::Exit(64), String::new())
+    );
     assert_eq!(run.stderr(), help(&["-h"]));
 }
 
 #[test]
 fn help_to_a_full_output_is_78_and_to_a_closed_pipe_no_error() {
     for option in ["--help", "-h", "--version"] {
-        let run = Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >/dev/full").run();
-        run.refused(78).says(["error: standard output cannot be written: no space left on device"]);
-        Sandbox::new().arg(option).bare().prepared_by("exec \"$@\" >&-").run().launched_silently();
+        let run = Sandbox::new()
+            .arg(option)
+            .bare()
+            .prepared_by("exec \"$@\" >/dev/full")
+            .run();
+        run.refused(78)
+            .says(["error: standard output cannot be written: no space left on device"]);
+        Sandbox::new()
+            .arg(option)
+            .bare()
+            .prepared_by("exec \"$@\" >&-")
+            .run()
+            .launched_silently();
     }
     let script = "trap '' PIPE; { \"$@\"; echo $? >status; } | true; exit $(cat status)";
-    Sandbox::new().arg("--help").bare().prepared_by(script).run().launched_silently();
+    Sandbox::new()
+        .arg("--help")
+        .bare()
+        .prepared_by(script)
+        .run()
+        .launched_silently();
 }
 
 #[test]
@@ -110,6 +183,11 @@ fn a_usage_error_prints_neither_a_stray_word_nor_a_malformed_entry() {
     ] {
         let words: Vec<&str> = words.split(' ').collect();
         let aws = served();
-        Sandbox::new().aws(&aws).args(words).bare().refused(&aws, 64, &[]).says_nothing_of("hunter2");
+        Sandbox::new()
+            .aws(&aws)
+            .args(words)
+            .bare()
+            .refused(&aws, 64, &[])
+            .says_nothing_of("hunter2");
     }
 }

@@ -22,15 +22,43 @@ fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_
         (NAME, 0o666, None, None, "anyone"),
         (NAME, 0o664, None, Some(STRANGER), "its group"),
         (NAME, 0o644, Some(STRANGER), None, "belongs to neither"),
-        ("", 0o777, None, None, "the working directory can be written by anyone"),
-        ("", 0o1777, None, None, "the working directory can be written by anyone"),
-        ("", 0o775, None, Some(STRANGER), "the working directory can be written by its group"),
-        ("", 0o755, Some(STRANGER), None, "the working directory belongs to neither"),
+        (
+            "",
+            0o777,
+            None,
+            None,
+            "the working directory can be written by anyone",
+        ),
+        (
+            "",
+            0o1777,
+            None,
+            None,
+            "the working directory can be written by anyone",
+        ),
+        (
+            "",
+            0o775,
+            None,
+            Some(STRANGER),
+            "the working directory can be written by its group",
+        ),
+        (
+            "",
+            0o755,
+            Some(STRANGER),
+            None,
+            "the working directory belongs to neither",
+        ),
     ] {
         let sandbox = declaring().mode(what, mode);
         chown(sandbox.path(what), user, group).unwrap();
         sandbox.run().refused(78).says([NAME, reason, "-f"]);
-        sandbox.args(["-f", NAME]).run().launched_silently().has("A", "v");
+        sandbox
+            .args(["-f", NAME])
+            .run()
+            .launched_silently()
+            .has("A", "v");
     }
     // Without a declaration, it does not matter.
     Sandbox::new().mode("", 0o777).run().refused(64);
@@ -43,8 +71,15 @@ fn a_link_or_pipe_under_the_default_name_of_a_declaration_is_78() {
     dangling.run().refused(78).says([NAME]);
     let linked = Sandbox::new().file("real.yaml", DECLARATION);
     symlink("real.yaml", linked.path(NAME)).unwrap();
-    linked.run().refused(78).says([NAME, "is a symbolic link", "-f"]);
-    linked.args(["-f", NAME]).run().launched_silently().has("A", "v");
+    linked
+        .run()
+        .refused(78)
+        .says([NAME, "is a symbolic link", "-f"]);
+    linked
+        .args(["-f", NAME])
+        .run()
+        .launched_silently()
+        .has("A", "v");
     let pipe = Sandbox::new();
     named_pipe(&pipe.path(NAME));
     pipe.run().refused(78).says([NAME, "-f"]);
@@ -65,10 +100,14 @@ fn run_as(user: u32, group: u32) -> Option<Outcome> {
 #[test]
 fn a_declaration_that_only_the_user_s_own_group_id_may_write_is_read() {
     for (user, group) in [(0, 0), (STRANGER, STRANGER)] {
-        let Some(run) = run_as(user, group) else { return };
+        let Some(run) = run_as(user, group) else {
+            return;
+        };
         run.launched_silently().has("A", "v");
     }
-    let Some(run) = run_as(STRANGER, STRANGER + 1) else { return };
+    let Some(run) = run_as(STRANGER, STRANGER + 1) else {
+        return;
+    };
     run.refused(78).says([NAME, "its group"]);
 }
 
@@ -77,30 +116,62 @@ fn a_declaration_that_the_group_with_the_user_s_name_may_write_is_read() {
     // `games` has the ids 5 and 60 on Debian, say.
     let ids = |file: &str| -> Vec<(String, u32)> {
         let text = fs::read_to_string(file).unwrap_or_default();
-        let fields = text.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
-        fields.filter_map(|fields| Some((fields.first()?.clone(), fields.get(2)?.parse().ok()?))).collect()
+        let fields = text
+            .lines()
+            .map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
+        fields
+            .filter_map(|fields| Some((fields.first()?.clone(), fields.get(2)?.parse().ok()?)))
+            .collect()
     };
     let groups = ids("/etc/group");
-    let group_of = |name: &str| groups.iter().find(|(group, _)| group == name).map(|(_, id)| *id);
-    let users = ids("/etc/passwd").into_iter().filter_map(|(name, id)| Some((id, group_of(&name)?)));
-    let Some((user, group)) = users.into_iter().find(|(user, group)| user != group) else {
-        return skip::skipped("a private group with an id of its own: this system has no such user");
+    let group_of = |name: &str| {
+        groups
+            .iter()
+            .find(|(group, _)| group == name)
+            .map(|(_, id)| *id)
     };
-    let Some(run) = run_as(user, group) else { return };
+    let users = ids("/etc/passwd")
+        .into_iter()
+        .filter_map(|(name, id)| Some((id, group_of(&name)?)));
+    let Some((user, group)) = users.into_iter().find(|(user, group)| user != group) else {
+        return skip::skipped(
+            "a private group with an id of its own: this system has no such user",
+        );
+    };
+    let Some(run) = run_as(user, group) else {
+        return;
+    };
     run.launched().has("A", "v");
 }
 
 #[test]
 fn a_working_directory_without_access_is_an_error_only_if_no_entry_is_given() {
-    let Some(user) = skip::as_nobody() else { return };
-    let locked_out = || {
-        let sandbox = Sandbox::new().file("locked/secrets-exec.yaml", DECLARATION).mode("locked", 0o700);
-        let sandbox = sandbox.file("local.json", format!(r#"{{ "x": "{CANARY}", "ssm:/p": "{CANARY}" }}"#));
-        let local = sandbox.path("local.json");
-        sandbox.prepared_by(&format!("cd locked && exec {} \"$@\"", user.join(" "))).arg("--local").arg(local)
+    let Some(user) = skip::as_nobody() else {
+        return;
     };
-    locked_out().resolve("A=x").spawn_copy().wait().launched().has("A", CANARY);
-    let sandbox = locked_out().env("A", "{{resolve:ssm:/p}}").args(["--resolve-env", "A"]);
+    let locked_out = || {
+        let sandbox = Sandbox::new()
+            .file("locked/secrets-exec.yaml", DECLARATION)
+            .mode("locked", 0o700);
+        let sandbox = sandbox.file(
+            "local.json",
+            format!(r#"{{ "x": "{CANARY}", "ssm:/p": "{CANARY}" }}"#),
+        );
+        let local = sandbox.path("local.json");
+        sandbox
+            .prepared_by(&format!("cd locked && exec {} \"$@\"", user.join(" ")))
+            .arg("--local")
+            .arg(local)
+    };
+    locked_out()
+        .resolve("A=x")
+        .spawn_copy()
+        .wait()
+        .launched()
+        .has("A", CANARY);
+    let sandbox = locked_out()
+        .env("A", "{{resolve:ssm:/p}}")
+        .args(["--resolve-env", "A"]);
     sandbox.spawn_copy().wait().launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
     run.refused(64).says(["secrets-exec.yaml", "--help"]);

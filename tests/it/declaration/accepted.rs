@@ -6,24 +6,38 @@ use crate::support::*;
 
 #[test]
 fn the_same_declaration_in_yaml_flow_style_json_and_crlf_sets_the_same_variables() {
-    let yaml =
-        "secrets:\n  db: prod/db\nenv:\n  A: db:host\n  B: { from: \"db:x\", default: \"5\" }\n  C: { value: info }\n";
-    let json =
-        r#"{"secrets":{"db":"prod\/db"},"env":{"A":"db:host","B":{"from":"db:x","default":5},"C":{"value":"info"}}}"#;
+    let yaml = "secrets:\n  db: prod/db\nenv:\n  A: db:host\n  B: { from: \"db:x\", default: \"5\" }\n  C: { value: info }\n";
+    let json = r#"{"secrets":{"db":"prod\/db"},"env":{"A":"db:host","B":{"from":"db:x","default":5},"C":{"value":"info"}}}"#;
     let flow = r#"secrets: {db: prod/db}
 env: {A: "db:host", B: {from: "db:x", default: "\u0035"}, C: {value: info}}"#;
     for (name, declaration) in [
         ("app.yaml", yaml),
         ("app.conf", flow),
         ("app.json", json),
-        ("tabs.json", &json.replace(',', ",\n\t").replace('{', "{\n\t\t")),
+        (
+            "tabs.json",
+            &json.replace(',', ",\n\t").replace('{', "{\n\t\t"),
+        ),
         ("windows.yaml", &yaml.replace('\n', "\r\n")),
         ("mark.yaml", &format!("\u{feff}{yaml}")),
     ] {
         let aws = Aws::start().secret("prod/db", Secret::text(r#"{"host":"db.internal"}"#));
-        let sandbox = Sandbox::new().aws(&aws).case(name).file(name, declaration).args(["-f", name]);
-        sandbox.run().launched_silently().has("A", "db.internal").has("B", "5").has("C", "info");
-        let sandbox = Sandbox::new().aws(&aws).case(name).stdin(declaration).args(["-f", "-"]);
+        let sandbox = Sandbox::new()
+            .aws(&aws)
+            .case(name)
+            .file(name, declaration)
+            .args(["-f", name]);
+        sandbox
+            .run()
+            .launched_silently()
+            .has("A", "db.internal")
+            .has("B", "5")
+            .has("C", "info");
+        let sandbox = Sandbox::new()
+            .aws(&aws)
+            .case(name)
+            .stdin(declaration)
+            .args(["-f", "-"]);
         sandbox.run().launched_silently().has("A", "db.internal");
     }
 }

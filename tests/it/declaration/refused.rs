@@ -149,21 +149,39 @@ fn rows(table: &'static str) -> Vec<Refused> {
     let (mut rows, mut reason) = (Vec::new(), "");
     for line in table.trim().lines() {
         let (start, declarations) = line.split_once("| ").unwrap();
-        reason = if start.trim().is_empty() { reason } else { start.trim() };
+        reason = if start.trim().is_empty() {
+            reason
+        } else {
+            start.trim()
+        };
         let mut template = "…";
         for text in declarations.split(" | ") {
             if text.contains('…') {
                 template = text;
                 continue;
             }
-            let declaration = template.replace('…', text).replace("\\n", "\n").replace("\\t", "\t");
+            let declaration = template
+                .replace('…', text)
+                .replace("\\n", "\n")
+                .replace("\\t", "\t");
             rows.push(match declaration.split_once('^') {
                 Some((before, after)) => {
                     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-                    let place = format!("error: row.yaml:{}:{column}: ", before.matches('\n').count() + 1);
-                    Refused { declaration: format!("{before}{after}"), place, reason }
+                    let place = format!(
+                        "error: row.yaml:{}:{column}: ",
+                        before.matches('\n').count() + 1
+                    );
+                    Refused {
+                        declaration: format!("{before}{after}"),
+                        place,
+                        reason,
+                    }
                 }
-                None => Refused { declaration, place: "(row.yaml:1, ".to_owned(), reason },
+                None => Refused {
+                    declaration,
+                    place: "(row.yaml:1, ".to_owned(),
+                    reason,
+                },
             });
         }
     }
@@ -176,7 +194,11 @@ pub fn refused_by_both() -> Vec<Refused> {
 }
 
 fn declaring(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
-    let run = Sandbox::new().aws(aws).file(name, declaration).args(["-f", name]).run();
+    let run = Sandbox::new()
+        .aws(aws)
+        .file(name, declaration)
+        .args(["-f", name])
+        .run();
     assert!(aws.calls().is_empty(), "{run}");
     run.refused(78);
     run
@@ -186,7 +208,14 @@ fn declaring(aws: &Aws, name: &str, declaration: impl AsRef<[u8]>) -> Outcome {
 fn each_mistake_of_a_declaration_is_refused_with_its_place_and_reason() {
     let aws = served();
     let mut wrong = String::new();
-    for Refused { declaration, place, reason } in rows(REFUSED).into_iter().chain(rows(REFUSED_BY_THE_PROGRAM)) {
+    for Refused {
+        declaration,
+        place,
+        reason,
+    } in rows(REFUSED)
+        .into_iter()
+        .chain(rows(REFUSED_BY_THE_PROGRAM))
+    {
         let stderr = declaring(&aws, "row.yaml", &declaration).stderr();
         if !stderr.contains(&place) || !stderr.contains(reason) {
             wrong += &format!("{declaration}\n{place}{reason}\n{stderr}\n");

@@ -66,10 +66,19 @@ fn schema() -> Value {
 /// The schema's error for each declaration; `None` if jsonschema is not installed.
 fn judge(declarations: &[&str]) -> Option<Vec<Option<String>>> {
     let mut python = Command::new(crate::peers::interpreter()?);
-    python.args(["-B", "-c", JUDGE]).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
+    python
+        .args(["-B", "-c", JUDGE])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
     let mut child = python.spawn().unwrap();
     let task = json!({ "schema": schema(), "declarations": declarations }).to_string();
-    child.stdin.take().unwrap().write_all(task.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(task.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "its error is on standard error");
     Some(serde_json::from_slice(&output.stdout).unwrap())
@@ -85,8 +94,14 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
     assert!(documented.len() >= 3, "{documented:?}");
     let accepted: Vec<&str> = ACCEPTED.trim().lines().chain(documented).collect();
     let refused = refused_by_both();
-    let declarations: Vec<&str> = accepted.iter().copied().chain(refused.iter().map(|row| &*row.declaration)).collect();
-    let Some(verdicts) = judge(&declarations) else { return };
+    let declarations: Vec<&str> = accepted
+        .iter()
+        .copied()
+        .chain(refused.iter().map(|row| &*row.declaration))
+        .collect();
+    let Some(verdicts) = judge(&declarations) else {
+        return;
+    };
     let mut disagreements = Vec::new();
     for (number, (declaration, by_schema)) in declarations.iter().zip(verdicts).enumerate() {
         if by_schema.is_none() != (number < accepted.len()) {
@@ -96,7 +111,11 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
     for declaration in accepted {
         // A launch needs an entry, and a declaration may have none.
         let options = ["check", "--offline", "-e", "ANYWAY=x", "-f", "row.yaml"];
-        let run = Sandbox::new().file("row.yaml", declaration).args(options).bare().run();
+        let run = Sandbox::new()
+            .file("row.yaml", declaration)
+            .args(options)
+            .bare()
+            .run();
         if run.status != Status::Exit(0) {
             disagreements.push(format!("{declaration}\nprogram: {run}"));
         }
@@ -107,14 +126,41 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
 #[test]
 fn the_schema_lists_as_defaults_exactly_the_options_of_the_help_that_a_declaration_may_set() {
     let schema = schema();
-    let properties = schema["$defs"]["Defaults"]["properties"].as_object().unwrap();
+    let properties = schema["$defs"]["Defaults"]["properties"]
+        .as_object()
+        .unwrap();
     let defaults: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
-    let help = Sandbox::new().arg("--help").bare().run().launched().stdout();
+    let help = Sandbox::new()
+        .arg("--help")
+        .bare()
+        .run()
+        .launched()
+        .stdout();
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
-    let (sections, _) = sections.split_once("\n\nOptions under the last four headings").unwrap();
-    let option = |line: &'_ str| Some(line.trim_start().split_once("--")?.1.split([' ', '[', '.']).next()?.to_owned());
+    let (sections, _) = sections
+        .split_once("\n\nOptions under the last four headings")
+        .unwrap();
+    let option = |line: &'_ str| {
+        Some(
+            line.trim_start()
+                .split_once("--")?
+                .1
+                .split([' ', '[', '.'])
+                .next()?
+                .to_owned(),
+        )
+    };
     let is_option = |line: &&str| line.trim_start().starts_with('-');
-    let mut help_options: BTreeSet<String> = sections.lines().filter(is_option).filter_map(option).collect();
-    assert!(["help", "version", "local"].iter().all(|option| help_options.remove(*option)), "{help_options:?}");
+    let mut help_options: BTreeSet<String> = sections
+        .lines()
+        .filter(is_option)
+        .filter_map(option)
+        .collect();
+    assert!(
+        ["help", "version", "local"]
+            .iter()
+            .all(|option| help_options.remove(*option)),
+        "{help_options:?}"
+    );
     assert_eq!(defaults, help_options.iter().map(String::as_str).collect());
 }

@@ -6,8 +6,10 @@ use crate::support::*;
 /// A declaration, and what the jobs call.
 fn repository() -> Sandbox {
     let policy = "secrets-exec policy --region us-east-1 --account 123456789012 -f secrets.yaml >policy.json";
-    let sandbox =
-        Page::read("docs/ci.md").sandbox().file("secrets.yaml", "env: { A: \"x:k\" }\n").file("make-policy", policy);
+    let sandbox = Page::read("docs/ci.md")
+        .sandbox()
+        .file("secrets.yaml", "env: { A: \"x:k\" }\n")
+        .file("make-policy", policy);
     let inherited = "$AWS_REGION ${AWS_SECRET_ACCESS_KEY-no key} ${AWS_ROLE_ARN-no role}";
     sandbox.executable("deploy", format!("#!/bin/sh\necho \"$A {inherited}\"\n"))
 }
@@ -15,8 +17,11 @@ fn repository() -> Sandbox {
 /// The commands of the workflows, of GitHub and of GitLab, that have this text.
 fn workflows(text: &str) -> Vec<String> {
     let page = Page::read("docs/ci.md");
-    let is_workflow = |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";
-    let workflows = page.files().filter(|(name, workflow)| is_workflow(name) && workflow.contains(text));
+    let is_workflow =
+        |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";
+    let workflows = page
+        .files()
+        .filter(|(name, workflow)| is_workflow(name) && workflow.contains(text));
     let workflows: Vec<String> = workflows.map(|(_, workflow)| steps(workflow)).collect();
     assert_eq!(workflows.len(), 2);
     workflows
@@ -27,7 +32,10 @@ fn steps(workflow: &str) -> String {
     let lines = workflow.lines().map(str::trim).filter_map(|line| {
         let step = line.strip_prefix("- ")?;
         let step = step.strip_prefix("run: ").unwrap_or(step);
-        ["printf ", "secrets-exec "].iter().any(|command| step.starts_with(command)).then_some(step)
+        ["printf ", "secrets-exec "]
+            .iter()
+            .any(|command| step.starts_with(command))
+            .then_some(step)
     });
     lines.map(|line| line.to_owned() + "\n").collect()
 }
@@ -45,10 +53,13 @@ fn the_review_jobs_of_docs_ci_md_pass_for_a_declaration_and_its_policy() {
 fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_for_another_policy() {
     for review in workflows("--offline") {
         let script = script(&format!("set -e\n{review}"));
-        let run = repository().file("policy.json", "{}\n").prepared_by(&script).run();
-        assert!(
-            run.stdout().contains("\n+        \"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????\"\n")
-        );
+        let run = repository()
+            .file("policy.json", "{}\n")
+            .prepared_by(&script)
+            .run();
+        assert!(run.stdout().contains(
+            "\n+        \"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????\"\n"
+        ));
         assert_ne!(run.status, Status::Exit(0), "{run}");
     }
 }
@@ -70,11 +81,25 @@ fn the_deployments_of_docs_ci_md_launch_with_the_job_s_role_and_keep_its_credent
         } else {
             sandbox.aws(&aws)
         };
-        let run = sandbox.prints_values().prepared_by(&script(&format!("set -e\n{deployment}"))).run();
-        run.launched().printed("v-4c7a1e us-east-1 no key no role\n");
+        let run = sandbox
+            .prints_values()
+            .prepared_by(&script(&format!("set -e\n{deployment}")))
+            .run();
+        run.launched()
+            .printed("v-4c7a1e us-east-1 no key no role\n");
         let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
-        assert!(exchanges.iter().all(|call| call.form()["WebIdentityToken"] == "token-of-the-job"), "{run}");
+        assert!(
+            exchanges
+                .iter()
+                .all(|call| call.form()["WebIdentityToken"] == "token-of-the-job"),
+            "{run}"
+        );
         assert_eq!(exchanges.is_empty(), !has_token, "{run}");
-        assert!(aws.reads().iter().all(|read| (read.access_key() == ROLE_KEY) == has_token), "{run}");
+        assert!(
+            aws.reads()
+                .iter()
+                .all(|read| (read.access_key() == ROLE_KEY) == has_token),
+            "{run}"
+        );
     }
 }

@@ -6,8 +6,14 @@ use crate::support::*;
 /// Paragraphs that are indented as code and launch something.
 fn launches(page: &str) -> Vec<String> {
     let text = repository_file(page);
-    let paragraphs = text.split("\n\n").filter(|paragraph| paragraph.lines().all(|line| line.starts_with("    ")));
-    let launch = |paragraph: &&str| paragraph.lines().any(|line| line.trim().starts_with("secrets-exec -"));
+    let paragraphs = text
+        .split("\n\n")
+        .filter(|paragraph| paragraph.lines().all(|line| line.starts_with("    ")));
+    let launch = |paragraph: &&str| {
+        paragraph
+            .lines()
+            .any(|line| line.trim().starts_with("secrets-exec -"))
+    };
     paragraphs.filter(launch).map(str::to_owned).collect()
 }
 
@@ -31,37 +37,64 @@ fn run(command: &str) -> String {
         .env("SECRETS_EXEC_LOCAL", "local.json")
         .executable("bin/node", "#!/bin/sh\necho node \"$@\"\n")
         .executable("bin/app", "#!/bin/sh\n[ -s \"$2\" ] && echo app \"$1\"\n");
-    sandbox.prepared_by(&script(command)).run().launched().stdout()
+    sandbox
+        .prepared_by(&script(command))
+        .run()
+        .launched()
+        .stdout()
 }
 
 #[test]
 fn the_launches_of_the_readme_and_the_reference_start_their_commands() {
-    let launches: Vec<String> = ["README.md", "docs/reference.md"].into_iter().flat_map(launches).collect();
+    let launches: Vec<String> = ["README.md", "docs/reference.md"]
+        .into_iter()
+        .flat_map(launches)
+        .collect();
     assert!(launches.len() >= 4, "{launches:#?}");
     for launch in launches {
         let printed = run(&launch);
-        assert!(printed == "node app.js\n" || printed == "app --tls-key-file\n", "{launch}: {printed}");
+        assert!(
+            printed == "node app.js\n" || printed == "app --tls-key-file\n",
+            "{launch}: {printed}"
+        );
     }
 }
 
 #[test]
 fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     let reference = repository_file("docs/reference.md");
-    let export = reference.lines().find(|line| line.starts_with("    eval ")).unwrap();
-    assert_eq!(run(&format!("{export}\necho ${{#DB_PASSWORD}}")), format!("{}\n", CANARY.len()));
+    let export = reference
+        .lines()
+        .find(|line| line.starts_with("    eval "))
+        .unwrap();
+    assert_eq!(
+        run(&format!("{export}\necho ${{#DB_PASSWORD}}")),
+        format!("{}\n", CANARY.len())
+    );
 }
 
 #[test]
 fn make_demo_prints_the_variables_and_files_of_the_example() {
     let makefile = repository_file("Makefile");
-    let options = makefile.lines().find_map(|line| line.strip_prefix("EXAMPLE = ")).unwrap();
+    let options = makefile
+        .lines()
+        .find_map(|line| line.strip_prefix("EXAMPLE = "))
+        .unwrap();
     assert!(makefile.contains("$(EXAMPLE) -- sh examples/app.sh"));
     let sandbox: Sandbox = Page::read("README.md").sandbox().prints_values();
-    let printed = sandbox.prepared_by(&script(&format!("secrets-exec {options} -- sh examples/app.sh"))).run();
+    let printed = sandbox
+        .prepared_by(&script(&format!(
+            "secrets-exec {options} -- sh examples/app.sh"
+        )))
+        .run();
     let printed = printed.launched().stdout();
     assert!(
-        printed.contains("\n  DB_HOST=db.example.com\n") && printed.contains("\n  STRIPE_API_KEY=(14 characters)\n")
+        printed.contains("\n  DB_HOST=db.example.com\n")
+            && printed.contains("\n  STRIPE_API_KEY=(14 characters)\n")
     );
-    assert!(printed.ends_with(" (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (43 bytes)\n"), "{printed}");
+    assert!(
+        printed.ends_with(" (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (43 bytes)\n"),
+        "{printed}"
+    );
     assert_eq!(printed.matches("(not set)").count(), 1, "{printed}");
 }

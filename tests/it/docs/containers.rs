@@ -18,12 +18,18 @@ fn aws() -> Aws {
     let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}");
     Aws::start()
         .secret(&arn("prod/api-token-XyZ123"), Secret::text(CANARY))
-        .secret(&arn("prod/db-AbCdEf"), Secret::text(r#"{"password":"p-4c7a1e"}"#))
+        .secret(
+            &arn("prod/db-AbCdEf"),
+            Secret::text(r#"{"password":"p-4c7a1e"}"#),
+        )
 }
 
 /// Asserts the variables that ECS would set.
 fn has_the_variables(run: &Outcome) {
-    run.launched_silently().has("LOG_LEVEL", "info").has("API_TOKEN", CANARY).has("DB_PASSWORD", "p-4c7a1e");
+    run.launched_silently()
+        .has("LOG_LEVEL", "info")
+        .has("API_TOKEN", CANARY)
+        .has("DB_PASSWORD", "p-4c7a1e");
 }
 
 #[test]
@@ -50,11 +56,21 @@ fn the_ecs_task_definition_after_the_change_starts_the_program_with_the_same_var
 /// Asserts that the entry point of a container launches its command with the variables that ECS would set.
 fn starts_with_the_variables(container: &Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let entry_point: Vec<String> = container["entryPoint"].as_array().unwrap().iter().map(text).collect();
+    let entry_point: Vec<String> = container["entryPoint"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(text)
+        .collect();
     assert_eq!(entry_point.last().unwrap(), "--");
-    assert!(container["command"].is_array() && container.get("secrets").is_none(), "{container}");
+    assert!(
+        container["command"].is_array() && container.get("secrets").is_none(),
+        "{container}"
+    );
     let aws = aws();
-    let mut sandbox = Sandbox::new().aws(&aws).args(&entry_point[1..entry_point.len() - 1]);
+    let mut sandbox = Sandbox::new()
+        .aws(&aws)
+        .args(&entry_point[1..entry_point.len() - 1]);
     for variable in container["environment"].as_array().unwrap() {
         sandbox = sandbox.env(text(&variable["name"]), text(&variable["value"]));
     }
@@ -63,13 +79,25 @@ fn starts_with_the_variables(container: &Value) {
 
 #[test]
 fn the_ecs_example_with_an_unchanged_image_starts_the_program_from_the_shared_volume() {
-    let task: Value = serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
-    let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else { panic!("{task}") };
+    let task: Value =
+        serde_json::from_str(&repository_file("examples/ecs/unchanged-image.json")).unwrap();
+    let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else {
+        panic!("{task}")
+    };
     let (volume, mounted) = (&first["mountPoints"][0], &second["mountPoints"][0]);
-    assert_eq!(first["command"], json!(["install", volume["containerPath"]]));
-    assert_eq!(second["dependsOn"], json!([{ "containerName": first["name"], "condition": "SUCCESS" }]));
+    assert_eq!(
+        first["command"],
+        json!(["install", volume["containerPath"]])
+    );
+    assert_eq!(
+        second["dependsOn"],
+        json!([{ "containerName": first["name"], "condition": "SUCCESS" }])
+    );
     assert_eq!(volume["sourceVolume"], mounted["sourceVolume"]);
-    let program = format!("{}/secrets-exec", mounted["containerPath"].as_str().unwrap());
+    let program = format!(
+        "{}/secrets-exec",
+        mounted["containerPath"].as_str().unwrap()
+    );
     assert_eq!(second["entryPoint"][0], program.as_str());
     starts_with_the_variables(second);
 }

@@ -12,7 +12,10 @@ use crate::support::*;
 
 #[test]
 fn the_script_of_docs_lambda_md_is_that_of_the_example() {
-    assert_eq!(Page::read("docs/lambda.md").blocks("sh"), [repository_file("examples/lambda/secrets-wrapper")]);
+    assert_eq!(
+        Page::read("docs/lambda.md").blocks("sh"),
+        [repository_file("examples/lambda/secrets-wrapper")]
+    );
 }
 
 /// The code of the function, which answers with its environment and ends the runtime after the last event.
@@ -32,30 +35,45 @@ const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 /// Lambda's Runtime API, which has one event after another.
 fn runtime_api() -> Aws {
     let headers = vec![("Lambda-Runtime-Aws-Request-Id", "id".to_owned())];
-    let event = Response { headers, ..Response::new(200, "application/json", "\"event\"") };
+    let event = Response {
+        headers,
+        ..Response::new(200, "application/json", "\"event\"")
+    };
     let api = Aws::start().fails(&format!("{INVOCATION}/next"), Fault::Exactly(event));
     api.fails(&format!("{INVOCATION}/id/response"), fault::status(202))
 }
 
 /// The variables with which the function has answered, for each event.
 fn answers(api: &Aws) -> Vec<Value> {
-    api.calls_of(&format!("{INVOCATION}/id/response")).iter().map(Call::body).collect()
+    api.calls_of(&format!("{INVOCATION}/id/response"))
+        .iter()
+        .map(Call::body)
+        .collect()
 }
 
 fn documented_secrets() -> Aws {
     let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
-    Aws::start().secret("prod/db", db).secret("prod/api-token", Secret::text("token-4c7a1e"))
+    Aws::start()
+        .secret("prod/db", db)
+        .secret("prod/api-token", Secret::text("token-4c7a1e"))
 }
 
 /// The wrapper in an environment of Lambda, with the runtime as its arguments, for [`Sandbox::control`].
 fn function(api: &Aws, aws: &Aws, python: PathBuf) -> Sandbox {
     let wrapper = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/lambda/secrets-wrapper");
-    let sandbox = Sandbox::new().executable("bin/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n");
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", sandbox.path("bin").display());
+    let sandbox =
+        Sandbox::new().executable("bin/secrets-exec", "#!/bin/sh\nexec \"$PROGRAM\" \"$@\"\n");
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        sandbox.path("bin").display()
+    );
     let runtime = ["-B", "-m", "awslambdaric", "app.handler"].map(PathBuf::from);
     sandbox
         .aws(aws)
-        .file("secrets-exec.yaml", repository_file("examples/lambda/secrets-exec.yaml"))
+        .file(
+            "secrets-exec.yaml",
+            repository_file("examples/lambda/secrets-exec.yaml"),
+        )
         .file("app.py", FUNCTION)
         .env("PATH", path)
         .env("PROGRAM", program())
@@ -87,16 +105,24 @@ fn a_lambda_function_works_if_the_role_s_keys_are_removed_from_its_environment()
     let Some(python) = interpreter() else { return };
     let names = "AWS_ACCESS_KEY_ID,AWS_SECRET_ACCESS_KEY,AWS_SESSION_TOKEN";
     assert!(repository_file("docs/lambda.md").contains(names));
-    for (option, value) in [("SECRETS_EXEC_UNSET", names), ("SECRETS_EXEC_CLEAN_ENV", "1")] {
+    for (option, value) in [
+        ("SECRETS_EXEC_UNSET", names),
+        ("SECRETS_EXEC_CLEAN_ENV", "1"),
+    ] {
         let (api, aws) = (runtime_api(), documented_secrets());
-        let function = function(&api, &aws, python.clone()).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13");
+        let function =
+            function(&api, &aws, python.clone()).env("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13");
         // The runtime writes its log to this descriptor, and removes the variable.
         let function = function.env("_LAMBDA_TELEMETRY_LOG_FD", "2");
         function.env(option, value).control().launched_silently();
         let variables = &answers(&api)[0];
-        assert_eq!(variables["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13", "{option}");
+        assert_eq!(
+            variables["AWS_EXECUTION_ENV"], "AWS_Lambda_python3.13",
+            "{option}"
+        );
         assert!(
-            variables.get("AWS_ACCESS_KEY_ID").is_none() && variables["API_TOKEN"] == "token-4c7a1e",
+            variables.get("AWS_ACCESS_KEY_ID").is_none()
+                && variables["API_TOKEN"] == "token-4c7a1e",
             "{variables}"
         );
     }

@@ -30,8 +30,7 @@ pub fn has_jq() -> bool {
 }
 
 /// The variables of the script that are also in the declaration, in this order.
-const SHOW: &str =
-    "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
+const SHOW: &str = "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
 
 #[test]
 fn the_old_script_and_the_declaration_of_docs_migrating_md_give_the_same_values() {
@@ -52,20 +51,38 @@ fn the_old_script_and_the_declaration_of_docs_migrating_md_give_the_same_values(
     let path = |sandbox: &Sandbox| format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
     let search_path = path(&before);
-    let before = before.env("PATH", search_path).command(["/bin/sh", "-c", &script]).control();
+    let before = before
+        .env("PATH", search_path)
+        .command(["/bin/sh", "-c", &script])
+        .control();
     let after = sandbox();
     let search_path = path(&after);
-    let after = after.env("PATH", search_path).args(["--local", "local.yaml"]).command(["node"]).run();
+    let after = after
+        .env("PATH", search_path)
+        .args(["--local", "local.yaml"])
+        .command(["node"])
+        .run();
     // The CLI ends each value with a line feed.
-    assert_eq!(before.launched().stdout().trim_end(), after.launched().stdout());
+    assert_eq!(
+        before.launched().stdout().trim_end(),
+        after.launched().stdout()
+    );
 }
 
 /// The declaration that the page's line of jq makes of a task definition.
 pub fn declaration_of(task_definition: &str) -> Value {
     let page = Page::read("docs/migrating.md");
-    let mut commands = page.consoles().into_iter().flat_map(|console| console.commands);
-    let (command, _) = commands.find(|(command, _)| command.starts_with("jq ")).unwrap();
+    let mut commands = page
+        .consoles()
+        .into_iter()
+        .flat_map(|console| console.commands);
+    let (command, _) = commands
+        .find(|(command, _)| command.starts_with("jq "))
+        .unwrap();
     let program = command.split('\'').nth(1).unwrap();
-    let run = Sandbox::new().file("task.json", task_definition).script(&format!("jq '{program}' task.json")).control();
+    let run = Sandbox::new()
+        .file("task.json", task_definition)
+        .script(&format!("jq '{program}' task.json"))
+        .control();
     serde_json::from_str(&run.launched().stdout()).unwrap()
 }

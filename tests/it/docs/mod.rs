@@ -28,7 +28,10 @@ mod troubleshooting;
 fn pages_with_commands() -> Vec<String> {
     let docs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap();
     let names = docs.map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
-    let mut pages: Vec<String> = names.chain(["README.md".to_owned()]).filter(|path| path.ends_with(".md")).collect();
+    let mut pages: Vec<String> = names
+        .chain(["README.md".to_owned()])
+        .filter(|path| path.ends_with(".md"))
+        .collect();
     pages.retain(|page| repository_file(page).contains("```console\n"));
     pages
 }
@@ -38,13 +41,22 @@ fn directory(page: &Page) -> Sandbox {
     match page.path.as_str() {
         "docs/containers.md" => {
             let [before, _] = containers::task_definitions();
-            page.with_examples().file("from-ecs.json", migrating::declaration_of(&before).to_string())
+            page.with_examples().file(
+                "from-ecs.json",
+                migrating::declaration_of(&before).to_string(),
+            )
         }
-        "docs/kubernetes.md" => page.sandbox().file("secrets-exec.yaml", kubernetes::declaration()),
-        "docs/lambda.md" => {
-            page.sandbox().file("secrets-exec.yaml", repository_file("examples/lambda/secrets-exec.yaml"))
-        }
-        "docs/local.md" => page.sandbox().executable("bin/docker", local::DOCKER).executable("app", "#!/bin/sh\n"),
+        "docs/kubernetes.md" => page
+            .sandbox()
+            .file("secrets-exec.yaml", kubernetes::declaration()),
+        "docs/lambda.md" => page.sandbox().file(
+            "secrets-exec.yaml",
+            repository_file("examples/lambda/secrets-exec.yaml"),
+        ),
+        "docs/local.md" => page
+            .sandbox()
+            .executable("bin/docker", local::DOCKER)
+            .executable("app", "#!/bin/sh\n"),
         "docs/migrating.md" => page.with_secrets(migrating::SECRETS),
         "docs/recipes.md" | "docs/security.md" => page.with_examples(),
         _ => page.sandbox(),
@@ -63,7 +75,9 @@ fn the_console_commands_of_every_page_print_the_output_that_the_page_shows() {
         let sandbox = page.runs(directory(&page));
         match page.path.as_str() {
             "docs/containers.md" => wrote_policy(&sandbox, &["prod/api-token", "prod/db"]),
-            "docs/kubernetes.md" => wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"]),
+            "docs/kubernetes.md" => {
+                wrote_policy(&sandbox, &["prod/db", "prod/api-token", "prod/keystore"])
+            }
             "docs/lambda.md" => wrote_policy(&sandbox, &["prod/db", "prod/api-token"]),
             "docs/terraform.md" => wrote_policy(&sandbox, &["prod/db"]),
             _ => {}

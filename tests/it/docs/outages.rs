@@ -5,12 +5,20 @@ use crate::support::*;
 
 #[test]
 fn the_warning_of_docs_outages_md_is_that_of_a_launch_from_the_cache() {
-    let Some(cache) = CacheDirectory::for_later() else { return };
+    let Some(cache) = CacheDirectory::for_later() else {
+        return;
+    };
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
-    let sandbox = Sandbox::new().aws(&aws).resolve("DB_PASSWORD=prod/db:password").env("AWS_MAX_ATTEMPTS", "1");
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .resolve("DB_PASSWORD=prod/db:password")
+        .env("AWS_MAX_ATTEMPTS", "1");
     let launch = cache.with(sandbox, &[]);
     launch.run().launched_silently();
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
     let run = later(launch, 3 * 3600 + 12 * 60).run();
-    assert_eq!(Page::read("docs/outages.md").blocks("text")[0], run.launched().stderr());
+    assert_eq!(
+        Page::read("docs/outages.md").blocks("text")[0],
+        run.launched().stderr()
+    );
 }

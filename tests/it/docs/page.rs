@@ -17,7 +17,8 @@ const NEEDS_AWS: &str = "# needs AWS\n";
 const FOREIGN: [&str; 4] = ["aws", "diff", "systemd-run", "zip"];
 
 /// The line of each launch with [`Page::with_secrets`], which the pages leave out.
-const LOCAL: &str = "secrets-exec: warning: secrets are read from local.yaml, not from AWS (--local)\n";
+const LOCAL: &str =
+    "secrets-exec: warning: secrets are read from local.yaml, not from AWS (--local)\n";
 
 /// A byte that no output holds.
 const END_OF_BLOCK: char = '\u{1}';
@@ -39,24 +40,43 @@ impl Page {
         let mut blocks = Vec::new();
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
-            let Some(language) = line.trim_start().strip_prefix("```") else { continue };
+            let Some(language) = line.trim_start().strip_prefix("```") else {
+                continue;
+            };
             let indent = line.len() - line.trim_start().len();
             let body = lines.by_ref().take_while(|line| line.trim_start() != "```");
-            let text = body.map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n").collect();
-            blocks.push(Block { language: language.to_owned(), text });
+            let text = body
+                .map(|line| line.get(indent..).unwrap_or_default().to_owned() + "\n")
+                .collect();
+            blocks.push(Block {
+                language: language.to_owned(),
+                text,
+            });
         }
-        Self { path: path.to_owned(), text, blocks }
+        Self {
+            path: path.to_owned(),
+            text,
+            blocks,
+        }
     }
 
     /// The section whose heading begins so, without the heading.
     pub fn section(&self, heading: &str) -> &str {
-        let (_, rest) = self.text.split_once(&format!("\n## {heading}")).unwrap_or_else(|| panic!("no {heading:?}"));
-        rest.split_once("\n## ").map_or(rest, |(section, _)| section)
+        let (_, rest) = self
+            .text
+            .split_once(&format!("\n## {heading}"))
+            .unwrap_or_else(|| panic!("no {heading:?}"));
+        rest.split_once("\n## ")
+            .map_or(rest, |(section, _)| section)
     }
 
     /// The blocks of this language, in the order of the page.
     pub fn blocks(&self, language: &str) -> Vec<&str> {
-        self.blocks.iter().filter(|block| block.language == language).map(|block| block.text.as_str()).collect()
+        self.blocks
+            .iter()
+            .filter(|block| block.language == language)
+            .map(|block| block.text.as_str())
+            .collect()
     }
 
     /// The files that the page shows, by name.
@@ -68,22 +88,35 @@ impl Page {
     }
 
     pub fn consoles(&self) -> Vec<Console> {
-        self.blocks("console").into_iter().map(Console::parse).collect()
+        self.blocks("console")
+            .into_iter()
+            .map(Console::parse)
+            .collect()
     }
 
     /// A sandbox with the examples and the files of the page, for [`Self::runs`] or a [`script`].
     pub fn sandbox(&self) -> Sandbox {
-        let examples = ["secrets-exec.yaml", "secrets.local.yaml", "task-definition.json", "app.sh"];
-        let sandbox = examples.iter().fold(Sandbox::new().bare(), |sandbox, name| {
-            let name = format!("examples/{name}");
-            sandbox.file(&name, repository_file(&name))
-        });
-        self.files().fold(sandbox, |sandbox, (name, text)| sandbox.file(name, text))
+        let examples = [
+            "secrets-exec.yaml",
+            "secrets.local.yaml",
+            "task-definition.json",
+            "app.sh",
+        ];
+        let sandbox = examples
+            .iter()
+            .fold(Sandbox::new().bare(), |sandbox, name| {
+                let name = format!("examples/{name}");
+                sandbox.file(&name, repository_file(&name))
+            });
+        self.files()
+            .fold(sandbox, |sandbox, (name, text)| sandbox.file(name, text))
     }
 
     /// The sandbox of the page, in which launches read these secrets.
     pub fn with_secrets(&self, secrets: &str) -> Sandbox {
-        self.sandbox().file("local.yaml", secrets).env("SECRETS_EXEC_LOCAL", "local.yaml")
+        self.sandbox()
+            .file("local.yaml", secrets)
+            .env("SECRETS_EXEC_LOCAL", "local.yaml")
     }
 
     /// The sandbox of the page, in which launches read the secrets of the examples.
@@ -93,10 +126,18 @@ impl Page {
 
     /// Runs the `console` blocks in one directory, each in a shell of its own, and asserts that they print what the page says.
     pub fn runs(&self, sandbox: Sandbox) -> Sandbox {
-        let (foreign, own): (Vec<_>, Vec<_>) =
-            self.consoles().into_iter().partition(|console| console.prose == NEEDS_AWS);
-        foreign.iter().flat_map(|console| &console.commands).for_each(|(command, _)| self.could_run(command));
-        let own: Vec<_> = own.into_iter().filter(|console| !console.is_of("docker")).collect();
+        let (foreign, own): (Vec<_>, Vec<_>) = self
+            .consoles()
+            .into_iter()
+            .partition(|console| console.prose == NEEDS_AWS);
+        foreign
+            .iter()
+            .flat_map(|console| &console.commands)
+            .for_each(|(command, _)| self.could_run(command));
+        let own: Vec<_> = own
+            .into_iter()
+            .filter(|console| !console.is_of("docker"))
+            .collect();
         let commands: String = own.iter().map(in_a_shell).collect();
         let sandbox = sandbox.prepared_by(&script(&commands));
         let sandbox = sandbox.prints_values();
@@ -104,8 +145,18 @@ impl Page {
         let printed = run.launched().stdout().replace(LOCAL, "");
         let mut printed = printed.split(END_OF_BLOCK);
         for console in own {
-            let shown: String = console.commands.iter().map(|(_, output)| output.as_str()).collect();
-            assert_eq!(printed.next(), Some(shown.as_str()), "{}: {:#?}", self.path, console.commands);
+            let shown: String = console
+                .commands
+                .iter()
+                .map(|(_, output)| output.as_str())
+                .collect();
+            assert_eq!(
+                printed.next(),
+                Some(shown.as_str()),
+                "{}: {:#?}",
+                self.path,
+                console.commands
+            );
         }
         sandbox
     }
@@ -117,15 +168,28 @@ impl Page {
             assert!(FOREIGN.contains(&name), "{}: {command}", self.path);
             return;
         }
-        let sandbox = self.sandbox().home_file(".aws/config", "[profile dev]\nregion = us-east-1\n");
-        let run = sandbox.target_writes_stderr().prepared_by(&script(command)).run();
-        assert!(![Status::Exit(0), Status::Exit(64)].contains(&run.status), "{}: {command}\n{run}", self.path);
+        let sandbox = self
+            .sandbox()
+            .home_file(".aws/config", "[profile dev]\nregion = us-east-1\n");
+        let run = sandbox
+            .target_writes_stderr()
+            .prepared_by(&script(command))
+            .run();
+        assert!(
+            ![Status::Exit(0), Status::Exit(64)].contains(&run.status),
+            "{}: {command}\n{run}",
+            self.path
+        );
     }
 }
 
 /// A script of the commands of a block, whose output [`END_OF_BLOCK`] ends.
 fn in_a_shell(console: &Console) -> String {
-    let mut commands: String = console.commands.iter().map(|(command, _)| command.clone() + "\n").collect();
+    let mut commands: String = console
+        .commands
+        .iter()
+        .map(|(command, _)| command.clone() + "\n")
+        .collect();
     // `policy` reads no secret, and refuses a local file.
     if commands.contains("secrets-exec policy ") {
         commands.insert_str(0, "unset SECRETS_EXEC_LOCAL\n");
@@ -135,11 +199,20 @@ fn in_a_shell(console: &Console) -> String {
 
 /// Asserts that the commands have written `policy.json`, which allows to read the secrets of these names.
 pub fn wrote_policy(sandbox: &Sandbox, names: &[&str]) {
-    let policy: Value = serde_json::from_str(&fs::read_to_string(sandbox.path("policy.json")).unwrap()).unwrap();
+    let policy: Value =
+        serde_json::from_str(&fs::read_to_string(sandbox.path("policy.json")).unwrap()).unwrap();
     let statement = &policy["Statement"][0];
-    assert_eq!(statement["Action"][0], "secretsmanager:GetSecretValue", "{policy}");
+    assert_eq!(
+        statement["Action"][0], "secretsmanager:GetSecretValue",
+        "{policy}"
+    );
     let allowed = statement["Resource"].to_string();
     for name in names {
-        assert!(allowed.contains(&format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-")), "{policy}");
+        assert!(
+            allowed.contains(&format!(
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-"
+            )),
+            "{policy}"
+        );
     }
 }

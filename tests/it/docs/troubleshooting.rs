@@ -11,19 +11,27 @@ const OTHERS: [&str; 3] = [
 ];
 
 /// The sections of the page, and their statuses.
-const SECTIONS: [(&str, &[i32]); 5] =
-    [("64", &[64]), ("75", &[75]), ("77", &[77]), ("78", &[78]), ("126", &[126, 127])];
+const SECTIONS: [(&str, &[i32]); 5] = [
+    ("64", &[64]),
+    ("75", &[75]),
+    ("77", &[77]),
+    ("78", &[78]),
+    ("126", &[126, 127]),
+];
 
 /// True if a line has the parts of a message, between `…`, in their order.
 fn fits(message: &str, line: &str) -> bool {
     let mut rest = line;
-    message.split('…').map(str::trim).all(|part| match rest.split_once(part) {
-        Some((_, after)) => {
-            rest = after;
-            true
-        }
-        None => false,
-    })
+    message
+        .split('…')
+        .map(str::trim)
+        .all(|part| match rest.split_once(part) {
+            Some((_, after)) => {
+                rest = after;
+                true
+            }
+            None => false,
+        })
 }
 
 #[test]
@@ -31,15 +39,30 @@ fn each_message_of_docs_troubleshooting_md_is_printed_with_the_status_of_its_sec
     let page = Page::read("docs/troubleshooting.md");
     let outputs: Vec<String> = pages_in("mistakes").into_iter().flat_map(outputs).collect();
     for (section, statuses) in SECTIONS {
-        let has_status = |output: &str| statuses.iter().any(|status| output.ends_with(&format!("\n[{status}]\n")));
-        let printed: Vec<&str> =
-            outputs.iter().filter(|output| has_status(output)).flat_map(|output| output.lines()).collect();
-        let cells = page.section(section).lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-        let messages: Vec<&str> =
-            cells.map(|(message, _)| message).filter(|message| !OTHERS.contains(message)).collect();
+        let has_status = |output: &str| {
+            statuses
+                .iter()
+                .any(|status| output.ends_with(&format!("\n[{status}]\n")))
+        };
+        let printed: Vec<&str> = outputs
+            .iter()
+            .filter(|output| has_status(output))
+            .flat_map(|output| output.lines())
+            .collect();
+        let cells = page
+            .section(section)
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let messages: Vec<&str> = cells
+            .map(|(message, _)| message)
+            .filter(|message| !OTHERS.contains(message))
+            .collect();
         assert!(messages.len() > 3, "{section}: {messages:?}");
         for message in messages {
-            assert!(printed.iter().any(|line| fits(message, line)), "no mistake of status {section} prints: {message}");
+            assert!(
+                printed.iter().any(|line| fits(message, line)),
+                "no mistake of status {section} prints: {message}"
+            );
         }
     }
 }

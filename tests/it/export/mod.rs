@@ -8,13 +8,16 @@ console::pages! { "export", prints_what_it_says: export install migrate }
 
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
-    console::assert_printed(page, Sandbox::new().aws(&aws).prints_values(), aws.address().port());
+    console::assert_printed(
+        page,
+        Sandbox::new().aws(&aws).prints_values(),
+        aws.address().port(),
+    );
 }
 
 /// The secrets of the pages.
 fn catalogue() -> Aws {
-    let app =
-        r#"{"plain": "v-4c7a1e", "quote": "it's-4c7a1e", "lines": "one\ntwo-4c7a1e\n", "expanded": "a${b}-4c7a1e"}"#;
+    let app = r#"{"plain": "v-4c7a1e", "quote": "it's-4c7a1e", "lines": "one\ntwo-4c7a1e\n", "expanded": "a${b}-4c7a1e"}"#;
     Aws::start()
         .secret("prod/app", Secret::text(app))
         .secret("prod/bytes", Secret::binary(b"\xff\xfe-4c7a1e"))
@@ -25,8 +28,14 @@ fn catalogue() -> Aws {
 
 /// A run that exports the declaration's variables from a local file, which `-q` does not announce.
 fn exports(secrets: &str, declaration: &str, format: &str) -> Sandbox {
-    let sandbox = Sandbox::new().arg("export").local(secrets).declaration(declaration);
-    sandbox.args(["-q", "--format", format]).prints_values().bare()
+    let sandbox = Sandbox::new()
+        .arg("export")
+        .local(secrets)
+        .declaration(declaration);
+    sandbox
+        .args(["-q", "--format", format])
+        .prints_values()
+        .bare()
 }
 
 #[test]
@@ -34,7 +43,12 @@ fn export_for_docker_refuses_a_line_of_65536_bytes_with_78_and_prints_65535() {
     let value = |length: usize| format!(r#"{{ "x": "{}" }}"#, "v".repeat(length));
     let run = |length| exports(&value(length), "env:\n  AB: x\n", "docker").run();
     run(65_535 - "AB=".len()).launched_silently();
-    run(65_536 - "AB=".len()).refused(78).says(["AB (", "65536 bytes", "65535", "--format shell or json"]);
+    run(65_536 - "AB=".len()).refused(78).says([
+        "AB (",
+        "65536 bytes",
+        "65535",
+        "--format shell or json",
+    ]);
 }
 
 #[test]
@@ -56,15 +70,29 @@ fn export_on_a_terminal_prints_values_only_with_reveal_or_to_an_output_file() {
             .args(options);
         let path = sandbox.path("out");
         let calls = aws.calls().len();
-        let Some(sandbox) = at_a_terminal(sandbox, &[], "", "") else { return };
+        let Some(sandbox) = at_a_terminal(sandbox, &[], "", "") else {
+            return;
+        };
         let run = sandbox.run();
         for fact in facts {
             assert!(run.stdout().contains(fact), "{fact}: {run}");
         }
-        assert_eq!(run.stdout().contains("A='v-4c7a1e'"), facts.contains(&is_shown), "{run}");
-        assert_eq!(aws.calls().len() - calls, usize::from(!options.is_empty()), "{run}");
+        assert_eq!(
+            run.stdout().contains("A='v-4c7a1e'"),
+            facts.contains(&is_shown),
+            "{run}"
+        );
+        assert_eq!(
+            aws.calls().len() - calls,
+            usize::from(!options.is_empty()),
+            "{run}"
+        );
         let written = fs::read(path).unwrap_or_default();
-        assert_eq!(written == b"export A='v-4c7a1e'\n", options.contains(&"out"), "{run}");
+        assert_eq!(
+            written == b"export A='v-4c7a1e'\n",
+            options.contains(&"out"),
+            "{run}"
+        );
     }
 }
 
@@ -73,8 +101,17 @@ fn export_to_a_reader_that_ends_early_is_status_78() {
     let secrets = format!(r#"{{ "x": "{}" }}"#, "v".repeat(100_000));
     let sandbox = exports(&secrets, "env:\n  A: x\n", "shell");
     // The pipe holds 64 KiB, so the program is still writing when its reader ends.
-    let run = sandbox.through(["bash", "-c", "\"$@\" | head -c 8; exit ${PIPESTATUS[0]}", "bash"]).run();
-    run.ended(Status::Exit(78)).printed("export A").says(["standard output cannot be written: broken pipe"]);
+    let run = sandbox
+        .through([
+            "bash",
+            "-c",
+            "\"$@\" | head -c 8; exit ${PIPESTATUS[0]}",
+            "bash",
+        ])
+        .run();
+    run.ended(Status::Exit(78))
+        .printed("export A")
+        .says(["standard output cannot be written: broken pipe"]);
 }
 
 #[test]
@@ -99,22 +136,52 @@ fn migrate_on_a_terminal_prints_the_values_of_a_file_only_with_reveal() {
         };
         let run = sandbox.run();
         assert!(run.stdout().contains(shown), "{run}");
-        assert_eq!(run.stdout().contains("a b"), options.contains(&"--reveal"), "{run}");
+        assert_eq!(
+            run.stdout().contains("a b"),
+            options.contains(&"--reveal"),
+            "{run}"
+        );
     }
 }
 
 #[test]
 fn a_launch_with_the_declaration_that_migrate_prints_has_the_values_of_the_file() {
-    let content = format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
-    for id in ["prod/app", "@/app", "1e5", "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf"] {
-        let migrating = || Sandbox::new().file(".env", &content).args(["migrate", ".env", "-q", "--secret", id]).bare();
+    let content =
+        format!("A=\"{CANARY} \\\"q\\\"\"\nNO=10000001\nnull=20000002\nY=0x1000001\n_a1=\n");
+    for id in [
+        "prod/app",
+        "@/app",
+        "1e5",
+        "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/app-AbCdEf",
+    ] {
+        let migrating = || {
+            Sandbox::new()
+                .file(".env", &content)
+                .args(["migrate", ".env", "-q", "--secret", id])
+                .bare()
+        };
         let declaration = migrating().run().stdout();
         let object = migrating().arg("--values").prints_values().run().stdout();
-        let for_local = migrating().arg("--for-local").prints_values().run().stdout();
-        let name = if id.starts_with("arn:") { "prod/app" } else { id };
+        let for_local = migrating()
+            .arg("--for-local")
+            .prints_values()
+            .run()
+            .stdout();
+        let name = if id.starts_with("arn:") {
+            "prod/app"
+        } else {
+            id
+        };
         for local in [format!("{{\"{name}\": {object}}}"), for_local] {
-            let run = Sandbox::new().declaration(&declaration).local(&local).prints_values().run();
-            run.launched().has("A", format!("{CANARY} \"q\"")).has("NO", "10000001").has("null", "20000002");
+            let run = Sandbox::new()
+                .declaration(&declaration)
+                .local(&local)
+                .prints_values()
+                .run();
+            run.launched()
+                .has("A", format!("{CANARY} \"q\""))
+                .has("NO", "10000001")
+                .has("null", "20000002");
             run.has("Y", "0x1000001").has("_a1", "");
         }
     }

@@ -9,7 +9,11 @@ use crate::support::*;
 
 /// A launch with three files, on lines 2 to 4, of which `out/one` exists already; `second` is by default `out/two`.
 fn three_files(aws: &Aws, second: &str) -> Sandbox {
-    let sandbox = Sandbox::new().aws(aws).args(["-q"]).file("out/one", "old").mode("out/one", 0o640);
+    let sandbox = Sandbox::new()
+        .aws(aws)
+        .args(["-q"])
+        .file("out/one", "old")
+        .mode("out/one", 0o640);
     let entry = |path: &str| format!("  - {{ from: \"prod/tls:key\", path: \"{path}\" }}\n");
     let entries = ["out/one", second, "out/three"].map(entry).concat();
     sandbox.declaration(&format!("files:\n{entries}"))
@@ -29,9 +33,16 @@ fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) 
     let file = sandbox.path("out/one");
     let outcome = sandbox.run();
     outcome.ended(status);
-    assert!(outcome.stdout.is_empty(), "the command has started: {outcome}");
+    assert!(
+        outcome.stdout.is_empty(),
+        "the command has started: {outcome}"
+    );
     assert_eq!(fs::read_to_string(&file).unwrap(), content, "{outcome}");
-    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, mode, "{outcome}");
+    assert_eq!(
+        fs::metadata(&file).unwrap().mode() & 0o7777,
+        mode,
+        "{outcome}"
+    );
     assert_eq!(sandbox.names_in("out"), ["one"], "{outcome}");
     outcome.stderr()
 }
@@ -39,28 +50,59 @@ fn leaves_one_file(sandbox: &Sandbox, status: Status, content: &str, mode: u32) 
 #[test]
 fn a_command_that_cannot_be_executed_removes_new_files_and_keeps_replaced_ones() {
     let aws = tls_secret();
-    let sandbox = three_files(&aws, "out/two").executable("tool", "#!/nonexistent/interpreter\n").command(["./tool"]);
+    let sandbox = three_files(&aws, "out/two")
+        .executable("tool", "#!/nonexistent/interpreter\n")
+        .command(["./tool"]);
     replaces_one_file(&sandbox, Status::Exit(126));
     assert_eq!(aws.calls().len(), 1);
 }
 
 #[test]
 fn a_launch_that_fails_before_all_files_are_ready_leaves_old_files_and_adds_none() {
-    let aws = tls_secret().secret("large", Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))));
+    let aws = tls_secret().secret(
+        "large",
+        Secret::text(&format!("{}{}", CANARY, "x".repeat(65_000))),
+    );
     let too_large = |sandbox: Sandbox| {
         let sandbox = sandbox.prepared_by("ulimit -s 1024; exec \"$@\"");
-        (0..5).fold(sandbox, |sandbox, number| sandbox.resolve(&format!("L{number}=large")))
+        (0..5).fold(sandbox, |sandbox, number| {
+            sandbox.resolve(&format!("L{number}=large"))
+        })
     };
     let all: [(&str, Sandbox, i32); 9] = [
-        ("a command that is not found", three_files(&aws, "out/two").command(["no-such-command"]), 127),
-        ("an environment that is too large", too_large(three_files(&aws, "out/two")), 78),
-        ("a value that is absent", three_files(&aws, "out/two").resolve("A=prod/tls:nope"), 78),
-        ("a directory that is missing", three_files(&aws, "missing/two"), 78),
+        (
+            "a command that is not found",
+            three_files(&aws, "out/two").command(["no-such-command"]),
+            127,
+        ),
+        (
+            "an environment that is too large",
+            too_large(three_files(&aws, "out/two")),
+            78,
+        ),
+        (
+            "a value that is absent",
+            three_files(&aws, "out/two").resolve("A=prod/tls:nope"),
+            78,
+        ),
+        (
+            "a directory that is missing",
+            three_files(&aws, "missing/two"),
+            78,
+        ),
         ("a path that ends in a slash", three_files(&aws, "out/"), 78),
         ("a path that ends in a dot", three_files(&aws, "out/."), 78),
-        ("a path that ends in two dots", three_files(&aws, "out/x/.."), 78),
+        (
+            "a path that ends in two dots",
+            three_files(&aws, "out/x/.."),
+            78,
+        ),
         ("the root", three_files(&aws, "/"), 78),
-        ("a path on a file system of the kernel", three_files(&aws, "/proc/file"), 78),
+        (
+            "a path on a file system of the kernel",
+            three_files(&aws, "/proc/file"),
+            78,
+        ),
     ];
     for (what, sandbox, status) in all {
         let sandbox = sandbox.case(what);
@@ -87,9 +129,16 @@ fn a_link_directory_or_pipe_at_the_path_of_a_file_is_78_and_stays() {
         }
         let before = fs::symlink_metadata(&two).unwrap();
         let word = kind.split(' ').next().unwrap();
-        sandbox.run().refused(78).says(["out/two (secrets-exec.yaml:3, ", word]);
+        sandbox
+            .run()
+            .refused(78)
+            .says(["out/two (secrets-exec.yaml:3, ", word]);
         let after = fs::symlink_metadata(&two).unwrap();
-        assert_eq!((before.ino(), before.mode()), (after.ino(), after.mode()), "{kind}");
+        assert_eq!(
+            (before.ino(), before.mode()),
+            (after.ino(), after.mode()),
+            "{kind}"
+        );
         assert_eq!(sandbox.names_in("out"), ["one", "two"], "{kind}");
         assert_eq!(fs::read(sandbox.path("out/one")).unwrap(), b"old", "{kind}");
     }
@@ -97,32 +146,71 @@ fn a_link_directory_or_pipe_at_the_path_of_a_file_is_78_and_stays() {
 
 #[test]
 fn a_file_needs_a_writable_directory_whose_permissions_stay_and_no_readable_old_file() {
-    let Some(nobody) = skip::as_nobody() else { return };
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
     let aws = tls_secret();
     for (what, mode, settings, facts) in [
-        ("a directory that may not be written", 0o755, "", &["out/file (app.yaml:2, ", "permission"][..]),
-        ("an owner that may not be set", 0o777, ", owner: root", &["app.yaml:2", "owner"]),
+        (
+            "a directory that may not be written",
+            0o755,
+            "",
+            &["out/file (app.yaml:2, ", "permission"][..],
+        ),
+        (
+            "an owner that may not be set",
+            0o777,
+            ", owner: root",
+            &["app.yaml:2", "owner"],
+        ),
         ("a file that may not be read", 0o777, "", &[]),
-        ("a directory that may be written and not read", 0o1733, "", &[]),
+        (
+            "a directory that may be written and not read",
+            0o1733,
+            "",
+            &[],
+        ),
     ] {
-        let sandbox = with_file(&aws, settings).case(what).mode("out", mode).through(nobody);
+        let sandbox = with_file(&aws, settings)
+            .case(what)
+            .mode("out", mode)
+            .through(nobody);
         let is_there = what.starts_with("a file");
-        let sandbox = if is_there { sandbox.file("out/file", "old").mode("out/file", 0o200) } else { sandbox };
+        let sandbox = if is_there {
+            sandbox.file("out/file", "old").mode("out/file", 0o200)
+        } else {
+            sandbox
+        };
         let run = sandbox.spawn_copy().wait();
         if facts.is_empty() {
             run.launched_silently();
-            assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"key-4c7a1e\n", "{what}");
+            assert_eq!(
+                fs::read(sandbox.path("out/file")).unwrap(),
+                b"key-4c7a1e\n",
+                "{what}"
+            );
         } else {
             run.refused(78).says(facts.iter().copied());
         }
-        assert_eq!(sandbox.names_in("out").len(), usize::from(facts.is_empty()), "{what}");
-        assert_eq!(fs::metadata(sandbox.path("out")).unwrap().mode() & 0o7777, mode, "{what}");
+        assert_eq!(
+            sandbox.names_in("out").len(),
+            usize::from(facts.is_empty()),
+            "{what}"
+        );
+        assert_eq!(
+            fs::metadata(sandbox.path("out")).unwrap().mode() & 0o7777,
+            mode,
+            "{what}"
+        );
     }
 }
 
 #[test]
 fn a_read_only_or_full_file_system_is_78_with_the_reason_and_gets_no_new_file() {
-    if !skip::can(&["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"], "a file system of a test's own") {
+    if !skip::can(
+        &["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"],
+        "a file system of a test's own",
+    ) {
         return;
     }
     let large = Secret::text(&format!(r#"{{"key":"{}"}}"#, "x".repeat(60_000)));
@@ -136,9 +224,14 @@ fn a_read_only_or_full_file_system_is_78_with_the_reason_and_gets_no_new_file() 
         let script = format!(
             "mount -t tmpfs -o {options} none out && {prepare} || exit 99; \"$@\"; code=$?; ls -A out >left; exit $code"
         );
-        let sandbox = with_file(&aws, "").through(["unshare", "--mount", "sh", "-c", &script, "sh"]);
+        let sandbox =
+            with_file(&aws, "").through(["unshare", "--mount", "sh", "-c", &script, "sh"]);
         sandbox.run().refused(78).says(["app.yaml:2", fact]);
-        assert_eq!(fs::read_to_string(sandbox.path("left")).unwrap(), left, "{options}");
+        assert_eq!(
+            fs::read_to_string(sandbox.path("left")).unwrap(),
+            left,
+            "{options}"
+        );
     }
 }
 
@@ -154,10 +247,20 @@ const RENAMES: &str = "rename,renameat,renameat2";
 #[test]
 fn a_failing_rename_of_a_written_file_leaves_no_new_file() {
     let aws = tls_secret();
-    for (number, line) in [(1, "secrets-exec.yaml:2"), (2, "secrets-exec.yaml:3"), (3, "secrets-exec.yaml:4")] {
+    for (number, line) in [
+        (1, "secrets-exec.yaml:2"),
+        (2, "secrets-exec.yaml:3"),
+        (3, "secrets-exec.yaml:4"),
+    ] {
         let result = format!("error=EACCES:when={number}");
-        let Some(sandbox) = injected(three_files(&aws, "out/two"), RENAMES, &result) else { return };
-        let leaves = if number == 1 { changes_nothing } else { replaces_one_file };
+        let Some(sandbox) = injected(three_files(&aws, "out/two"), RENAMES, &result) else {
+            return;
+        };
+        let leaves = if number == 1 {
+            changes_nothing
+        } else {
+            replaces_one_file
+        };
         let stderr = leaves(&sandbox, Status::Exit(78));
         assert!(stderr.contains(line), "{stderr}");
     }
@@ -167,11 +270,14 @@ fn a_failing_rename_of_a_written_file_leaves_no_new_file() {
 fn a_signal_while_files_are_written_ends_the_launch_and_leaves_no_new_file() {
     let aws = tls_secret();
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
-        for (calls, leaves) in
-            [("fchmod", changes_nothing as fn(&Sandbox, Status) -> String), (RENAMES, replaces_one_file)]
-        {
+        for (calls, leaves) in [
+            ("fchmod", changes_nothing as fn(&Sandbox, Status) -> String),
+            (RENAMES, replaces_one_file),
+        ] {
             let result = format!("signal=SIG{name}:when=1");
-            let Some(sandbox) = injected(three_files(&aws, "out/two"), calls, &result) else { return };
+            let Some(sandbox) = injected(three_files(&aws, "out/two"), calls, &result) else {
+                return;
+            };
             leaves(&sandbox, Status::Signal(number));
         }
     }

@@ -9,48 +9,94 @@ use crate::support::*;
 ::rows::rows!("tests/it/files/memory.rows");
 
 fn in_memory(aws: &Aws, script: &str) -> Sandbox {
-    Sandbox::new().aws(aws).args(["--as-file", "F=prod/tls:key"]).script(script)
+    Sandbox::new()
+        .aws(aws)
+        .args(["--as-file", "F=prod/tls:key"])
+        .script(script)
 }
 
 #[test]
 fn the_command_inherits_no_further_descriptors_than_those_of_its_files_in_memory() {
     let aws = tls_secret();
-    let files = ["--as-file", "G=prod/tls:cert", "--as-file", "H=prod/tls:key"];
+    let files = [
+        "--as-file",
+        "G=prod/tls:cert",
+        "--as-file",
+        "H=prod/tls:key",
+    ];
     let sandbox = in_memory(&aws, "").args(files);
     let sandbox = sandbox.command(["ls", "-1", "/proc/self/fd"]);
-    let numbers = |run: Outcome| run.launched().stdout().lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let numbers = |run: Outcome| {
+        run.launched()
+            .stdout()
+            .lines()
+            .map(str::to_owned)
+            .collect::<BTreeSet<_>>()
+    };
     let without = numbers(sandbox.control());
-    let more: Vec<String> = numbers(sandbox.run()).difference(&without).cloned().collect();
+    let more: Vec<String> = numbers(sandbox.run())
+        .difference(&without)
+        .cloned()
+        .collect();
     assert_eq!(more, ["100", "101", "102"]);
 }
 
 #[test]
 fn an_inherited_descriptor_100_stays_and_the_file_in_memory_gets_101_at_offset_zero() {
-    if !skip::can(&["bash", "-c", "exec 100</dev/null"], "a descriptor 100 that is taken") {
+    if !skip::can(
+        &["bash", "-c", "exec 100</dev/null"],
+        "a descriptor 100 that is taken",
+    ) {
         return;
     }
     let aws = tls_secret();
     let script = "cat /proc/self/fd/100; printf '%s ' \"$F\"; cat <&101; cat \"$F\"";
-    let sandbox = in_memory(&aws, "").command(["bash", "-c", script]).file("taken", "taken ");
-    let run = sandbox.through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"]).prints_values().run();
-    run.launched_silently().printed("taken /proc/self/fd/101 key-4c7a1e\nkey-4c7a1e\n");
+    let sandbox = in_memory(&aws, "")
+        .command(["bash", "-c", script])
+        .file("taken", "taken ");
+    let run = sandbox
+        .through(["bash", "-c", "exec 100<taken; exec \"$@\"", "bash"])
+        .prints_values()
+        .run();
+    run.launched_silently()
+        .printed("taken /proc/self/fd/101 key-4c7a1e\nkey-4c7a1e\n");
 }
 
 #[test]
 fn a_file_in_memory_gets_its_declared_owner_and_mode_with_cap_chown_alone() {
-    let Some(nobody) = skip::as_nobody() else { return };
-    let capability = ["--inh-caps=-all,+chown", "--ambient-caps=-all,+chown", "--bounding-set=-all,+chown"];
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
+    let capability = [
+        "--inh-caps=-all,+chown",
+        "--ambient-caps=-all,+chown",
+        "--bounding-set=-all,+chown",
+    ];
     let wrapper = [&nobody[..], &capability].concat();
     if !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
         return;
     }
     let aws = tls_secret();
-    for (owner, found) in [("65533:65532", "65533 65532"), (":65533", "65534 65533"), ("root:root", "0 0")] {
-        let declaration =
-            format!("files:\n  - {{ from: \"prod/tls:key\", env: F, owner: \"{owner}\", mode: \"0440\" }}\n");
-        let sandbox = Sandbox::new().aws(&aws).file("app.yaml", declaration).args(["-f", "app.yaml"]);
-        let sandbox = sandbox.script("stat -L -c '%a %u %g' \"$F\"").through(&wrapper);
-        sandbox.spawn_copy().wait().launched_silently().printed(format!("440 {found}\n"));
+    for (owner, found) in [
+        ("65533:65532", "65533 65532"),
+        (":65533", "65534 65533"),
+        ("root:root", "0 0"),
+    ] {
+        let declaration = format!(
+            "files:\n  - {{ from: \"prod/tls:key\", env: F, owner: \"{owner}\", mode: \"0440\" }}\n"
+        );
+        let sandbox = Sandbox::new()
+            .aws(&aws)
+            .file("app.yaml", declaration)
+            .args(["-f", "app.yaml"]);
+        let sandbox = sandbox
+            .script("stat -L -c '%a %u %g' \"$F\"")
+            .through(&wrapper);
+        sandbox
+            .spawn_copy()
+            .wait()
+            .launched_silently()
+            .printed(format!("440 {found}\n"));
     }
 }
 
@@ -64,9 +110,17 @@ fn a_file_in_memory_holds_binary_and_text_secrets_byte_for_byte() {
         (Secret::text(""), Vec::new()),
     ] {
         let aws = Aws::start().secret("x", secret);
-        let sandbox = Sandbox::new().aws(&aws).args(["--as-file", "F=x"]).script("cat \"$F\"").prints_values();
+        let sandbox = Sandbox::new()
+            .aws(&aws)
+            .args(["--as-file", "F=x"])
+            .script("cat \"$F\"")
+            .prints_values();
         let run = sandbox.run();
-        assert_eq!(run.launched().stderr().is_empty(), !value.is_empty(), "an empty value is warned of: {run}");
+        assert_eq!(
+            run.launched().stderr().is_empty(),
+            !value.is_empty(),
+            "an empty value is warned of: {run}"
+        );
         assert!(run.stdout == value, "{} bytes", run.stdout.len());
     }
 }
@@ -74,14 +128,26 @@ fn a_file_in_memory_holds_binary_and_text_secrets_byte_for_byte() {
 #[test]
 fn a_launch_with_a_file_in_memory_writes_to_no_file_system() {
     let calls = "trace=open,openat,openat2,creat,mkdir,mkdirat,mknod,mknodat,link,linkat,rename,renameat,renameat2";
-    let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else { return };
+    let Some(tracing) = skip::traced(&["-f", "-e", calls], "the files that are opened") else {
+        return;
+    };
     let aws = tls_secret();
     let sandbox = in_memory(&aws, "").command(["/bin/true"]).through(tracing);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     assert!(trace.contains("open"), "{trace}");
     for line in trace.lines().filter(|line| !line.contains("/dev/null")) {
-        let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TMPFILE", "mkdir", "mknod", "link", "rename", "creat("];
+        let writes = [
+            "O_WRONLY",
+            "O_RDWR",
+            "O_CREAT",
+            "O_TMPFILE",
+            "mkdir",
+            "mknod",
+            "link",
+            "rename",
+            "creat(",
+        ];
         assert!(!writes.iter().any(|word| line.contains(word)), "{line}");
     }
 }
@@ -89,12 +155,22 @@ fn a_launch_with_a_file_in_memory_writes_to_no_file_system() {
 #[test]
 fn ignored_and_blocked_signals_of_the_command_are_the_same_with_files_in_memory() {
     let settings = ["env", "--ignore-signal=TERM", "--block-signal=HUP"];
-    let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else { return };
+    let Some(wrapper) = skip::wrapper(settings, "an ignored and a blocked signal") else {
+        return;
+    };
     let aws = tls_secret();
     for wrapper in [&["env"][..], &wrapper] {
         let sandbox = in_memory(&aws, "")
-            .command(["grep", "-E", "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)", "/proc/self/status"])
+            .command([
+                "grep",
+                "-E",
+                "^(Sig|Shd)(Pnd|Blk|Ign|Cgt)",
+                "/proc/self/status",
+            ])
             .through(wrapper);
-        sandbox.run().launched_silently().printed(&sandbox.control().stdout);
+        sandbox
+            .run()
+            .launched_silently()
+            .printed(&sandbox.control().stdout);
     }
 }

@@ -12,7 +12,10 @@ mod refused;
 
 /// The fake with the secret `prod/tls`.
 fn tls_secret() -> Aws {
-    Aws::start().secret("prod/tls", Secret::text(r#"{"key":"key-4c7a1e\n","cert":"certificate-4c7a1e","empty":""}"#))
+    Aws::start().secret(
+        "prod/tls",
+        Secret::text(r#"{"key":"key-4c7a1e\n","cert":"certificate-4c7a1e","empty":""}"#),
+    )
 }
 
 /// A directory `out`, and on line 2 of the declaration a file in it. `-q`, since files on disk cause a warning.
@@ -20,5 +23,8 @@ fn with_file(aws: &Aws, settings: &str) -> Sandbox {
     let sandbox = Sandbox::new().aws(aws).args(["-q", "-f", "app.yaml"]);
     fs::create_dir(sandbox.path("out")).unwrap();
     let path = sandbox.path("out/file").display().to_string();
-    sandbox.file("app.yaml", format!("files:\n  - {{ from: \"prod/tls:key\", path: \"{path}\"{settings} }}\n"))
+    sandbox.file(
+        "app.yaml",
+        format!("files:\n  - {{ from: \"prod/tls:key\", path: \"{path}\"{settings} }}\n"),
+    )
 }

@@ -24,12 +24,19 @@ fn is_in_memory(path: &Path) -> bool {
 #[test]
 fn the_owner_of_a_file_is_the_declared_owner_with_cap_chown_alone() {
     let wrapper = ["setpriv", "--bounding-set=-all,+chown", "--inh-caps=-all"];
-    if !nix::unistd::geteuid().is_root() || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone") {
+    if !nix::unistd::geteuid().is_root()
+        || !skip::can(&[&wrapper[..], &["true"]].concat(), "CAP_CHOWN alone")
+    {
         return skip::skipped("a file of another owner: only root may give files away");
     }
     let aws = tls_secret();
-    for (owner, wanted) in [("123456:65533", (123_456, 65533)), (":65533", (0, 65533)), ("daemon:daemon", (1, 1))] {
-        let sandbox = with_file(&aws, &format!(", owner: \"{owner}\", mode: \"0440\"")).through(wrapper);
+    for (owner, wanted) in [
+        ("123456:65533", (123_456, 65533)),
+        (":65533", (0, 65533)),
+        ("daemon:daemon", (1, 1)),
+    ] {
+        let sandbox =
+            with_file(&aws, &format!(", owner: \"{owner}\", mode: \"0440\"")).through(wrapper);
         sandbox.run().launched_silently();
         assert_eq!(access(&sandbox), (wanted.0, wanted.1, 0o440), "{owner}");
     }
@@ -41,13 +48,19 @@ fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("the order of system calls: only root may give files away");
     }
-    let Some(tracing) = skip::traced(&["-f", "-s", "999", "-e", calls], "system calls") else { return };
+    let Some(tracing) = skip::traced(&["-f", "-s", "999", "-e", calls], "system calls") else {
+        return;
+    };
     let aws = tls_secret();
-    let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"").command(["/bin/true"]).through(tracing);
+    let sandbox = with_file(&aws, ", mode: \"0440\", owner: \"0:0\"")
+        .command(["/bin/true"])
+        .through(tracing);
     sandbox.run().launched();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     let at = |words: &[&str]| {
-        let found = trace.lines().position(|line| words.iter().all(|word| line.contains(word)));
+        let found = trace
+            .lines()
+            .position(|line| words.iter().all(|word| line.contains(word)));
         found.unwrap_or_else(|| panic!("no {words:?} in\n{trace}"))
     };
     let order = [
@@ -63,23 +76,39 @@ fn owner_and_mode_are_set_before_the_first_byte_and_the_name_is_given_last() {
 #[test]
 fn a_file_that_is_there_is_replaced_and_not_written_into() {
     let aws = tls_secret();
-    let sandbox = with_file(&aws, ", mode: \"0440\"").file("out/file", "old content, longer than the new");
+    let sandbox =
+        with_file(&aws, ", mode: \"0440\"").file("out/file", "old content, longer than the new");
     // What an earlier crash left is no obstacle.
-    let sandbox = sandbox.file("out/.file.tmp", "x").file("out/.file.aaaaaaaa", "x");
+    let sandbox = sandbox
+        .file("out/.file.tmp", "x")
+        .file("out/.file.aaaaaaaa", "x");
     fs::hard_link(sandbox.path("out/file"), sandbox.path("old")).unwrap();
     sandbox.run().launched_silently();
     assert_eq!(fs::read(sandbox.path("out/file")).unwrap(), b"key-4c7a1e\n");
     assert_eq!(access(&sandbox).2, 0o440);
-    assert_eq!(fs::read(sandbox.path("old")).unwrap(), b"old content, longer than the new");
-    assert_eq!(sandbox.names_in("out"), [".file.aaaaaaaa", ".file.tmp", "file"]);
+    assert_eq!(
+        fs::read(sandbox.path("old")).unwrap(),
+        b"old content, longer than the new"
+    );
+    assert_eq!(
+        sandbox.names_in("out"),
+        [".file.aaaaaaaa", ".file.tmp", "file"]
+    );
 }
 
 #[test]
 fn a_warning_says_when_a_file_is_not_in_memory() {
     let aws = tls_secret();
-    let sandbox = || Sandbox::new().aws(&aws).declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n");
+    let sandbox = || {
+        Sandbox::new()
+            .aws(&aws)
+            .declaration("files:\n  - { from: \"prod/tls:key\", path: file }\n")
+    };
     if is_in_memory(&sandbox().path("")) {
         return skip::skipped("a warning of files on disk: the temporary directory is on tmpfs");
     }
-    sandbox().run().launched().says(["file (secrets-exec.yaml:2)", "tmpfs"]);
+    sandbox()
+        .run()
+        .launched()
+        .says(["file (secrets-exec.yaml:2)", "tmpfs"]);
 }

@@ -20,15 +20,22 @@ const VALUE: &str = "4c7a1e";
 fn prints_what_it_says(page: &str) {
     let aws = catalogue();
     console::assert_printed(page, Sandbox::new().aws(&aws), aws.address().port());
-    assert!(!console::outputs(page).any(|output| output.contains(VALUE)), "a value is printed");
-    if WITHOUT_REQUESTS.iter().any(|name| page.ends_with(&format!("/{name}.console"))) {
+    assert!(
+        !console::outputs(page).any(|output| output.contains(VALUE)),
+        "a value is printed"
+    );
+    if WITHOUT_REQUESTS
+        .iter()
+        .any(|name| page.ends_with(&format!("/{name}.console")))
+    {
         assert!(aws.calls().is_empty(), "{:?}", aws.calls());
     }
 }
 
 /// The secrets and parameters of all pages.
 fn catalogue() -> Aws {
-    let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf");
+    let arn =
+        |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf");
     let by_scp = "with an explicit deny in a service control policy";
     Aws::start()
         .secret(

@@ -20,15 +20,21 @@ fn the_command_runs_under_the_process_id_of_the_launcher() {
     let run = sandbox(&aws).script("echo $$").run();
     run.launched().printed(format!("{}\n", run.pid));
     let Some(namespace) = pid_1() else { return };
-    let run = sandbox(&aws).through(namespace).script("echo $$ $A; exit 7").prints_values().run();
+    let run = sandbox(&aws)
+        .through(namespace)
+        .script("echo $$ $A; exit 7")
+        .prints_values()
+        .run();
     run.ended(Status::Exit(7)).printed("1 v-4c7a1e\n");
 }
 
 #[test]
 fn the_exit_status_or_fatal_signal_of_the_command_is_that_of_the_launch() {
     let aws = served();
-    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 255].map(|n| (format!("exit {n}"), Status::Exit(n)));
-    let kills = [1, 2, 3, 6, 9, 10, 11, 13, 15].map(|n| (format!("kill -{n} $$"), Status::Signal(n)));
+    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 255]
+        .map(|n| (format!("exit {n}"), Status::Exit(n)));
+    let kills =
+        [1, 2, 3, 6, 9, 10, 11, 13, 15].map(|n| (format!("kill -{n} $$"), Status::Signal(n)));
     for (script, status) in exits.into_iter().chain(kills) {
         let run = sandbox(&aws).script(&script).case(script).run();
         run.ended(status);
@@ -43,7 +49,11 @@ fn arguments_reach_the_command_byte_for_byte() {
     let script = "cat /proc/$$/cmdline; :";
     // The name by which it is called as well.
     let mut command: Vec<OsString> = ["sh", "-c", script, "zero"].map(OsString::from).to_vec();
-    command.extend(words.split(|byte| *byte == b'|').map(|word| OsStr::from_bytes(word).to_owned()));
+    command.extend(
+        words
+            .split(|byte| *byte == b'|')
+            .map(|word| OsStr::from_bytes(word).to_owned()),
+    );
     let mut wanted = Vec::new();
     for word in &command {
         wanted.extend_from_slice(word.as_bytes());
@@ -89,15 +99,30 @@ fn run_with(entries: &[&[u8]]) -> Outcome {
         panic!("it did not exit");
     };
     let [stdout, stderr] = files.map(|path| fs::read(path).unwrap());
-    let outcome =
-        Outcome { case: String::new(), pid, status: Status::Exit(code), stdout, stderr, scene: Arc::default() };
-    outcome.keeps_to(&Expectations { prints_values: true, ..Expectations::default() });
+    let outcome = Outcome {
+        case: String::new(),
+        pid,
+        status: Status::Exit(code),
+        stdout,
+        stderr,
+        scene: Arc::default(),
+    };
+    outcome.keeps_to(&Expectations {
+        prints_values: true,
+        ..Expectations::default()
+    });
     outcome
 }
 
 #[test]
 fn a_malformed_inherited_environment_is_no_crash_and_the_command_gets_no_name_twice() {
-    let run = run_with(&[b"TWICE=first", b"B=1", b"A=first", b"TWICE=second", b"A=second"]);
+    let run = run_with(&[
+        b"TWICE=first",
+        b"B=1",
+        b"A=first",
+        b"TWICE=second",
+        b"A=second",
+    ]);
     run.launched().has("B", "1").has("A", CANARY);
     assert_eq!(run.names(), ["A", "B", "TWICE"]);
     let run = run_with(&[b"NOEQUALS", b"", b"=", b"=x", b"B=1"]);
@@ -109,22 +134,45 @@ fn a_malformed_inherited_environment_is_no_crash_and_the_command_gets_no_name_tw
 
 #[test]
 fn a_dynamic_build_of_debian_12_asks_for_no_later_glibc_than_that_of_amazon_linux_2023() {
-    let table = Command::new("readelf").args(["--wide", "--dynamic", "--version-info"]).arg(program()).output();
-    let Ok(table) = table else { return skipped("libraries: readelf is not installed") };
+    let table = Command::new("readelf")
+        .args(["--wide", "--dynamic", "--version-info"])
+        .arg(program())
+        .output();
+    let Ok(table) = table else {
+        return skipped("libraries: readelf is not installed");
+    };
     let table = String::from_utf8(table.stdout).unwrap();
     assert!(table.contains("ynamic section"), "{table}");
     let libraries = ["[libc.so.", "[libgcc_s.so.", "[libm.so.", "[ld-linux"];
     for library in table.lines().filter(|line| line.contains("(NEEDED)")) {
-        assert!(libraries.iter().any(|name| library.contains(name)), "{library}");
+        assert!(
+            libraries.iter().any(|name| library.contains(name)),
+            "{library}"
+        );
     }
     // The README names Debian 12 (glibc 2.36) and Amazon Linux 2023 (2.34).
-    let minor = |rest: &str| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u32>().ok();
+    let minor = |rest: &str| {
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
     let newest = table.split("GLIBC_2.").skip(1).filter_map(minor).max();
     let host = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
-    let own = |text: &[u8]| String::from_utf8_lossy(text).trim().strip_prefix("glibc 2.")?.parse::<u32>().ok();
+    let own = |text: &[u8]| {
+        String::from_utf8_lossy(text)
+            .trim()
+            .strip_prefix("glibc 2.")?
+            .parse::<u32>()
+            .ok()
+    };
     match host.ok().and_then(|host| own(&host.stdout)) {
         Some(minor) if minor <= 36 => {
-            assert!(newest <= Some(34), "glibc 2.{} is needed\n{table}", newest.unwrap_or_default())
+            assert!(
+                newest <= Some(34),
+                "glibc 2.{} is needed\n{table}",
+                newest.unwrap_or_default()
+            )
         }
         _ => skipped("the oldest glibc: this machine's is newer than Debian 12's, or not glibc"),
     }

@@ -36,14 +36,23 @@ fn the_command_ignores_and_blocks_the_signals_that_the_launcher_inherited() {
         ("--default-signal=PIPE", Some(0), Some(0)),
         ("--ignore-signal=PIPE", Some(SIGPIPE), Some(0)),
         (&format!("--ignore-signal={several}"), None, Some(0)),
-        ("--block-signal=TTIN,ILL,TERM,INT,USR2,CHLD,PIPE", Some(0), None),
+        (
+            "--block-signal=TTIN,ILL,TERM,INT,USR2,CHLD,PIPE",
+            Some(0),
+            None,
+        ),
     ] {
-        let Some(wrapper) = skip::wrapper(["env", option], "ignored and blocked signals") else { return };
+        let Some(wrapper) = skip::wrapper(["env", option], "ignored and blocked signals") else {
+            return;
+        };
         let state = status_lines("SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt");
         let status = sees_the_same(|sandbox| sandbox.through(wrapper).command(state));
         for (name, expected) in [("SigIgn", ignored), ("SigBlk", blocked)] {
             let found = bits(&status, name);
-            assert!(expected.map_or(found != 0, |expected| found == expected), "{option}: {status}");
+            assert!(
+                expected.map_or(found != 0, |expected| found == expected),
+                "{option}: {status}"
+            );
         }
     }
 }
@@ -53,14 +62,27 @@ fn the_command_has_the_descriptors_limits_privileges_and_working_directory_of_th
     let privileges = "Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads";
     for (preparation, command) in [
         ("exec \"$@\"", "exec ls /proc/self/fd".to_owned()),
-        ("exec \"$@\" 3<below/file 5</dev/zero 9>>appended", "cat <&3; exec ls /proc/self/fd".to_owned()),
-        ("ulimit -c 0; ulimit -n 200; exec \"$@\"", "exec cat /proc/self/limits".to_owned()),
-        ("umask 027; exec \"$@\"", format!("exec grep -E '^({privileges}):' /proc/self/status")),
+        (
+            "exec \"$@\" 3<below/file 5</dev/zero 9>>appended",
+            "cat <&3; exec ls /proc/self/fd".to_owned(),
+        ),
+        (
+            "ulimit -c 0; ulimit -n 200; exec \"$@\"",
+            "exec cat /proc/self/limits".to_owned(),
+        ),
+        (
+            "umask 027; exec \"$@\"",
+            format!("exec grep -E '^({privileges}):' /proc/self/status"),
+        ),
         ("cd below; exec \"$@\"", "pwd -P; ls".to_owned()),
         ("exec nice -n 5 \"$@\"", "exec nice".to_owned()),
     ] {
         sees_the_same(|sandbox| {
-            sandbox.file("below/file", "text\n").prepared_by(preparation).script(&command).case(preparation)
+            sandbox
+                .file("below/file", "text\n")
+                .prepared_by(preparation)
+                .script(&command)
+                .case(preparation)
         });
     }
 }

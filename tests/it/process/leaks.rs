@@ -13,13 +13,17 @@ use crate::support::*;
 
 /// A launch whose core may have any size; its command dumps core itself.
 fn dumping(aws: &Aws) -> Sandbox {
-    sandbox(aws).prepared_by("ulimit -c unlimited; exec \"$@\"").script("kill -ABRT $$")
+    sandbox(aws)
+        .prepared_by("ulimit -c unlimited; exec \"$@\"")
+        .script("kill -ABRT $$")
 }
 
 fn cores(sandbox: &Sandbox) -> usize {
     let files = fs::read_dir(sandbox.path("")).unwrap();
     let names = files.map(|file| file.unwrap().file_name());
-    names.filter(|name| name.to_string_lossy().starts_with("core")).count()
+    names
+        .filter(|name| name.to_string_lossy().starts_with("core"))
+        .count()
 }
 
 #[test]
@@ -44,11 +48,17 @@ fn a_launch_that_a_signal_kills_leaves_no_core() {
 
 #[test]
 fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
-    let Some(nobody) = skip::as_nobody() else { return };
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
     let sandbox = Sandbox::new();
     let pipe = sandbox.path("pipe");
     named_pipe(&pipe);
-    let sandbox = sandbox.mode("pipe", 0o644).arg("-f").arg(&pipe).through(nobody);
+    let sandbox = sandbox
+        .mode("pipe", 0o644)
+        .arg("-f")
+        .arg(&pipe)
+        .through(nobody);
     let sandbox = sandbox.script("head -c 1 /proc/$$/environ | wc -c; stat -c %u /proc/$$/stat");
     let running = sandbox.spawn_copy();
     // Opening it for writing returns when it is opened for reading, before there is any value.
@@ -57,7 +67,11 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
     assert_eq!(fs::metadata(running.proc("stat")).unwrap().uid(), 0);
     for file in ["mem", "environ"] {
         let mut reader = Command::new(nobody[0]);
-        let reader = reader.args(&nobody[1..]).args(["head", "-c", "1"]).arg(running.proc(file)).env("LC_ALL", "C");
+        let reader = reader
+            .args(&nobody[1..])
+            .args(["head", "-c", "1"])
+            .arg(running.proc(file))
+            .env("LC_ALL", "C");
         let output = reader.output().unwrap();
         let denied = String::from_utf8_lossy(&output.stderr).contains("Permission denied");
         assert!(!output.status.success() && denied, "{file}: {output:?}");
@@ -70,38 +84,64 @@ fn other_processes_of_the_user_cannot_read_the_memory_of_a_launch() {
 
 #[test]
 fn a_pipe_is_read_as_a_declaration_although_others_cannot_look_into_the_launch() {
-    let Some(nobody) = skip::as_nobody() else { return };
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
     let declared = "exec \"$0\" -f <(echo 'env: { A: { value: v } }') \"$@\"";
-    let Some(bash) = skip::wrapper(["bash", "-c", declared], "a pipe of another user") else { return };
-    Sandbox::new().through([&nobody[..], &bash].concat()).spawn_copy().wait().launched_silently().has("A", "v");
+    let Some(bash) = skip::wrapper(["bash", "-c", declared], "a pipe of another user") else {
+        return;
+    };
+    Sandbox::new()
+        .through([&nobody[..], &bash].concat())
+        .spawn_copy()
+        .wait()
+        .launched_silently()
+        .has("A", "v");
 }
 
 #[test]
 fn the_command_lines_of_launcher_and_command_hold_no_value() {
     let aws = held();
-    let sandbox = Sandbox::new().aws(&aws).resolve("A=x").script("cat /proc/$$/cmdline; :");
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .resolve("A=x")
+        .script("cat /proc/$$/cmdline; :");
     let running = sandbox.spawn();
     aws.await_calls(1);
     let launcher = fs::read_to_string(running.proc("cmdline")).unwrap();
     assert!(launcher.contains("A=x"), "{launcher}");
     aws.release();
     let command = running.wait().launched().stdout();
-    assert!(command.contains("cmdline") && !command.contains("v-4c7a1e"), "{command}");
+    assert!(
+        command.contains("cmdline") && !command.contains("v-4c7a1e"),
+        "{command}"
+    );
 }
 
 #[test]
 fn a_launch_opens_no_file_for_writing() {
     let calls = "trace=execve,openat,open,creat,mknodat,mkdirat,linkat,symlinkat,renameat,renameat2,truncate";
-    let Some(tracing) = skip::traced(&["-f", "-qq", "-e", calls, "-e", "signal=none"], "what is written") else {
+    let Some(tracing) = skip::traced(
+        &["-f", "-qq", "-e", calls, "-e", "signal=none"],
+        "what is written",
+    ) else {
         return;
     };
     let aws = served();
     let sandbox = sandbox(&aws).through(tracing);
     sandbox.run().launched();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
-    let (launch, _) = trace.split_once("execve(\"/bin/cat\"").unwrap_or_else(|| panic!("{trace}"));
+    let (launch, _) = trace
+        .split_once("execve(\"/bin/cat\"")
+        .unwrap_or_else(|| panic!("{trace}"));
     for call in launch.lines().skip(1).filter(|line| line.contains('(')) {
-        assert!(call.contains("O_RDONLY") || call.contains("O_PATH"), "{call}");
-        assert!(!call.contains("O_CREAT") && !call.contains("O_TMPFILE"), "{call}");
+        assert!(
+            call.contains("O_RDONLY") || call.contains("O_PATH"),
+            "{call}"
+        );
+        assert!(
+            !call.contains("O_CREAT") && !call.contains("O_TMPFILE"),
+            "{call}"
+        );
     }
 }

@@ -4,14 +4,25 @@ use crate::support::*;
 
 #[test]
 fn too_few_file_descriptors_for_requests_are_status_75_and_the_message_names_the_limit() {
-    let run = sandbox(&served()).prepared_by("ulimit -n 5; exec \"$@\"").run();
-    run.refused(75).says(["no value can be resolved", "raise the limit RLIMIT_NOFILE"]);
+    let run = sandbox(&served())
+        .prepared_by("ulimit -n 5; exec \"$@\"")
+        .run();
+    run.refused(75)
+        .says(["no value can be resolved", "raise the limit RLIMIT_NOFILE"]);
 }
 
 #[test]
 fn a_limit_of_processes_that_allows_no_thread_is_status_75() {
-    let Some(nobody) = skip::as_nobody() else { return };
-    let Some(limit) = skip::wrapper(["prlimit", "--nproc=0:0"], "a limit of processes") else { return };
-    let run = sandbox(&served()).arg("--no-file").through([&nobody[..], &limit].concat()).spawn_copy().wait();
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
+    let Some(limit) = skip::wrapper(["prlimit", "--nproc=0:0"], "a limit of processes") else {
+        return;
+    };
+    let run = sandbox(&served())
+        .arg("--no-file")
+        .through([&nobody[..], &limit].concat())
+        .spawn_copy()
+        .wait();
     run.refused(75).says(["cannot start a thread: "]);
 }

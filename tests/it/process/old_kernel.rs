@@ -16,32 +16,83 @@ const LATER: &str = "?bpf,?execveat,?userfaultfd,?membarrier,?mlock2,?copy_file_
 /// The wrapper by which the calls fail, from a process that does not come between this test and the run.
 fn old_kernel() -> Option<Vec<String>> {
     let strace = ["strace", "-D", "-f", "--seccomp-bpf", "-o"];
-    let (trace, inject) = (format!("trace={LATER},madvise"), format!("inject={LATER}:error=ENOSYS"));
-    let options = ["trace", "-e", &trace, "-e", &inject, "-e", "inject=madvise:error=EINVAL"];
-    let wrapper = strace.into_iter().chain(options).map(str::to_owned).collect();
-    skip::can(&[&strace[..], &["/dev/null", "true"]].concat(), "an old kernel").then_some(wrapper)
+    let (trace, inject) = (
+        format!("trace={LATER},madvise"),
+        format!("inject={LATER}:error=ENOSYS"),
+    );
+    let options = [
+        "trace",
+        "-e",
+        &trace,
+        "-e",
+        &inject,
+        "-e",
+        "inject=madvise:error=EINVAL",
+    ];
+    let wrapper = strace
+        .into_iter()
+        .chain(options)
+        .map(str::to_owned)
+        .collect();
+    skip::can(
+        &[&strace[..], &["/dev/null", "true"]].concat(),
+        "an old kernel",
+    )
+    .then_some(wrapper)
 }
 
 #[test]
-fn launch_files_cache_credential_process_export_and_install_work_with_the_system_calls_of_linux_3_17() {
+fn launch_files_cache_credential_process_export_and_install_work_with_the_system_calls_of_linux_3_17()
+ {
     let Some(wrapper) = old_kernel() else { return };
     let (aws, cache) = (served(), CacheDirectory::new());
     let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
     let on_disk = "files: [{ from: \"x:k\", path: file, mode: \"0640\" }]\n";
     for (case, sandbox, printed) in [
-        ("a variable", sandbox(&aws).script("printf %s \"$A\""), "v-4c7a1e"),
-        ("a file in memory", sandbox(&aws).args(["--as-file", "F=x:k"]).script("cat \"$F\""), "v-4c7a1e"),
-        ("a file", sandbox(&aws).arg("-q").declaration(on_disk).script("cat file"), "v-4c7a1e"),
-        ("a cache", cache.with(sandbox(&aws), &[]).script("printf %s \"$A\""), "v-4c7a1e"),
+        (
+            "a variable",
+            sandbox(&aws).script("printf %s \"$A\""),
+            "v-4c7a1e",
+        ),
+        (
+            "a file in memory",
+            sandbox(&aws)
+                .args(["--as-file", "F=x:k"])
+                .script("cat \"$F\""),
+            "v-4c7a1e",
+        ),
+        (
+            "a file",
+            sandbox(&aws)
+                .arg("-q")
+                .declaration(on_disk)
+                .script("cat file"),
+            "v-4c7a1e",
+        ),
+        (
+            "a cache",
+            cache.with(sandbox(&aws), &[]).script("printf %s \"$A\""),
+            "v-4c7a1e",
+        ),
         (
             "a program for credentials",
             with_credential_process(&aws, "cat answer.json").script("printf %s \"$A\""),
             "v-4c7a1e",
         ),
-        ("export", bare(&["export", "-e", "A=x:k", "--format", "docker"]), "A=v-4c7a1e\n"),
+        (
+            "export",
+            bare(&["export", "-e", "A=x:k", "--format", "docker"]),
+            "A=v-4c7a1e\n",
+        ),
         ("install", bare(&["install", "."]), ""),
     ] {
-        sandbox.case(case).prints_values().through(&wrapper).run().launched_silently().printed(printed);
+        sandbox
+            .case(case)
+            .prints_values()
+            .through(&wrapper)
+            .run()
+            .launched_silently()
+            .printed(printed);
     }
 }
 
@@ -49,10 +100,17 @@ fn launch_files_cache_credential_process_export_and_install_work_with_the_system
 fn on_rotation_works_with_the_system_calls_of_linux_3_17() {
     let Some(wrapper) = old_kernel() else { return };
     let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart").args(["-v", "--as-file", "F=x:k"]).through(&wrapper));
+    let run = Rotating::start(
+        rotating(&aws, "restart")
+            .args(["-v", "--as-file", "F=x:k"])
+            .through(&wrapper),
+    );
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
     let trace = run.text("trace");
-    assert!(trace.contains("ENOSYS") && trace.contains("(INJECTED)"), "{trace}");
+    assert!(
+        trace.contains("ENOSYS") && trace.contains("(INJECTED)"),
+        "{trace}"
+    );
     run.end().says(["was started again"]);
 }

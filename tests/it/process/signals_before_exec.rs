@@ -16,7 +16,11 @@ struct Call {
 /// A launch without a network, whose system calls are the same in every run.
 fn local_launch(declaration: &str) -> Sandbox {
     let local = format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#);
-    let sandbox = Sandbox::new().local(&local).args(["-q"]).file("out/file", "old").script("touch started");
+    let sandbox = Sandbox::new()
+        .local(&local)
+        .args(["-q"])
+        .file("out/file", "old")
+        .script("touch started");
     let path = sandbox.path("out/file").display().to_string();
     sandbox.declaration(&declaration.replace("PATH", &path))
 }
@@ -25,7 +29,10 @@ fn local_launch(declaration: &str) -> Sandbox {
 fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
     let mut calls = calls(sandbox)?;
     // It is ppoll(2) on arm64.
-    let wait = calls.iter().rposition(|call| call.name.ends_with("poll")).unwrap();
+    let wait = calls
+        .iter()
+        .rposition(|call| call.name.ends_with("poll"))
+        .unwrap();
     Some(calls.split_off(wait))
 }
 
@@ -37,13 +44,22 @@ fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
     let mut numbers = BTreeMap::new();
     let mut calls: Vec<Call> = Vec::new();
     for line in trace.lines() {
-        let Some((name, _)) = line.split_once('(') else { continue };
-        let number = numbers.entry(name.to_owned()).and_modify(|number| *number += 1).or_insert(1);
+        let Some((name, _)) = line.split_once('(') else {
+            continue;
+        };
+        let number = numbers
+            .entry(name.to_owned())
+            .and_modify(|number| *number += 1)
+            .or_insert(1);
         if name == "execve" && *number == 2 {
             calls.retain(|call| call.name != "futex");
             return Some(calls);
         }
-        calls.push(Call { name: name.to_owned(), number: *number, line: line.to_owned() });
+        calls.push(Call {
+            name: name.to_owned(),
+            number: *number,
+            line: line.to_owned(),
+        });
     }
     panic!("no launch in\n{trace}");
 }
@@ -58,8 +74,13 @@ fn interrupted_at(call: &Call, sandbox: Sandbox) -> Sandbox {
 
 #[test]
 fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
-    for declaration in ["env: { A: \"x:k\" }\n", "files: [{ from: \"x:k\", env: F }]\n"] {
-        let Some(calls) = calls_from_the_result(local_launch(declaration)) else { return };
+    for declaration in [
+        "env: { A: \"x:k\" }\n",
+        "files: [{ from: \"x:k\", env: F }]\n",
+    ] {
+        let Some(calls) = calls_from_the_result(local_launch(declaration)) else {
+            return;
+        };
         for call in calls {
             interrupted_at(&call, local_launch(declaration));
         }
@@ -69,31 +90,63 @@ fn term_right_before_execve_ends_the_launch_when_no_file_has_a_path() {
 /// A new file is removed, and one that replaced another stays; after the last look for a signal both stay (docs/security.md).
 #[test]
 fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
-    let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
-    let Some(calls) = calls_from_the_result(local_launch(declaration)) else { return };
-    let first_rename = calls.iter().position(|call| call.name.starts_with("rename")).unwrap();
-    let last_look = calls.iter().rposition(|call| call.name == "rt_sigpending").unwrap();
-    assert!(first_rename < last_look && calls.len() - last_look < 5, "{calls:?}");
+    let declaration =
+        "files: [{ from: \"x:k\", path: \"PATH\" }, { from: \"x:k\", path: \"PATH.new\" }]\n";
+    let Some(calls) = calls_from_the_result(local_launch(declaration)) else {
+        return;
+    };
+    let first_rename = calls
+        .iter()
+        .position(|call| call.name.starts_with("rename"))
+        .unwrap();
+    let last_look = calls
+        .iter()
+        .rposition(|call| call.name == "rt_sigpending")
+        .unwrap();
+    assert!(
+        first_rename < last_look && calls.len() - last_look < 5,
+        "{calls:?}"
+    );
     for (index, call) in calls.iter().enumerate() {
         let sandbox = interrupted_at(call, local_launch(declaration));
-        let left = if index > last_look { &["file", "file.new"][..] } else { &["file"] };
+        let left = if index > last_look {
+            &["file", "file.new"][..]
+        } else {
+            &["file"]
+        };
         assert_eq!(sandbox.names_in("out"), left, "{call:?}");
         let content = fs::read_to_string(sandbox.path("out/file")).unwrap();
         // The call before the rename examines the file, after the look for a signal.
         let is_replaced = index + 1 >= first_rename;
-        assert_eq!(content, if is_replaced { CANARY } else { "old" }, "{call:?}");
+        assert_eq!(
+            content,
+            if is_replaced { CANARY } else { "old" },
+            "{call:?}"
+        );
     }
 }
 
 #[test]
 fn a_full_disk_that_only_close_reports_is_78_and_the_old_file_stays() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
-    let Some(calls) = calls(local_launch(declaration)) else { return };
-    let written = calls.iter().position(|call| call.name == "write" && call.line.contains(CANARY)).unwrap();
-    let closed = calls.iter().skip(written).find(|call| call.name == "close").unwrap();
+    let Some(calls) = calls(local_launch(declaration)) else {
+        return;
+    };
+    let written = calls
+        .iter()
+        .position(|call| call.name == "write" && call.line.contains(CANARY))
+        .unwrap();
+    let closed = calls
+        .iter()
+        .skip(written)
+        .find(|call| call.name == "close")
+        .unwrap();
     let inject = format!("inject=close:error=ENOSPC:when={}", closed.number);
     let sandbox = local_launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
-    sandbox.run().refused(78).says(["cannot be written", "space"]);
+    sandbox
+        .run()
+        .refused(78)
+        .says(["cannot be written", "space"]);
     assert_eq!(sandbox.names_in("out"), ["file"]);
     assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");
 }

@@ -16,26 +16,51 @@ fn with_pipe(sandbox: Sandbox) -> Sandbox {
 fn a_configuration_file_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
     let aws = served();
     let plain = || sandbox(&aws);
-    let web_identity = plain().without_keys().env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
-    let agent = Sandbox::new().arg(format!("--agent={}", aws.url())).resolve("A=x:k");
+    let web_identity = plain()
+        .without_keys()
+        .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/App");
+    let agent = Sandbox::new()
+        .arg(format!("--agent={}", aws.url()))
+        .resolve("A=x:k");
     for (sandbox, name, awaited) in [
         (plain(), "AWS_CONFIG_FILE", "the AWS configuration files"),
-        (web_identity, "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS credentials"),
+        (
+            web_identity,
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS credentials",
+        ),
         (agent, "AWS_TOKEN", "the token of the Secrets Manager Agent"),
-        (plain().endpoint("https://localhost:1"), "AWS_CA_BUNDLE", "secret x in us-east-1"),
+        (
+            plain().endpoint("https://localhost:1"),
+            "AWS_CA_BUNDLE",
+            "secret x in us-east-1",
+        ),
     ] {
         let pipe = sandbox.path("pipe").display().to_string();
-        let value = if name == "AWS_TOKEN" { format!("file://{pipe}") } else { pipe };
+        let value = if name == "AWS_TOKEN" {
+            format!("file://{pipe}")
+        } else {
+            pipe
+        };
         let run = ends_within(TIMEOUT, with_pipe(sandbox.env(name, value).case(awaited)));
-        run.refused(75).says([&format!("timed out while waiting for {awaited}: a file"), "does not answer"]);
+        run.refused(75).says([
+            &format!("timed out while waiting for {awaited}: a file"),
+            "does not answer",
+        ]);
     }
     let local = with_pipe(Sandbox::new().resolve("A=x:k").args(["--local", "pipe"]));
-    ends_within(TIMEOUT, local).refused(75).says(["timed out while waiting for the file pipe (--local)"]);
+    ends_within(TIMEOUT, local)
+        .refused(75)
+        .says(["timed out while waiting for the file pipe (--local)"]);
 }
 
 #[test]
 fn the_default_timeout_in_lambda_ends_a_launch_within_8_seconds_with_75() {
     let aws = served();
-    let sandbox = sandbox(&aws).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001").env("AWS_CONFIG_FILE", "pipe");
-    keeps_to(Duration::from_secs(8), &with_pipe(sandbox)).refused(75).says(["timed out"]);
+    let sandbox = sandbox(&aws)
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+        .env("AWS_CONFIG_FILE", "pipe");
+    keeps_to(Duration::from_secs(8), &with_pipe(sandbox))
+        .refused(75)
+        .says(["timed out"]);
 }

@@ -57,16 +57,23 @@ fn with_clocks(sandbox: Sandbox) -> Option<Sandbox> {
     let sandbox = sandbox.file("clocks.c", CLOCKS);
     let library = sandbox.path("clocks.so");
     let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-w", "-o"]).args([&library, &sandbox.path("clocks.c")]);
+    compiler
+        .args(["-shared", "-fPIC", "-w", "-o"])
+        .args([&library, &sandbox.path("clocks.c")]);
     assert!(compiler.status().unwrap().success());
-    let exec = format!("shift; exec '{}' \"$@\"", env!("CARGO_BIN_EXE_secrets-exec"));
+    let exec = format!(
+        "shift; exec '{}' \"$@\"",
+        env!("CARGO_BIN_EXE_secrets-exec")
+    );
     Some(sandbox.env("LD_PRELOAD", library).prepared_by(&exec))
 }
 
 #[test]
 fn polls_that_keep_failing_are_warned_of_again_every_hour() {
     let aws = first_version();
-    let Some(sandbox) = with_clocks(rotating(&aws, "restart")) else { return };
+    let Some(sandbox) = with_clocks(rotating(&aws, "restart")) else {
+        return;
+    };
     let run = Rotating::start(sandbox);
     aws.delete("x");
     // The first poll of each hour warns.
@@ -76,9 +83,15 @@ fn polls_that_keep_failing_are_warned_of_again_every_hour() {
     }
     let outcome = run.end();
     let stderr = outcome.stderr();
-    let warnings: Vec<&str> = stderr.lines().filter(|line| line.contains("warning: ")).collect();
+    let warnings: Vec<&str> = stderr
+        .lines()
+        .filter(|line| line.contains("warning: "))
+        .collect();
     let later = "secrets-exec: warning: polls have failed since 20";
-    assert!(matches!(warnings[..], [_, two, three] if two.starts_with(later) && three.starts_with(later)), "{outcome}");
+    assert!(
+        matches!(warnings[..], [_, two, three] if two.starts_with(later) && three.starts_with(later)),
+        "{outcome}"
+    );
     outcome.says(["warning: a poll failed, and /bin/sh keeps its values: secret x"]);
 }
 
@@ -88,7 +101,9 @@ fn no_poll_comes_early_or_twice_when_the_clock_is_set_or_the_machine_sleeps() {
     const OTHERS: [&str; 2] = ["clock-0", "clock-7"];
     const DAY: i64 = 24 * 60 * 60;
     let aws = first_version();
-    let Some(sandbox) = with_clocks(rotating(&aws, "restart").command(SIGNALS)) else { return };
+    let Some(sandbox) = with_clocks(rotating(&aws, "restart").command(SIGNALS)) else {
+        return;
+    };
     let run = Rotating::start(sandbox);
     set(&run.sandbox, &OTHERS, -10 * DAY);
     wake(&run, 1);
@@ -100,8 +115,15 @@ fn no_poll_comes_early_or_twice_when_the_clock_is_set_or_the_machine_sleeps() {
     wake(&run, 3);
     aws.await_calls(2);
     wake(&run, 4);
-    let dates: Vec<String> = aws.calls().iter().map(|call| call.header("x-amz-date").unwrap().to_owned()).collect();
+    let dates: Vec<String> = aws
+        .calls()
+        .iter()
+        .map(|call| call.header("x-amz-date").unwrap().to_owned())
+        .collect();
     // The poll is signed with the time of the clock that was set.
-    assert!(dates.len() == 2 && dates[0][..8] < dates[1][..8], "{dates:?}");
+    assert!(
+        dates.len() == 2 && dates[0][..8] < dates[1][..8],
+        "{dates:?}"
+    );
     run.recorded(&["ready", "10", "10", "10", "10", "64"]);
 }

@@ -10,7 +10,9 @@ use super::*;
 
 /// A run of a command that records its signals and ends only by the last real-time signal, with status 3.
 fn stubborn(aws: &Aws, mode: &str) -> Sandbox {
-    rotating(aws, mode).args(["--grace", "1h"]).command(record::SIGNALS)
+    rotating(aws, mode)
+        .args(["--grace", "1h"])
+        .command(record::SIGNALS)
 }
 
 /// Starts it, and rotates until the command has got the stop signal.
@@ -50,21 +52,41 @@ time.sleep(600)
 #[test]
 fn processes_of_the_old_command_that_outlast_the_grace_period_are_killed_before_the_restart() {
     for (script, python, what) in [
-        ("exec python3 -c \"$1\"", record::SIGNALS[2], "the command itself"),
-        ("python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9", record::SIGNALS[2], "a process of its group"),
-        ("exec python3 -c \"$1\"", LEAVER, "a command that left its group"),
+        (
+            "exec python3 -c \"$1\"",
+            record::SIGNALS[2],
+            "the command itself",
+        ),
+        (
+            "python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9",
+            record::SIGNALS[2],
+            "a process of its group",
+        ),
+        (
+            "exec python3 -c \"$1\"",
+            LEAVER,
+            "a command that left its group",
+        ),
     ] {
         let aws = first_version();
         // The second start finds no process of the first, and ends with status 1.
         let second = "[ -e record ] && { [ -e /proc/$(sed -n '1s/ready //p' record) ]; exit $?; }";
-        let sandbox = rotating(&aws, "restart").args(["--grace", "100ms"]).case(what);
-        let run = Rotating::start(sandbox.command(["/bin/sh", "-c", &format!("{second}; {script}"), "sh", python]));
+        let sandbox = rotating(&aws, "restart")
+            .args(["--grace", "100ms"])
+            .case(what);
+        let run = Rotating::start(sandbox.command([
+            "/bin/sh",
+            "-c",
+            &format!("{second}; {script}"),
+            "sh",
+            python,
+        ]));
         aws.rotate("x", secret("v2", "two-4c7a1e"));
         run.request();
         let outcome = run.running.wait();
-        outcome
-            .ended(Status::Exit(1))
-            .says(["warning: the process group of /bin/sh did not end and is killed (--grace 100ms)"]);
+        outcome.ended(Status::Exit(1)).says([
+            "warning: the process group of /bin/sh did not end and is killed (--grace 100ms)",
+        ]);
     }
 }
 
@@ -88,12 +110,18 @@ fn a_second_term_in_the_grace_period_kills_the_command_and_the_status_is_137() {
         let pending = running.proc("status");
         let is_taken = || {
             let status = fs::read_to_string(&pending).unwrap();
-            let mask = status.split("ShdPnd:\t").nth(1).and_then(|rest| u64::from_str_radix(&rest[..16], 16).ok());
+            let mask = status
+                .split("ShdPnd:\t")
+                .nth(1)
+                .and_then(|rest| u64::from_str_radix(&rest[..16], 16).ok());
             mask.unwrap() & 1 << (libc::SIGTERM - 1) == 0
         };
         record::await_fact("the first signal", is_taken);
         running.signal(Signal::SIGTERM);
-        running.wait().ended(Status::Exit(137)).says(["a second SIGTERM came"]);
+        running
+            .wait()
+            .ended(Status::Exit(137))
+            .says(["a second SIGTERM came"]);
         assert_eq!(record::lines(&sandbox)[1..], ["15"]);
     }
 }
@@ -106,25 +134,32 @@ fn a_command_that_got_term_before_a_change_is_not_restarted() {
         run.running.signal(Signal::SIGTERM);
         run.awaits(2);
         run.rotate(&aws, "v2", "two-4c7a1e");
-        run.recorded(&["ready", "15", "64"]).says(["secret x has version v2 after v1"]);
+        run.recorded(&["ready", "15", "64"])
+            .says(["secret x has version v2 after v1"]);
     }
 }
 
 #[test]
 fn a_command_stopped_by_sigstop_is_continued_for_the_stop_signal_of_a_change() {
     // As PID 1, secrets-exec does not stop with the command.
-    let Some(namespace) = skip::pid_1() else { return };
+    let Some(namespace) = skip::pid_1() else {
+        return;
+    };
     let script = record::until_term()[2].replace(
         "while True:",
         "if len(open('record').readlines()) == 1: os.kill(os.getpid(), signal.SIGSTOP)\nelse: sys.exit(4)\nwhile True:",
     );
     let aws = first_version();
-    let sandbox = rotating(&aws, "restart").args(["--grace", "1h"]).command(["python3", "-c", &script]);
+    let sandbox = rotating(&aws, "restart")
+        .args(["--grace", "1h"])
+        .command(["python3", "-c", &script]);
     let run = Rotating::start(sandbox.through(namespace));
     let supervisor = run.running.child();
     record::await_fact("a stopped command", || {
-        let children = fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
-        fs::read_to_string(format!("/proc/{}/stat", children.trim())).is_ok_and(|stat| stat.contains(") T "))
+        let children =
+            fs::read_to_string(format!("/proc/{supervisor}/task/{supervisor}/children")).unwrap();
+        fs::read_to_string(format!("/proc/{}/stat", children.trim()))
+            .is_ok_and(|stat| stat.contains(") T "))
     });
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     kill(supervisor, Signal::SIGUSR2).unwrap();
@@ -136,9 +171,15 @@ fn a_command_stopped_by_sigstop_is_continued_for_the_stop_signal_of_a_change() {
 fn secrets_exec_stops_when_the_command_stops_and_sigcont_continues_both() {
     let aws = first_version();
     let run = Rotating::start(stubborn(&aws, "restart"));
-    kill(Pid::from_raw(run.awaits(1)[0][1].parse().unwrap()), Signal::SIGSTOP).unwrap();
+    kill(
+        Pid::from_raw(run.awaits(1)[0][1].parse().unwrap()),
+        Signal::SIGSTOP,
+    )
+    .unwrap();
     let stat = run.running.proc("stat");
-    record::await_fact("a stopped secrets-exec", || fs::read_to_string(&stat).unwrap().contains(") T "));
+    record::await_fact("a stopped secrets-exec", || {
+        fs::read_to_string(&stat).unwrap().contains(") T ")
+    });
     run.running.signal(Signal::SIGCONT);
     run.awaits(2);
     run.recorded(&["ready", "18", "64"]);

@@ -15,9 +15,14 @@ const JSON: [&str; 2] = ["--log-format", "json"];
 /// Rotates once, and ends the run by SIGTERM unless it has ended.
 fn rotated(options: &[&str], mode: &str) -> Outcome {
     let aws = first_version();
-    let sandbox = rotating(&aws, mode).args(options).command(record::until_term());
-    let empty = "secrets: { x: x }\nenv: { EMPTY: { template: '{{ x.k | replace(x.k, \"\") }}' } }\n";
-    let sandbox = sandbox.declaration(&format!("{empty}files:\n  - {{ from: 'x:k', path: file }}\n"));
+    let sandbox = rotating(&aws, mode)
+        .args(options)
+        .command(record::until_term());
+    let empty =
+        "secrets: { x: x }\nenv: { EMPTY: { template: '{{ x.k | replace(x.k, \"\") }}' } }\n";
+    let sandbox = sandbox.declaration(&format!(
+        "{empty}files:\n  - {{ from: 'x:k', path: file }}\n"
+    ));
     let run = Rotating::start(sandbox);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
@@ -36,41 +41,71 @@ fn rotated(options: &[&str], mode: &str) -> Outcome {
 }
 
 fn of<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
-    events.iter().filter(|event| event["event"] == name).collect()
+    events
+        .iter()
+        .filter(|event| event["event"] == name)
+        .collect()
 }
 
 fn only<'a>(events: &'a [Value], name: &str) -> &'a Value {
-    let [event] = of(events, name).try_into().unwrap_or_else(|_| panic!("{name} in {events:#?}"));
+    let [event] = of(events, name)
+        .try_into()
+        .unwrap_or_else(|_| panic!("{name} in {events:#?}"));
     event
 }
 
 #[test]
 fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_ids() {
     for (mode, expected) in [
-        ("restart", &["started", "changed", "ended", "restarted", "ended"][..]),
+        (
+            "restart",
+            &["started", "changed", "ended", "restarted", "ended"][..],
+        ),
         ("exit", &["started", "changed", "ended", "exiting"]),
         ("signal=HUP", &["started", "changed", "signalled", "ended"]),
     ] {
         let run = rotated(&JSON, mode);
         let mut events = run.events();
-        let is_of_empty_values = |event: &Value| event["message"].as_str().unwrap().starts_with("empty values");
+        let is_of_empty_values = |event: &Value| {
+            event["message"]
+                .as_str()
+                .unwrap()
+                .starts_with("empty values")
+        };
         assert_eq!(
-            events.iter().filter(|event| is_of_empty_values(event)).count(),
+            events
+                .iter()
+                .filter(|event| is_of_empty_values(event))
+                .count(),
             1,
             "polls repeat no warning: {run}"
         );
         // That the file is written to a disk, and that a value is empty.
         events.retain(|event| event["event"] != "warning");
-        let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+        let names: Vec<_> = events
+            .iter()
+            .map(|event| event["event"].as_str().unwrap())
+            .collect();
         assert_eq!(names, expected, "{run}");
         let changed = &events[1];
-        let versions = (&changed["secret"], &changed["old_version"], &changed["new_version"]);
+        let versions = (
+            &changed["secret"],
+            &changed["old_version"],
+            &changed["new_version"],
+        );
         assert_eq!(versions, (&json!("x"), &json!("v1"), &json!("v2")));
-        let consequence = if mode == "signal=HUP" { &events[2] } else { &events[3] };
+        let consequence = if mode == "signal=HUP" {
+            &events[2]
+        } else {
+            &events[3]
+        };
         assert_eq!(consequence["variables"], changed["variables"], "{run}");
         match mode {
             "restart" => {
-                assert_eq!((&events[2]["status"], &events[2]["pid"]), (&json!(3), &events[0]["pid"]));
+                assert_eq!(
+                    (&events[2]["status"], &events[2]["pid"]),
+                    (&json!(3), &events[0]["pid"])
+                );
                 assert_eq!(consequence["pid"], events[4]["pid"]);
                 assert_ne!(events[0]["pid"], consequence["pid"]);
             }
@@ -83,10 +118,16 @@ fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_
 #[test]
 fn with_v_a_rotation_tells_versions_and_process_ids_and_with_q_nothing() {
     let run = rotated(&["-v"], "restart");
-    run.says(["secret x has version v2 after v1: ", "python3 ended with status 3"]);
+    run.says([
+        "secret x has version v2 after v1: ",
+        "python3 ended with status 3",
+    ]);
     run.says(["python3 started with the process id "]);
     assert_eq!(rotated(&["-q"], "restart").stderr(), "");
-    assert_eq!(rotated(&["-q", "--log-format", "json"], "restart").stderr(), "");
+    assert_eq!(
+        rotated(&["-q", "--log-format", "json"], "restart").stderr(),
+        ""
+    );
 }
 
 #[test]
@@ -103,31 +144,57 @@ fn polls_that_fail_in_a_row_are_one_warning_and_their_recovery_one_note() {
     let outcome = run.end();
     let events = outcome.events();
     let failed = of(&events, "poll_failed");
-    assert_eq!((failed.len(), of(&events, "poll_recovered").len()), (2, 2), "{outcome}");
+    assert_eq!(
+        (failed.len(), of(&events, "poll_recovered").len()),
+        (2, 2),
+        "{outcome}"
+    );
     let failed = failed[0];
     let found = (&failed["level"], &failed["variables"], &failed["secret"]);
     assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!("x")));
     assert_eq!(failed["help"].as_array().unwrap().len(), 1, "{failed}");
-    assert!(failed["message"].as_str().unwrap().contains("AccessDeniedException"), "{failed}");
+    assert!(
+        failed["message"]
+            .as_str()
+            .unwrap()
+            .contains("AccessDeniedException"),
+        "{failed}"
+    );
 }
 
 #[test]
 fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
     let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
-    let run = Rotating::start(rotating(&aws, "restart").args(JSON).resolve("B=y:k").args(["--splay", "1000h"]));
+    let run = Rotating::start(
+        rotating(&aws, "restart")
+            .args(JSON)
+            .resolve("B=y:k")
+            .args(["--splay", "1000h"]),
+    );
     run.rotate(&aws, "v2", "two-4c7a1e");
     aws.rotate("y", secret("w2", "two-4c7a1e"));
     run.poll(&aws);
     run.awaits(2);
     let outcome = run.end();
     let events = outcome.events();
-    let changed: Vec<_> =
-        of(&events, "changed").iter().map(|event| [&event["secret"], &event["new_version"]]).collect();
+    let changed: Vec<_> = of(&events, "changed")
+        .iter()
+        .map(|event| [&event["secret"], &event["new_version"]])
+        .collect();
     assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{outcome}");
     // One consequence for both.
-    assert_eq!(only(&events, "restarted")["variables"], json!(["A", "B"]), "{outcome}");
+    assert_eq!(
+        only(&events, "restarted")["variables"],
+        json!(["A", "B"]),
+        "{outcome}"
+    );
     let delayed = only(&events, "delayed");
-    assert!(delayed["seconds"].as_u64().is_some_and(|seconds| seconds <= 3_600_000), "{delayed}");
+    assert!(
+        delayed["seconds"]
+            .as_u64()
+            .is_some_and(|seconds| seconds <= 3_600_000),
+        "{delayed}"
+    );
 }
 
 /// Fills the pipe that becomes standard error. With an argument `drained`, what comes after that is read into the file `log` once
@@ -160,7 +227,10 @@ os.execvp(sys.argv[2], sys.argv[2:])
 ";
 
 fn unread(aws: &Aws, reader: &str) -> Sandbox {
-    rotating(aws, "restart").args(JSON).command(record::SIGNALS).through(["python3", "-c", FULL, reader])
+    rotating(aws, "restart")
+        .args(JSON)
+        .command(record::SIGNALS)
+        .through(["python3", "-c", FULL, reader])
 }
 
 #[test]
@@ -188,10 +258,17 @@ fn a_slow_reader_of_the_log_gets_whole_lines_from_a_pipe_that_does_not_block() {
 #[test]
 fn a_launch_that_waits_for_a_splay_ends_though_nobody_reads_the_log() {
     let aws = first_version();
-    let sandbox = rotating(&aws, "restart").args(JSON).args(["--splay", "1000h"]);
+    let sandbox = rotating(&aws, "restart")
+        .args(JSON)
+        .args(["--splay", "1000h"]);
     let pipe = sandbox.path("pipe");
     named_pipe(&pipe);
-    let mut pipe = File::options().read(true).write(true).custom_flags(O_NONBLOCK).open(pipe).unwrap();
+    let mut pipe = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(O_NONBLOCK)
+        .open(pipe)
+        .unwrap();
     let run = Rotating::start(sandbox.prepared_by("exec \"$@\" 2>pipe"));
     run.rest();
     while pipe.write(b"-").is_ok() {}

@@ -10,12 +10,20 @@ fn places(running: &Running, text: &str) -> Vec<String> {
     let memory = File::open(running.proc("mem")).unwrap();
     let mut places = Vec::new();
     for line in fs::read_to_string(running.proc("maps")).unwrap().lines() {
-        let Some((range, _)) = line.split_once(' ').filter(|(_, rest)| rest.starts_with("rw")) else { continue };
+        let Some((range, _)) = line
+            .split_once(' ')
+            .filter(|(_, rest)| rest.starts_with("rw"))
+        else {
+            continue;
+        };
         let (start, end) = range.split_once('-').unwrap();
         let number = |text| u64::from_str_radix(text, 16).unwrap();
         let mut bytes = vec![0; usize::try_from(number(end) - number(start)).unwrap()];
         if memory.read_exact_at(&mut bytes, number(start)).is_ok() {
-            let found = bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count();
+            let found = bytes
+                .windows(text.len())
+                .filter(|window| *window == text.as_bytes())
+                .count();
             places.extend((found > 0).then(|| format!("{found} times in {line}")));
         }
     }
@@ -24,9 +32,13 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 
 #[test]
 fn the_environment_and_memory_of_secrets_exec_are_closed_to_the_users_other_processes() {
-    let Some(nobody) = skip::as_nobody() else { return };
+    let Some(nobody) = skip::as_nobody() else {
+        return;
+    };
     let aws = first_version();
-    let sandbox = sandbox(&aws).args(["--on-rotation", "restart"]).through(nobody);
+    let sandbox = sandbox(&aws)
+        .args(["--on-rotation", "restart"])
+        .through(nobody);
     // The owner of its own files, and of those of its parent.
     let sandbox = sandbox.script("stat -c %u /proc/self/environ /proc/$PPID/environ");
     sandbox.spawn_copy().wait().launched().printed("65534\n0\n");
@@ -47,10 +59,16 @@ fn the_process_that_stays_during_rotation_has_no_value_or_credential_in_memory()
     }
     run.rest();
     assert_eq!(aws.reads()[3].access_key(), CONTAINER_KEY);
-    for text in (0..4).map(value).chain([CONTAINER_KEY, CANARY].map(str::to_owned)) {
+    for text in (0..4)
+        .map(value)
+        .chain([CONTAINER_KEY, CANARY].map(str::to_owned))
+    {
         assert_eq!(places(&run.running, &text), [""; 0], "{text}");
     }
     // The search finds what is there.
-    assert_ne!(places(&run.running, "AWS_CONTAINER_CREDENTIALS_FULL_URI"), [""; 0]);
+    assert_ne!(
+        places(&run.running, "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        [""; 0]
+    );
     run.end();
 }

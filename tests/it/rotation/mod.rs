@@ -51,7 +51,14 @@ pub fn restarting(aws: &Aws) -> Sandbox {
 }
 
 pub fn polled_on_request(sandbox: Sandbox, mode: &str) -> Sandbox {
-    sandbox.args(["--on-rotation", mode, "--poll-interval", "1h", "--poll-signal", "USR2"])
+    sandbox.args([
+        "--on-rotation",
+        mode,
+        "--poll-interval",
+        "1h",
+        "--poll-signal",
+        "USR2",
+    ])
 }
 
 impl Rotating {
@@ -84,13 +91,19 @@ impl Rotating {
     /// Waits until this process and its children have one thread each, which sleeps: a launch that resolves has two.
     pub fn rest(&self) {
         // This process at the end, since a message of a launch wakes it up.
-        let processes = || self.children().into_iter().chain([self.running.pid().to_string()]);
+        let processes = || {
+            self.children()
+                .into_iter()
+                .chain([self.running.pid().to_string()])
+        };
         record::await_fact("rest", || processes().all(|process| sleeps_alone(&process)));
     }
 
     /// The process ids of the children: the command, and a launch that resolves or waits at the gate.
     pub fn children(&self) -> Vec<String> {
-        let children = self.running.proc(&format!("task/{}/children", self.running.pid()));
+        let children = self
+            .running
+            .proc(&format!("task/{}/children", self.running.pid()));
         // None are found once the run has ended.
         let children = fs::read_to_string(children).unwrap_or_default();
         children.split_whitespace().map(str::to_owned).collect()
@@ -99,12 +112,18 @@ impl Rotating {
     /// Waits until the record has this many lines, and returns their words.
     pub fn awaits(&self, count: usize) -> Vec<Vec<String>> {
         let lines = record::await_lines(&self.sandbox, count);
-        lines.iter().map(|line| line.split(' ').map(str::to_owned).collect()).collect()
+        lines
+            .iter()
+            .map(|line| line.split(' ').map(str::to_owned).collect())
+            .collect()
     }
 
     /// The second word of each line of the record.
     pub fn values(&self, count: usize) -> Vec<String> {
-        self.awaits(count).into_iter().map(|words| words[1].clone()).collect()
+        self.awaits(count)
+            .into_iter()
+            .map(|words| words[1].clone())
+            .collect()
     }
 
     /// The process id of the command that wrote a line of the record.
@@ -127,7 +146,10 @@ impl Rotating {
         let outcome = self.running.wait();
         outcome.ended(Status::Exit(3));
         let lines = record::lines(&self.sandbox);
-        let words: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+        let words: Vec<&str> = lines
+            .iter()
+            .map(|line| line.split(' ').next().unwrap())
+            .collect();
         assert_eq!(words, expected, "{outcome}");
         outcome
     }
@@ -142,7 +164,9 @@ impl Rotating {
 /// True for a process that has one thread, which sleeps, and for one that is gone.
 fn sleeps_alone(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let Some((_, fields)) = stat.rsplit_once(") ") else { return true };
+    let Some((_, fields)) = stat.rsplit_once(") ") else {
+        return true;
+    };
     // The state, and the number of threads (proc_pid_stat(5)).
     fields.starts_with("S ") && fields.split(' ').nth(17) == Some("1")
 }

@@ -35,15 +35,21 @@ fn twenty_poll_requests_during_a_poll_cause_one_further_poll_a_second_later() {
     aws.await_calls(3);
     run.end();
     // Each request is signed with its time, in seconds.
-    let times: BTreeSet<String> =
-        aws.calls().iter().map(|call| call.header("x-amz-date").unwrap().to_owned()).collect();
+    let times: BTreeSet<String> = aws
+        .calls()
+        .iter()
+        .map(|call| call.header("x-amz-date").unwrap().to_owned())
+        .collect();
     assert_eq!((aws.calls().len(), times.len()), (3, 3));
 }
 
 #[test]
 fn a_poll_that_hangs_in_reading_a_file_is_a_warning_at_its_timeout_and_the_next_succeeds() {
     let document = |value: &str| format!(r#"{{"x":{{"k":"{CANARY}/{value}"}}}}"#);
-    let sandbox = Sandbox::new().local(&document("one")).resolve("A=x:k").script(SLEEPER);
+    let sandbox = Sandbox::new()
+        .local(&document("one"))
+        .resolve("A=x:k")
+        .script(SLEEPER);
     let run = Rotating::start(polled_on_request(sandbox, "restart").args(["--timeout", "2s"]));
     let file = run.sandbox.path("local.json");
     fs::remove_file(&file).unwrap();
@@ -80,7 +86,10 @@ fn a_signal_reaches_the_command_while_a_poll_hangs() {
 fn each_poll_runs_credential_process_again_and_a_hanging_one_ends_with_secrets_exec() {
     let aws = first_version();
     let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
-    let run = Rotating::start(polled_on_request(with_credential_process(&aws, &script).script(SLEEPER), "restart"));
+    let run = Rotating::start(polled_on_request(
+        with_credential_process(&aws, &script).script(SLEEPER),
+        "restart",
+    ));
     run.request();
     let processes = processes(&run.sandbox);
     assert_eq!(run.end().stderr(), "");

@@ -14,7 +14,8 @@ fn number(text: &str) -> Pid {
 #[test]
 fn the_exit_status_is_the_commands_or_128_plus_the_signal_that_killed_the_command() {
     let aws = served();
-    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255].map(|n| (format!("exit {n}"), n));
+    let exits = [0, 1, 2, 64, 70, 75, 78, 126, 127, 128, 129, 143, 192, 255]
+        .map(|n| (format!("exit {n}"), n));
     let kills = [1, 2, 3, 6, 9, 11, 13, 15, 31, 35, 64].map(|n| (format!("kill -{n} $$"), 128 + n));
     for (script, status) in exits.into_iter().chain(kills) {
         let run = restarting(&aws).script(&script).case(script).run();
@@ -26,7 +27,9 @@ fn the_exit_status_is_the_commands_or_128_plus_the_signal_that_killed_the_comman
 #[test]
 fn the_command_is_a_child_and_leads_its_own_process_group() {
     let aws = served();
-    let run = restarting(&aws).script("cut -d' ' -f4,5 /proc/$$/stat; echo $$").run();
+    let run = restarting(&aws)
+        .script("cut -d' ' -f4,5 /proc/$$/stat; echo $$")
+        .run();
     let stdout = run.launched_silently().stdout();
     let (stat, process) = stdout.trim().split_once('\n').unwrap();
     assert_eq!(stat, format!("{} {process}", run.pid), "{run}");
@@ -35,18 +38,34 @@ fn the_command_is_a_child_and_leads_its_own_process_group() {
 #[test]
 fn with_on_rotation_the_command_gets_the_file_descriptors_of_a_plain_start() {
     let aws = served();
-    let sandbox = restarting(&aws).file("three", "hello").prepared_by("exec \"$@\" 3<three 5</dev/zero");
+    let sandbox = restarting(&aws)
+        .file("three", "hello")
+        .prepared_by("exec \"$@\" 3<three 5</dev/zero");
     let sandbox = sandbox.script("cat <&3; exec ls /proc/self/fd");
-    sandbox.run().launched_silently().printed(sandbox.control().stdout());
+    sandbox
+        .run()
+        .launched_silently()
+        .printed(sandbox.control().stdout());
 }
 
 #[test]
 fn a_command_for_which_no_process_can_be_made_is_75() {
     // A process of glibc is clone(2), of the static binary fork(2), which not every machine has.
-    let failing = ["strace", "-o", "/dev/null", "-e", "inject=/^(clone|fork)$:error=EAGAIN"];
-    let Some(wrapper) = skip::wrapper(failing, "system calls that fail") else { return };
+    let failing = [
+        "strace",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=/^(clone|fork)$:error=EAGAIN",
+    ];
+    let Some(wrapper) = skip::wrapper(failing, "system calls that fail") else {
+        return;
+    };
     let aws = served();
-    let run = restarting(&aws).script("touch started").through(wrapper).run();
+    let run = restarting(&aws)
+        .script("touch started")
+        .through(wrapper)
+        .run();
     run.ended(Status::Exit(75)).says(["cannot start a "]);
 }
 
@@ -74,7 +93,9 @@ fn a_launch_ends_when_secrets_exec_is_killed_while_values_are_read_or_the_old_co
     running.ends_by(Signal::SIGKILL);
     // While it waits at the gate for the end of the command.
     let aws = first_version();
-    let sandbox = rotating(&aws, "restart").args(["--grace", "1h"]).command(record::SIGNALS);
+    let sandbox = rotating(&aws, "restart")
+        .args(["--grace", "1h"])
+        .command(record::SIGNALS);
     let run = Rotating::start(sandbox);
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.awaits(2);
@@ -110,14 +131,22 @@ os.close(write)
 fn orphans_become_our_children_are_reaped_and_do_not_end_the_run() {
     let aws = served();
     for arguments in [&[][..], &["own session"]] {
-        let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)\n");
+        let script = format!(
+            "{DOUBLE_FORK}\nwhile not os.path.exists('end'): time.sleep(0.01)\nsys.exit(6)\n"
+        );
         let sandbox = restarting(&aws).command([&["python3", "-c", &script], arguments].concat());
         let running = sandbox.spawn();
         let parent = record::await_lines(&sandbox, 1).remove(0);
         assert_eq!(parent, running.pid().to_string());
         // No child but the command is left, not even a zombie.
         let children = running.proc(&format!("task/{parent}/children"));
-        record::await_fact("one child", || fs::read_to_string(&children).unwrap().split_whitespace().count() == 1);
+        record::await_fact("one child", || {
+            fs::read_to_string(&children)
+                .unwrap()
+                .split_whitespace()
+                .count()
+                == 1
+        });
         fs::write(sandbox.path("end"), "").unwrap();
         running.wait().ended(Status::Exit(6));
     }
@@ -125,20 +154,28 @@ fn orphans_become_our_children_are_reaped_and_do_not_end_the_run() {
 
 #[test]
 fn as_pid_1_secrets_exec_reaps_orphans_of_the_command() {
-    let Some(namespace) = skip::pid_1() else { return };
+    let Some(namespace) = skip::pid_1() else {
+        return;
+    };
     let aws = served();
     let wait = "while open('/proc/1/task/1/children').read().split() != [str(os.getpid())]: time.sleep(0.01)";
-    let script = format!("{DOUBLE_FORK}\nwhile not os.path.exists('record'): time.sleep(0.01)\n{wait}\n");
-    let sandbox = restarting(&aws).through(namespace).command(["python3", "-c", &script]);
+    let script =
+        format!("{DOUBLE_FORK}\nwhile not os.path.exists('record'): time.sleep(0.01)\n{wait}\n");
+    let sandbox = restarting(&aws)
+        .through(namespace)
+        .command(["python3", "-c", &script]);
     sandbox.run().launched();
     assert_eq!(record::lines(&sandbox), ["1"]);
 }
 
 /// A run of a command that starts a recorder of signals, does `then`, and ends with status 5.
 fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
-    let script =
-        format!("python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done\n{then}\nexit 5");
-    restarting(aws).args(["--grace", grace]).command(["/bin/sh", "-c", &script, "sh", recorder])
+    let script = format!(
+        "python3 -c \"$1\" > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done\n{then}\nexit 5"
+    );
+    restarting(aws)
+        .args(["--grace", grace])
+        .command(["/bin/sh", "-c", &script, "sh", recorder])
 }
 
 #[test]
@@ -171,8 +208,7 @@ fn processes_that_the_command_leaves_and_that_ignore_term_are_killed_after_the_g
 #[test]
 fn processes_of_the_command_in_another_session_are_not_killed_at_the_end() {
     let aws = served();
-    let script =
-        "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
+    let script = "setsid sh -c 'echo $$ > record; exec sleep 60' > /dev/null 2>&1 & until [ -s record ]; do sleep 0.01; done";
     let sandbox = restarting(&aws).args(["--grace", "0s"]).script(script);
     sandbox.run().launched();
     kill(number(&record::lines(&sandbox)[0]), Signal::SIGKILL).unwrap();
@@ -181,15 +217,25 @@ fn processes_of_the_command_in_another_session_are_not_killed_at_the_end() {
 #[test]
 fn the_service_manager_hears_of_a_slow_start_and_of_none_that_failed() {
     let aws = held();
-    let sandbox = restarting(&aws).arg("--notify-ready").executable("script", "#!/nonexistent\n");
+    let sandbox = restarting(&aws)
+        .arg("--notify-ready")
+        .executable("script", "#!/nonexistent\n");
     let (manager, sandbox) = Manager::of(sandbox.command(["true"]));
     let running = sandbox.spawn();
     let waiting = manager.next();
-    assert!(waiting.starts_with("STATUS=waiting up to ") && waiting.contains("\nEXTEND_TIMEOUT_USEC="), "{waiting}");
+    assert!(
+        waiting.starts_with("STATUS=waiting up to ") && waiting.contains("\nEXTEND_TIMEOUT_USEC="),
+        "{waiting}"
+    );
     aws.release();
     while manager.next() != "STATUS=" {}
     assert_eq!(manager.next(), "READY=1");
     running.wait().launched_silently();
     sandbox.command(["./script"]).run().refused(126);
-    assert!(manager.received().iter().all(|message| !message.starts_with("READY")));
+    assert!(
+        manager
+            .received()
+            .iter()
+            .all(|message| !message.starts_with("READY"))
+    );
 }

@@ -12,19 +12,31 @@ fn a_restarted_command_starts_after_the_old_one_has_ended_and_gives_the_exit_sta
                   [ $A = two-4c7a1e ] && exit 7; sleep 1000 & wait";
     let run = Rotating::start(rotating(&aws, "restart").script(script));
     run.rotate(&aws, "v2", "two-4c7a1e");
-    let lines: Vec<_> = run.awaits(3).into_iter().map(|words| words[0].clone()).collect();
+    let lines: Vec<_> = run
+        .awaits(3)
+        .into_iter()
+        .map(|words| words[0].clone())
+        .collect();
     assert_eq!(lines, ["start", "ended", "start"]);
     assert!(!Path::new("/proc").join(run.command(0)).exists());
     let outcome = run.running.wait();
     outcome.ended(Status::Exit(7));
-    assert_eq!(outcome.stderr(), "secrets-exec: note: /bin/sh was started again: A changed (secret x)\n");
+    assert_eq!(
+        outcome.stderr(),
+        "secrets-exec: note: /bin/sh was started again: A changed (secret x)\n"
+    );
 }
 
 #[test]
 fn with_exit_a_change_stops_the_command_and_its_processes_and_the_status_is_75() {
     let aws = first_version();
-    let script = "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
-    let run = Rotating::start(rotating(&aws, "exit").args(["--stop-signal", "USR1"]).script(script));
+    let script =
+        "trap 'echo usr1 >> record; exit 3' USR1; sleep 1000 & echo start $A $! >> record; wait";
+    let run = Rotating::start(
+        rotating(&aws, "exit")
+            .args(["--stop-signal", "USR1"])
+            .script(script),
+    );
     let child = run.command(0);
     run.rotate(&aws, "v2", "two-4c7a1e");
     assert_eq!(run.awaits(2)[1], ["usr1"]);
@@ -40,7 +52,11 @@ fn new_values_with_a_nul_or_too_long_for_exec_leave_the_old_command_running() {
     let aws = first_version();
     // Ten times 120,000 bytes are above a quarter of 4 MiB; each is below the limit of one string.
     let names = ["B", "C", "D", "E", "F", "G", "H", "I", "J"];
-    let sandbox = names.iter().fold(rotating(&aws, "restart"), |sandbox, name| sandbox.resolve(&format!("{name}=x:k")));
+    let sandbox = names
+        .iter()
+        .fold(rotating(&aws, "restart"), |sandbox, name| {
+            sandbox.resolve(&format!("{name}=x:k"))
+        });
     let run = Rotating::start(sandbox.prepared_by("ulimit -s 4096; exec \"$@\""));
     for value in ["a\\u0000b-4c7a1e", &"x".repeat(131_072)] {
         run.rotate(&aws, "v2", value);
@@ -50,21 +66,34 @@ fn new_values_with_a_nul_or_too_long_for_exec_leave_the_old_command_running() {
     run.rotate(&aws, "v3", "last-4c7a1e");
     assert_eq!(run.values(2), ["one-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
-    outcome.says(["a poll failed, and /bin/sh keeps its values", "NUL", "A (--env, x:k)"]);
+    outcome.says([
+        "a poll failed, and /bin/sh keeps its values",
+        "NUL",
+        "A (--env, x:k)",
+    ]);
 }
 
 #[test]
 fn ten_restarts_leave_only_the_commands_files_and_no_descriptor_thread_or_process() {
     let aws = first_version();
     let script = "echo start $(cat $F) $$ $F >> record; exec sleep 1000";
-    let run = Rotating::start(rotating(&aws, "restart").args(["--as-file", "F=x:k"]).script(script));
+    let run = Rotating::start(
+        rotating(&aws, "restart")
+            .args(["--as-file", "F=x:k"])
+            .script(script),
+    );
     let targets = |process: &str| -> Vec<_> {
         let descriptors = fs::read_dir(format!("/proc/{process}/fd")).unwrap();
-        descriptors.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok()).collect()
+        descriptors
+            .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+            .collect()
     };
     let ours = run.running.pid().to_string();
     let in_memory = |process: &str| {
-        targets(process).iter().filter(|target| target.to_string_lossy().contains("memfd:secrets-exec")).count()
+        targets(process)
+            .iter()
+            .filter(|target| target.to_string_lossy().contains("memfd:secrets-exec"))
+            .count()
     };
     let mut first = 0;
     for at in 1..=10 {
@@ -72,7 +101,10 @@ fn ten_restarts_leave_only_the_commands_files_and_no_descriptor_thread_or_proces
         aws.rotate("x", secret(["v1", "v2"][at % 2], &value));
         run.request();
         let lines = run.awaits(at + 1);
-        assert_eq!((lines[at][1].as_str(), lines[at][3].as_str()), (value.as_str(), "/proc/self/fd/100"));
+        assert_eq!(
+            (lines[at][1].as_str(), lines[at][3].as_str()),
+            (value.as_str(), "/proc/self/fd/100")
+        );
         if at == 1 {
             first = targets(&ours).len();
         }

@@ -20,22 +20,32 @@ fn send_each(sandbox: &Sandbox, process: Pid, signals: &[i32]) {
 fn got(sandbox: &Sandbox, process: Pid, running: Running, expected: &[i32]) {
     running::send(process, END);
     running.wait().ended(Status::Exit(3));
-    let numbers: Vec<i32> = record::lines(sandbox).iter().skip(1).map(|line| line.parse().unwrap()).collect();
+    let numbers: Vec<i32> = record::lines(sandbox)
+        .iter()
+        .skip(1)
+        .map(|line| line.parse().unwrap())
+        .collect();
     assert_eq!(numbers, [expected, &[END]].concat());
 }
 
 #[test]
 fn each_signal_to_secrets_exec_reaches_the_command_once_and_ends_nothing_by_itself() {
     let aws = served();
-    let sandbox = restarting(&aws).args(["--grace", "0s"]).command(record::SIGNALS);
+    let sandbox = restarting(&aws)
+        .args(["--grace", "0s"])
+        .command(record::SIGNALS);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
     let process = running.pid();
     // Signals about children, the terminal and pipes are not forwarded.
     let not_forwarded = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU, libc::SIGPIPE];
-    not_forwarded.iter().for_each(|number| running::send(process, *number));
+    not_forwarded
+        .iter()
+        .for_each(|number| running::send(process, *number));
     let not_sent = [&not_forwarded[..], &[libc::SIGKILL, libc::SIGSTOP]].concat();
-    let sent = (1..32).chain(35..64).filter(|number| !not_sent.contains(number));
+    let sent = (1..32)
+        .chain(35..64)
+        .filter(|number| !not_sent.contains(number));
     let mut sent: Vec<i32> = sent.chain([libc::SIGTERM; 2]).collect();
     send_each(&sandbox, process, &sent);
     // A signal to our own process group, which the run leads, reaches the command once.
@@ -62,7 +72,9 @@ fn a_signal_to_secrets_exec_reaches_every_process_of_the_commands_group() {
 
 #[test]
 fn a_signal_that_was_ignored_before_the_launch_is_not_forwarded_to_the_command() {
-    let Some(ignoring) = skip::wrapper(["env", "--ignore-signal=USR1"], "an ignored signal") else { return };
+    let Some(ignoring) = skip::wrapper(["env", "--ignore-signal=USR1"], "an ignored signal") else {
+        return;
+    };
     let aws = served();
     let sandbox = restarting(&aws).command(record::SIGNALS).through(ignoring);
     let running = sandbox.spawn();
@@ -74,25 +86,38 @@ fn a_signal_that_was_ignored_before_the_launch_is_not_forwarded_to_the_command()
 
 #[test]
 fn the_command_inherits_ignored_and_blocked_signals_and_its_status_is_known_with_sigchld_ignored() {
-    let options = ["env", "--ignore-signal=TTOU,SEGV,INT,CHLD", "--block-signal=TTIN,ILL,TERM"];
-    let Some(wrapper) = skip::wrapper(options, "ignored and blocked signals") else { return };
+    let options = [
+        "env",
+        "--ignore-signal=TTOU,SEGV,INT,CHLD",
+        "--block-signal=TTIN,ILL,TERM",
+    ];
+    let Some(wrapper) = skip::wrapper(options, "ignored and blocked signals") else {
+        return;
+    };
     let aws = served();
     let sandbox = restarting(&aws).through(wrapper);
     let sandbox = sandbox.command(["grep", "-E", "Sig(Blk|Ign|Cgt|Pnd)", "/proc/self/status"]);
-    sandbox.run().launched_silently().printed(sandbox.control().stdout());
+    sandbox
+        .run()
+        .launched_silently()
+        .printed(sandbox.control().stdout());
     sandbox.script("exit 7").run().ended(Status::Exit(7));
 }
 
 #[test]
 fn a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
-    let Some(blocking) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else { return };
+    let Some(blocking) = skip::wrapper(["env", "--block-signal=TERM"], "a blocked signal") else {
+        return;
+    };
     let aws = served();
     let script = "\
 import os, signal, time
 print('ready', file=open('record', 'w'))
 while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 ";
-    let sandbox = restarting(&aws).through(blocking).command(["python3", "-c", script]);
+    let sandbox = restarting(&aws)
+        .through(blocking)
+        .command(["python3", "-c", script]);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 1);
     running.signal(Signal::SIGTERM);
@@ -101,17 +126,29 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 
 #[test]
 fn as_pid_1_secrets_exec_forwards_each_signal_once_and_exits_with_128_plus_the_commands_signal() {
-    let Some(namespace) = skip::pid_1() else { return };
+    let Some(namespace) = skip::pid_1() else {
+        return;
+    };
     let aws = served();
     let recording = restarting(&aws).through(namespace).command(record::SIGNALS);
     let running = recording.spawn();
     record::await_lines(&recording, 1);
     let process = running.child();
-    let sent = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGTSTP, libc::SIGCONT, libc::SIGSEGV];
+    let sent = [
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGHUP,
+        libc::SIGUSR1,
+        libc::SIGTSTP,
+        libc::SIGCONT,
+        libc::SIGSEGV,
+    ];
     send_each(&recording, process, &sent);
     got(&recording, process, running, &sent);
 
-    let sandbox = restarting(&aws).through(namespace).script("echo ready > record; exec sleep 60");
+    let sandbox = restarting(&aws)
+        .through(namespace)
+        .script("echo ready > record; exec sleep 60");
     let run = Rotating::start(sandbox);
     kill(run.running.child(), Signal::SIGTERM).unwrap();
     run.running.wait().ended(Status::Exit(143));

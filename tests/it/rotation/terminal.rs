@@ -31,20 +31,72 @@ const HELLO: (&str, &str) = ("ready", "hello\\n");
 
 #[test]
 fn the_command_is_the_foreground_job_of_the_terminal() {
-    let counts_beside = COUNTS.replace("echo ready", "echo ready >&3").replace("echo $count", "echo $count >&3");
+    let counts_beside = COUNTS
+        .replace("echo ready", "echo ready >&3")
+        .replace("echo $count", "echo $count >&3");
     let in_a_script = ["sh", "-c", "\"$@\"; echo after", "sh"];
     let aws = served();
     for (script, wrapper, (shown, typed), output, what) in [
-        (READS, &[][..], HELLO, "ready\ngot hello\n[status 0]\n", "it reads from the terminal"),
-        (READS_BESIDE, TO_A_FILE, HELLO, "ready\ngot hello\n[status 0]\n", "even with another output"),
-        (COUNTS, &[], CTRL_C, "ready\n1\n[status 0]\n", "Ctrl-C reaches it once"),
-        (&counts_beside, TO_A_FILE, CTRL_C, "ready\n1\n[status 0]\n", "Ctrl-C reaches it once with another output"),
-        (SLEEPS, &[], CTRL_C, "ready\n[status 130]\n", "Ctrl-C that kills it gives 130"),
-        (SLEEPS, &in_a_script, CTRL_C, "ready\n[signal 2]\n", "Ctrl-C ends the script around us as well"),
-        (READS, &[], CTRL_Z, "ready\n[stopped]got hello\n[status 0]\n", "Ctrl-Z stops us with it"),
-        (READS, IN_A_PIPELINE, CTRL_Z, "ready\n[stopped]got hello\n[status 0]\n", "a pipeline stops as a whole"),
+        (
+            READS,
+            &[][..],
+            HELLO,
+            "ready\ngot hello\n[status 0]\n",
+            "it reads from the terminal",
+        ),
+        (
+            READS_BESIDE,
+            TO_A_FILE,
+            HELLO,
+            "ready\ngot hello\n[status 0]\n",
+            "even with another output",
+        ),
+        (
+            COUNTS,
+            &[],
+            CTRL_C,
+            "ready\n1\n[status 0]\n",
+            "Ctrl-C reaches it once",
+        ),
+        (
+            &counts_beside,
+            TO_A_FILE,
+            CTRL_C,
+            "ready\n1\n[status 0]\n",
+            "Ctrl-C reaches it once with another output",
+        ),
+        (
+            SLEEPS,
+            &[],
+            CTRL_C,
+            "ready\n[status 130]\n",
+            "Ctrl-C that kills it gives 130",
+        ),
+        (
+            SLEEPS,
+            &in_a_script,
+            CTRL_C,
+            "ready\n[signal 2]\n",
+            "Ctrl-C ends the script around us as well",
+        ),
+        (
+            READS,
+            &[],
+            CTRL_Z,
+            "ready\n[stopped]got hello\n[status 0]\n",
+            "Ctrl-Z stops us with it",
+        ),
+        (
+            READS,
+            IN_A_PIPELINE,
+            CTRL_Z,
+            "ready\n[stopped]got hello\n[status 0]\n",
+            "a pipeline stops as a whole",
+        ),
     ] {
-        let Some(sandbox) = at_a_terminal(quiet(&aws).script(script).case(what), wrapper, shown, typed) else {
+        let Some(sandbox) =
+            at_a_terminal(quiet(&aws).script(script).case(what), wrapper, shown, typed)
+        else {
             return;
         };
         sandbox.run().launched().printed(output);
@@ -54,15 +106,23 @@ fn the_command_is_the_foreground_job_of_the_terminal() {
 #[test]
 fn the_terminal_modes_that_a_command_set_stay_after_the_command_has_ended() {
     let aws = served();
-    let Some(sandbox) = at_a_terminal(quiet(&aws).script("stty echo"), &[], "", "") else { return };
+    let Some(sandbox) = at_a_terminal(quiet(&aws).script("stty echo"), &[], "", "") else {
+        return;
+    };
     sandbox.run().ended(Status::Exit(1));
 }
 
 #[test]
 fn at_a_containers_terminal_the_command_reads_input_and_ctrl_z_does_not_stop_the_run() {
     let aws = served();
-    for (script, wrapper, typed) in [(READS_BESIDE, TO_A_FILE, "hello\\n"), (READS, &[], "\\x1ahello\\n")] {
-        let Some(sandbox) = leading_a_session(quiet(&aws).script(script), wrapper, "ready", typed) else { return };
+    for (script, wrapper, typed) in [
+        (READS_BESIDE, TO_A_FILE, "hello\\n"),
+        (READS, &[], "\\x1ahello\\n"),
+    ] {
+        let Some(sandbox) = leading_a_session(quiet(&aws).script(script), wrapper, "ready", typed)
+        else {
+            return;
+        };
         sandbox.run().launched().printed("ready\ngot hello\n");
     }
 }
@@ -75,8 +135,24 @@ fn a_restarted_command_reads_from_the_terminal_as_the_foreground_job() {
 touch second; echo '{}' > local.json; kill -USR2 $PPID; exec sleep 60",
         values("new")
     );
-    let sandbox = Sandbox::new().local(&values("old")).resolve("A=x:k").arg("-q").script(&script);
-    let sandbox = sandbox.args(["--on-rotation", "restart", "--poll-interval", "1h", "--poll-signal", "USR2"]);
-    let Some(sandbox) = at_a_terminal(sandbox, &[], HELLO.0, HELLO.1) else { return };
-    sandbox.run().launched().printed("ready\ngot hello\n[status 0]\n");
+    let sandbox = Sandbox::new()
+        .local(&values("old"))
+        .resolve("A=x:k")
+        .arg("-q")
+        .script(&script);
+    let sandbox = sandbox.args([
+        "--on-rotation",
+        "restart",
+        "--poll-interval",
+        "1h",
+        "--poll-signal",
+        "USR2",
+    ]);
+    let Some(sandbox) = at_a_terminal(sandbox, &[], HELLO.0, HELLO.1) else {
+        return;
+    };
+    sandbox
+        .run()
+        .launched()
+        .printed("ready\ngot hello\n[status 0]\n");
 }

@@ -21,7 +21,9 @@ use journal::Journal;
 pub use parameter::Version;
 use secret::Secret;
 use service::{Answer, Service};
-pub use service::{CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of};
+pub use service::{
+    CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN, response_of,
+};
 
 use crate::support::tls::Acceptor;
 
@@ -61,7 +63,9 @@ impl Aws {
 
     /// Starts a server that speaks TLS.
     pub fn start_tls(acceptor: Acceptor) -> Self {
-        Self::listen("https", move |stream, journal| acceptor.accept(stream, |protocols| journal.connected(protocols)))
+        Self::listen("https", move |stream, journal| {
+            acceptor.accept(stream, |protocols| journal.connected(protocols))
+        })
     }
 
     fn listen<S: Read + Write>(
@@ -74,7 +78,11 @@ impl Aws {
             journal: Journal::default(),
             stopped: AtomicBool::new(false),
         });
-        let aws = Self { address: listener.local_addr().unwrap(), scheme, shared: Arc::clone(&shared) };
+        let aws = Self {
+            address: listener.local_addr().unwrap(),
+            scheme,
+            shared: Arc::clone(&shared),
+        };
         let greet = Arc::new(greet);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -186,11 +194,9 @@ impl Drop for Aws {
     /// Asserts that nothing but reads has been asked for. What has no operation, such as instance metadata, has a path.
     fn drop(&mut self) {
         if !thread::panicking() {
-            let asked = self
-                .calls()
-                .iter()
-                .map(Call::operation)
-                .find(|asked| !asked.starts_with('/') && !READS.split(' ').any(|read| read == asked));
+            let asked = self.calls().iter().map(Call::operation).find(|asked| {
+                !asked.starts_with('/') && !READS.split(' ').any(|read| read == asked)
+            });
             assert_eq!(asked, None, "a request that is no read");
         }
         self.shared.stopped.store(true, Ordering::SeqCst);

@@ -39,12 +39,18 @@ impl Connection {
 
     /// Makes the connection standard output and error, too.
     pub fn everywhere(self) -> Self {
-        Self { is_all: true, ..self }
+        Self {
+            is_all: true,
+            ..self
+        }
     }
 
     /// A socket that is listened on, as a socket unit without `Accept=yes` passes it.
     pub fn listening() -> Self {
-        Self { socket: listen().0.into(), is_all: false }
+        Self {
+            socket: listen().0.into(),
+            is_all: false,
+        }
     }
 }
 
@@ -62,7 +68,10 @@ pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Co
 pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
     let act = move || {
         // SAFETY: the raw system call changes the user of this thread alone, which ends below.
-        assert_eq!(unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) }, 0);
+        assert_eq!(
+            unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) },
+            0
+        );
         action()
     };
     thread::spawn(act).join().unwrap()
@@ -70,32 +79,65 @@ pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send +
 
 /// Connects from an address that is no request.
 pub fn connect_from(address: Option<&str>) -> (Client, Connection) {
-    connect_as(address.map(|address| format!("{}{address}", unique())).as_deref())
+    connect_as(
+        address
+            .map(|address| format!("{}{address}", unique()))
+            .as_deref(),
+    )
 }
 
 fn connect_as(address: Option<&str>) -> (Client, Connection) {
     let (listener, name) = listen();
-    let client = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    let client = socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )
+    .unwrap();
     if let Some(address) = address {
-        bind(client.as_raw_fd(), &UnixAddr::new_abstract(address.as_bytes()).unwrap()).unwrap();
+        bind(
+            client.as_raw_fd(),
+            &UnixAddr::new_abstract(address.as_bytes()).unwrap(),
+        )
+        .unwrap();
     }
-    connect(client.as_raw_fd(), &UnixAddr::new_abstract(name.as_bytes()).unwrap()).unwrap();
+    connect(
+        client.as_raw_fd(),
+        &UnixAddr::new_abstract(name.as_bytes()).unwrap(),
+    )
+    .unwrap();
     let (accepted, _) = listener.accept().unwrap();
     let client = UnixStream::from(client);
     client.shutdown(Shutdown::Write).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    (Client(client), Connection { socket: accepted.into(), is_all: false })
+    client
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    (
+        Client(client),
+        Connection {
+            socket: accepted.into(),
+            is_all: false,
+        },
+    )
 }
 
 fn listen() -> (UnixListener, String) {
     let name = format!("secrets-exec-test-{}-{}", std::process::id(), unique());
-    (UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap(), name)
+    (
+        UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap(),
+        name,
+    )
 }
 
 /// A number that no other connection has, in this process or another one.
 fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("{:x}{:04x}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "{:x}{:04x}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 impl Client {

@@ -54,7 +54,12 @@ pub(crate) use pages;
 
 /// The pages of a folder of `tests/it`, in the order of their names.
 pub fn pages_in(folder: &str) -> Vec<PathBuf> {
-    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(folder)).unwrap();
+    let files = fs::read_dir(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/it")
+            .join(folder),
+    )
+    .unwrap();
     let mut pages: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     pages.retain(|page| page.extension().is_some_and(|end| end == "console"));
     pages.sort();
@@ -63,12 +68,19 @@ pub fn pages_in(folder: &str) -> Vec<PathBuf> {
 
 /// The paragraphs of a page.
 pub fn paragraphs(page: impl AsRef<Path>) -> Vec<Console> {
-    fs::read_to_string(page).unwrap().split("\n\n").map(Console::parse).collect()
+    fs::read_to_string(page)
+        .unwrap()
+        .split("\n\n")
+        .map(Console::parse)
+        .collect()
 }
 
 /// What the commands of a page print, by the page.
 pub fn outputs(page: impl AsRef<Path>) -> impl Iterator<Item = String> {
-    paragraphs(page).into_iter().flat_map(|paragraph| paragraph.commands).map(|(_, output)| output)
+    paragraphs(page)
+        .into_iter()
+        .flat_map(|paragraph| paragraph.commands)
+        .map(|(_, output)| output)
 }
 
 /// Asserts that each command of a page prints what the page says. The sandbox has the environment of its shells, and may have an endpoint on
@@ -84,11 +96,18 @@ pub fn assert_printed(page: &str, sandbox: Sandbox, port: u16) {
     for (paragraph, printed) in paragraphs(page).iter().zip(&printed) {
         for ((command, shown), (_, printed)) in paragraph.commands.iter().zip(&printed.commands) {
             if shown.trim_end() != printed.trim_end() {
-                differences += &format!("\n{}$ {command}\n{}", paragraph.prose, difference(shown, printed));
+                differences += &format!(
+                    "\n{}$ {command}\n{}",
+                    paragraph.prose,
+                    difference(shown, printed)
+                );
             }
         }
     }
-    assert!(differences.is_empty(), "{page}: - is what the page says, + what is printed now\n{differences}");
+    assert!(
+        differences.is_empty(),
+        "{page}: - is what the page says, + what is printed now\n{differences}"
+    );
 }
 
 /// Runs the commands of a page, and returns its paragraphs with what they print now.
@@ -113,10 +132,17 @@ fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> 
                 .filter(|line| !line.is_empty())
                 .map(|line| line.to_owned() + "\n")
                 .collect();
-            let status = if status == "0" { String::new() } else { format!("[{status}]\n") };
+            let status = if status == "0" {
+                String::new()
+            } else {
+                format!("[{status}]\n")
+            };
             commands.push((command.clone(), output + &status));
         }
-        printed.push(Console { prose: paragraph.prose.clone(), commands });
+        printed.push(Console {
+            prose: paragraph.prose.clone(),
+            commands,
+        });
     }
     printed
 }
@@ -125,7 +151,8 @@ fn printed(paragraphs: &[Console], sandbox: Sandbox, port: u16) -> Vec<Console> 
 fn in_shells(paragraphs: &[Console]) -> String {
     let mut lines = "umask 022\nprintf '#!/bin/sh\\n' >bin/app && chmod +x bin/app\n".to_owned();
     for (number, paragraph) in paragraphs.iter().enumerate() {
-        lines += &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
+        lines +=
+            &format!("(\nmkdir -p {number}/app && export HOME=$PWD/{number} && cd {number}/app\n");
         for (command, _) in &paragraph.commands {
             lines += &format!("{{ {command}\n}} 2>&1\nprintf '\\001%s\\001' $?\n");
         }
@@ -136,19 +163,27 @@ fn in_shells(paragraphs: &[Console]) -> String {
 
 /// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of what the fake dates.
 fn without_time(mut output: String) -> String {
-    for (before, after) in [(" attempt in ", ": "), ("secrets in ", ", "), ("secret in ", ", ")] {
+    for (before, after) in [
+        (" attempt in ", ": "),
+        ("secrets in ", ", "),
+        ("secret in ", ", "),
+    ] {
         if let Some((beginning, rest)) = output.split_once(before) {
             let (_, end) = rest.split_once(after).unwrap();
             output = format!("{beginning}{before}TIME{after}{end}");
         }
     }
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    output.replace(&format!("{:<5}", format!("{}y", (now - CREATED) / YEAR)), "Ny   ")
+    output.replace(
+        &format!("{:<5}", format!("{}y", (now - CREATED) / YEAR)),
+        "Ny   ",
+    )
 }
 
 /// The lines of two texts, less those with which both begin and end.
 fn difference(shown: &str, printed: &str) -> String {
-    let (mut shown, mut printed): (Vec<_>, Vec<_>) = (shown.lines().collect(), printed.lines().collect());
+    let (mut shown, mut printed): (Vec<_>, Vec<_>) =
+        (shown.lines().collect(), printed.lines().collect());
     let mut difference = String::new();
     while let (Some(first), true) = (shown.first(), shown.first() == printed.first()) {
         difference += &format!("  {first}\n");
@@ -208,7 +243,9 @@ impl Console {
 
     /// True if all commands are of this program.
     pub fn is_of(&self, program: &str) -> bool {
-        self.commands.iter().all(|(command, _)| command.split(' ').next() == Some(program))
+        self.commands
+            .iter()
+            .all(|(command, _)| command.split(' ').next() == Some(program))
     }
 }
 

@@ -28,7 +28,11 @@ pub fn keeps_to(timeout: Duration, sandbox: &Sandbox) -> Outcome {
 /// Runs with such a `--wait`, and asserts that the run ended with it.
 pub fn waits_for(wait: Duration, sandbox: Sandbox) -> Outcome {
     let milliseconds = format!("{}ms", wait.as_millis());
-    ends_between(wait.saturating_sub(EARLY), wait, &sandbox.args(["--wait", &milliseconds]))
+    ends_between(
+        wait.saturating_sub(EARLY),
+        wait,
+        &sandbox.args(["--wait", &milliseconds]),
+    )
 }
 
 fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outcome {
@@ -37,8 +41,14 @@ fn ends_between(earliest: Duration, latest: Duration, sandbox: &Sandbox) -> Outc
     let (outcome, took) = timed(sandbox);
     let (_, after) = timed(&version);
     let latest = latest + SLACK + before.max(after) * STARTS;
-    assert!(took >= earliest, "ended after {took:?}, too early: {outcome}");
-    assert!(took < latest, "ended after {took:?}, with {latest:?} allowed: {outcome}");
+    assert!(
+        took >= earliest,
+        "ended after {took:?}, too early: {outcome}"
+    );
+    assert!(
+        took < latest,
+        "ended after {took:?}, with {latest:?} allowed: {outcome}"
+    );
     outcome
 }
 

@@ -36,7 +36,9 @@ impl Directory {
 /// The names in a directory, sorted.
 pub fn names_in(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -60,7 +62,10 @@ impl CacheDirectory {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/dev/shm/secrets-exec-it-{}-{number}", std::process::id()));
+        let path = PathBuf::from(format!(
+            "/dev/shm/secrets-exec-it-{}-{number}",
+            std::process::id()
+        ));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).unwrap();
         let directory = Self(path);
@@ -85,7 +90,11 @@ impl CacheDirectory {
     /// part of an entry's name.
     pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
         let has_files = sandbox.home().join(".aws").exists();
-        let sandbox = if has_files { sandbox } else { sandbox.env("HOME", "/nonexistent") };
+        let sandbox = if has_files {
+            sandbox
+        } else {
+            sandbox.env("HOME", "/nonexistent")
+        };
         sandbox.arg("--cache").arg(&self.0).args(options)
     }
 
@@ -104,7 +113,10 @@ impl CacheDirectory {
 
 /// Returns whether [`later`] works here; reports the calling test as skipped when it does not.
 pub fn can_be_later() -> bool {
-    skip::can(&["unshare", "--time", "--boottime", "60", "true"], "the age of cached answers")
+    skip::can(
+        &["unshare", "--time", "--boottime", "60", "true"],
+        "the age of cached answers",
+    )
 }
 
 /// Runs a launch so many seconds later, by the clock that counts from the boot; a negative number is earlier.

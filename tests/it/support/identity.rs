@@ -19,7 +19,10 @@ pub const ROLE: &str = "arn:aws:iam::210987654321:role/Reader";
 
 /// A launch that sets `A` to the key `k` of the secret `x`, in us-east-1, without credentials.
 pub fn keyless(aws: &Aws) -> Sandbox {
-    Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1").resolve("A=x:k")
+    Sandbox::new()
+        .endpoint(&aws.endpoint())
+        .region("us-east-1")
+        .resolve("A=x:k")
 }
 
 /// A pair of keys, as settings of a profile.
@@ -29,10 +32,14 @@ pub fn pair(id: &str) -> String {
 
 /// A launch like [`keyless`] whose `credential_process` is this shell script.
 pub fn with_credential_process(aws: &Aws, script: &str) -> Sandbox {
-    let credentials = json!({ "Version": 1, "AccessKeyId": PROCESS_KEY, "SecretAccessKey": ACCESS_SECRET });
+    let credentials =
+        json!({ "Version": 1, "AccessKeyId": PROCESS_KEY, "SecretAccessKey": ACCESS_SECRET });
     let sandbox = keyless(aws).file("answer.json", credentials.to_string());
     let sandbox = sandbox.executable("credentials.sh", format!("#!/bin/sh\n{script}"));
-    let config = format!("[default]\ncredential_process = {}\n", sandbox.path("credentials.sh").display());
+    let config = format!(
+        "[default]\ncredential_process = {}\n",
+        sandbox.path("credentials.sh").display()
+    );
     sandbox.config(&config)
 }
 
@@ -43,7 +50,11 @@ pub const HANGING: &str = "sleep 1000 & echo $$ $! >draft; mv draft processes; w
 pub fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
     let file = sandbox.path("processes");
     await_fact("the ids of the processes", || file.exists());
-    fs::read_to_string(file).unwrap().split_whitespace().map(|pid| Path::new("/proc").join(pid)).collect()
+    fs::read_to_string(file)
+        .unwrap()
+        .split_whitespace()
+        .map(|pid| Path::new("/proc").join(pid))
+        .collect()
 }
 
 /// Returns whether a process is gone, or a zombie that init has not reaped yet.
@@ -54,16 +65,20 @@ fn has_ended(process: &Path) -> bool {
 
 /// Waits until these processes have ended.
 pub fn all_end(processes: &[PathBuf]) {
-    await_fact("the end of the processes", || processes.iter().all(|process| has_ended(process)));
+    await_fact("the end of the processes", || {
+        processes.iter().all(|process| has_ended(process))
+    });
 }
 
 impl Sandbox {
     pub fn keys(self) -> Self {
-        self.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
+        self.env("AWS_ACCESS_KEY_ID", KEY)
+            .env("AWS_SECRET_ACCESS_KEY", ACCESS_SECRET)
     }
 
     pub fn without_keys(self) -> Self {
-        self.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY")
+        self.env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY")
     }
 
     /// Writes the configuration file.
@@ -72,18 +87,25 @@ impl Sandbox {
     }
 
     pub fn in_container(self, aws: &Aws) -> Self {
-        self.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", aws.container_credentials())
+        self.env(
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            aws.container_credentials(),
+        )
     }
 
     pub fn on_instance(self, aws: &Aws) -> Self {
         let sandbox = self.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url());
         // The default, one second, is too short for a loaded machine.
-        sandbox.env_remove("AWS_EC2_METADATA_DISABLED").env("AWS_METADATA_SERVICE_TIMEOUT", "10")
+        sandbox
+            .env_remove("AWS_EC2_METADATA_DISABLED")
+            .env("AWS_METADATA_SERVICE_TIMEOUT", "10")
     }
 
     /// Gives it the token `token-of-the-test`, in the file `token`, for [`ROLE`].
     pub fn web_identity(self) -> Self {
-        let sandbox = self.file("token", "token-of-the-test").env("AWS_ROLE_ARN", ROLE);
+        let sandbox = self
+            .file("token", "token-of-the-test")
+            .env("AWS_ROLE_ARN", ROLE);
         let token = sandbox.path("token");
         sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
     }

@@ -12,12 +12,16 @@ impl Outcome {
     pub fn events(&self) -> Vec<serde_json::Value> {
         let page = repository_file("docs/logs.md");
         let event = |line: &str| {
-            let event: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
+            let event: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
             let row = format!("\n| `{}` | ", event["event"].as_str().unwrap());
-            let (_, row) = page.split_once(&row).unwrap_or_else(|| panic!("no row {row}"));
+            let (_, row) = page
+                .split_once(&row)
+                .unwrap_or_else(|| panic!("no row {row}"));
             let (_, documented) = row.lines().next().unwrap().split_once(" | ").unwrap();
             for member in event.as_object().unwrap().keys() {
-                let is_general = ["time", "logger", "level", "event", "message"].contains(&member.as_str());
+                let is_general =
+                    ["time", "logger", "level", "event", "message"].contains(&member.as_str());
                 assert!(
                     is_general || documented.contains(&format!("`{member}`")),
                     "{member} is not documented: {self}"
@@ -35,11 +39,18 @@ pub fn has_label(line: &str) -> bool {
         return is_event(line);
     }
     let text = line.strip_prefix(PREFIX).unwrap_or_default();
-    let text = text.strip_prefix("\x1b[1;").and_then(|text| text.split_once('m')).map_or(text, |(_, text)| text);
-    ["error:", "warning:", "note:", "help:"].iter().any(|label| text.starts_with(label))
+    let text = text
+        .strip_prefix("\x1b[1;")
+        .and_then(|text| text.split_once('m'))
+        .map_or(text, |(_, text)| text);
+    ["error:", "warning:", "note:", "help:"]
+        .iter()
+        .any(|label| text.starts_with(label))
 }
 
 fn is_event(line: &str) -> bool {
     let object: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
-    ["time", "level", "event", "message"].iter().all(|member| object[member].is_string())
+    ["time", "level", "event", "message"]
+        .iter()
+        .all(|member| object[member].is_string())
 }

@@ -52,7 +52,9 @@ pub use outcome::{Outcome, Status};
 pub use record::Manager;
 pub use rows::side_by_side;
 pub use running::Running;
-pub use sandbox::{ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, repository_file, sandbox};
+pub use sandbox::{
+    ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, repository_file, sandbox,
+};
 pub use terminal::{at_a_terminal, terminal};
 pub use tls::Authority;
 pub use wire::{Script, Step, Wire, good};

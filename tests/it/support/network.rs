@@ -34,7 +34,10 @@ pub const SILENT_V6: &str = "2001:db8::9";
 /// Runs a test, its servers and its launches in a network namespace with [`LINKS`]; reports the test as skipped where
 /// none can be made.
 pub fn alone(test: impl FnOnce() + Send) {
-    if !skip::can(&["unshare", "--net", "sh", "-c", LINKS], "a network of a test's own") {
+    if !skip::can(
+        &["unshare", "--net", "sh", "-c", LINKS],
+        "a network of a test's own",
+    ) {
         return;
     }
     let inside = || {
@@ -46,7 +49,11 @@ pub fn alone(test: impl FnOnce() + Send) {
     // A namespace belongs to a thread, and is inherited by the threads and processes that it starts.
     thread::scope(|scope| {
         let named = thread::Builder::new().name(watch::test());
-        named.spawn_scoped(scope, inside).unwrap().join().unwrap_or_else(|panic| resume_unwind(panic))
+        named
+            .spawn_scoped(scope, inside)
+            .unwrap()
+            .join()
+            .unwrap_or_else(|panic| resume_unwind(panic))
     });
 }
 
@@ -58,7 +65,11 @@ pub fn sh(line: &str) {
 /// Returns whether a shell command succeeds in the namespace of this thread: not every kernel has every filter.
 pub fn can_sh(line: &str) -> bool {
     let line = format!("PATH=\"$PATH:/usr/sbin:/sbin\"; {line}");
-    Command::new("/bin/sh").args(["-c", &line]).status().unwrap().success()
+    Command::new("/bin/sh")
+        .args(["-c", &line])
+        .status()
+        .unwrap()
+        .success()
 }
 
 /// Bind-mounts files of the test over files of `/etc`, for one launch.
@@ -67,7 +78,10 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
     let mut sandbox = sandbox;
     for (name, content) in files {
         sandbox = sandbox.file(name, content);
-        line += &format!("mount --bind {} /etc/{name} && ", sandbox.path(name).display());
+        line += &format!(
+            "mount --bind {} /etc/{name} && ",
+            sandbox.path(name).display()
+        );
     }
     line += "exec \"$@\"";
     sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
@@ -76,7 +90,10 @@ pub fn with_files(sandbox: Sandbox, files: &[(&str, &str)]) -> Sandbox {
 /// Returns whether a file of `/etc` can be replaced for one process; reports the test as skipped when not.
 pub fn can_replace(name: &str) -> bool {
     let line = format!("mount --bind /dev/null /etc/{name}");
-    skip::can(&["unshare", "--mount", "sh", "-c", &line], &format!("another /etc/{name}"))
+    skip::can(
+        &["unshare", "--mount", "sh", "-c", &line],
+        &format!("another /etc/{name}"),
+    )
 }
 
 /// Where nothing listens: connections to a relay that leads there are closed.
@@ -92,7 +109,10 @@ impl Relay {
     /// Listens at an IP address of this machine.
     pub fn start(ip: &str, target: SocketAddr) -> Self {
         let target = Arc::new(Mutex::new(target));
-        Self { wire: Wire::start(ip, None, vec![vec![Step::Join(Arc::clone(&target))]]), target }
+        Self {
+            wire: Wire::start(ip, None, vec![vec![Step::Join(Arc::clone(&target))]]),
+            target,
+        }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -115,7 +135,11 @@ pub struct Proxy(Wire);
 impl Proxy {
     pub fn before(server: SocketAddr) -> Self {
         let opened = Step::Send(with_head(&["HTTP/1.1 200 OK"], ""));
-        Self(Wire::plain(vec![vec![Step::Head, opened, Step::Join(Arc::new(Mutex::new(server)))]]))
+        Self(Wire::plain(vec![vec![
+            Step::Head,
+            opened,
+            Step::Join(Arc::new(Mutex::new(server))),
+        ]]))
     }
 
     pub fn url(&self) -> String {

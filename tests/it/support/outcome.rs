@@ -75,17 +75,35 @@ impl Outcome {
         assert_ne!(self.status, Status::TimedOut, "too slow: {self}");
         let stderr = self.stderr();
         assert!(!stderr.contains("this is a bug"), "a panic: {self}");
-        assert_eq!(watch::found(&expectations.test, &stderr), None, "a value on stderr: {self}");
+        assert_eq!(
+            watch::found(&expectations.test, &stderr),
+            None,
+            "a value on stderr: {self}"
+        );
         assert!(!stderr.contains(CANARY), "the canary is on stderr: {self}");
         // The program's own lines, where a shell or a journal shows them beside others.
-        for line in
-            self.stdout().lines().filter_map(|line| Some(&line[line.find(PREFIX)?..])).filter(|line| has_label(line))
+        for line in self
+            .stdout()
+            .lines()
+            .filter_map(|line| Some(&line[line.find(PREFIX)?..]))
+            .filter(|line| has_label(line))
         {
-            assert_eq!(watch::found(&expectations.test, line), None, "a value in a line: {self}");
+            assert_eq!(
+                watch::found(&expectations.test, line),
+                None,
+                "a value in a line: {self}"
+            );
         }
         if !expectations.prints_values {
-            assert!(!self.stdout().contains(CANARY), "the canary is on stdout: {self}");
-            assert_eq!(watch::found(&expectations.test, &self.stdout()), None, "a value on stdout: {self}");
+            assert!(
+                !self.stdout().contains(CANARY),
+                "the canary is on stdout: {self}"
+            );
+            assert_eq!(
+                watch::found(&expectations.test, &self.stdout()),
+                None,
+                "a value on stdout: {self}"
+            );
         }
         if !expectations.target_writes_stderr {
             for line in stderr.lines() {
@@ -117,7 +135,10 @@ impl Outcome {
 
     #[track_caller]
     pub fn ended(&self, status: Status) -> &Self {
-        assert_eq!(status, self.status, "left is expected, right is seen: {self}");
+        assert_eq!(
+            status, self.status,
+            "left is expected, right is seen: {self}"
+        );
         self
     }
 
@@ -150,7 +171,12 @@ impl Outcome {
     #[track_caller]
     pub fn has(&self, name: &str, value: impl AsRef<[u8]>) -> &Self {
         let found = self.values(name);
-        assert_eq!(found.len(), 1, "{name} is there {} times: {self}", found.len());
+        assert_eq!(
+            found.len(),
+            1,
+            "{name} is there {} times: {self}",
+            found.len()
+        );
         self.agrees(name, value.as_ref(), found[0]);
         self
     }
@@ -165,8 +191,9 @@ impl Outcome {
     /// The names of the environment that the target printed, sorted.
     pub fn names(&self) -> Vec<String> {
         let entries = self.entries();
-        let mut names: Vec<String> =
-            entries.map(|entry| String::from_utf8_lossy(name_of(entry)).into_owned()).collect();
+        let mut names: Vec<String> = entries
+            .map(|entry| String::from_utf8_lossy(name_of(entry)).into_owned())
+            .collect();
         names.sort_unstable();
         names
     }
@@ -187,8 +214,14 @@ impl Outcome {
 
     #[track_caller]
     fn agrees(&self, what: &str, expected: &[u8], seen: &[u8]) {
-        let (expected, seen) = (expected.escape_ascii().to_string(), seen.escape_ascii().to_string());
-        assert!(expected == seen, "{what}\nexpected: {expected}\nseen:     {seen}\n{self}");
+        let (expected, seen) = (
+            expected.escape_ascii().to_string(),
+            seen.escape_ascii().to_string(),
+        );
+        assert!(
+            expected == seen,
+            "{what}\nexpected: {expected}\nseen:     {seen}\n{self}"
+        );
     }
 
     /// The JSON document on standard output.
@@ -226,7 +259,17 @@ fn name_of(entry: &[u8]) -> &[u8] {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { case, scene, status, .. } = self;
-        write!(f, "{case}\n{scene}stdout: {}\nstderr:\n{}[{status:?}]", self.stdout.escape_ascii(), self.stderr())
+        let Self {
+            case,
+            scene,
+            status,
+            ..
+        } = self;
+        write!(
+            f,
+            "{case}\n{scene}stdout: {}\nstderr:\n{}[{status:?}]",
+            self.stdout.escape_ascii(),
+            self.stderr()
+        )
     }
 }

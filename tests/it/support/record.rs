@@ -59,7 +59,9 @@ pub fn await_lines(sandbox: &Sandbox, count: usize) -> Vec<String> {
 /// Waits until a process is gone, zombies included.
 pub fn await_end(process: &str) {
     let directory = PathBuf::from("/proc").join(process);
-    await_fact(&format!("the end of process {process}"), || !directory.exists());
+    await_fact(&format!("the end of process {process}"), || {
+        !directory.exists()
+    });
 }
 
 /// Waits for a fact that must become true.
@@ -79,7 +81,9 @@ impl Manager {
     pub fn of(sandbox: Sandbox) -> (Self, Sandbox) {
         let path = sandbox.path("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
         (Self(socket), sandbox.env("NOTIFY_SOCKET", path))
     }
 
@@ -96,7 +100,10 @@ impl Manager {
 
     /// The messages but for those of a wait, which a launch of more than two seconds sends.
     pub fn readiness(&self) -> Vec<String> {
-        self.received().into_iter().filter(|message| !message.starts_with("STATUS=")).collect()
+        self.received()
+            .into_iter()
+            .filter(|message| !message.starts_with("STATUS="))
+            .collect()
     }
 
     /// Receives a message, and asserts that it holds no value.

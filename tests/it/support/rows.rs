@@ -20,7 +20,15 @@ use seen::{asked, gets, sends};
 const ALSO: &str = " … ";
 
 /// The commands of ours that a row may begin with.
-const COMMANDS: [&str; 7] = ["check", "completions", "export", "get", "migrate", "policy", "credential"];
+const COMMANDS: [&str; 7] = [
+    "check",
+    "completions",
+    "export",
+    "get",
+    "migrate",
+    "policy",
+    "credential",
+];
 
 #[derive(Default)]
 struct Row {
@@ -38,8 +46,16 @@ struct Row {
 impl Row {
     fn read(text: &str, number: usize, aws: &Aws) -> Self {
         let cache = text.contains("$shm").then(CacheDirectory::new);
-        let mut row = Self { words: words_of(aws), cache, ..Self::default() };
-        row.words.extend(row.cache.iter().map(|cache| ("shm".to_owned(), cache.path().display().to_string())));
+        let mut row = Self {
+            words: words_of(aws),
+            cache,
+            ..Self::default()
+        };
+        row.words.extend(
+            row.cache
+                .iter()
+                .map(|cache| ("shm".to_owned(), cache.path().display().to_string())),
+        );
         for (at, line) in text.lines().enumerate().take(number + 1) {
             let name = line.split(" | ").next().unwrap();
             if at == number {
@@ -49,10 +65,20 @@ impl Row {
                 let above = row.columns.clone();
                 columns.for_each(|column| row.add(column));
                 row.earlier = row.column("earlier").map(|line| {
-                    let (line, seen, words) = (line.to_owned(), row.seen.clone(), row.words.clone());
-                    Box::new(Self { line, seen, columns: above, words, ..Self::default() })
+                    let (line, seen, words) =
+                        (line.to_owned(), row.seen.clone(), row.words.clone());
+                    Box::new(Self {
+                        line,
+                        seen,
+                        columns: above,
+                        words,
+                        ..Self::default()
+                    })
                 });
-            } else if let Some((word, value)) = line.split_once(" = ").filter(|(word, _)| !word.contains([' ', '#'])) {
+            } else if let Some((word, value)) = line
+                .split_once(" = ")
+                .filter(|(word, _)| !word.contains([' ', '#']))
+            {
                 row.words.insert(word.to_owned(), row.filled(value));
             } else if name.contains(": ") && !name.starts_with('#') {
                 row.add(line);
@@ -63,7 +89,9 @@ impl Row {
 
     /// Adds a fixture or a column, in the place of an earlier one.
     fn add(&mut self, column: &str) {
-        let (name, value) = column.split_once(": ").unwrap_or_else(|| panic!("no column: {column:?}"));
+        let (name, value) = column
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("no column: {column:?}"));
         let (name, value) = (self.filled(name), self.filled(value).replace('⏎', "\n"));
         self.columns.retain(|(earlier, _)| *earlier != name);
         self.columns.push((name, value));
@@ -74,8 +102,9 @@ impl Row {
         let mut parts = text.split('$');
         let mut filled = parts.next().unwrap().to_owned();
         while let Some(part) = parts.next() {
-            let end =
-                part.find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_').unwrap_or(part.len());
+            let end = part
+                .find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_')
+                .unwrap_or(part.len());
             match (part, self.words.get(&part[..end])) {
                 ("", _) => filled.extend(["$", parts.next().unwrap_or_default()]),
                 (_, Some(value)) => filled.extend([value, &part[end..]]),
@@ -86,15 +115,22 @@ impl Row {
     }
 
     fn column(&self, name: &str) -> Option<&str> {
-        self.columns.iter().find(|(column, _)| column == name).map(|(_, value)| &**value)
+        self.columns
+            .iter()
+            .find(|(column, _)| column == name)
+            .map(|(_, value)| &**value)
     }
 
     fn parts(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.column(name).into_iter().flat_map(|list| list.split(ALSO))
+        self.column(name)
+            .into_iter()
+            .flat_map(|list| list.split(ALSO))
     }
 
     fn serve(&self, aws: Aws) -> Aws {
-        self.columns.iter().fold(aws, |aws, (name, value)| serve(aws, name, value))
+        self.columns
+            .iter()
+            .fold(aws, |aws, (name, value)| serve(aws, name, value))
     }
 
     fn launch(&self, sandbox: &Sandbox) -> Outcome {
@@ -106,7 +142,10 @@ impl Row {
 
     /// The command of ours that the line has after its variables.
     fn command(&self) -> Option<&str> {
-        self.line.split(' ').find(|word| !word.contains('=')).filter(|word| COMMANDS.contains(word))
+        self.line
+            .split(' ')
+            .find(|word| !word.contains('='))
+            .filter(|word| COMMANDS.contains(word))
     }
 }
 
@@ -141,14 +180,24 @@ pub fn test_row(file: &str, text: &str, number: usize) {
         return;
     }
     // The scene of a failure has the files.
-    let is_file =
-        |name: &str| ["file", "local", "executable", "home", "template"].contains(&name.split(' ').next().unwrap());
+    let is_file = |name: &str| {
+        ["file", "local", "executable", "home", "template"]
+            .contains(&name.split(' ').next().unwrap())
+    };
     let columns = row.columns.iter().filter(|(name, _)| !is_file(name));
-    let columns: String = columns.map(|(name, value)| format!("\n  {name}: {value}")).collect();
-    let case = format!("{file}:{}: {}{columns}", number + 1, text.lines().nth(number).unwrap());
+    let columns: String = columns
+        .map(|(name, value)| format!("\n  {name}: {value}"))
+        .collect();
+    let case = format!(
+        "{file}:{}: {}{columns}",
+        number + 1,
+        text.lines().nth(number).unwrap()
+    );
     if let Some(earlier) = &row.earlier {
         aws = earlier.serve(aws);
-        earlier.launch(&prepare(earlier, &aws).case(format!("earlier than {case}"))).launched();
+        earlier
+            .launch(&prepare(earlier, &aws).case(format!("earlier than {case}")))
+            .launched();
     }
     let calls_before = aws.calls().len();
     let aws = row.serve(aws);
@@ -170,13 +219,22 @@ pub fn test_row(file: &str, text: &str, number: usize) {
         run.complained("");
     }
     run.says(row.parts("says"));
-    row.parts("never").for_each(|text| assert!(!run.stderr().contains(text), "{text:?} is said: {run}"));
+    row.parts("never")
+        .for_each(|text| assert!(!run.stderr().contains(text), "{text:?} is said: {run}"));
     if let Some(count) = row.column("lines") {
-        assert_eq!(run.stderr().lines().count().to_string(), count, "lines: {run}");
+        assert_eq!(
+            run.stderr().lines().count().to_string(),
+            count,
+            "lines: {run}"
+        );
     }
     if let Some(count) = row.column("entries") {
         let names = row.cache.as_ref().expect("$shm").names();
-        assert_eq!(names.len().to_string(), count, "entries of the cache: {run}");
+        assert_eq!(
+            names.len().to_string(),
+            count,
+            "entries of the cache: {run}"
+        );
     }
     if run.stderr().starts_with('{') {
         run.events();
@@ -188,10 +246,16 @@ pub fn test_row(file: &str, text: &str, number: usize) {
 fn refused(run: &Outcome, row: &Row, status: i32, parts: &str) {
     run.ended(Status::Exit(status));
     let may_print = status < 64 || row.command() == Some("check");
-    assert!(may_print || run.stdout.is_empty(), "the command has started: {run}");
+    assert!(
+        may_print || run.stdout.is_empty(),
+        "the command has started: {run}"
+    );
     let seen = run.stdout() + &run.stderr();
     for part in parts.split(ALSO) {
-        assert!(seen.contains(&part.replace('⏎', "\n")), "{part:?} is not said: {run}");
+        assert!(
+            seen.contains(&part.replace('⏎', "\n")),
+            "{part:?} is not said: {run}"
+        );
     }
 }
 

@@ -32,7 +32,12 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn start(mut command: Command, stdin: Option<Vec<u8>>, limit: Duration, expectations: Expectations) -> Self {
+    pub fn start(
+        mut command: Command,
+        stdin: Option<Vec<u8>>,
+        limit: Duration,
+        expectations: Expectations,
+    ) -> Self {
         let scene = Arc::new(Scene::of(&command, expectations.files.clone()));
         default_signals(&mut command);
         command.process_group(0);
@@ -128,13 +133,19 @@ impl Drop for Running {
 /// Sends a signal by its number: nix knows no real-time signals.
 pub fn send(process: Pid, number: i32) {
     // SAFETY: kill(2) accesses no memory.
-    assert_eq!(unsafe { libc::kill(process.as_raw(), number) }, 0, "signal {number}");
+    assert_eq!(
+        unsafe { libc::kill(process.as_raw(), number) },
+        0,
+        "signal {number}"
+    );
 }
 
 /// Resets every signal to its default action, which nohup or a shell's `&` may have changed for the test harness.
 fn default_signals(command: &mut Command) {
     let reset = || {
-        for number in Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP)) {
+        for number in
+            Signal::iterator().filter(|number| !matches!(number, Signal::SIGKILL | Signal::SIGSTOP))
+        {
             // SAFETY: SIG_DFL installs no handler.
             unsafe { signal(number, SigHandler::SigDfl) }?;
         }

@@ -27,7 +27,8 @@ pub const ACCESS_SECRET: &str = "cAnArY-7f3a9c51/access";
 
 /// The binary under test: `SECRETS_EXEC_BINARY`, or else the one that cargo has built.
 pub fn program() -> PathBuf {
-    std::env::var_os("SECRETS_EXEC_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
+    std::env::var_os("SECRETS_EXEC_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_secrets-exec").into(), PathBuf::from)
 }
 
 /// A command that prints its environment as the kernel holds it.
@@ -90,11 +91,17 @@ impl Sandbox {
             options: Vec::new(),
             separator: true,
             command: SHOW_ENVIRONMENT.map(OsString::from).to_vec(),
-            environment: environment.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            environment: environment
+                .into_iter()
+                .map(|(name, value)| (name.into(), value))
+                .collect(),
             stdin: None,
             connection: Cell::default(),
             limit: Duration::from_secs(600),
-            expectations: Expectations { files: Some(Arc::clone(&directory)), ..Expectations::default() },
+            expectations: Expectations {
+                files: Some(Arc::clone(&directory)),
+                ..Expectations::default()
+            },
             directory,
             written: Vec::new(),
         }
@@ -115,7 +122,8 @@ impl Sandbox {
 
     /// Serves `secrets`, a JSON document, by `--local`, which prints one line on standard error.
     pub fn local(self, secrets: &str) -> Self {
-        self.file("local.json", secrets).args(["--local", "local.json"])
+        self.file("local.json", secrets)
+            .args(["--local", "local.json"])
     }
 
     /// Sets `A` to the canary, from a local file.
@@ -140,7 +148,8 @@ impl Sandbox {
 
     /// Adds a command of ours and its options before all others.
     pub fn options_first(mut self, options: Vec<String>) -> Self {
-        self.options.splice(0..0, options.into_iter().map(OsString::from));
+        self.options
+            .splice(0..0, options.into_iter().map(OsString::from));
         self
     }
 

@@ -23,12 +23,19 @@ pub struct Scene {
 
 impl Scene {
     pub fn of(command: &Command, files: Option<Arc<Directory>>) -> Self {
-        let words = [command.get_program()].into_iter().chain(command.get_args());
-        let variables = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        let words = [command.get_program()]
+            .into_iter()
+            .chain(command.get_args());
+        let variables = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
         Self {
             line: words.map(OsString::from).collect(),
             environment: variables.collect(),
-            working: command.get_current_dir().map(Path::to_owned).unwrap_or_default(),
+            working: command
+                .get_current_dir()
+                .map(Path::to_owned)
+                .unwrap_or_default(),
             files,
         }
     }
@@ -36,12 +43,28 @@ impl Scene {
 
 impl Display for Scene {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self.line.iter().map(|word| quoted(&word.to_string_lossy())).collect();
-        writeln!(f, "$ cd {}\n$ {}", self.working.display(), shortened(&words.join(" ")))?;
+        let words: Vec<String> = self
+            .line
+            .iter()
+            .map(|word| quoted(&word.to_string_lossy()))
+            .collect();
+        writeln!(
+            f,
+            "$ cd {}\n$ {}",
+            self.working.display(),
+            shortened(&words.join(" "))
+        )?;
         for (name, value) in &self.environment {
-            writeln!(f, "  {}={}", name.display(), shortened(&value.to_string_lossy()))?;
+            writeln!(
+                f,
+                "  {}={}",
+                name.display(),
+                shortened(&value.to_string_lossy())
+            )?;
         }
-        self.files.iter().try_for_each(|files| write_files(f, files.path(), files.path()))
+        self.files
+            .iter()
+            .try_for_each(|files| write_files(f, files.path(), files.path()))
     }
 }
 
@@ -55,7 +78,12 @@ fn write_files(f: &mut Formatter<'_>, top: &Path, directory: &Path) -> fmt::Resu
             Ok(kind) if kind.is_file() => {
                 let content = fs::read(&path).unwrap_or_default();
                 let text = str::from_utf8(&content).map(shortened);
-                writeln!(f, "  {name}: {}", text.unwrap_or_else(|_| format!("{} bytes", content.len())).trim_end())?;
+                writeln!(
+                    f,
+                    "  {name}: {}",
+                    text.unwrap_or_else(|_| format!("{} bytes", content.len()))
+                        .trim_end()
+                )?;
             }
             kind => writeln!(f, "  {name}: {kind:?}")?,
         }
@@ -74,5 +102,9 @@ fn quoted(word: &str) -> String {
 
 fn shortened(text: &str) -> String {
     let shown = &text[..text.floor_char_boundary(LONGEST)];
-    if shown.len() < text.len() { format!("{shown}… ({} bytes)", text.len()) } else { shown.to_owned() }
+    if shown.len() < text.len() {
+        format!("{shown}… ({} bytes)", text.len())
+    } else {
+        shown.to_owned()
+    }
 }

@@ -18,7 +18,9 @@ pub fn skipped(reason: &str) {
     let reason: Vec<&str> = reason.split_whitespace().collect();
     let line = format!("{test}: {}\n", reason.join(" "));
     assert!(env::var_os("CI").is_none(), "CI skips no test: {line}");
-    std::io::stderr().write_all(format!("SKIPPED: {line}").as_bytes()).unwrap();
+    std::io::stderr()
+        .write_all(format!("SKIPPED: {line}").as_bytes())
+        .unwrap();
     // The directory for temporary files need not exist.
     let list = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("skipped.txt");
     if let Ok(mut list) = OpenOptions::new().create(true).append(true).open(list) {
@@ -28,7 +30,10 @@ pub fn skipped(reason: &str) {
 
 /// The wrapper that makes a run PID 1 of a namespace; `None`, and the calling test reported as skipped, where it does not work.
 pub fn pid_1() -> Option<[&'static str; 5]> {
-    wrapper(["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"], "PID 1 of a namespace")
+    wrapper(
+        ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"],
+        "PID 1 of a namespace",
+    )
 }
 
 /// Returns whether a command succeeds here; reports the calling test as skipped when it does not.
@@ -49,7 +54,15 @@ pub fn can(command: &[&str], skips: &str) -> bool {
 /// The wrapper for a run as nobody, for [`Sandbox::spawn_copy`](super::sandbox::Sandbox::spawn_copy); reports the calling test as skipped
 /// where there is no such run.
 pub fn as_nobody() -> Option<[&'static str; 4]> {
-    wrapper(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"], "a run as another user")
+    wrapper(
+        [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ],
+        "a run as another user",
+    )
 }
 
 /// The wrapper, where a command runs behind it; reports the calling test as skipped elsewhere.

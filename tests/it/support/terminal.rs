@@ -60,7 +60,12 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]))
 ";
 
 /// A run that leads the session of a terminal, as [`at_a_terminal`].
-pub fn leading_a_session(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+pub fn leading_a_session(
+    sandbox: Sandbox,
+    wrapper: &[&str],
+    shown: &str,
+    typed: &str,
+) -> Option<Sandbox> {
     through("session", sandbox, wrapper, shown, typed)
 }
 
@@ -71,15 +76,34 @@ pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 6] {
 
 /// A run on that terminal, on which `typed` is typed once `shown` is shown; both may be several texts, separated by bars. `wrapper` starts
 /// the program, without colours. `None` where there are no terminals.
-pub fn at_a_terminal(sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+pub fn at_a_terminal(
+    sandbox: Sandbox,
+    wrapper: &[&str],
+    shown: &str,
+    typed: &str,
+) -> Option<Sandbox> {
     through("shell", sandbox, wrapper, shown, typed)
 }
 
-fn through(leader: &str, sandbox: Sandbox, wrapper: &[&str], shown: &str, typed: &str) -> Option<Sandbox> {
+fn through(
+    leader: &str,
+    sandbox: Sandbox,
+    wrapper: &[&str],
+    shown: &str,
+    typed: &str,
+) -> Option<Sandbox> {
     if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
         return None;
     }
-    Some(sandbox.env("NO_COLOR", "1").through([&["python3", "-c", SCRIPT, leader, shown, typed][..], wrapper].concat()))
+    Some(
+        sandbox.env("NO_COLOR", "1").through(
+            [
+                &["python3", "-c", SCRIPT, leader, shown, typed][..],
+                wrapper,
+            ]
+            .concat(),
+        ),
+    )
 }
 
 /// The wrapper that gives a run a terminal of so many columns as its standard error, whose text becomes that of the run.
@@ -104,13 +128,20 @@ const ERASE: &str = "\r\x1b[K";
 pub fn erased(run: &Outcome) -> Vec<String> {
     let shown = run.stderr();
     let parts: Vec<&str> = shown.split(ERASE).collect();
-    let erased = parts.iter().rev().skip(1).rev().filter_map(|part| part.split('\n').next_back());
+    let erased = parts
+        .iter()
+        .rev()
+        .skip(1)
+        .rev()
+        .filter_map(|part| part.split('\n').next_back());
     erased.map(str::to_owned).collect()
 }
 
 /// The lines that are left at the end.
 pub fn left(run: &Outcome) -> Vec<String> {
     let shown = run.stderr();
-    let lines = shown.lines().map(|line| line.rsplit(ERASE).next().unwrap_or_default().to_owned());
+    let lines = shown
+        .lines()
+        .map(|line| line.rsplit(ERASE).next().unwrap_or_default().to_owned());
     lines.filter(|line| !line.is_empty()).collect()
 }

@@ -17,7 +17,13 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersi
 use crate::support::directory::Directory;
 use crate::support::skip;
 
-const EC_KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+const EC_KEY: [&str; 5] = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+];
 
 /// A certificate authority, made by openssl.
 pub struct Authority {
@@ -35,9 +41,16 @@ impl Authority {
         if !skip::can(&["openssl", "version"], "a test over TLS") {
             return None;
         }
-        let authority = Self { directory: Directory::new() };
+        let authority = Self {
+            directory: Directory::new(),
+        };
         let mut request = authority.openssl("req -x509 -keyout ca.key -out ca.pem -days 30");
-        request.args(EC_KEY).args(["-subj", &format!("/CN={name}"), "-addext", "basicConstraints=critical,CA:TRUE"]);
+        request.args(EC_KEY).args([
+            "-subj",
+            &format!("/CN={name}"),
+            "-addext",
+            "basicConstraints=critical,CA:TRUE",
+        ]);
         succeed(&mut request);
         Some(authority)
     }
@@ -61,31 +74,49 @@ impl Authority {
     pub fn post_quantum_acceptor(&self) -> Acceptor {
         drop(self.acceptor());
         let kx_groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
-        let provider = CryptoProvider { kx_groups, ..rustls::crypto::aws_lc_rs::default_provider() };
+        let provider = CryptoProvider {
+            kx_groups,
+            ..rustls::crypto::aws_lc_rs::default_provider()
+        };
         Acceptor::speaking(provider, &self.path("leaf.pem"), &self.path("leaf.key"))
     }
 
     /// A server that signs its first handshake with the key of its certificate, and all later ones with another key, as a forger would.
     pub fn forging_acceptor(&self, version: &'static SupportedProtocolVersion) -> Acceptor {
         drop(self.acceptor());
-        let chain: Vec<_> = CertificateDer::pem_file_iter(self.path("leaf.pem")).unwrap().map(Result::unwrap).collect();
+        let chain: Vec<_> = CertificateDer::pem_file_iter(self.path("leaf.pem"))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         let signed_by = |key: &str| {
-            let key = any_supported_type(&PrivateKeyDer::from_pem_file(self.path(key)).unwrap()).unwrap();
+            let key =
+                any_supported_type(&PrivateKeyDer::from_pem_file(self.path(key)).unwrap()).unwrap();
             Arc::new(CertifiedKey::new(chain.clone(), key))
         };
-        let resolver = Forger { first: Mutex::new(Some(signed_by("leaf.key"))), others: signed_by("ca.key") };
+        let resolver = Forger {
+            first: Mutex::new(Some(signed_by("leaf.key"))),
+            others: signed_by("ca.key"),
+        };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
-        let mut config = config.with_no_client_auth().with_cert_resolver(Arc::new(resolver));
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap();
+        let mut config = config
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(resolver));
         // A handshake that resumes a session has no signature.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        Acceptor { config: Arc::new(config) }
+        Acceptor {
+            config: Arc::new(config),
+        }
     }
 
     pub fn acceptor_for(&self, names: &str) -> Acceptor {
         let mut request = self.openssl("req -keyout leaf.key -out leaf.csr -subj /CN=leaf");
         succeed(request.args(EC_KEY));
-        let extensions = format!("subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n");
+        let extensions = format!(
+            "subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:FALSE\n"
+        );
         fs::write(self.path("leaf.ext"), extensions).unwrap();
         succeed(&mut self.openssl(
             "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile leaf.ext -out leaf.pem -days 30",
@@ -116,7 +147,13 @@ struct Forger {
 
 impl ResolvesServerCert for Forger {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.first.lock().unwrap().take().unwrap_or_else(|| self.others.clone()))
+        Some(
+            self.first
+                .lock()
+                .unwrap()
+                .take()
+                .unwrap_or_else(|| self.others.clone()),
+        )
     }
 }
 
@@ -131,7 +168,11 @@ pub struct Acceptor {
 
 impl Acceptor {
     fn new(certificate: &Path, key: &Path) -> Self {
-        Self::speaking(rustls::crypto::aws_lc_rs::default_provider(), certificate, key)
+        Self::speaking(
+            rustls::crypto::aws_lc_rs::default_provider(),
+            certificate,
+            key,
+        )
     }
 
     fn speaking(provider: CryptoProvider, certificate: &Path, key: &Path) -> Self {
@@ -140,8 +181,13 @@ impl Acceptor {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(chain.map(Result::unwrap).collect(), PrivateKeyDer::from_pem_file(key).unwrap());
-        Self { config: Arc::new(config.unwrap()) }
+            .with_single_cert(
+                chain.map(Result::unwrap).collect(),
+                PrivateKeyDer::from_pem_file(key).unwrap(),
+            );
+        Self {
+            config: Arc::new(config.unwrap()),
+        }
     }
 
     /// Reads the ClientHello and passes its ALPN protocols to `offered`; `None` when the client hangs up.
@@ -160,7 +206,11 @@ impl Acceptor {
             }
         };
         let protocols = accepted.client_hello().alpn().into_iter().flatten();
-        offered(protocols.map(|name| String::from_utf8_lossy(name).into_owned()).collect());
+        offered(
+            protocols
+                .map(|name| String::from_utf8_lossy(name).into_owned())
+                .collect(),
+        );
         let connection = accepted.into_connection(Arc::clone(&self.config)).ok()?;
         Some(StreamOwned::new(connection, stream))
     }

@@ -28,7 +28,10 @@ static WATCHED: Mutex<BTreeMap<String, BTreeSet<String>>> = Mutex::new(BTreeMap:
 
 /// The name of the test that this thread runs; libtest names a test's thread after the test.
 pub fn test() -> String {
-    thread::current().name().expect("the thread of a test has its name").to_owned()
+    thread::current()
+        .name()
+        .expect("the thread of a test has its name")
+        .to_owned()
 }
 
 /// Watches the strings of a secret: those of its JSON, or else all of it.
@@ -53,12 +56,21 @@ pub fn local_file(text: &str) {
     // The open lists and mappings; of a mapping, whether its next node is a value.
     let mut open: Vec<Option<bool>> = Vec::new();
     for (event, _) in Parser::new_from_str(text).map_while(Result::ok) {
-        let is_node =
-            matches!(event, Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) | Event::Alias(_));
+        let is_node = matches!(
+            event,
+            Event::Scalar(..)
+                | Event::SequenceStart(..)
+                | Event::MappingStart(..)
+                | Event::Alias(_)
+        );
         let is_value = is_node
-            && open.last_mut().and_then(Option::as_mut).is_none_or(|is_value| std::mem::replace(is_value, !*is_value));
+            && open
+                .last_mut()
+                .and_then(Option::as_mut)
+                .is_none_or(|is_value| std::mem::replace(is_value, !*is_value));
         match event {
-            Event::Scalar(text, ScalarStyle::Plain, ..) if serde_json::from_str::<Value>(&text).is_ok() => {}
+            Event::Scalar(text, ScalarStyle::Plain, ..)
+                if serde_json::from_str::<Value>(&text).is_ok() => {}
             Event::Scalar(text, ..) if is_value => value(&text),
             Event::SequenceStart(..) => open.push(None),
             Event::MappingStart(..) => open.push(Some(false)),
@@ -79,7 +91,10 @@ fn strings(json: &Value, watch: &impl Fn(&str)) {
 
 fn value(text: &str) {
     if !WORDS.contains(&text) {
-        assert!(text.len() >= SHORTEST, "{text:?} is too short to be watched: make it longer, such as v-4c7a1e");
+        assert!(
+            text.len() >= SHORTEST,
+            "{text:?} is too short to be watched: make it longer, such as v-4c7a1e"
+        );
         add(text);
     }
 }
@@ -90,12 +105,19 @@ fn add(text: &str) {
         return;
     }
     let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    watched.entry(test()).or_default().extend(encoded(&text[..text.floor_char_boundary(LONGEST)]));
+    watched
+        .entry(test())
+        .or_default()
+        .extend(encoded(&text[..text.floor_char_boundary(LONGEST)]));
     drop(watched);
     if let Ok(json @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
         strings(&json, &add);
     }
-    if let Some(decoded) = STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()) {
+    if let Some(decoded) = STANDARD
+        .decode(text)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+    {
         add(&decoded);
     }
 }
@@ -103,7 +125,9 @@ fn add(text: &str) {
 /// A value as it is and as base64, percent-encoding, quotes of a shell, JSON and Rust's `Debug` write it, and its longer lines.
 fn encoded(value: &str) -> impl Iterator<Item = String> {
     let percent = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
         byte => format!("%{byte:02X}"),
     };
     let json = Value::from(value).to_string();
@@ -113,9 +137,15 @@ fn encoded(value: &str) -> impl Iterator<Item = String> {
         value.replace('\'', r"'\''"),
         json[1..json.len() - 1].to_owned(),
         value.escape_debug().to_string(),
-        format!("{:?}", value.as_bytes()).trim_matches(['[', ']']).to_owned(),
+        format!("{:?}", value.as_bytes())
+            .trim_matches(['[', ']'])
+            .to_owned(),
     ];
-    let lines: Vec<String> = value.lines().filter(|line| line.len() >= SHORTEST).map(str::to_owned).collect();
+    let lines: Vec<String> = value
+        .lines()
+        .filter(|line| line.len() >= SHORTEST)
+        .map(str::to_owned)
+        .collect();
     let base64: Vec<String> = (0..3).map(|before| base64_after(before, value)).collect();
     forms.into_iter().chain(lines).chain(base64)
 }
@@ -128,25 +158,46 @@ fn base64_after(before: usize, value: &str) -> String {
 
 /// A watched value of a test that this output holds.
 pub fn found(test: &str, output: &str) -> Option<String> {
-    let watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner).get(test)?.clone();
+    let watched = WATCHED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(test)?
+        .clone();
     // Of many values, few begin as any part of the output does.
-    let parts: Option<HashSet<&[u8]>> = (watched.len() > 1000).then(|| output.as_bytes().windows(SHORTEST).collect());
-    let may_be = |value: &str| parts.as_ref().is_none_or(|parts| parts.contains(&value.as_bytes()[..SHORTEST]));
-    watched.into_iter().find(|value| may_be(value) && output.contains(value))
+    let parts: Option<HashSet<&[u8]>> =
+        (watched.len() > 1000).then(|| output.as_bytes().windows(SHORTEST).collect());
+    let may_be = |value: &str| {
+        parts
+            .as_ref()
+            .is_none_or(|parts| parts.contains(&value.as_bytes()[..SHORTEST]))
+    };
+    watched
+        .into_iter()
+        .find(|value| may_be(value) && output.contains(value))
 }
 
 /// A file below a directory, with a watched value that it holds; of the files of which `is_own` is false, and that are no programs.
-pub fn leaked(test: &str, directory: &Path, is_own: &impl Fn(&str) -> bool) -> Option<(String, String)> {
-    fs::read_dir(directory).into_iter().flatten().flatten().find_map(|entry| {
-        let (path, kind) = (entry.path(), entry.file_type().ok()?);
-        if kind.is_dir() {
-            return leaked(test, &path, is_own);
-        }
-        if !kind.is_file() || is_own(&entry.file_name().to_string_lossy()) {
-            return None;
-        }
-        let content = fs::read(&path).ok().filter(|content| !content.starts_with(b"\x7fELF"))?;
-        let value = found(test, &String::from_utf8_lossy(&content))?;
-        Some((path.display().to_string(), value))
-    })
+pub fn leaked(
+    test: &str,
+    directory: &Path,
+    is_own: &impl Fn(&str) -> bool,
+) -> Option<(String, String)> {
+    fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .find_map(|entry| {
+            let (path, kind) = (entry.path(), entry.file_type().ok()?);
+            if kind.is_dir() {
+                return leaked(test, &path, is_own);
+            }
+            if !kind.is_file() || is_own(&entry.file_name().to_string_lossy()) {
+                return None;
+            }
+            let content = fs::read(&path)
+                .ok()
+                .filter(|content| !content.starts_with(b"\x7fELF"))?;
+            let value = found(test, &String::from_utf8_lossy(&content))?;
+            Some((path.display().to_string(), value))
+        })
 }

@@ -56,9 +56,15 @@ impl Wire {
 
     pub fn start(ip: &str, acceptor: Option<Acceptor>, scripts: Vec<Script>) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
-        let (connections, heads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let wire =
-            Self { address: listener.local_addr().unwrap(), connections: connections.clone(), heads: heads.clone() };
+        let (connections, heads) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(Mutex::new(Vec::new())),
+        );
+        let wire = Self {
+            address: listener.local_addr().unwrap(),
+            connections: connections.clone(),
+            heads: heads.clone(),
+        };
         let acceptor = Arc::new(acceptor);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -66,7 +72,14 @@ impl Wire {
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 let (acceptor, heads) = (Arc::clone(&acceptor), Arc::clone(&heads));
                 // An error means that the client closed the connection early, as some scripts provoke.
-                thread::spawn(move || drop(play(stream.unwrap(), acceptor.as_ref().as_ref(), &script, &heads)));
+                thread::spawn(move || {
+                    drop(play(
+                        stream.unwrap(),
+                        acceptor.as_ref().as_ref(),
+                        &script,
+                        &heads,
+                    ))
+                });
             }
         });
         wire
@@ -87,7 +100,10 @@ impl Wire {
 
     /// The heads of the requests so far.
     pub fn heads(&self) -> Vec<String> {
-        self.greetings().iter().map(|head| String::from_utf8_lossy(head).into_owned()).collect()
+        self.greetings()
+            .iter()
+            .map(|head| String::from_utf8_lossy(head).into_owned())
+            .collect()
     }
 
     /// The same in bytes, with what [`Step::Greeting`] has read.
@@ -132,7 +148,9 @@ fn play(
             Step::Request => {
                 let head = head(&mut stream)?;
                 let lines = String::from_utf8_lossy(&head).to_lowercase();
-                let length = lines.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let length = lines
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "));
                 let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
                 stream.read_exact(&mut body)?;
                 heads.lock().unwrap().push(head);
@@ -198,7 +216,10 @@ pub fn body(value: &str) -> String {
 /// An answer with the Content-Length of its body.
 pub fn answer(head: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let length = format!("content-length: {}", body.as_ref().len());
-    with_head(&[head, "content-type: application/x-amz-json-1.1", &length], body)
+    with_head(
+        &[head, "content-type: application/x-amz-json-1.1", &length],
+        body,
+    )
 }
 
 /// An answer with these lines as its head.
@@ -211,5 +232,8 @@ pub fn with_head(lines: &[&str], body: impl AsRef<[u8]>) -> Vec<u8> {
 
 /// The script of a server that works.
 pub fn good(value: &str) -> Script {
-    vec![Step::Request, Step::Send(answer("HTTP/1.1 200 OK", body(value)))]
+    vec![
+        Step::Request,
+        Step::Send(answer("HTTP/1.1 200 OK", body(value))),
+    ]
 }

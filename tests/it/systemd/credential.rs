@@ -15,12 +15,22 @@ const DECLARATION: &str = "credentials:\n  app.service: { tok: \"x:k\", other: \
 
 /// A run with the fake, and [`DECLARATION`].
 fn asking(aws: &Aws) -> Sandbox {
-    Sandbox::new().arg("credential").aws(aws).file("units.yaml", DECLARATION).args(["-f", "units.yaml"]).bare()
+    Sandbox::new()
+        .arg("credential")
+        .aws(aws)
+        .file("units.yaml", DECLARATION)
+        .args(["-f", "units.yaml"])
+        .bare()
 }
 
 /// A run without AWS, which is announced on standard error unless `-q` is given.
 fn local(secrets: &str, declaration: &str) -> Sandbox {
-    Sandbox::new().arg("credential").local(secrets).arg("-q").declaration(declaration).bare()
+    Sandbox::new()
+        .arg("credential")
+        .local(secrets)
+        .arg("-q")
+        .declaration(declaration)
+        .bare()
 }
 
 ::rows::rows!("tests/it/systemd/credential.rows");
@@ -40,7 +50,12 @@ fn refused(sandbox: Sandbox, unit: &str, name: &str, status: i32) -> Outcome {
     refused_on(sandbox, client, connection, status)
 }
 
-fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, status: i32) -> Outcome {
+fn refused_on(
+    sandbox: Sandbox,
+    mut client: Client,
+    connection: Connection,
+    status: i32,
+) -> Outcome {
     let running = sandbox.connected(connection).spawn();
     client.is_refused();
     let outcome = running.wait();
@@ -51,16 +66,31 @@ fn refused_on(sandbox: Sandbox, mut client: Client, connection: Connection, stat
 #[test]
 fn a_credential_is_sent_to_the_connection_byte_for_byte() {
     let secrets = r#"{ "x": { "k": "AP8tNGM3YTFl" }, "y": { "$binary": "AP/+Cg==" } }"#;
-    let declaration = "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
-    assert_eq!(asked(local(secrets, declaration), "app.service", "tok"), b"\0\xff-4c7a1e");
-    assert_eq!(asked(local(secrets, declaration), "app.service", "bytes"), b"\0\xff\xfe\n");
+    let declaration =
+        "credentials: { app.service: { tok: { from: \"x:k\", decode: base64 }, bytes: y } }\n";
+    assert_eq!(
+        asked(local(secrets, declaration), "app.service", "tok"),
+        b"\0\xff-4c7a1e"
+    );
+    assert_eq!(
+        asked(local(secrets, declaration), "app.service", "bytes"),
+        b"\0\xff\xfe\n"
+    );
 }
 
 #[test]
 fn a_credential_from_a_local_file_that_stalls_is_refused_with_75() {
-    let sandbox = Sandbox::new().arg("credential").declaration(DECLARATION).bare();
+    let sandbox = Sandbox::new()
+        .arg("credential")
+        .declaration(DECLARATION)
+        .bare();
     named_pipe(&sandbox.path("local.json"));
-    refused(sandbox.args(["--local", "local.json", "--timeout", "1s"]), "app.service", "tok", 75);
+    refused(
+        sandbox.args(["--local", "local.json", "--timeout", "1s"]),
+        "app.service",
+        "tok",
+        75,
+    );
 }
 
 #[test]
@@ -69,7 +99,9 @@ fn a_signal_before_the_first_request_refuses_the_credential_before_the_process_e
     // It is dup3(2) on arm64.
     for call in ["fcntl", "/^dup[23]$"] {
         let inject = format!("inject={call}:signal=SIGTERM:when=1");
-        let Some(interrupted) = skip::traced(&["-e", &inject], "a signal at a system call") else { return };
+        let Some(interrupted) = skip::traced(&["-e", &inject], "a signal at a system call") else {
+            return;
+        };
         let (mut client, connection) = load("app.service", "tok");
         let sandbox = asking(&aws).through(interrupted).case(call);
         let running = sandbox.connected(connection.everywhere()).spawn();
@@ -88,7 +120,10 @@ fn a_signal_during_resolution_refuses_the_credential_before_the_process_ends() {
         aws.await_calls(1);
         running.signal(signal);
         client.is_refused();
-        running.wait().ended(Status::Signal(signal as i32)).says([signal.as_str()]);
+        running
+            .wait()
+            .ended(Status::Signal(signal as i32))
+            .says([signal.as_str()]);
     }
 }
 
@@ -101,7 +136,10 @@ fn a_credential_client_that_hangs_up_ends_the_process_and_a_slow_reader_is_waite
         let running = sandbox.connected(connection).spawn();
         aws.await_calls(1);
         drop(client);
-        running.wait().ended(Status::Exit(75)).says(["app.service/tok", fact]);
+        running
+            .wait()
+            .ended(Status::Exit(75))
+            .says(["app.service/tok", fact]);
     }
     let secrets = format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(1_000_000));
     for (name, length) in [("tok", 1_000_000), ("other", MAX_LENGTH + 1)] {
@@ -114,23 +152,44 @@ fn a_credential_client_that_hangs_up_ends_the_process_and_a_slow_reader_is_waite
         let running = local(&secrets, DECLARATION).connected(connection).spawn();
         thread::sleep(Duration::from_secs(1));
         drop(client);
-        running.wait().ended(Status::Exit(if name == "tok" { 75 } else { 78 })).says([&*format!("app.service/{name}")]);
+        running
+            .wait()
+            .ended(Status::Exit(if name == "tok" { 75 } else { 78 }))
+            .says([&*format!("app.service/{name}")]);
     }
 }
 
 #[test]
 fn a_credential_of_1_mib_is_sent_and_one_byte_more_is_refused_with_78() {
     let secrets = |length: usize| format!(r#"{{ "x": {{ "k": "{}" }} }}"#, "v".repeat(length));
-    assert_eq!(asked(local(&secrets(MAX_LENGTH), DECLARATION), "app.service", "tok"), vec![b'v'; MAX_LENGTH]);
-    let run = refused(local(&secrets(MAX_LENGTH + 1), DECLARATION), "app.service", "tok", 78);
+    assert_eq!(
+        asked(
+            local(&secrets(MAX_LENGTH), DECLARATION),
+            "app.service",
+            "tok"
+        ),
+        vec![b'v'; MAX_LENGTH]
+    );
+    let run = refused(
+        local(&secrets(MAX_LENGTH + 1), DECLARATION),
+        "app.service",
+        "tok",
+        78,
+    );
     run.says(["app.service/tok", "1048577 bytes", "1048576"]);
     let check = |length| {
         let secrets = secrets(length).replacen('{', r#"{ "y": { "k": "w-4c7a1e" }, "#, 1);
-        Sandbox::new().args(["check", "-q"]).local(&secrets).declaration(DECLARATION).bare().run()
+        Sandbox::new()
+            .args(["check", "-q"])
+            .local(&secrets)
+            .declaration(DECLARATION)
+            .bare()
+            .run()
     };
     check(MAX_LENGTH).launched();
     let run = check(MAX_LENGTH + 1);
-    run.ended(Status::Exit(78)).says(["app.service/tok", "1048577 bytes", "1048576"]);
+    run.ended(Status::Exit(78))
+        .says(["app.service/tok", "1048577 bytes", "1048576"]);
     assert!(run.stdout().contains("too-long"), "{run}");
 }
 
@@ -149,7 +208,12 @@ fn a_credential_client_of_another_user_is_refused_with_77_without_a_request() {
 #[test]
 fn a_credential_client_whose_address_names_no_unit_is_refused_with_64_without_a_request() {
     let aws = two_served();
-    let wrong = ["/unit/app.service", "/user/app.service/tok", "/unit/app.service/tok/more", "/unit//tok"];
+    let wrong = [
+        "/unit/app.service",
+        "/user/app.service/tok",
+        "/unit/app.service/tok/more",
+        "/unit//tok",
+    ];
     for address in wrong.map(Some).into_iter().chain([None]) {
         let (client, connection) = connect_from(address);
         refused_on(asking(&aws), client, connection, 64).says(["names no unit"]);

@@ -20,7 +20,10 @@ const REFUSED: &str = "PATH HOME SHELL IFS ENV BASH_ENV SHELLOPTS BASHOPTS PS0 P
 /// Launches with the keys of this object as variables.
 fn expanded(object: &str) -> Outcome {
     let aws = Aws::start().secret("prod/app", Secret::text(object));
-    Sandbox::new().aws(&aws).declaration("env-from: [prod/app]\n").run()
+    Sandbox::new()
+        .aws(&aws)
+        .declaration("env-from: [prod/app]\n")
+        .run()
 }
 
 #[test]
@@ -28,9 +31,13 @@ fn every_dangerous_name_from_env_from_is_refused_with_its_key_and_the_advice_to_
     let keys = Vec::from_iter(REFUSED.split(' ').map(str::to_lowercase));
     // One error lists twenty.
     for keys in keys.chunks(20) {
-        let members: Vec<String> = keys.iter().map(|key| format!(r#""{key}":"x-4c7a1e""#)).collect();
+        let members: Vec<String> = keys
+            .iter()
+            .map(|key| format!(r#""{key}":"x-4c7a1e""#))
+            .collect();
         let run = expanded(&format!("{{{}}}", members.join(",")));
-        run.refused(78).says(["secrets-exec.yaml:1", "prod/app", "would set ", "`env`"]);
+        run.refused(78)
+            .says(["secrets-exec.yaml:1", "prod/app", "would set ", "`env`"]);
         run.says(keys.iter().map(String::as_str));
     }
 }
@@ -38,11 +45,17 @@ fn every_dangerous_name_from_env_from_is_refused_with_its_key_and_the_advice_to_
 #[test]
 fn env_from_keys_with_the_same_fault_share_one_error_that_lists_twenty_of_them() {
     let digits = Vec::from_iter((1000..1100).map(|key| format!(r#""{key}":1"#)));
-    let run = expanded(&format!(r#"{{{},"a_b":2,"a-b":3,"c_d":4,"c-d":5,"e":6}}"#, digits.join(",")));
+    let run = expanded(&format!(
+        r#"{{{},"a_b":2,"a-b":3,"c_d":4,"c-d":5,"e":6}}"#,
+        digits.join(",")
+    ));
     let likewise = Vec::from_iter((1001..1020).map(|key| format!("\"{key}\""))).join(", ");
     let said = format!(
         "the key \"1000\" gives the name \"1000\", which is not legal ([A-Za-z_][A-Za-z0-9_]*); likewise {likewise} and 80 more"
     );
-    run.refused(78).says([&*said, "\"a_b\" and \"a-b\" both give the variable A_B; likewise \"c-d\""]);
+    run.refused(78).says([
+        &*said,
+        "\"a_b\" and \"a-b\" both give the variable A_B; likewise \"c-d\"",
+    ]);
     assert_eq!(run.stderr().matches("error: ").count(), 5, "{run}");
 }

@@ -14,7 +14,13 @@ fn two_sources() -> Aws {
 #[test]
 fn values_that_a_later_layer_may_cover_are_requested_together_with_those_that_cover_them() {
     let aws = two_sources().gathers(3);
-    let sandbox = Sandbox::new().aws(&aws).file("a.yaml", "env: { A: 'key:k' }\nenv-from: [two]");
-    sandbox.file("b.yaml", "env-from: [one]").args(["-f", "a.yaml", "-f", "b.yaml"]).run().launched_silently();
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .file("a.yaml", "env: { A: 'key:k' }\nenv-from: [two]");
+    sandbox
+        .file("b.yaml", "env-from: [one]")
+        .args(["-f", "a.yaml", "-f", "b.yaml"])
+        .run()
+        .launched_silently();
     assert_eq!((aws.most_in_flight(), aws.reads().len()), (3, 3));
 }

@@ -13,20 +13,36 @@ fn a_launch_with_a_local_file_says_one_line_about_it_and_reads_its_binary_secret
     let run = local().run();
     run.launched().has("A", CANARY).says(["local.json"]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
-    let run = Sandbox::new().file("l", "x: v-4c7a1e").env("SECRETS_EXEC_LOCAL", "l").resolve("A=x").run();
-    assert!(!run.stderr.is_empty(), "a variable may not choose it silently: {run}");
+    let run = Sandbox::new()
+        .file("l", "x: v-4c7a1e")
+        .env("SECRETS_EXEC_LOCAL", "l")
+        .resolve("A=x")
+        .run();
+    assert!(
+        !run.stderr.is_empty(),
+        "a variable may not choose it silently: {run}"
+    );
     let secrets = r#"{"bytes":{"$binary":"//4BgA=="},"older":{"$stages":{"AWSCURRENT":"now-4c7a1e","AWSPREVIOUS":{"$binary":"//4BgA=="}}}}"#;
-    let run = Sandbox::new().local(secrets).resolve("A=bytes").resolve("B=older::AWSPREVIOUS").run();
-    run.launched().has("A", b"\xff\xfe\x01\x80").has("B", b"\xff\xfe\x01\x80");
+    let run = Sandbox::new()
+        .local(secrets)
+        .resolve("A=bytes")
+        .resolve("B=older::AWSPREVIOUS")
+        .run();
+    run.launched()
+        .has("A", b"\xff\xfe\x01\x80")
+        .has("B", b"\xff\xfe\x01\x80");
 }
 
 #[test]
 fn at_most_twenty_absent_secrets_are_reported_with_a_similar_name() {
     let names = (0..200).map(|number| (format!("prod/service-{number}"), Value::from(CANARY)));
     let sandbox = Sandbox::new().local(&Value::Object(Map::from_iter(names)).to_string());
-    let absent = (0..30).fold(sandbox, |sandbox, number| sandbox.resolve(&format!("A{number}=prod/servicee-{number}")));
+    let absent = (0..30).fold(sandbox, |sandbox, number| {
+        sandbox.resolve(&format!("A{number}=prod/servicee-{number}"))
+    });
     let run = absent.run();
-    run.refused(78).says(["prod/servicee-29", "30 values could not be read"]);
+    run.refused(78)
+        .says(["prod/servicee-29", "30 values could not be read"]);
     assert_eq!(run.stderr().matches("did you mean").count(), 20, "{run}");
 }
 
@@ -34,17 +50,31 @@ fn at_most_twenty_absent_secrets_are_reported_with_a_similar_name() {
 fn a_path_or_template_that_does_not_end_is_status_75_at_the_timeout() {
     let object: Map<String, Value> = (0..400).map(|n| (format!("k{n}"), CANARY.into())).collect();
     let path = r#""x:$[?count($..[?count($..[?count($..*)>1])>1])>1]""#;
-    let template =
-        "{% set t = x.t * 100 %}{% for i in range(99999) %}{% if t ~ 'y' in t %}{{ i }}{% endif %}{% endfor %}";
+    let template = "{% set t = x.t * 100 %}{% for i in range(99999) %}{% if t ~ 'y' in t %}{{ i }}{% endif %}{% endfor %}";
     let text = json!({"x": {"t": CANARY.repeat(4_000)}});
-    for (secrets, entry) in [(json!({"x": object}), path), (text, &format!("{{ template: {template:?} }}"))] {
+    for (secrets, entry) in [
+        (json!({"x": object}), path),
+        (text, &format!("{{ template: {template:?} }}")),
+    ] {
         let declaration = format!("secrets: {{ x: x }}\nenv:\n  A: {entry}\n");
-        let sandbox = Sandbox::new().arg("-q").local(&secrets.to_string()).declaration(&declaration);
-        ends_within(Duration::from_millis(1200), sandbox).refused(75).says(["timed out", "does not end"]);
+        let sandbox = Sandbox::new()
+            .arg("-q")
+            .local(&secrets.to_string())
+            .declaration(&declaration);
+        ends_within(Duration::from_millis(1200), sandbox)
+            .refused(75)
+            .says(["timed out", "does not end"]);
     }
     // A pull request's declaration, before any secret is read.
-    let declaration = format!("env:\n  A: {{ template: {:?} }}\n", template.replace("x.t * 100", "'canary' * 500000"));
-    let sandbox = Sandbox::new().args(["check", "--offline"]).declaration(&declaration).bare();
+    let declaration = format!(
+        "env:\n  A: {{ template: {:?} }}\n",
+        template.replace("x.t * 100", "'canary' * 500000")
+    );
+    let sandbox = Sandbox::new()
+        .args(["check", "--offline"])
+        .declaration(&declaration)
+        .bare();
     let run = ends_within(Duration::from_millis(1200), sandbox);
-    run.ended(Status::Exit(75)).says(["timed out while waiting for the templates", "does not end"]);
+    run.ended(Status::Exit(75))
+        .says(["timed out while waiting for the templates", "does not end"]);
 }

@@ -10,33 +10,59 @@ use crate::support::*;
 #[test]
 fn a_staging_label_of_over_256_characters_is_an_error_before_any_request() {
     let (reference, aws) = (format!("prod/db:k:{}", "x".repeat(257)), Aws::start());
-    let run = Sandbox::new().aws(&aws).resolve(&format!("A={reference}")).run();
-    run.refused(64).says(["A", "--env"]).says_nothing_of(&reference);
+    let run = Sandbox::new()
+        .aws(&aws)
+        .resolve(&format!("A={reference}"))
+        .run();
+    run.refused(64)
+        .says(["A", "--env"])
+        .says_nothing_of(&reference);
     let message = "has a staging label of more than 256 characters";
     for absence in ["default: d", "optional: true"] {
         let declaration = format!("env:\n  A: {{ from: {reference:?}, {absence} }}\n");
-        Sandbox::new().aws(&aws).declaration(&declaration).run().refused(78).says(["secrets-exec.yaml:2", message]);
+        Sandbox::new()
+            .aws(&aws)
+            .declaration(&declaration)
+            .run()
+            .refused(78)
+            .says(["secrets-exec.yaml:2", message]);
     }
     assert!(aws.calls().is_empty(), "{:?}", aws.calls());
     let longest = format!("A=x:k:{}:{}", "ä".repeat(256), "i".repeat(64));
-    Sandbox::new().args(["check", "--offline"]).bare().resolve(&longest).run().launched();
+    Sandbox::new()
+        .args(["check", "--offline"])
+        .bare()
+        .resolve(&longest)
+        .run()
+        .launched();
 }
 
 #[test]
 fn an_alias_with_an_impossible_stage_is_one_error_at_its_line_for_two_entries() {
     let stage = "s".repeat(257);
-    let alias = format!("secrets: {{ db: {{ id: prod/db, stage: {stage} }} }}\nenv: {{ A: 'db:k', B: 'db:k' }}\n");
+    let alias = format!(
+        "secrets: {{ db: {{ id: prod/db, stage: {stage} }} }}\nenv: {{ A: 'db:k', B: 'db:k' }}\n"
+    );
     let run = Sandbox::new().aws(&Aws::start()).declaration(&alias).run();
-    run.refused(78).says(["secrets-exec.yaml:1:", "has a staging label of more than 256 characters"]);
+    run.refused(78).says([
+        "secrets-exec.yaml:1:",
+        "has a staging label of more than 256 characters",
+    ]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
 }
 
 #[test]
 fn a_variable_of_invalid_utf8_is_passed_on_by_resolve_env_and_refused_in_a_name() {
     let aws = served();
-    let sandbox = sandbox(&aws).env("RAW", OsStr::from_bytes(b"\xff\xfe=")).args(["--resolve-env", "RAW"]);
+    let sandbox = sandbox(&aws)
+        .env("RAW", OsStr::from_bytes(b"\xff\xfe="))
+        .args(["--resolve-env", "RAW"]);
     sandbox.run().launched_silently().has("RAW", b"\xff\xfe=");
     let calls = aws.calls().len();
-    sandbox.resolve("B=${RAW}/db:host").run().refused(64).says(["B"]);
+    sandbox
+        .resolve("B=${RAW}/db:host")
+        .run()
+        .refused(64)
+        .says(["B"]);
     assert_eq!(aws.calls().len(), calls);
 }

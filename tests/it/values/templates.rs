@@ -11,5 +11,9 @@ use crate::support::*;
 fn a_variable_of_invalid_utf8_is_undefined_in_a_template_and_takes_its_default() {
     let sandbox = Sandbox::new().env("BYTES", OsStr::from_bytes(b"\xff"));
     let declaration = "env: { A: { template: \"{{ env.BYTES | default('x') }}\" } }\n";
-    sandbox.declaration(declaration).run().launched_silently().has("A", "x");
+    sandbox
+        .declaration(declaration)
+        .run()
+        .launched_silently()
+        .has("A", "x");
 }

@@ -18,7 +18,10 @@ const THERE: [u8; 4] = [10, 200, 0, 2];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let rtt: f64 = arguments.next().ok_or("usage: link RTT_MS COMMAND ARG…")?.parse()?;
+    let rtt: f64 = arguments
+        .next()
+        .ok_or("usage: link RTT_MS COMMAND ARG…")?
+        .parse()?;
     let mut command = Command::new(arguments.next().ok_or("no command")?);
     command.args(arguments);
     let here = tun(HERE)?;
@@ -28,7 +31,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let there = tun(THERE)?;
     let mut child = command.spawn()?;
-    thread::spawn(move || exit(child.wait().ok().and_then(|status| status.code()).unwrap_or(1)));
+    thread::spawn(move || {
+        exit(
+            child
+                .wait()
+                .ok()
+                .and_then(|status| status.code())
+                .unwrap_or(1),
+        )
+    });
     // SAFETY: both calls take plain integers. They reduce late wake-ups, which would add to the delay; the kernel may refuse them.
     unsafe {
         libc::prctl(libc::PR_SET_TIMERSLACK, 1);
@@ -39,7 +50,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Creates a TUN device with this address and brings it up.
 fn tun(address: [u8; 4]) -> io::Result<File> {
-    let device = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open("/dev/net/tun")?;
+    let device = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open("/dev/net/tun")?;
     // SAFETY: an `ifreq` of zeros is valid; each call reads and writes only the `ifreq`, in the field that is set for it.
     unsafe {
         let mut request: libc::ifreq = std::mem::zeroed();
@@ -47,14 +62,26 @@ fn tun(address: [u8; 4]) -> io::Result<File> {
             *place = byte.cast_signed();
         }
         request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
-        check(libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF as _, &request))?;
-        let socket = check(libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0))?;
+        check(libc::ioctl(
+            device.as_raw_fd(),
+            libc::TUNSETIFF as _,
+            &request,
+        ))?;
+        let socket = check(libc::socket(
+            libc::AF_INET,
+            libc::SOCK_DGRAM | libc::SOCK_CLOEXEC,
+            0,
+        ))?;
         let _closes = File::from_raw_fd(socket);
-        for (call, bytes) in [(libc::SIOCSIFADDR, address), (libc::SIOCSIFNETMASK, [255, 255, 255, 252])] {
+        for (call, bytes) in [
+            (libc::SIOCSIFADDR, address),
+            (libc::SIOCSIFNETMASK, [255, 255, 255, 252]),
+        ] {
             let mut place: libc::sockaddr_in = std::mem::zeroed();
             place.sin_family = libc::AF_INET as libc::sa_family_t;
             place.sin_addr.s_addr = u32::from_ne_bytes(bytes);
-            request.ifr_ifru.ifru_addr = std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(place);
+            request.ifr_ifru.ifru_addr =
+                std::mem::transmute::<libc::sockaddr_in, libc::sockaddr>(place);
             check(libc::ioctl(socket, call as _, &request))?;
         }
         request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
@@ -64,7 +91,11 @@ fn tun(address: [u8; 4]) -> io::Result<File> {
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 /// Writes each packet to the other side after the delay.
@@ -81,12 +112,21 @@ fn carry(mut sides: [File; 2], delay: Duration) -> Result<(), Box<dyn Error>> {
                 }
             }
         }
-        let next = queues.iter().filter_map(|queue| queue.front()).map(|(due, _)| *due).min();
+        let next = queues
+            .iter()
+            .filter_map(|queue| queue.front())
+            .map(|(due, _)| *due)
+            .min();
         let wait = next.map(|due| due.saturating_duration_since(Instant::now()));
-        let wait = wait
-            .map(|wait| libc::timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() });
-        let mut ready =
-            [0, 1].map(|side| libc::pollfd { fd: sides[side].as_raw_fd(), events: libc::POLLIN, revents: 0 });
+        let wait = wait.map(|wait| libc::timespec {
+            tv_sec: wait.as_secs().cast_signed(),
+            tv_nsec: wait.subsec_nanos().into(),
+        });
+        let mut ready = [0, 1].map(|side| libc::pollfd {
+            fd: sides[side].as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        });
         let limit = wait.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: both descriptors and the timeout outlive the call.
         if unsafe { libc::ppoll(ready.as_mut_ptr(), 2, limit, std::ptr::null()) } <= 0 {

@@ -28,7 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let delay = Duration::from_millis(delay.parse()?);
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     // AWS's servers prefer this suite, whatever the client prefers.
-    provider.cipher_suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
     let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<Vec<_>, _>>()?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()?
@@ -52,13 +54,23 @@ fn main() -> Result<(), Box<dyn Error>> {
             CONNECTIONS.store(0, Ordering::Relaxed);
             REQUESTS.store(0, Ordering::Relaxed);
         }
-        let (connections, requests) = (CONNECTIONS.load(Ordering::Relaxed), REQUESTS.load(Ordering::Relaxed));
-        println!("{}", json!({ "connections": connections, "requests": requests }));
+        let (connections, requests) = (
+            CONNECTIONS.load(Ordering::Relaxed),
+            REQUESTS.load(Ordering::Relaxed),
+        );
+        println!(
+            "{}",
+            json!({ "connections": connections, "requests": requests })
+        );
     }
     Ok(())
 }
 
-fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>, delay: Duration) -> Result<(), Box<dyn Error>> {
+fn serve(
+    mut tcp: TcpStream,
+    config: Arc<ServerConfig>,
+    delay: Duration,
+) -> Result<(), Box<dyn Error>> {
     tcp.set_nodelay(true)?;
     let mut tls = ServerConnection::new(config)?;
     while tls.is_handshaking() {
@@ -89,7 +101,10 @@ fn serve(mut tcp: TcpStream, config: Arc<ServerConfig>, delay: Duration) -> Resu
 type Request = (String, Vec<u8>);
 
 /// Reads one request; bytes after it stay in `received`.
-fn receive(stream: &mut (impl Read + Write), received: &mut Vec<u8>) -> Result<Option<Request>, Box<dyn Error>> {
+fn receive(
+    stream: &mut (impl Read + Write),
+    received: &mut Vec<u8>,
+) -> Result<Option<Request>, Box<dyn Error>> {
     let end = loop {
         if let Some(at) = received.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break at + 4;
@@ -123,7 +138,9 @@ fn more(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<bool, Box<dyn 
 
 fn header(head: &str, name: &str) -> Option<String> {
     let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    lines
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().to_owned())
 }
 
 /// The answer for a secret's name or ARN.

@@ -12,7 +12,9 @@ use aws_credential_types::Credentials;
 
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
-use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, SECRET, VariableReader, parse_boolean, parse_count};
+use super::variable_reader::{
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, SECRET, VariableReader, parse_boolean, parse_count,
+};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
@@ -54,13 +56,17 @@ impl Settings {
             region = region.or(of_variable.map(|region| (region, (name, Status::Usage))));
         }
         let (region, region_source) = region.unzip();
-        let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| Role::parse(text, None));
+        let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| {
+            Role::parse(text, None)
+        });
         let settings = Self {
             region,
             region_source,
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
-            profile_variable: PROFILE_VARIABLES.into_iter().find_map(|name| Some((name, reader.text(name)?))),
+            profile_variable: PROFILE_VARIABLES
+                .into_iter()
+                .find_map(|name| Some((name, reader.text(name)?))),
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),
@@ -72,7 +78,9 @@ impl Settings {
             web_identity_session: reader.text("AWS_ROLE_SESSION_NAME"),
             web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
-            caller: CALLER.map(|name| inherited.filled(name).map(ToOwned::to_owned)).into(),
+            caller: CALLER
+                .map(|name| inherited.filled(name).map(ToOwned::to_owned))
+                .into(),
             config_files: config_files(inherited),
             remedies: Vec::new(),
         };
@@ -84,11 +92,24 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     // The SDK ignores or quotes a value that is not UTF-8.
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = |text: &str| text.parse::<http::Uri>().ok();
-    reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "a path, like /v2/credentials", path);
+    reader.parse_shown_as(
+        SECRET,
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "a path, like /v2/credentials",
+        path,
+    );
     reader.url("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     reader.url("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    let mode = |text: &str| ["ipv4", "ipv6"].contains(&text.to_ascii_lowercase().as_str()).then_some(());
-    reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv4 or IPv6", mode);
+    let mode = |text: &str| {
+        ["ipv4", "ipv6"]
+            .contains(&text.to_ascii_lowercase().as_str())
+            .then_some(())
+    };
+    reader.parse(
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+        "IPv4 or IPv6",
+        mode,
+    );
 }
 
 /// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
@@ -96,13 +117,20 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
     // As for the SDKs, blanks are no key.
     let [id, secret] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
         .map(|name| reader.text(name).filter(|key| !key.trim().is_empty()));
-    let (older, token) = (reader.text("AWS_SECURITY_TOKEN"), reader.text("AWS_SESSION_TOKEN"));
+    let (older, token) = (
+        reader.text("AWS_SECURITY_TOKEN"),
+        reader.text("AWS_SESSION_TOKEN"),
+    );
     match (id, secret) {
         (None, _) => VariableKeys::Unset,
         (Some(_), None) => VariableKeys::WithoutSecret,
-        (Some(id), Some(secret)) => {
-            VariableKeys::Complete(Credentials::new(id, secret, older.or(token), None, "environment"))
-        }
+        (Some(id), Some(secret)) => VariableKeys::Complete(Credentials::new(
+            id,
+            secret,
+            older.or(token),
+            None,
+            "environment",
+        )),
     }
 }
 
@@ -110,7 +138,10 @@ fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints
     let general = reader.url("AWS_ENDPOINT_URL");
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
-        if let Some(url) = reader.url(api.endpoint_setting().0).or_else(|| general.clone()) {
+        if let Some(url) = reader
+            .url(api.endpoint_setting().0)
+            .or_else(|| general.clone())
+        {
             configured.insert(api, url);
         }
     }
@@ -137,9 +168,18 @@ fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings
 fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
     let seconds = |text: &str| parse_count(text).map(|seconds| Duration::from_secs(seconds.into()));
     MetadataSettings {
-        timeout: reader.parse("AWS_METADATA_SERVICE_TIMEOUT", COUNT_EXPECTED, seconds).unwrap_or(METADATA_TIMEOUT),
-        attempts: reader.parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", COUNT_EXPECTED, parse_count).unwrap_or(1),
-        is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean) == Some(true),
+        timeout: reader
+            .parse("AWS_METADATA_SERVICE_TIMEOUT", COUNT_EXPECTED, seconds)
+            .unwrap_or(METADATA_TIMEOUT),
+        attempts: reader
+            .parse(
+                "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+                COUNT_EXPECTED,
+                parse_count,
+            )
+            .unwrap_or(1),
+        is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean)
+            == Some(true),
     }
 }
 
@@ -151,17 +191,43 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
 fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let is_cgi = reader.inherited.get("REQUEST_METHOD").is_some();
     let is_lower = |name| reader.inherited.get(name).is_some();
-    let https = if is_lower("https_proxy") { "https_proxy" } else { "HTTPS_PROXY" };
-    let http = if is_lower("http_proxy") || is_cgi { "http_proxy" } else { "HTTP_PROXY" };
-    let no_proxy = if is_lower("no_proxy") { "no_proxy" } else { "NO_PROXY" };
-    let mut proxy = |name| reader.parse(name, "a proxy's URL, like http://proxy.example.com:3128", parse_proxy);
+    let https = if is_lower("https_proxy") {
+        "https_proxy"
+    } else {
+        "HTTPS_PROXY"
+    };
+    let http = if is_lower("http_proxy") || is_cgi {
+        "http_proxy"
+    } else {
+        "HTTP_PROXY"
+    };
+    let no_proxy = if is_lower("no_proxy") {
+        "no_proxy"
+    } else {
+        "NO_PROXY"
+    };
+    let mut proxy = |name| {
+        reader.parse(
+            name,
+            "a proxy's URL, like http://proxy.example.com:3128",
+            parse_proxy,
+        )
+    };
     let (https, http) = (proxy(https), proxy(http));
-    ProxySettings { http, https, no_proxy: reader.text(no_proxy) }
+    ProxySettings {
+        http,
+        https,
+        no_proxy: reader.text(no_proxy),
+    }
 }
 
 /// Parses a proxy's URL, or its host alone. SOCKS is not supported.
 fn parse_proxy(text: &str) -> Option<HttpUrl> {
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let with_scheme = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
     HttpUrl::parse(&with_scheme)
 }
 
@@ -169,8 +235,12 @@ fn parse_proxy(text: &str) -> Option<HttpUrl> {
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = inherited.filled("HOME").map(Path::new);
     let file = |variable, name| {
-        let Some(path) = inherited.filled(variable).map(Path::new) else { return Some(home?.join(".aws").join(name)) };
-        let in_home = home.zip(path.strip_prefix("~").ok()).map(|(home, rest)| home.join(rest));
+        let Some(path) = inherited.filled(variable).map(Path::new) else {
+            return Some(home?.join(".aws").join(name));
+        };
+        let in_home = home
+            .zip(path.strip_prefix("~").ok())
+            .map(|(home, rest)| home.join(rest));
         Some(in_home.unwrap_or_else(|| path.to_owned()))
     };
     ConfigFiles {

@@ -27,8 +27,16 @@ impl ConfigFiles {
             }
             Ok(_) | Err(_) => path.display().to_string(),
         };
-        let paths: Vec<_> = [&self.config, &self.credentials].into_iter().flatten().map(described).collect();
-        if paths.is_empty() { "as HOME is not set".to_owned() } else { one_line(&format!("in {}", paths.join(" or "))) }
+        let paths: Vec<_> = [&self.config, &self.credentials]
+            .into_iter()
+            .flatten()
+            .map(described)
+            .collect();
+        if paths.is_empty() {
+            "as HOME is not set".to_owned()
+        } else {
+            one_line(&format!("in {}", paths.join(" or ")))
+        }
     }
 }
 
@@ -71,13 +79,19 @@ impl<'a> Profile<'a> {
         let Some(text) = text else { return Ok(None) };
         parse(text).map(Some).ok_or_else(|| {
             let value = quoted_value(text);
-            Problem::usage(format!("the AWS profile {:?}: {key}: {value} is not {expected}", self.name))
+            Problem::usage(format!(
+                "the AWS profile {:?}: {key}: {value} is not {expected}",
+                self.name
+            ))
         })
     }
 
     /// Returns the error of settings that contradict each other or lack another one, in words that follow the profile's name.
     pub fn inconsistent(&self, why: impl Display) -> Problem {
-        Problem::new(Status::Denied, format!("the AWS profile {:?} {why}", self.name))
+        Problem::new(
+            Status::Denied,
+            format!("the AWS profile {:?} {why}", self.name),
+        )
     }
 }
 
@@ -117,7 +131,10 @@ impl Profiles {
 
     /// The names of the profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.sections.keys().filter(|(kind, _)| *kind == PROFILE).map(|(_, name)| name.as_str())
+        self.sections
+            .keys()
+            .filter(|(kind, _)| *kind == PROFILE)
+            .map(|(_, name)| name.as_str())
     }
 
     /// Returns the settings of an `sso-session` section.
@@ -128,7 +145,9 @@ impl Profiles {
     /// Returns the `endpoint_url` of a service in a `services` section.
     pub fn service_endpoint(&self, section: &str, service: &str) -> Option<&str> {
         let section = self.sections.get(&(SERVICES, section.to_owned()))?;
-        section.get(&format!("{service}\nendpoint_url")).map(String::as_str)
+        section
+            .get(&format!("{service}\nendpoint_url"))
+            .map(String::as_str)
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
@@ -139,19 +158,34 @@ impl Profiles {
                 format!("in the configuration file write [profile {name}], not [{name}]")
             }
             Some(nearest) => format!("did you mean {nearest:?}?"),
-            None if names.is_empty() => "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned(),
+            None if names.is_empty() => {
+                "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned()
+            }
             None => format!("the profiles are {}", names.join(", ")),
         };
-        Problem::usage(format!("the AWS profile {name:?} ({setting}) does not exist")).help(help)
+        Problem::usage(format!(
+            "the AWS profile {name:?} ({setting}) does not exist"
+        ))
+        .help(help)
     }
 
     /// Adds the sections of a file. One that `kind` does not know is passed over.
-    fn read(&mut self, path: &Path, kind: impl Fn(&str) -> Option<(&'static str, String)>) -> Result<(), Problem> {
+    fn read(
+        &mut self,
+        path: &Path,
+        kind: impl Fn(&str) -> Option<(&'static str, String)>,
+    ) -> Result<(), Problem> {
         // As in the AWS CLI, a file that cannot be reached (in another user's HOME) counts as absent; a file that cannot be read does not.
         let is_absent = |error: &std::io::Error| {
-            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory)
+            matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory
+            )
         };
-        if path.metadata().map_or_else(|error| is_absent(&error), |metadata| metadata.is_dir()) {
+        if path
+            .metadata()
+            .map_or_else(|error| is_absent(&error), |metadata| metadata.is_dir())
+        {
             return Ok(());
         }
         let failure = |why: String| {
@@ -160,7 +194,8 @@ impl Profiles {
         };
         let text = std::fs::read_to_string(path)
             .map_err(|error| failure(format!(" {}", os_error::text_of_file(path, &error))))?;
-        let sections = parse(&text).map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
+        let sections = parse(&text)
+            .map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
         for (name, section) in sections? {
             match kind(name) {
                 Some(key) => self.sections.entry(key).or_default().extend(section),
@@ -177,9 +212,14 @@ fn section_of_config(name: &str) -> Option<(&'static str, String)> {
         return Some((PROFILE, name.to_owned()));
     }
     let (prefix, name) = name.split_once(char::is_whitespace)?;
-    let kind = [PROFILE, SSO_SESSION, SERVICES].into_iter().find(|kind| *kind == prefix)?;
+    let kind = [PROFILE, SSO_SESSION, SERVICES]
+        .into_iter()
+        .find(|kind| *kind == prefix)?;
     let name = name.trim();
-    let quoted = ['"', '\''].into_iter().find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
-    let bare = (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);
+    let quoted = ['"', '\'']
+        .into_iter()
+        .find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
+    let bare =
+        (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);
     Some((kind, quoted.or(bare)?.to_owned()))
 }

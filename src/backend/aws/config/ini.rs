@@ -22,20 +22,24 @@ pub fn parse(text: &str) -> Result<Vec<(&str, Section)>, (usize, &'static str)> 
             continue;
         }
         let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
-        if let (Some(setting), Some((_, section)), true) = (&last, sections.last_mut(), line_indent > indent) {
+        if let (Some(setting), Some((_, section)), true) =
+            (&last, sections.last_mut(), line_indent > indent)
+        {
             continue_setting(section, setting, content).map_err(failure)?;
             continue;
         }
         indent = line_indent;
         if let Some(header) = content.strip_prefix('[') {
-            let (name, _) =
-                header.rsplit_once(']').ok_or_else(|| failure("a closing bracket, as in [profile NAME]"))?;
+            let (name, _) = header
+                .rsplit_once(']')
+                .ok_or_else(|| failure("a closing bracket, as in [profile NAME]"))?;
             sections.push((name.trim(), Section::default()));
             last = None;
             continue;
         }
-        let (_, section) =
-            sections.last_mut().ok_or_else(|| failure("a section before the first setting, as in [default]"))?;
+        let (_, section) = sections
+            .last_mut()
+            .ok_or_else(|| failure("a section before the first setting, as in [default]"))?;
         let (name, value) = setting(content, &['=', ':']).ok_or_else(|| failure("KEY = VALUE"))?;
         section.insert(name.to_lowercase(), value.to_owned());
         last = Some(name.to_lowercase());
@@ -51,8 +55,8 @@ fn continue_setting(section: &mut Section, name: &str, content: &str) -> Result<
             value.push_str(content);
         }
         None => {
-            let (below, value) =
-                setting(content, &['=']).ok_or("KEY = VALUE, since it is indented below a setting without a value")?;
+            let (below, value) = setting(content, &['='])
+                .ok_or("KEY = VALUE, since it is indented below a setting without a value")?;
             section.insert(format!("{name}\n{below}"), value.to_owned());
         }
     }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::files::{Profile, Profiles};
 use super::role_chain::{RoleChain, role_chain};
 use super::settings::Settings;
-use super::variable_reader::{BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count};
+use super::variable_reader::{
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count,
+};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
@@ -31,7 +33,10 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     if settings.profile().0.is_none() && !others.is_empty() {
-        settings.remedies = vec![format!("choose one of the profiles {} (AWS_PROFILE)", others.join(", "))];
+        settings.remedies = vec![format!(
+            "choose one of the profiles {} (AWS_PROFILE)",
+            others.join(", ")
+        )];
     }
     let (source, name) = settings.profile();
     let Some(profile) = profiles.get(name) else {
@@ -45,24 +50,42 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
-    let source = region.as_ref().map(|_| ("the AWS profile", Status::Configuration));
+    let source = region
+        .as_ref()
+        .map(|_| ("the AWS profile", Status::Configuration));
     settings.region = settings.region.take().or(region);
     settings.region_source = settings.region_source.or(source);
-    settings.trust.bundle = settings.trust.bundle.take().or_else(|| profile.get("ca_bundle").map(PathBuf::from));
+    settings.trust.bundle = settings
+        .trust
+        .bundle
+        .take()
+        .or_else(|| profile.get("ca_bundle").map(PathBuf::from));
     Ok(profiles)
 }
 
-fn apply_endpoints(profile: Profile<'_>, profiles: &Profiles, endpoints: &mut Endpoints) -> Result<(), Problem> {
+fn apply_endpoints(
+    profile: Profile<'_>,
+    profiles: &Profiles,
+    endpoints: &mut Endpoints,
+) -> Result<(), Problem> {
     let boolean = |key| profile.parse(key, BOOLEAN_EXPECTED, parse_boolean);
     endpoints.use_fips = endpoints.use_fips.or(boolean("use_fips_endpoint")?);
-    endpoints.use_dual_stack = endpoints.use_dual_stack.or(boolean("use_dualstack_endpoint")?);
-    endpoints.ignored = endpoints.ignored.or(boolean("ignore_configured_endpoint_urls")?);
+    endpoints.use_dual_stack = endpoints
+        .use_dual_stack
+        .or(boolean("use_dualstack_endpoint")?);
+    endpoints.ignored = endpoints
+        .ignored
+        .or(boolean("ignore_configured_endpoint_urls")?);
     let general = profile.parse("endpoint_url", URL_EXPECTED, HttpUrl::parse)?;
     for api in Api::ALL {
         let services = profile.get("services");
-        let text = services.and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
+        let text = services
+            .and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
         let of_service = profile.parse_text(text, "services", URL_EXPECTED, HttpUrl::parse)?;
-        if let (None, Some(url)) = (endpoints.configured.get(&api), of_service.or_else(|| general.clone())) {
+        if let (None, Some(url)) = (
+            endpoints.configured.get(&api),
+            of_service.or_else(|| general.clone()),
+        ) {
             endpoints.configured.insert(api, url);
         }
     }

@@ -72,31 +72,44 @@ pub struct ProfileRole {
 ///
 /// # Errors
 /// When the settings make no chain, or one of them is invalid.
-pub fn role_chain<'a>(profiles: &'a Profiles, mut profile: Profile<'a>) -> Result<Option<RoleChain>, Problem> {
+pub fn role_chain<'a>(
+    profiles: &'a Profiles,
+    mut profile: Profile<'a>,
+) -> Result<Option<RoleChain>, Problem> {
     let (mut visited, mut roles) = (Vec::new(), Vec::new());
     let source = loop {
         if visited.contains(&profile.name) {
             visited.push(profile.name);
-            return Err(profile.inconsistent(format!("is in a loop of source_profile: {visited:?}")));
+            return Err(
+                profile.inconsistent(format!("is in a loop of source_profile: {visited:?}"))
+            );
         }
         visited.push(profile.name);
         // The keys of a source profile precede its role.
         if let Some(keys) = complete_keys(profile).filter(|_| visited.len() > 1) {
             break Some(RoleSource::Keys(keys));
         }
-        let Some(role) = role(profile)? else { break source(profiles, profile)? };
+        let Some(role) = role(profile)? else {
+            break source(profiles, profile)?;
+        };
         roles.push(role);
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile of {:?}", profile.name);
-                profile = profiles.get(next).ok_or_else(|| profiles.no_profile(next, &setting))?;
+                profile = profiles
+                    .get(next)
+                    .ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
             None => break source(profiles, profile)?,
         }
     };
     roles.reverse();
     match source {
-        Some(source) => Ok(Some(RoleChain { source, profile: profile.name.to_owned(), roles })),
+        Some(source) => Ok(Some(RoleChain {
+            source,
+            profile: profile.name.to_owned(),
+            roles,
+        })),
         None if roles.is_empty() => Ok(None),
         None => Err(profile.inconsistent("is a source_profile, and has no credentials")),
     }
@@ -108,7 +121,11 @@ fn role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let arn = text("role_arn").filter(|_| profile.get("web_identity_token_file").is_none());
     let Some(arn) = arn else { return Ok(None) };
     // The limits of AssumeRole.
-    let seconds = |text: &str| text.parse().ok().filter(|seconds| (900..=43_200).contains(seconds));
+    let seconds = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|seconds| (900..=43_200).contains(seconds))
+    };
     let expected = "a whole number of seconds from 900 to 43200";
     Ok(Some(ProfileRole {
         arn,
@@ -122,10 +139,16 @@ fn role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
 
 /// The profile whose credentials assume the role of a profile; `None` if `credential_source` has them.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
-    let sources = (profile.get("source_profile"), profile.get("credential_source"));
+    let sources = (
+        profile.get("source_profile"),
+        profile.get("credential_source"),
+    );
     match sources {
-        (Some(_), Some(_)) => Err(profile.inconsistent("has both source_profile and credential_source")),
-        (None, None) => Err(profile.inconsistent("has a role_arn, but neither source_profile nor credential_source")),
+        (Some(_), Some(_)) => {
+            Err(profile.inconsistent("has both source_profile and credential_source"))
+        }
+        (None, None) => Err(profile
+            .inconsistent("has a role_arn, but neither source_profile nor credential_source")),
         (source, _) => Ok(source),
     }
 }
@@ -141,9 +164,17 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
         let Some(role) = text("role_arn") else {
             return Err(profile.inconsistent("has a web_identity_token_file without role_arn"));
         };
-        return Ok(Some(RoleSource::WebIdentity(WebIdentity { role, file, session_name: text("role_session_name") })));
+        return Ok(Some(RoleSource::WebIdentity(WebIdentity {
+            role,
+            file,
+            session_name: text("role_session_name"),
+        })));
     }
-    if profile.get("sso_account_id").or(profile.get("sso_role_name")).is_some() {
+    if profile
+        .get("sso_account_id")
+        .or(profile.get("sso_role_name"))
+        .is_some()
+    {
         return sso(profiles, profile).map(Some);
     }
     if profile.get("login_session").is_some() {
@@ -176,10 +207,14 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
     let session = profile.get("sso_session");
     let section = session.and_then(|name| profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
-        return Err(profile.inconsistent(format!("has the sso_session {name:?}, which does not exist")));
+        return Err(profile.inconsistent(format!(
+            "has the sso_session {name:?}, which does not exist"
+        )));
     }
     let setting = |key: &str| {
-        let found = profile.get(key).or_else(|| section?.get(key).map(String::as_str));
+        let found = profile
+            .get(key)
+            .or_else(|| section?.get(key).map(String::as_str));
         found.ok_or_else(|| profile.inconsistent(format!("has settings of SSO, but no {key}")))
     };
     let start_url = setting("sso_start_url")?;
@@ -187,7 +222,8 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
     Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
-        region: region.ok_or_else(|| profile.inconsistent("has an sso_region that is no region"))?,
+        region: region
+            .ok_or_else(|| profile.inconsistent("has an sso_region that is no region"))?,
         start_url: start_url.to_owned(),
         session: session.unwrap_or(start_url).to_owned(),
     }))
@@ -195,7 +231,18 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
 
 /// The keys in a profile. `aws_security_token` is the older name of the token, and precedes it in botocore.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
-    let (id, secret) = (profile.get("aws_access_key_id")?, profile.get("aws_secret_access_key")?);
-    let token = profile.get("aws_security_token").or_else(|| profile.get("aws_session_token"));
-    Some(Credentials::new(id, secret, token.map(str::to_owned), None, "profile"))
+    let (id, secret) = (
+        profile.get("aws_access_key_id")?,
+        profile.get("aws_secret_access_key")?,
+    );
+    let token = profile
+        .get("aws_security_token")
+        .or_else(|| profile.get("aws_session_token"));
+    Some(Credentials::new(
+        id,
+        secret,
+        token.map(str::to_owned),
+        None,
+        "profile",
+    ))
 }

@@ -86,21 +86,38 @@ impl Settings {
 
     /// Returns a locator with the default region and role if it names none. Equal ones are one request.
     pub fn complete(&self, locator: &Locator) -> Locator {
-        let (region, role) =
-            (locator.region.as_ref().or(self.region.as_ref()), locator.role.as_ref().or(self.role.as_ref()));
-        Locator { region: region.cloned(), role: role.cloned(), ..locator.clone() }
+        let (region, role) = (
+            locator.region.as_ref().or(self.region.as_ref()),
+            locator.role.as_ref().or(self.role.as_ref()),
+        );
+        Locator {
+            region: region.cloned(),
+            role: role.cloned(),
+            ..locator.clone()
+        }
     }
 
     /// Returns a text that differs if requests may have different answers: what is read, where, and by which caller, as options and
     /// variables have it. It is hashed and never printed: an access key id is in it.
     pub fn distinction(&self, locator: &Locator) -> String {
         let endpoints = self.endpoints.distinction(locator.store);
-        format!("{:?}", (self.complete(locator), endpoints, self.profile(), &self.caller))
+        format!(
+            "{:?}",
+            (
+                self.complete(locator),
+                endpoints,
+                self.profile(),
+                &self.caller
+            )
+        )
     }
 
     /// Returns `region` and the fallback regions in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
-        let others = self.fallback_regions.iter().filter(|fallback| *fallback != region);
+        let others = self
+            .fallback_regions
+            .iter()
+            .filter(|fallback| *fallback != region);
         std::iter::once(region).chain(others).cloned().collect()
     }
 
@@ -110,10 +127,22 @@ impl Settings {
     /// # Errors
     /// The first region whose code has not the form of AWS's.
     pub fn check_regions(&self, requests: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        for request in requests.iter().filter(|request| self.endpoints.configured(request.store.into()).is_none()) {
+        for request in requests
+            .iter()
+            .filter(|request| self.endpoints.configured(request.store.into()).is_none())
+        {
             let mut regions = Vec::from_iter(self.region.iter().zip(self.region_source));
-            regions.extend(self.fallback_regions.iter().map(|region| (region, ("--fallback-region", Status::Usage))));
-            regions.extend(request.region.iter().map(|region| (region, ("an alias's region", Status::Configuration))));
+            regions.extend(
+                self.fallback_regions
+                    .iter()
+                    .map(|region| (region, ("--fallback-region", Status::Usage))),
+            );
+            regions.extend(
+                request
+                    .region
+                    .iter()
+                    .map(|region| (region, ("an alias's region", Status::Configuration))),
+            );
             for (region, (name, status)) in regions {
                 if let Some(help) = region.form_remedy() {
                     let text = format!("{name}: \"{region}\" is not {}", Region::EXPECTED);

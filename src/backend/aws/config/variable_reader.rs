@@ -19,12 +19,19 @@ pub struct VariableReader<'a> {
 
 impl<'a> VariableReader<'a> {
     pub fn new(inherited: &'a Inherited) -> Self {
-        Self { inherited, errors: Vec::new() }
+        Self {
+            inherited,
+            errors: Vec::new(),
+        }
     }
 
     /// Returns `value`, or the errors if there are any.
     pub fn finish<T>(self, value: T) -> Result<T, Vec<Problem>> {
-        if self.errors.is_empty() { Ok(value) } else { Err(self.errors) }
+        if self.errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.errors)
+        }
     }
 
     /// Returns the parsed value of a variable. The error of a variable that is read twice is kept once.
@@ -50,9 +57,16 @@ impl<'a> VariableReader<'a> {
     /// Returns the path of a file that must exist.
     pub fn file(&mut self, name: &'static str, expected: &'static str) -> Option<PathBuf> {
         let path = PathBuf::from(self.inherited.filled(name)?);
-        let Err(error) = path.metadata() else { return Some(path) };
-        let (value, why) = (quoted_value(&path.display().to_string()), os_error::text(&error));
-        self.errors.push(Problem::usage(format!("{name}: {value} is not {expected}: {why}")));
+        let Err(error) = path.metadata() else {
+            return Some(path);
+        };
+        let (value, why) = (
+            quoted_value(&path.display().to_string()),
+            os_error::text(&error),
+        );
+        self.errors.push(Problem::usage(format!(
+            "{name}: {value} is not {expected}: {why}"
+        )));
         None
     }
 

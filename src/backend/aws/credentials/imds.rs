@@ -28,32 +28,54 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
         return Err(without("AWS_EC2_METADATA_DISABLED is true"));
     }
     let client = client(settings, context.clients);
-    let roles = client.get("/latest/meta-data/iam/security-credentials/").await.map_err(|error| match &error {
-        ImdsError::ErrorResponse(response) if response.response().status().as_u16() == 404 => {
-            without("the instance has no role")
-        }
-        ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status(&error).is_none() => {
-            let is_unanswered = is_timeout(&error) || is_unreachable(&error);
-            let kind = if is_unanswered { FailureKind::Unanswered } else { FailureKind::NotConfigured };
-            ProviderError::new(kind, error_text(&error))
-        }
-        _ => ProviderError { kind: FailureKind::of_response(&error, status(&error)), why: error_text(&error) },
-    })?;
+    let roles = client
+        .get("/latest/meta-data/iam/security-credentials/")
+        .await
+        .map_err(|error| match &error {
+            ImdsError::ErrorResponse(response) if response.response().status().as_u16() == 404 => {
+                without("the instance has no role")
+            }
+            ImdsError::FailedToLoadToken(token)
+                if token.is_dispatch_failure() && status(&error).is_none() =>
+            {
+                let is_unanswered = is_timeout(&error) || is_unreachable(&error);
+                let kind = if is_unanswered {
+                    FailureKind::Unanswered
+                } else {
+                    FailureKind::NotConfigured
+                };
+                ProviderError::new(kind, error_text(&error))
+            }
+            _ => ProviderError {
+                kind: FailureKind::of_response(&error, status(&error)),
+                why: error_text(&error),
+            },
+        })?;
     let role = roles.as_ref().trim().to_owned();
-    if role.is_empty() || !role.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte)) {
+    if role.is_empty()
+        || !role
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
+    {
         let why = "the response is not one of the instance metadata service";
         return Err(ProviderError::temporary(why));
     }
-    let provider =
-        ImdsCredentialsProvider::builder().configure(&context.clients.link_local(is_token)).imds_client(client);
+    let provider = ImdsCredentialsProvider::builder()
+        .configure(&context.clients.link_local(is_token))
+        .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
     found.map_err(|error| ProviderError::of_sdk(&error, status(&error)))
 }
 
 fn client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
-        let client = imds::Client::builder().configure(&clients.link_local(is_token)).max_attempts(settings.attempts);
-        client.connect_timeout(settings.timeout).read_timeout(settings.timeout).build()
+        let client = imds::Client::builder()
+            .configure(&clients.link_local(is_token))
+            .max_attempts(settings.attempts);
+        client
+            .connect_timeout(settings.timeout)
+            .read_timeout(settings.timeout)
+            .build()
     };
     clients.metadata.get_or_init(new).clone()
 }
@@ -86,12 +108,17 @@ pub async fn instance_region(
     }
     let client = client(settings, clients);
     let budget = budget.for_request(|| "the region of the instance".to_owned());
-    let found = retry(&budget, async || read_region(client.get("/latest/meta-data/placement/region").await)).await;
+    let found = retry(&budget, async || {
+        read_region(client.get("/latest/meta-data/placement/region").await)
+    })
+    .await;
     found.map_err(|error| match error {
         FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
             FetchError::NoRegion { is_final: false }
         }
-        FetchError::Unavailable(outage) => FetchError::Unavailable(outage.of("the region from the instance metadata")),
+        FetchError::Unavailable(outage) => {
+            FetchError::Unavailable(outage.of("the region from the instance metadata"))
+        }
         error => error,
     })
 }
@@ -100,7 +127,8 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
     let error = match answer {
         Ok(text) => {
             let region = Region::parse(text.as_ref().trim());
-            return region.ok_or_else(|| Outage::malformed("a response that is not a region").into());
+            return region
+                .ok_or_else(|| Outage::malformed("a response that is not a region").into());
         }
         Err(error) => error,
     };
@@ -110,13 +138,24 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
     }
     let failure = classify_sdk_error(&error, status(&error));
     match &failure {
-        AttemptFailure::Transient(Outage { kind: OutageKind::Service | OutageKind::Throttled, .. }, _) => Err(failure),
-        _ => Err(AttemptFailure::Permanent(FetchError::NoRegion { is_final: false })),
+        AttemptFailure::Transient(
+            Outage {
+                kind: OutageKind::Service | OutageKind::Throttled,
+                ..
+            },
+            _,
+        ) => Err(failure),
+        _ => Err(AttemptFailure::Permanent(FetchError::NoRegion {
+            is_final: false,
+        })),
     }
 }
 
 /// True without a route to the service, as before the network is up. A host without the service refuses the connection.
 fn is_unreachable(error: &ImdsError) -> bool {
     let kind = find_source::<io::Error>(error).map(io::Error::kind);
-    matches!(kind, Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable))
+    matches!(
+        kind,
+        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)
+    )
 }

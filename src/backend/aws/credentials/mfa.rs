@@ -18,11 +18,19 @@ impl MfaCodes {
     ///
     /// # Errors
     /// Without a terminal, or without a code.
-    pub fn complete(&mut self, roles: &[ProfileRole], deadline: &Deadline) -> Result<(), FetchError> {
+    pub fn complete(
+        &mut self,
+        roles: &[ProfileRole],
+        deadline: &Deadline,
+    ) -> Result<(), FetchError> {
         for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
-                let _awaited = deadline.progress().awaits(format!("the MFA code for {}", one_line(serial)));
-                let code = deadline.asking(|| ask_for(serial)).map_err(no_credentials)?;
+                let _awaited = deadline
+                    .progress()
+                    .awaits(format!("the MFA code for {}", one_line(serial)));
+                let code = deadline
+                    .asking(|| ask_for(serial))
+                    .map_err(no_credentials)?;
                 self.0.insert(serial.clone(), code);
             }
         }
@@ -31,7 +39,9 @@ impl MfaCodes {
 
     /// Returns the device of a role, and its code.
     pub fn of<'a>(&'a self, role: &'a ProfileRole) -> Option<(&'a str, &'a str)> {
-        self.0.get_key_value(role.mfa_serial.as_ref()?).map(|(serial, code)| (serial.as_str(), code.as_str()))
+        self.0
+            .get_key_value(role.mfa_serial.as_ref()?)
+            .map(|(serial, code)| (serial.as_str(), code.as_str()))
     }
 }
 
@@ -40,15 +50,19 @@ fn ask_for(serial: &str) -> Result<String, String> {
     let mut question = format!("secrets-exec: MFA code for {}: ", escaped(&serial));
     loop {
         match ask(&question) {
-            Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => return Ok(code),
+            Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
+                return Ok(code);
+            }
             // STS takes no other code.
             Ok(Some(_)) => {
-                question = format!("secrets-exec: six digits are expected; MFA code for {}: ", escaped(&serial))
+                question = format!(
+                    "secrets-exec: six digits are expected; MFA code for {}: ",
+                    escaped(&serial)
+                )
             }
             Ok(None) => return Err(format!("no MFA code for {serial} was typed")),
             Err(_) => {
-                let why =
-                    "requires a code, and there is no terminal to ask for it; set credentials in variables instead";
+                let why = "requires a code, and there is no terminal to ask for it; set credentials in variables instead";
                 return Err(format!("the MFA device {serial} {why}"));
             }
         }
@@ -70,5 +84,12 @@ fn ask(question: &str) -> io::Result<Option<String>> {
 fn no_credentials(why: String) -> FetchError {
     let (what, tried) = (Wanted::Credentials, vec![("profile", why)]);
     let (has_tried_all, temporary, is_final) = (false, false, true);
-    FetchError::NoCredentials(CredentialsError { what, tried, has_tried_all, temporary, is_final, help: None })
+    FetchError::NoCredentials(CredentialsError {
+        what,
+        tried,
+        has_tried_all,
+        temporary,
+        is_final,
+        help: None,
+    })
 }

@@ -27,20 +27,35 @@ pub async fn process_credentials(command: &str) -> Result<Credentials, ProviderE
 /// Asks the AWS CLI for the credentials of a profile of `aws login`, whose session the CLI renews itself.
 pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderError> {
     let mut cli = Command::new("aws");
-    cli.args(["configure", "export-credentials", "--profile", profile, "--format", "process"]);
+    cli.args([
+        "configure",
+        "export-credentials",
+        "--profile",
+        profile,
+        "--format",
+        "process",
+    ]);
     let profile = shell_word(profile);
-    let name = format!("`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)");
-    printed_credentials(cli, &name).await.map_err(|error| match error.kind {
-        FailureKind::Defect(_) => {
-            ProviderError { kind: FailureKind::Defect(Some(format!("aws login --profile {profile}"))), ..error }
-        }
-        _ => error,
-    })
+    let name = format!(
+        "`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)"
+    );
+    printed_credentials(cli, &name)
+        .await
+        .map_err(|error| match error.kind {
+            FailureKind::Defect(_) => ProviderError {
+                kind: FailureKind::Defect(Some(format!("aws login --profile {profile}"))),
+                ..error
+            },
+            _ => error,
+        })
 }
 
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        ProviderError::new(FailureKind::Defect(None), format!("{name} cannot be started: {}", os_error::text(&error)))
+        ProviderError::new(
+            FailureKind::Defect(None),
+            format!("{name} cannot be started: {}", os_error::text(&error)),
+        )
     })?;
     let failed = |why| ProviderError::new(FailureKind::Defect(None), format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
@@ -60,17 +75,29 @@ struct ProcessOutput {
 
 fn parse(output: &[u8]) -> Result<Credentials, String> {
     // serde's error is dropped: it quotes the output.
-    let output: ProcessOutput =
-        serde_json::from_slice(output).map_err(|_| "printed no JSON as AWS defines it".to_owned())?;
+    let output: ProcessOutput = serde_json::from_slice(output)
+        .map_err(|_| "printed no JSON as AWS defines it".to_owned())?;
     if output.version != Some(1) {
         return Err("printed no `\"Version\": 1`".to_owned());
     }
     let missing = |key: &str| format!("printed no {key}");
     let id = output.access_key_id.ok_or_else(|| missing("AccessKeyId"))?;
-    let secret = output.secret_access_key.ok_or_else(|| missing("SecretAccessKey"))?;
+    let secret = output
+        .secret_access_key
+        .ok_or_else(|| missing("SecretAccessKey"))?;
     let token = output.session_token.filter(|token| !token.is_empty());
-    let expires = output.expiration.as_deref().map(parse_expiration).transpose()?;
-    Ok(Credentials::new(id, secret, token, expires, "CredentialProcess"))
+    let expires = output
+        .expiration
+        .as_deref()
+        .map(parse_expiration)
+        .transpose()?;
+    Ok(Credentials::new(
+        id,
+        secret,
+        token,
+        expires,
+        "CredentialProcess",
+    ))
 }
 
 /// Parses a time in the future (RFC 3339).
@@ -79,7 +106,10 @@ fn parse_expiration(text: &str) -> Result<SystemTime, String> {
     let moment = moment.and_then(|moment| SystemTime::try_from(moment).ok());
     let moment = moment.ok_or("printed an Expiration that is not a time in RFC 3339")?;
     if moment <= SystemTime::now() {
-        return Err(format!("printed credentials that expired at {}", one_line(text)));
+        return Err(format!(
+            "printed credentials that expired at {}",
+            one_line(text)
+        ));
     }
     Ok(moment)
 }

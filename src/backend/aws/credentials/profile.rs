@@ -14,7 +14,9 @@ use crate::backend::retry::AttemptFailure;
 use crate::model::quoting::one_line;
 
 /// Asks for the profile's credentials.
-pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
+pub async fn profile_credentials(
+    context: &SearchContext<'_>,
+) -> Result<Credentials, ProviderError> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
         let (name, files) = (settings.profile().1, settings.config_files.described());
@@ -32,7 +34,10 @@ pub async fn profile_credentials(context: &SearchContext<'_>) -> Result<Credenti
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
     let mut credentials = found.map_err(|error| match error.kind {
-        FailureKind::NotConfigured => ProviderError { kind: FailureKind::Defect(None), ..error },
+        FailureKind::NotConfigured => ProviderError {
+            kind: FailureKind::Defect(None),
+            ..error
+        },
         FailureKind::Unanswered => ProviderError::temporary(error.why),
         _ => error,
     })?;
@@ -54,7 +59,12 @@ async fn assume(
     credentials: Credentials,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, AttemptFailure> {
-    let client = context.clients.client(Api::Sts, context.region, Some(&credentials)).await;
+    let client = context
+        .clients
+        .client(Api::Sts, context.region, Some(&credentials))
+        .await;
     let client = client.map_err(AttemptFailure::Permanent)?;
-    Ok(assume_once(&client, role, context.mfa_codes.of(role)).await?.credentials)
+    Ok(assume_once(&client, role, context.mfa_codes.of(role))
+        .await?
+        .credentials)
 }

@@ -35,14 +35,21 @@ impl CredentialProcess {
     /// Starts a command. Its standard input is /dev/null, since that of this process is for the command of the launch; its standard
     /// error is that of this process.
     pub fn start(mut command: Command) -> io::Result<Self> {
-        let terminal =
-            File::options().read(true).write(true).open("/dev/tty").ok().filter(|file| terminal::is_foreground(file));
+        let terminal = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/tty")
+            .ok()
+            .filter(|file| terminal::is_foreground(file));
         let terminal = terminal.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
         let (is_alone, parent) = (terminal.is_none(), getpid());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         // SAFETY: `prepare` makes system calls alone, and these are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
-        *ending::program() = Some(AskedProgram { child: None, terminal });
+        *ending::program() = Some(AskedProgram {
+            child: None,
+            terminal,
+        });
         let started = command.spawn();
         // Without a program another thread ends this process.
         let mut asked = ending::program();
@@ -56,11 +63,16 @@ impl CredentialProcess {
 
     /// Returns the program's standard output.
     pub async fn output(mut self) -> Result<Zeroizing<Vec<u8>>, String> {
-        let failed = |error: io::Error| format!("cannot be read or waited for: {}", error_text(&error));
+        let failed =
+            |error: io::Error| format!("cannot be read or waited for: {}", error_text(&error));
         let stdout = read_all(self.0.take()).await.map_err(failed)?;
         // Without a program another thread ends this process.
-        let status =
-            || ending::program().as_mut().and_then(|program| program.child.as_mut()).map_or(Ok(None), Child::try_wait);
+        let status = || {
+            ending::program()
+                .as_mut()
+                .and_then(|program| program.child.as_mut())
+                .map_or(Ok(None), Child::try_wait)
+        };
         let status = loop {
             match status().map_err(failed)? {
                 Some(status) => break status,
@@ -71,8 +83,13 @@ impl CredentialProcess {
             Some(0) => Ok(stdout),
             Some(code) => Err(format!("ended with status {code}")),
             None => {
-                let signal = status.signal().and_then(|number| Signal::try_from(number).ok());
-                Err(format!("was ended by {}", signal.map_or("a signal", Signal::as_str)))
+                let signal = status
+                    .signal()
+                    .and_then(|number| Signal::try_from(number).ok());
+                Err(format!(
+                    "was ended by {}",
+                    signal.map_or("a signal", Signal::as_str)
+                ))
             }
         }
     }
@@ -87,7 +104,10 @@ impl Drop for CredentialProcess {
 }
 
 /// Prepares the child for the program: signals are as this process inherited them, and it ends with this process.
-#[cfg_attr(target_os = "macos", allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux"))]
+#[cfg_attr(
+    target_os = "macos",
+    allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
+)]
 fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {

@@ -54,27 +54,45 @@ pub enum FailureKind {
 
 impl ProviderError {
     pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into() }
+        Self {
+            kind,
+            why: why.into(),
+        }
     }
 
     /// The failure of a service or of the machine.
     pub fn temporary(why: impl Into<String>) -> Self {
         let why = why.into();
-        Self { kind: FailureKind::Request(Outage::new(OutageKind::Service, why.as_str()).into()), why }
+        Self {
+            kind: FailureKind::Request(Outage::new(OutageKind::Service, why.as_str()).into()),
+            why,
+        }
     }
 
     /// A file that cannot be read.
     pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::new(FailureKind::Defect(None), format!("{}: {}", path.display(), os_error::text_of_file(path, error)))
+        Self::new(
+            FailureKind::Defect(None),
+            format!(
+                "{}: {}",
+                path.display(),
+                os_error::text_of_file(path, error)
+            ),
+        )
     }
 
     /// The failure of a request. The text begins with `subject`.
     pub fn of_request(subject: &str, failure: AttemptFailure) -> Self {
         let why = match &failure {
-            AttemptFailure::Transient(outage, _) | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {
+            AttemptFailure::Transient(outage, _)
+            | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {
                 outage.reason.to_string()
             }
-            AttemptFailure::Permanent(FetchError::Denied { message, identity: Some(identity), .. }) => {
+            AttemptFailure::Permanent(FetchError::Denied {
+                message,
+                identity: Some(identity),
+                ..
+            }) => {
                 format!("{message} (credentials: {identity})")
             }
             AttemptFailure::Permanent(
@@ -83,7 +101,10 @@ impl ProviderError {
             AttemptFailure::Permanent(_) => "refused".to_owned(),
         };
         let why = format!("{subject}: {why}");
-        Self { kind: FailureKind::of(failure), why }
+        Self {
+            kind: FailureKind::of(failure),
+            why,
+        }
     }
 
     /// The failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
@@ -106,7 +127,9 @@ impl FailureKind {
             AttemptFailure::Transient(..)
             | AttemptFailure::Permanent(
                 FetchError::Unavailable(_)
-                | FetchError::Refused(Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. }),
+                | FetchError::Refused(
+                    Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. },
+                ),
             ) => Self::Request(failure),
             AttemptFailure::Permanent(_) => Self::Defect(None),
         }
@@ -126,8 +149,15 @@ impl FailureKind {
 
 /// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.
 pub fn defect(credentials: &Credentials) -> Option<&'static str> {
-    let parts = [Some(credentials.access_key_id()), Some(credentials.secret_access_key()), credentials.session_token()];
-    let all_fit = parts.into_iter().flatten().all(|text| !text.is_empty() && HeaderValue::from_str(text).is_ok());
+    let parts = [
+        Some(credentials.access_key_id()),
+        Some(credentials.secret_access_key()),
+        credentials.session_token(),
+    ];
+    let all_fit = parts
+        .into_iter()
+        .flatten()
+        .all(|text| !text.is_empty() && HeaderValue::from_str(text).is_ok());
     (!all_fit).then_some(
         "the credentials are empty, or have a line break or another character that is not valid in credentials",
     )
@@ -140,12 +170,27 @@ pub struct ProviderName(pub &'static str);
 /// Adds the provider of `credentials`, and the end of their key's id, to AWS's error that refuses them.
 pub fn with_provider(error: FetchError, credentials: Option<&Credentials>) -> FetchError {
     match (error, credentials) {
-        (FetchError::Denied { message, cause: cause @ Denial::Credentials, .. }, Some(credentials)) => {
-            let provider = credentials.get_property().map_or("AssumeRole", |ProviderName(name)| name);
+        (
+            FetchError::Denied {
+                message,
+                cause: cause @ Denial::Credentials,
+                ..
+            },
+            Some(credentials),
+        ) => {
+            let provider = credentials
+                .get_property()
+                .map_or("AssumeRole", |ProviderName(name)| name);
             let id = credentials.access_key_id();
             let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
-            let identity = Some(format!("those of the provider {provider}, with the access key …{end}"));
-            FetchError::Denied { message, cause, identity }
+            let identity = Some(format!(
+                "those of the provider {provider}, with the access key …{end}"
+            ));
+            FetchError::Denied {
+                message,
+                cause,
+                identity,
+            }
         }
         (error, _) => error,
     }

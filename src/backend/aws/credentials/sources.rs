@@ -19,7 +19,10 @@ use crate::model::quoting::one_line;
 /// SECRET_ACCESS_KEY, which AWS does not document.
 pub fn environment(keys: &VariableKeys) -> Result<Credentials, ProviderError> {
     match keys {
-        VariableKeys::Unset => Err(ProviderError::new(FailureKind::NotConfigured, "AWS_ACCESS_KEY_ID is not set")),
+        VariableKeys::Unset => Err(ProviderError::new(
+            FailureKind::NotConfigured,
+            "AWS_ACCESS_KEY_ID is not set",
+        )),
         VariableKeys::WithoutSecret => {
             let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY is not";
             Err(ProviderError::new(FailureKind::Misconfigured, why))
@@ -29,14 +32,23 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, ProviderError> {
 }
 
 /// Exchanges the token of a web identity for the credentials of its role.
-pub async fn web_identity(identity: &WebIdentity, context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
+pub async fn web_identity(
+    identity: &WebIdentity,
+    context: &SearchContext<'_>,
+) -> Result<Credentials, ProviderError> {
     let token = std::fs::read_to_string(&identity.file)
         .map_err(|error| ProviderError::unreadable(Path::new(&identity.file), &error))?;
-    let subject = format!("{}: STS, asked for {}", identity.file, one_line(&identity.role));
+    let subject = format!(
+        "{}: STS, asked for {}",
+        identity.file,
+        one_line(&identity.role)
+    );
     let failed = |failure| ProviderError::of_request(&subject, failure);
     let client = context.clients.client(Api::Sts, context.region, None).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
-    sts::exchange(&client, identity, token).await.map_err(failed)
+    sts::exchange(&client, identity, token)
+        .await
+        .map_err(failed)
 }
 
 /// Returns the credentials of the container (ECS, or EKS Pod Identity). The SDK's error of an unreadable token file does not name it.
@@ -44,8 +56,9 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
     if let Some(file) = &context.settings.container_token_file {
         std::fs::read(file).map_err(|error| ProviderError::unreadable(Path::new(file), &error))?;
     }
-    let provider =
-        EcsCredentialsProvider::builder().configure(&context.clients.link_local(|_, status| status >= 300)).build();
+    let provider = EcsCredentialsProvider::builder()
+        .configure(&context.clients.link_local(|_, status| status >= 300))
+        .build();
     provider.provide_credentials().await.map_err(|error| {
         let status = response_status(&error);
         let mut error = ProviderError::of_sdk(&error, status);
@@ -75,7 +88,10 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     ] {
         if inherited.filled(name).is_none() {
             // SAFETY: no other thread runs before the values are read.
-            #[allow(clippy::disallowed_methods, reason = "the SDK reads the process's environment")]
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "the SDK reads the process's environment"
+            )]
             #[allow(unsafe_code, reason = "std has no safe call that changes it")]
             unsafe {
                 std::env::remove_var(name);

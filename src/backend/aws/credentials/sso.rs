@@ -22,14 +22,27 @@ pub async fn sso_credentials(
     profile: &str,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, ProviderError> {
-    let log_in = FailureKind::Defect(Some(format!("aws sso login --profile {}", shell_word(profile))));
+    let log_in = FailureKind::Defect(Some(format!(
+        "aws sso login --profile {}",
+        shell_word(profile)
+    )));
     let config = context.clients.sdk_config(Api::SsoOidc);
-    let tokens = SsoTokenProvider::builder().configure(&config).region(Region::new(sso.region.as_str().to_owned()));
-    let tokens = tokens.session_name(&sso.session).start_url(&sso.start_url).build().await;
+    let tokens = SsoTokenProvider::builder()
+        .configure(&config)
+        .region(Region::new(sso.region.as_str().to_owned()));
+    let tokens = tokens
+        .session_name(&sso.session)
+        .start_url(&sso.start_url)
+        .build()
+        .await;
     let token = tokens.provide_token().await.map_err(|error| {
-        let why = error_text(&error).replace("an error occurred while loading an access token: ", "");
+        let why =
+            error_text(&error).replace("an error occurred while loading an access token: ", "");
         let uncached = "there is no cached SSO token, or it cannot be read";
-        ProviderError::new(log_in.clone(), why.replace("failed to load the cached SSO token", uncached))
+        ProviderError::new(
+            log_in.clone(),
+            why.replace("failed to load the cached SSO token", uncached),
+        )
     })?;
     let failed = |failure| ProviderError::of_request("the SSO portal", failure);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
@@ -37,16 +50,28 @@ pub async fn sso_credentials(
     let input = GetRoleCredentialsInput::builder().access_token(token.token());
     let input = input.account_id(&sso.account).role_name(&sso.role).build();
     let operation = GetRoleCredentials::new();
-    let calling = client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
+    let calling =
+        client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
     let output = calling.await.map_err(|failure| match failure {
-        AttemptFailure::Permanent(FetchError::Denied { cause: Denial::Credentials, .. }) => {
-            ProviderError { kind: log_in, ..failed(failure) }
-        }
+        AttemptFailure::Permanent(FetchError::Denied {
+            cause: Denial::Credentials,
+            ..
+        }) => ProviderError {
+            kind: log_in,
+            ..failed(failure)
+        },
         _ => failed(failure),
     })?;
     let found = output.role_credentials.and_then(|found| {
-        let expiry = UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
-        Some(Credentials::new(found.access_key_id?, found.secret_access_key?, found.session_token, Some(expiry), "SSO"))
+        let expiry =
+            UNIX_EPOCH.checked_add(Duration::from_millis(u64::try_from(found.expiration).ok()?))?;
+        Some(Credentials::new(
+            found.access_key_id?,
+            found.secret_access_key?,
+            found.session_token,
+            Some(expiry),
+            "SSO",
+        ))
     });
     found.ok_or_else(|| ProviderError::temporary("the SSO portal: a response without credentials"))
 }
@@ -54,5 +79,9 @@ pub async fn sso_credentials(
 /// Returns a word of a POSIX shell's command, in single quotes if it has special characters.
 pub fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./@:+".contains(c);
-    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

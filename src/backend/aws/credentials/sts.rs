@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sdk_sts::operation::assume_role::{AssumeRole, AssumeRoleError, AssumeRoleInput, AssumeRoleOutput};
+use aws_sdk_sts::operation::assume_role::{
+    AssumeRole, AssumeRoleError, AssumeRoleInput, AssumeRoleOutput,
+};
 use aws_sdk_sts::operation::assume_role_with_web_identity::{
     AssumeRoleWithWebIdentity, AssumeRoleWithWebIdentityError, AssumeRoleWithWebIdentityInput,
     AssumeRoleWithWebIdentityOutput,
@@ -56,17 +58,27 @@ pub async fn assume_once(
         transient @ AttemptFailure::Transient(..) => transient,
     })?;
     let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
-    Ok(CallerIdentity { credentials: read_credentials(output.credentials)?, arn })
+    Ok(CallerIdentity {
+        credentials: read_credentials(output.credentials)?,
+        arn,
+    })
 }
 
 /// Exchanges the token of a web identity for the credentials of its role, in one attempt.
-pub async fn exchange(client: &Client, identity: &WebIdentity, token: String) -> Result<Credentials, AttemptFailure> {
+pub async fn exchange(
+    client: &Client,
+    identity: &WebIdentity,
+    token: String,
+) -> Result<Credentials, AttemptFailure> {
     let input = AssumeRoleWithWebIdentityInput::builder()
         .role_arn(&identity.role)
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
         .web_identity_token(token);
     let (operation, input) = (AssumeRoleWithWebIdentity::new(), input.build());
-    let calling = client.call::<_, AssumeRoleWithWebIdentityOutput, AssumeRoleWithWebIdentityError>(&operation, input);
+    let calling = client
+        .call::<_, AssumeRoleWithWebIdentityOutput, AssumeRoleWithWebIdentityError>(
+            &operation, input,
+        );
     read_credentials(calling.await?.credentials)
 }
 
@@ -74,18 +86,37 @@ pub async fn exchange(client: &Client, identity: &WebIdentity, token: String) ->
 ///
 /// # Errors
 /// [`FetchError::Denied`] if the role may not be assumed or is invalid, [`FetchError::Unavailable`] if the budget ends first.
-pub async fn assume(client: &Client, role: &Role, budget: &RetryBudget) -> Result<CallerIdentity, FetchError> {
+pub async fn assume(
+    client: &Client,
+    role: &Role,
+    budget: &RetryBudget,
+) -> Result<CallerIdentity, FetchError> {
     let (arn, external_id) = (role.arn.to_string(), role.external_id.clone());
-    let budget = budget.for_request(|| format!("AssumeRole of {arn} at {}", host_and_port(&client.endpoint)));
-    let request = ProfileRole { arn, external_id, session_name: None, duration: None, mfa_serial: None };
+    let budget = budget
+        .for_request(|| format!("AssumeRole of {arn} at {}", host_and_port(&client.endpoint)));
+    let request = ProfileRole {
+        arn,
+        external_id,
+        session_name: None,
+        duration: None,
+        mfa_serial: None,
+    };
     let assumed = retry(&budget, async || assume_once(client, &request, None).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Credentials, AttemptFailure> {
-    let Some(found) = found else { return Err(Outage::malformed("a response without credentials").into()) };
+fn read_credentials(
+    found: Option<aws_sdk_sts::types::Credentials>,
+) -> Result<Credentials, AttemptFailure> {
+    let Some(found) = found else {
+        return Err(Outage::malformed("a response without credentials").into());
+    };
     let expires = SystemTime::try_from(found.expiration).ok();
-    let (id, secret, token) = (found.access_key_id, found.secret_access_key, found.session_token);
+    let (id, secret, token) = (
+        found.access_key_id,
+        found.secret_access_key,
+        found.session_token,
+    );
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
     match defect(&credentials) {
         None => Ok(credentials),
@@ -96,11 +127,21 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> Result<Cr
 /// Names the role in an error. A denial or a refusal is about the role, unless the credentials themselves are denied.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     match error {
-        FetchError::Denied { message, cause: cause @ Denial::Credentials, identity } => {
-            FetchError::Denied { message: message.with_prefix(&role.arn), cause, identity }
-        }
+        FetchError::Denied {
+            message,
+            cause: cause @ Denial::Credentials,
+            identity,
+        } => FetchError::Denied {
+            message: message.with_prefix(&role.arn),
+            cause,
+            identity,
+        },
         FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
-            FetchError::Denied { message: message.with_prefix(&role.arn), cause: Denial::Role, identity: None }
+            FetchError::Denied {
+                message: message.with_prefix(&role.arn),
+                cause: Denial::Role,
+                identity: None,
+            }
         }
         FetchError::Unavailable(outage) => {
             FetchError::Unavailable(outage.of(format_args!("STS, AssumeRole of {}", role.arn)))
@@ -113,6 +154,12 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 pub async fn identity(client: &Client, budget: &RetryBudget) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
     let operation = GetCallerIdentity::new();
-    let calling = client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
-    budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?.ok()?.ok()?.arn
+    let calling =
+        client.call::<_, GetCallerIdentityOutput, GetCallerIdentityError>(&operation, input);
+    budget
+        .within(timeout(IDENTITY_TIMEOUT, calling))
+        .await?
+        .ok()?
+        .ok()?
+        .arn
 }

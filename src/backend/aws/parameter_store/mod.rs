@@ -27,9 +27,15 @@ pub const MAX_BATCH: usize = 10;
 /// that two versions would be indistinguishable.
 pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
     let mut seen = BTreeSet::new();
-    let is_first = |request: &Locator| !request.is_path() && seen.insert(base_name(request.id.name()).to_owned());
+    let is_first = |request: &Locator| {
+        !request.is_path() && seen.insert(base_name(request.id.name()).to_owned())
+    };
     let (first, alone): (Vec<_>, Vec<_>) = requests.into_iter().partition(is_first);
-    first.chunks(MAX_BATCH).chain(alone.chunks(1)).map(<[Locator]>::to_vec).collect()
+    first
+        .chunks(MAX_BATCH)
+        .chain(alone.chunks(1))
+        .map(<[Locator]>::to_vec)
+        .collect()
 }
 
 /// Reads a batch, or a path by itself, in the client's region; returns one result for each request, in their order.
@@ -37,19 +43,29 @@ pub fn batches(requests: Vec<Locator>) -> Vec<Vec<Locator>> {
 /// AWS denies a whole batch if one of its parameters is denied, and rejects it for one invalid name; an emulator may also answer that
 /// one does not exist. Each parameter of such a batch is then requested alone, one after the other: a batch has one request in flight, so
 /// that the limit on all of them holds.
-pub async fn get(client: &Client, batch: &[Locator], budget: &RetryBudget) -> Vec<Result<Document, FetchError>> {
+pub async fn get(
+    client: &Client,
+    batch: &[Locator],
+    budget: &RetryBudget,
+) -> Vec<Result<Document, FetchError>> {
     if let [path] = batch
         && path.is_path()
     {
         return vec![get_below(client, path, budget).await];
     }
     match get_together(client, batch, budget).await {
-        Err(FetchError::Denied { .. } | FetchError::NotFound { .. } | FetchError::Refused(Refusal::Request(_)))
-            if batch.len() > 1 =>
-        {
+        Err(
+            FetchError::Denied { .. }
+            | FetchError::NotFound { .. }
+            | FetchError::Refused(Refusal::Request(_)),
+        ) if batch.len() > 1 => {
             let mut results = Vec::new();
             for request in batch.chunks(1) {
-                results.extend(get_together(client, request, budget).await.unwrap_or_else(|error| vec![Err(error)]));
+                results.extend(
+                    get_together(client, request, budget)
+                        .await
+                        .unwrap_or_else(|error| vec![Err(error)]),
+                );
             }
             results
         }
@@ -64,9 +80,23 @@ async fn get_together(
     requests: &[Locator],
     budget: &RetryBudget,
 ) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
-    let names: Vec<_> = requests.iter().map(|request| requested_name(request, &client.region)).collect();
+    let names: Vec<_> = requests
+        .iter()
+        .map(|request| requested_name(request, &client.region))
+        .collect();
     let input = json!({ "Names": names, "WithDecryption": true });
-    let ids: Vec<_> = requests.iter().map(|request| request.id.to_string()).collect();
+    let ids: Vec<_> = requests
+        .iter()
+        .map(|request| request.id.to_string())
+        .collect();
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
-    call(client, "AmazonSSM.GetParameters", ids.join(", "), &input, budget, read).await
+    call(
+        client,
+        "AmazonSSM.GetParameters",
+        ids.join(", "),
+        &input,
+        budget,
+        read,
+    )
+    .await
 }

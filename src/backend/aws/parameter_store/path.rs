@@ -32,7 +32,11 @@ type PageContents = (Vec<(String, Document)>, Option<String>);
 /// Reads every parameter below the path of `request` in the client's region.
 ///
 /// A page may be empty although others follow. Only the last page has no token.
-pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget) -> Result<Document, FetchError> {
+pub async fn get_below(
+    client: &Client,
+    request: &Locator,
+    budget: &RetryBudget,
+) -> Result<Document, FetchError> {
     let mut found = BTreeMap::new();
     let mut token: Option<String> = None;
     let mut read = (0, 0);
@@ -52,10 +56,17 @@ pub async fn get_below(client: &Client, request: &Locator, budget: &RetryBudget)
         token = next_token;
     }
     if found.is_empty() {
-        return Err(FetchError::NotFound { missing: Missing::Secret, nearest: None });
+        return Err(FetchError::NotFound {
+            missing: Missing::Secret,
+            nearest: None,
+        });
     }
     let region = Some(client.region.clone());
-    Ok(Document { region, parameters: found.into_iter().collect(), ..Document::new(SecretValue::new("")) })
+    Ok(Document {
+        region,
+        parameters: found.into_iter().collect(),
+        ..Document::new(SecretValue::new(""))
+    })
 }
 
 async fn get_page(
@@ -65,12 +76,21 @@ async fn get_page(
     budget: &RetryBudget,
 ) -> Result<PageContents, FetchError> {
     let path = path(&request.id);
-    let mut input = json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
+    let mut input =
+        json!({ "Path": path, "Recursive": true, "WithDecryption": true, "MaxResults": MAX_PAGE });
     if let Some(token) = token {
         input["NextToken"] = token.into();
     }
     let read = |body: &[u8]| read_page(body, request, &client.region);
-    call(client, "AmazonSSM.GetParametersByPath", path, &input, budget, read).await
+    call(
+        client,
+        "AmazonSSM.GetParametersByPath",
+        path,
+        &input,
+        budget,
+        read,
+    )
+    .await
 }
 
 /// Reads the body of a response to a request for the parameters below a path.
@@ -78,19 +98,31 @@ async fn get_page(
 /// # Errors
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or has a parameter of another
 /// path; a refusal for a parameter without a value.
-pub fn read_page(body: &[u8], request: &Locator, region: &Region) -> Result<PageContents, AttemptFailure> {
-    let page: Page = read_object(body).ok_or_else(|| Outage::malformed("a response that is no list of parameters"))?;
+pub fn read_page(
+    body: &[u8],
+    request: &Locator,
+    region: &Region,
+) -> Result<PageContents, AttemptFailure> {
+    let page: Page = read_object(body)
+        .ok_or_else(|| Outage::malformed("a response that is no list of parameters"))?;
     let path = path(&request.id);
     let mut parameters = Vec::new();
     for parameter in page.parameters {
-        let rest = parameter.name().and_then(|name| base_name(name).strip_prefix(base_name(&path)));
+        let rest = parameter
+            .name()
+            .and_then(|name| base_name(name).strip_prefix(base_name(&path)));
         let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
             return Err(Outage::malformed("a response with a parameter of another path").into());
         };
-        let document = parameter.into_document(&request.version, region).map_err(AttemptFailure::Permanent)?;
+        let document = parameter
+            .into_document(&request.version, region)
+            .map_err(AttemptFailure::Permanent)?;
         parameters.push((rest, document));
     }
-    Ok((parameters, page.next_token.filter(|token| !token.is_empty())))
+    Ok((
+        parameters,
+        page.next_token.filter(|token| !token.is_empty()),
+    ))
 }
 
 /// The path with a slash at both ends. AWS authorizes it as it is written, and most policies name `parameter/PATH/*`.

@@ -39,7 +39,10 @@ pub fn read_parameters(
     region: &Region,
 ) -> Result<Vec<Result<Document, FetchError>>, AttemptFailure> {
     let results = read_object(body).and_then(|mut response: GetParametersResponse| {
-        requests.iter().map(|request| response.take(request, region)).collect()
+        requests
+            .iter()
+            .map(|request| response.take(request, region))
+            .collect()
     });
     results.ok_or_else(|| Outage::malformed("a response without one of the parameters").into())
 }
@@ -48,18 +51,34 @@ impl GetParametersResponse {
     /// Removes the requested parameter and returns it as a document, or an absence if its name is invalid; `None` if it has neither.
     fn take(&mut self, request: &Locator, region: &Region) -> Option<Result<Document, FetchError>> {
         let parameters = self.parameters.get_or_insert_default();
-        if let Some(at) = parameters.iter().position(|parameter| parameter.is_requested(request)) {
-            return Some(parameters.swap_remove(at).into_document(&request.version, region));
+        if let Some(at) = parameters
+            .iter()
+            .position(|parameter| parameter.is_requested(request))
+        {
+            return Some(
+                parameters
+                    .swap_remove(at)
+                    .into_document(&request.version, region),
+            );
         }
         let (id, selector) = (request.id.in_region(region), version_selector(request));
-        let missing = if selector.is_some() { Missing::Version } else { Missing::Secret };
+        let missing = if selector.is_some() {
+            Missing::Version
+        } else {
+            Missing::Secret
+        };
         for invalid in self.invalid_parameters.iter().flatten() {
             let name = match selector {
-                Some(selector) => invalid.strip_suffix(selector).and_then(|name| name.strip_suffix(':')),
+                Some(selector) => invalid
+                    .strip_suffix(selector)
+                    .and_then(|name| name.strip_suffix(':')),
                 None => Some(invalid.as_str()),
             };
             if name.is_some_and(|name| base_name(name) == base_name(id.name())) {
-                return Some(Err(FetchError::NotFound { missing, nearest: None }));
+                return Some(Err(FetchError::NotFound {
+                    missing,
+                    nearest: None,
+                }));
             }
         }
         None
@@ -79,9 +98,12 @@ impl Parameter {
     fn is_named(&self, id: &SecretId) -> bool {
         let requested = base_name(id.name());
         // A secret that is read through Parameter Store may be returned with its own name.
-        let secret = referenced_secret(requested).map(str::to_owned).map(SecretId::Name);
+        let secret = referenced_secret(requested)
+            .map(str::to_owned)
+            .map(SecretId::Name);
         let is_named = |name: &String| {
-            let is_secret = |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
+            let is_secret =
+                |id: &SecretId| id.is_answered_by(Some(name), Arn::parse(name).as_ref());
             base_name(name) == requested || secret.as_ref().is_some_and(is_secret)
         };
         [&self.name, &self.arn].into_iter().flatten().any(is_named)
@@ -89,7 +111,11 @@ impl Parameter {
 
     /// True unless another version number is requested.
     fn has_version(&self, version: &Version) -> bool {
-        version.id().is_none_or(|number| number.parse().is_ok_and(|number| self.version == Some(number)))
+        version.id().is_none_or(|number| {
+            number
+                .parse()
+                .is_ok_and(|number| self.version == Some(number))
+        })
     }
 
     /// Converts the parameter into a document. A response has no labels, so the document gets the requested one.
@@ -110,7 +136,12 @@ impl Parameter {
 
 /// Returns the part that all forms of a parameter's name share.
 pub fn base_name(name: &str) -> &str {
-    let name = if Arn::is_meant(name) { name.split_once(":parameter/").map_or(name, |(_, name)| name) } else { name };
+    let name = if Arn::is_meant(name) {
+        name.split_once(":parameter/")
+            .map_or(name, |(_, name)| name)
+    } else {
+        name
+    };
     name.trim_start_matches('/')
 }
 
@@ -118,7 +149,9 @@ pub fn base_name(name: &str) -> &str {
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub fn referenced_secret(name: &str) -> Option<&str> {
-    base_name(name).strip_prefix("aws/reference/secretsmanager/").filter(|secret| !secret.is_empty())
+    base_name(name)
+        .strip_prefix("aws/reference/secretsmanager/")
+        .filter(|secret| !secret.is_empty())
 }
 
 /// Returns `NAME`, `NAME:LABEL` or `NAME:VERSION`, each with a name or an ARN, as GetParameters takes it.

@@ -48,40 +48,70 @@ pub fn policy(
     locators: &BTreeSet<&Locator>,
     options: &PolicyOptions,
 ) -> Result<(String, Vec<PolicyNotice>), Problem> {
-    let requests: BTreeSet<_> = locators.iter().map(|locator| settings.complete(locator)).collect();
-    let of_requests: BTreeSet<Arn> =
-        requests.iter().filter_map(|request| Some(request.role.as_ref()?.arn.clone())).collect();
+    let requests: BTreeSet<_> = locators
+        .iter()
+        .map(|locator| settings.complete(locator))
+        .collect();
+    let of_requests: BTreeSet<Arn> = requests
+        .iter()
+        .filter_map(|request| Some(request.role.as_ref()?.arn.clone()))
+        .collect();
     // A web identity and a profile assume roles in turn to find the credentials. The last role is the caller.
     let chain = settings.caller_roles(chain);
     let named = options.for_role.as_ref().map(|role| &role.arn);
     if let Some(role) = named.filter(|role| !of_requests.contains(role) && !chain.contains(role)) {
-        let roles: BTreeSet<String> = of_requests.iter().chain(&chain).map(Arn::to_string).collect();
+        let roles: BTreeSet<String> = of_requests
+            .iter()
+            .chain(&chain)
+            .map(Arn::to_string)
+            .collect();
         let roles = Vec::from_iter(roles).join(", ");
         let text = format!(
             "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
         );
-        let what = if roles.is_empty() { "it assumes no role".to_owned() } else { format!("the roles are {roles}") };
-        return Err(Problem::usage(text).help(format!("{what}; leave --for-role out for the caller's policy")));
+        let what = if roles.is_empty() {
+            "it assumes no role".to_owned()
+        } else {
+            format!("the roles are {roles}")
+        };
+        return Err(Problem::usage(text).help(format!(
+            "{what}; leave --for-role out for the caller's policy"
+        )));
     }
     let is_caller = named.is_none() || chain.last() == named;
-    let steps = chain.iter().zip(chain.iter().skip(1)).filter(|(from, _)| Some(*from) == named);
+    let steps = chain
+        .iter()
+        .zip(chain.iter().skip(1))
+        .filter(|(from, _)| Some(*from) == named);
     let mut assumed: BTreeSet<&Arn> = steps.map(|(_, to)| to).collect();
     if is_caller {
         assumed.extend(&of_requests);
     }
     // A named role reads names in its own account.
-    let mut statements = Statements::new(named.and_then(|role| role.account()).or(options.account.as_deref()));
+    let mut statements = Statements::new(
+        named
+            .and_then(|role| role.account())
+            .or(options.account.as_deref()),
+    );
     let mut is_any_region = false;
-    let is_read = |request: &&Locator| request.role.as_ref().map_or(is_caller, |role| Some(&role.arn) == named);
-    let is_asked =
-        |request: &&Locator| !options.metadata || request.store == Store::SecretsManager || is_described(request);
+    let is_read = |request: &&Locator| {
+        request
+            .role
+            .as_ref()
+            .map_or(is_caller, |role| Some(&role.arn) == named)
+    };
+    let is_asked = |request: &&Locator| {
+        !options.metadata || request.store == Store::SecretsManager || is_described(request)
+    };
     for request in requests.iter().filter(is_read).filter(is_asked) {
         match &request.region {
             Some(region) => {
                 // Only a launch reads from the fallback regions.
                 let mut regions = settings.regions(region);
                 regions.truncate(if options.metadata { 1 } else { regions.len() });
-                regions.iter().for_each(|region| statements.add_reading(request, Some(region)));
+                regions
+                    .iter()
+                    .for_each(|region| statements.add_reading(request, Some(region)));
             }
             // Any region includes the fallback regions.
             None => {
@@ -103,7 +133,9 @@ pub fn policy(
     let mut notices = Vec::new();
     let mut warn = |text: &str| notices.push(PolicyNotice::Warning(text.to_owned()));
     if is_any_region {
-        warn("no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile");
+        warn(
+            "no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile",
+        );
     }
     if options.is_for_agent {
         warn(
@@ -121,11 +153,17 @@ pub fn policy(
         warn("no permission is needed, so the policy has no statement, which IAM does not accept");
     }
     if named.is_none() {
-        let of_role = |role| PolicyNotice::Note(format!("--for-role {role} prints the policy of that role"));
+        let of_role =
+            |role| PolicyNotice::Note(format!("--for-role {role} prints the policy of that role"));
         notices.extend(assumed.into_iter().map(of_role));
     }
-    if options.kms_keys.is_empty() && !options.metadata && requests.iter().any(|request| is_read(&request)) {
-        notices.push(PolicyNotice::Note("customer managed keys need kms:Decrypt (--kms-key ARN)".to_owned()));
+    if options.kms_keys.is_empty()
+        && !options.metadata
+        && requests.iter().any(|request| is_read(&request))
+    {
+        notices.push(PolicyNotice::Note(
+            "customer managed keys need kms:Decrypt (--kms-key ARN)".to_owned(),
+        ));
     }
     Ok((format!("{policy:#}\n"), notices))
 }

@@ -59,14 +59,25 @@ struct ResourceScope<'a> {
 
 impl ResourceScope<'_> {
     fn arn(&self, store: Store, resource: &str) -> Arn {
-        Arn::new(self.partition, store.service(), self.region, self.account, resource)
+        Arn::new(
+            self.partition,
+            store.service(),
+            self.region,
+            self.account,
+            resource,
+        )
     }
 }
 
 impl Statements {
     pub fn new(account: Option<&str>) -> Self {
         let account = account.unwrap_or(ANY).to_owned();
-        Self { account, resources: BTreeMap::new(), secrets: BTreeSet::new(), decrypting: BTreeSet::new() }
+        Self {
+            account,
+            resources: BTreeMap::new(),
+            secrets: BTreeSet::new(),
+            decrypting: BTreeSet::new(),
+        }
     }
 
     pub fn add(&mut self, action: IamAction, resource: Arn) {
@@ -92,7 +103,8 @@ impl Statements {
             (Store::ParameterStore, false) => self.add_parameter(locator, &place),
             (Store::ParameterStore, true) => Some(self.add_path(locator, &place)),
         };
-        self.decrypting.extend(decrypting.map(|store| (store, region.cloned())));
+        self.decrypting
+            .extend(decrypting.map(|store| (store, region.cloned())));
     }
 
     /// AWS authorizes the complete ARN, whichever way a request names the secret.
@@ -111,8 +123,14 @@ impl Statements {
     fn add_parameter(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Option<Store> {
         let name = base_name(locator.id.name());
         let is_public = locator.id.arn().is_none() && name.starts_with("aws/service");
-        let place = &ResourceScope { account: if is_public { ANY } else { place.account }, ..*place };
-        self.add(IamAction::GetParameters, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
+        let place = &ResourceScope {
+            account: if is_public { ANY } else { place.account },
+            ..*place
+        };
+        self.add(
+            IamAction::GetParameters,
+            place.arn(Store::ParameterStore, &format!("parameter/{name}")),
+        );
         match referenced_secret(name) {
             Some(secret) => {
                 let arn = place.arn(Store::SecretsManager, &format!("secret:{secret}-??????"));
@@ -127,7 +145,10 @@ impl Statements {
     fn add_path(&mut self, locator: &Locator, place: &ResourceScope<'_>) -> Store {
         let path = base_name(locator.id.name());
         for name in [path.trim_end_matches('/').to_owned(), format!("{path}*")] {
-            self.add(IamAction::GetParametersByPath, place.arn(Store::ParameterStore, &format!("parameter/{name}")));
+            self.add(
+                IamAction::GetParametersByPath,
+                place.arn(Store::ParameterStore, &format!("parameter/{name}")),
+            );
         }
         Store::ParameterStore
     }
@@ -135,17 +156,22 @@ impl Statements {
     /// Adds the requests of `check --describe`, for the secrets that Parameter Store does not read.
     pub fn add_describing(&mut self) {
         if !self.secrets.is_empty() {
-            self.resources.insert(IamAction::DescribeSecret, self.secrets.clone());
+            self.resources
+                .insert(IamAction::DescribeSecret, self.secrets.clone());
         }
     }
 
     /// Replaces the actions that read values by the one that lists parameters, which AWS allows for all or for none.
     pub fn leave_reading_out(&mut self) {
-        let lists = self
-            .resources
-            .keys()
-            .any(|action| matches!(action, IamAction::GetParameters | IamAction::GetParametersByPath));
-        self.resources.retain(|action, _| matches!(action, IamAction::DescribeSecret | IamAction::AssumeRole));
+        let lists = self.resources.keys().any(|action| {
+            matches!(
+                action,
+                IamAction::GetParameters | IamAction::GetParametersByPath
+            )
+        });
+        self.resources.retain(|action, _| {
+            matches!(action, IamAction::DescribeSecret | IamAction::AssumeRole)
+        });
         if lists {
             self.add(IamAction::DescribeParameters, Arn::any());
         }
@@ -158,14 +184,20 @@ impl Statements {
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
         });
         let statements = of_action.chain(self.decryption(keys));
-        object([("Version", LANGUAGE.into()), ("Statement", statements.collect())])
+        object([
+            ("Version", LANGUAGE.into()),
+            ("Statement", statements.collect()),
+        ])
     }
 
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
         let mut services = BTreeSet::new();
         for region in keys.iter().filter_map(Arn::region) {
-            let users = self.decrypting.iter().filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
+            let users = self
+                .decrypting
+                .iter()
+                .filter(|(_, used)| used.as_ref().is_none_or(|used| *used == region));
             services.extend(users.filter_map(|(store, _)| own_host((*store).into(), &region)));
         }
         if services.is_empty() {
@@ -190,5 +222,10 @@ fn statement(sid: &str, action: &str, resources: Vec<&str>) -> Value {
 
 /// Returns an object, which keeps the order of its fields.
 fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
-    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
+    Value::Object(
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Map<_, _>>(),
+    )
 }

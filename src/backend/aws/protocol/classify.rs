@@ -14,8 +14,9 @@ use crate::net::errors::{HandshakeError, TrustError, find_source, is_timeout, pr
 /// True if the connection was closed before the end of the response.
 pub fn is_incomplete(error: &(dyn Error + 'static)) -> bool {
     let hyper = find_source::<hyper::Error>(error);
-    hyper.is_some_and(|error| error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed())
-        || find_source::<std::io::Error>(error).is_some()
+    hyper.is_some_and(|error| {
+        error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed()
+    }) || find_source::<std::io::Error>(error).is_some()
 }
 
 /// Classifies a request that got no response.

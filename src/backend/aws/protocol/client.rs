@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams, SigningSettings, sign,
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams,
+    SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -71,11 +72,16 @@ impl Client {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let mut settings = ConfigBag::base();
-        let parts = operation.config().unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
-        let (request, deserializer) = serialized(&parts, input, &mut settings).map_err(|error| not_sent(&*error))?;
+        let parts = operation
+            .config()
+            .unwrap_or_else(|| Layer::new("an operation without configuration").freeze());
+        let (request, deserializer) =
+            serialized(&parts, input, &mut settings).map_err(|error| not_sent(&*error))?;
         let response = self.send(request).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(response).map_err(|error| not_sent(&error))?;
-        let error = ServiceError::new(response.status().as_u16(), |name| response.headers().get(name));
+        let error = ServiceError::new(response.status().as_u16(), |name| {
+            response.headers().get(name)
+        });
         let mut service_error = None;
         match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             Ok(output) => {
@@ -85,13 +91,17 @@ impl Client {
             }
             // The rest of the error is dropped: it may quote a secret in the response.
             Err(error) => {
-                let _ = error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
+                let _ =
+                    error.map_operation_error(|error| service_error = error.downcast::<E>().ok());
             }
         }
         Err(match service_error {
-            Some(service) => {
-                ServiceError { code: service.meta().code(), message: service.meta().message(), ..error }.classify()
+            Some(service) => ServiceError {
+                code: service.meta().code(),
+                message: service.meta().message(),
+                ..error
             }
+            .classify(),
             None => unreadable_response(error.status, error.content_type).into(),
         })
     }
@@ -101,7 +111,9 @@ impl Client {
     /// # Errors
     /// When there is no response, or no whole one.
     pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, AttemptFailure> {
-        let answer = self.http.send(self.signed(request).map_err(|error| not_sent(&*error))?);
+        let answer = self
+            .http
+            .send(self.signed(request).map_err(|error| not_sent(&*error))?);
         let late = |_| Outage::new(OutageKind::Timeout, "no answer to a request in time");
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(late)?;
         let (head, body) = answered.map_err(|error| classify_connector_error(&error))?;
@@ -112,7 +124,10 @@ impl Client {
                 Err(Outage::new(OutageKind::Connection, "the response is incomplete").into())
             }
             Err(_) => {
-                let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let content_type = head
+                    .headers
+                    .get(CONTENT_TYPE)
+                    .and_then(|value| value.to_str().ok());
                 Err(unreadable_response(status, content_type).into())
             }
         }
@@ -121,11 +136,17 @@ impl Client {
     /// Sets the URL and adds the headers of the signature (AWS Signature Version 4).
     fn signed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
-        let authority = self.endpoint.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        let authority = self
+            .endpoint
+            .authority()
+            .map(http::uri::Authority::as_str)
+            .unwrap_or_default();
         let base = self.endpoint.path().trim_end_matches('/');
         let url = format!("{scheme}://{authority}{base}{}", request.uri());
         *request.uri_mut() = url.parse()?;
-        let Some(credentials) = &self.credentials else { return Ok(request) };
+        let Some(credentials) = &self.credentials else {
+            return Ok(request);
+        };
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
@@ -138,9 +159,14 @@ impl Client {
             .settings(settings)
             .build()?;
         let headers = request.headers().iter();
-        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable =
-            SignableRequest::new(request.method().as_str(), url, headers, SignableBody::Bytes(request.body()))?;
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            url,
+            headers,
+            SignableBody::Bytes(request.body()),
+        )?;
         let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
         signed.apply_to_request_http1x(&mut request);
         Ok(request)
@@ -153,9 +179,13 @@ fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
     input: Result<I, BuildError>,
     settings: &mut ConfigBag,
 ) -> Result<(Request<Bytes>, &'p SharedResponseDeserializer), BoxError> {
-    let (serializer, deserializer) =
-        (parts.load::<SharedRequestSerializer>(), parts.load::<SharedResponseDeserializer>());
-    let (serializer, deserializer) = serializer.zip(deserializer).ok_or("an operation without serialization")?;
+    let (serializer, deserializer) = (
+        parts.load::<SharedRequestSerializer>(),
+        parts.load::<SharedResponseDeserializer>(),
+    );
+    let (serializer, deserializer) = serializer
+        .zip(deserializer)
+        .ok_or("an operation without serialization")?;
     let request = serializer.serialize_input(Input::erase(input?), settings)?;
     Ok((in_memory(request)?, deserializer))
 }

@@ -22,8 +22,13 @@ pub enum Api {
 }
 
 impl Api {
-    pub const ALL: [Self; 5] =
-        [Self::Store(Store::SecretsManager), Self::Store(Store::ParameterStore), Self::Sts, Self::Sso, Self::SsoOidc];
+    pub const ALL: [Self; 5] = [
+        Self::Store(Store::SecretsManager),
+        Self::Store(Store::ParameterStore),
+        Self::Sts,
+        Self::Sso,
+        Self::SsoOidc,
+    ];
 
     /// The service's name in host names and in signatures.
     pub fn name(self) -> &'static str {
@@ -38,7 +43,9 @@ impl Api {
     /// The variable of its endpoint, and its name in a `services` section.
     pub fn endpoint_setting(self) -> (&'static str, &'static str) {
         match self {
-            Self::Store(Store::SecretsManager) => ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager"),
+            Self::Store(Store::SecretsManager) => {
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "secrets_manager")
+            }
             Self::Store(Store::ParameterStore) => ("AWS_ENDPOINT_URL_SSM", "ssm"),
             Self::Sts => ("AWS_ENDPOINT_URL_STS", "sts"),
             Self::Sso => ("AWS_ENDPOINT_URL_SSO", "sso"),
@@ -70,14 +77,28 @@ pub struct Endpoints {
 
 impl Endpoints {
     pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
-        let option = self.option.as_ref().filter(|_| api == Api::Store(Store::SecretsManager));
-        option.or_else(|| self.configured.get(&api).filter(|_| self.ignored != Some(true)))
+        let option = self
+            .option
+            .as_ref()
+            .filter(|_| api == Api::Store(Store::SecretsManager));
+        option.or_else(|| {
+            self.configured
+                .get(&api)
+                .filter(|_| self.ignored != Some(true))
+        })
     }
 
     /// Returns a text that differs if requests to a store, or for credentials, go to other endpoints.
     pub fn distinction(&self, store: Store) -> String {
-        let configured = [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
-        format!("{:?}", (configured, [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true))))
+        let configured =
+            [store.into(), Api::Sts].map(|api| self.configured(api).map(HttpUrl::as_str));
+        format!(
+            "{:?}",
+            (
+                configured,
+                [self.use_fips, self.use_dual_stack].map(|flag| flag == Some(true))
+            )
+        )
     }
 }
 
@@ -85,22 +106,32 @@ impl Endpoints {
 ///
 /// # Errors
 /// When there is none: by the SDK's rules FIPS excludes a configured endpoint, for example.
-pub async fn find_endpoint(endpoints: &Endpoints, api: Api, region: &Region) -> Result<Uri, BoxError> {
+pub async fn find_endpoint(
+    endpoints: &Endpoints,
+    api: Api,
+    region: &Region,
+) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
     let configured = endpoints.configured(api);
     match (configured, commercial_host(api.name(), region)) {
         (Some(url), _) if !is_special => Ok(url.uri().clone()),
-        (None, Some(host)) if !is_special => {
-            Ok(Uri::builder().scheme("https").authority(host).path_and_query("/").build()?)
-        }
-        _ => Ok(resolve_by_rules(endpoints, api, region, configured).await?.parse()?),
+        (None, Some(host)) if !is_special => Ok(Uri::builder()
+            .scheme("https")
+            .authority(host)
+            .path_and_query("/")
+            .build()?),
+        _ => Ok(resolve_by_rules(endpoints, api, region, configured)
+            .await?
+            .parse()?),
     }
 }
 
 /// Returns AWS's own host of a service in a region.
 pub fn own_host(api: Api, region: &Region) -> Option<String> {
     // The rules wait for nothing.
-    let endpoint = find_endpoint(&Endpoints::default(), api, region).now_or_never()?.ok()?;
+    let endpoint = find_endpoint(&Endpoints::default(), api, region)
+        .now_or_never()?
+        .ok()?;
     endpoint.host().map(str::to_owned)
 }
 
@@ -115,13 +146,21 @@ async fn resolve_by_rules(
     macro_rules! by_rules {
         ($sdk:ident) => {{
             use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
-            let parameters = Params::builder().region(region.as_str()).set_endpoint(configured.map(HttpUrl::to_string));
-            let parameters = parameters.set_use_fips(endpoints.use_fips).set_use_dual_stack(endpoints.use_dual_stack);
-            DefaultResolver::new().resolve_endpoint(&parameters.build()?).await?
+            let parameters = Params::builder()
+                .region(region.as_str())
+                .set_endpoint(configured.map(HttpUrl::to_string));
+            let parameters = parameters
+                .set_use_fips(endpoints.use_fips)
+                .set_use_dual_stack(endpoints.use_dual_stack);
+            DefaultResolver::new()
+                .resolve_endpoint(&parameters.build()?)
+                .await?
         }};
     }
     if api == Api::Store(Store::SecretsManager) {
         return Ok(by_rules!(aws_sdk_secretsmanager).url().to_owned());
     }
-    Ok(by_rules!(aws_sdk_sts).url().replacen("https://sts", &format!("https://{}", api.name()), 1))
+    Ok(by_rules!(aws_sdk_sts)
+        .url()
+        .replacen("https://sts", &format!("https://{}", api.name()), 1))
 }

@@ -29,7 +29,14 @@ impl<'a> ServiceError<'a> {
         // No service of AWS sends a date.
         let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
         let (request_id, content_type) = (header("x-amzn-requestid"), header("content-type"));
-        Self { status, code: None, message: None, request_id, content_type, retry_after }
+        Self {
+            status,
+            code: None,
+            message: None,
+            request_id,
+            content_type,
+            retry_after,
+        }
     }
 
     /// Classifies by the code, some by their message, or if the code is unknown by the status.
@@ -104,7 +111,11 @@ impl<'a> ServiceError<'a> {
     }
 
     fn denied(&self, cause: Denial) -> AttemptFailure {
-        AttemptFailure::Permanent(FetchError::Denied { message: self.reason(self.message), cause, identity: None })
+        AttemptFailure::Permanent(FetchError::Denied {
+            message: self.reason(self.message),
+            cause,
+            identity: None,
+        })
     }
 
     fn outage(&self, kind: OutageKind) -> AttemptFailure {
@@ -136,18 +147,28 @@ pub fn unreadable_response(status: u16, content_type: Option<&str>) -> Outage {
 
 /// Returns the outage for a response that is no answer of AWS's.
 pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
-    let content_type = content_type.map(|kind| format!(" ({})", one_line(kind))).unwrap_or_default();
-    Outage::new(OutageKind::MalformedResponse, format!("HTTP status {status}{content_type}; is a proxy between?"))
+    let content_type = content_type
+        .map(|kind| format!(" ({})", one_line(kind)))
+        .unwrap_or_default();
+    Outage::new(
+        OutageKind::MalformedResponse,
+        format!("HTTP status {status}{content_type}; is a proxy between?"),
+    )
 }
 
 fn absent(missing: Missing) -> AttemptFailure {
-    AttemptFailure::Permanent(FetchError::NotFound { missing, nearest: None })
+    AttemptFailure::Permanent(FetchError::NotFound {
+        missing,
+        nearest: None,
+    })
 }
 
 /// Classifies a status without a code, as the metadata services return it.
 pub fn classify_status(status: u16) -> AttemptFailure {
     match status {
-        408 | 429 | 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
+        408 | 429 | 500.. => {
+            Outage::new(OutageKind::Service, format!("HTTP status {status}")).into()
+        }
         _ => Refusal::Status(status).into(),
     }
 }

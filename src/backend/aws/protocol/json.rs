@@ -34,7 +34,12 @@ pub async fn call<T>(
     read: impl Fn(&[u8]) -> Result<T, AttemptFailure>,
 ) -> Result<T, FetchError> {
     let operation = target.rsplit('.').next().unwrap_or(target);
-    let budget = budget.for_request(|| format!("{operation} of {subject} at {}", host_and_port(&client.endpoint)));
+    let budget = budget.for_request(|| {
+        format!(
+            "{operation} of {subject} at {}",
+            host_and_port(&client.endpoint)
+        )
+    });
     retry(&budget, async || {
         let request = request(target, input).map_err(|error| not_sent(&*error))?;
         read(&read_body(client.send(request).await?)?)
@@ -43,7 +48,9 @@ pub async fn call<T>(
 }
 
 fn request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
-    let request = Request::post("/").header(CONTENT_TYPE, "application/x-amz-json-1.1").header("x-amz-target", target);
+    let request = Request::post("/")
+        .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+        .header("x-amz-target", target);
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
@@ -59,7 +66,12 @@ pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Atte
         let object = serde_json::from_slice(response.body()).unwrap_or_default();
         let (code, message) = code_and_message(&object);
         let code = header("x-amzn-errortype").map(bare_code).or(code);
-        return Err(ServiceError { code, message, ..ServiceError::new(status.as_u16(), header) }.classify());
+        return Err(ServiceError {
+            code,
+            message,
+            ..ServiceError::new(status.as_u16(), header)
+        }
+        .classify());
     }
     if !is_object(response.body()) {
         return Err(malformed_response(status.as_u16(), header("content-type")).into());
@@ -81,7 +93,10 @@ fn is_object(body: &[u8]) -> bool {
 /// Returns the code and the message of an error. Services spell both keys in several ways.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
-    (text(&["code", "__type"]).map(bare_code), text(&["message", "Message", "errorMessage"]))
+    (
+        text(&["code", "__type"]).map(bare_code),
+        text(&["message", "Message", "errorMessage"]),
+    )
 }
 
 /// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL`.
@@ -98,7 +113,9 @@ pub fn timestamp(field: &Value) -> Option<SystemTime> {
         Value::String(text) => text.parse().ok()?,
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let elapsed = Duration::try_from_secs_f64(seconds).ok().filter(|_| seconds < END)?;
+    let elapsed = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|_| seconds < END)?;
     SystemTime::UNIX_EPOCH.checked_add(elapsed)
 }
 
@@ -111,14 +128,26 @@ mod tests {
     #[test]
     fn code_and_message_are_read_in_every_spelling() {
         for (error, code, message) in [
-            (r#"{"__type":"ThrottlingException","message":"m"}"#, Some("ThrottlingException"), Some("m")),
+            (
+                r#"{"__type":"ThrottlingException","message":"m"}"#,
+                Some("ThrottlingException"),
+                Some("m"),
+            ),
             (
                 r#"{"__type":"com.amazonaws.ssm#InternalServerError","Message":"m"}"#,
                 Some("InternalServerError"),
                 Some("m"),
             ),
-            (r#"{"code":"A","__type":"B","errorMessage":"m"}"#, Some("A"), Some("m")),
-            (r#"{"code":"A:http://internal.amazon.com/coral/"}"#, Some("A"), None),
+            (
+                r#"{"code":"A","__type":"B","errorMessage":"m"}"#,
+                Some("A"),
+                Some("m"),
+            ),
+            (
+                r#"{"code":"A:http://internal.amazon.com/coral/"}"#,
+                Some("A"),
+                None,
+            ),
             (r#"{"code":1,"message":[]}"#, None, None),
         ] {
             let object = serde_json::from_str(error).unwrap();
@@ -128,12 +157,28 @@ mod tests {
 
     #[test]
     fn numbers_and_texts_are_times_and_anything_else_is_unknown() {
-        let seconds = |field| timestamp(&field)?.duration_since(SystemTime::UNIX_EPOCH).ok().map(|time| time.as_secs());
-        for field in [json!(1_523_477_145.713), json!(1_523_477_145), json!("1523477145.713")] {
+        let seconds = |field| {
+            timestamp(&field)?
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .ok()
+                .map(|time| time.as_secs())
+        };
+        for field in [
+            json!(1_523_477_145.713),
+            json!(1_523_477_145),
+            json!("1523477145.713"),
+        ] {
             assert_eq!(seconds(field.clone()), Some(1_523_477_145), "{field}");
         }
-        for field in [json!(null), json!(-1), json!(1e300), json!("yesterday"), json!("NaN"), json!("inf"), json!([1])]
-        {
+        for field in [
+            json!(null),
+            json!(-1),
+            json!(1e300),
+            json!("yesterday"),
+            json!("NaN"),
+            json!("inf"),
+            json!([1]),
+        ] {
             assert_eq!(timestamp(&field), None, "{field}");
         }
     }

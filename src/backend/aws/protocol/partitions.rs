@@ -28,7 +28,10 @@ pub fn commercial_host(service: &str, region: &Region) -> Option<String> {
 /// Returns the name of a region's partition in ARNs. A code of another form counts as commercial.
 pub fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
-    OTHERS.iter().find(|(other, _)| Some(*other) == area).map_or("aws", |(_, name)| name)
+    OTHERS
+        .iter()
+        .find(|(other, _)| Some(*other) == area)
+        .map_or("aws", |(_, name)| name)
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@ use crate::support::*;
 /// A launch that would reach AWS through this proxy.
 fn through(proxy: &Wire) -> Sandbox {
     let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
-    Sandbox::new().region("us-east-1").keys().env("HTTPS_PROXY", url).resolve("A=x:k")
+    Sandbox::new()
+        .region("us-east-1")
+        .keys()
+        .env("HTTPS_PROXY", url)
+        .resolve("A=x:k")
 }
 
 /// A proxy that answers every request with this status.
@@ -29,10 +33,22 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
     let mut scripts: Vec<(&str, Script)> = vec![
         ("it hangs up", Vec::new()),
         ("it hangs up on the request", vec![Step::Request]),
-        ("it hangs up in the status line", send(b"HTTP/1.1 200 ".to_vec())),
+        (
+            "it hangs up in the status line",
+            send(b"HTTP/1.1 200 ".to_vec()),
+        ),
         ("it hangs up in the tunnel", send(opened())),
-        ("it is no proxy", send(b"220 mail.example ESMTP\r\n".to_vec())),
-        ("its head has no end", send(with_head(&["HTTP/1.1 200 OK", &"x: y\r\n".repeat(9000)], ""))),
+        (
+            "it is no proxy",
+            send(b"220 mail.example ESMTP\r\n".to_vec()),
+        ),
+        (
+            "its head has no end",
+            send(with_head(
+                &["HTTP/1.1 200 OK", &"x: y\r\n".repeat(9000)],
+                "",
+            )),
+        ),
         (
             "it answers in the place of the service, as one that terminates TLS would",
             [
@@ -49,7 +65,10 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
     for (case, script) in scripts {
         let proxy = Wire::plain(vec![script]);
         let run = through(&proxy).attempts(2).case(case).run();
-        let both = format!("secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}", proxy.port());
+        let both = format!(
+            "secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}",
+            proxy.port()
+        );
         run.refused(75).says(["A (", "secret x", &both]);
         if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
             run.says([&*format!("the proxy answers with HTTP status {status}")]);
@@ -61,44 +80,89 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
 #[test]
 fn a_proxy_or_a_tunnel_that_does_not_answer_is_75_at_the_timeout() {
     let head = with_head(&["HTTP/1.1 200 Connection established", "x: y"], "");
-    for last in
-        [vec![Step::Stall], vec![Step::Drip(head, Duration::from_millis(50))], vec![Step::Send(opened()), Step::Stall]]
-    {
+    for last in [
+        vec![Step::Stall],
+        vec![Step::Drip(head, Duration::from_millis(50))],
+        vec![Step::Send(opened()), Step::Stall],
+    ] {
         let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
-        ends_within(Duration::from_millis(400), through(&proxy)).refused(75).says(["A (", "secret x"]);
+        ends_within(Duration::from_millis(400), through(&proxy))
+            .refused(75)
+            .says(["A (", "secret x"]);
     }
 }
 
 #[test]
 fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_sts() {
     let said = "rejects the user name and password";
-    let many = |sandbox: Sandbox| (0..60).fold(sandbox, |sandbox, n| sandbox.resolve(&format!("A{n}=x{n}:k")));
+    let many = |sandbox: Sandbox| {
+        (0..60).fold(sandbox, |sandbox, n| {
+            sandbox.resolve(&format!("A{n}=x{n}:k"))
+        })
+    };
     let proxy = answering(REJECTED);
     let named = format!("the proxy 127.0.0.1:{}", proxy.port());
-    many(through(&proxy)).run().refused(78).says(["A59", &named, said]);
+    many(through(&proxy))
+        .run()
+        .refused(78)
+        .says(["A59", &named, said]);
     assert_eq!(proxy.connections(), 1);
     let url = format!("http://user:{CANARY}@127.0.0.1:{}", proxy.port());
-    let forwarded = many(through(&proxy).endpoint("http://example.com").env("HTTP_PROXY", url));
+    let forwarded = many(
+        through(&proxy)
+            .endpoint("http://example.com")
+            .env("HTTP_PROXY", url),
+    );
     forwarded.run().refused(78).says(["A59", said]);
     assert_eq!(proxy.connections(), 2);
-    through(&proxy).args(["-vv", "--fallback-region", "eu-west-1"]).run().refused(78).says([said]);
+    through(&proxy)
+        .args(["-vv", "--fallback-region", "eu-west-1"])
+        .run()
+        .refused(78)
+        .says([said]);
     assert_eq!(proxy.connections(), 3);
     let role = through(&proxy).args(["--role-arn", ROLE]).run();
-    role.refused(78).says([said]).says_nothing_of("sts:AssumeRole");
-    through(&proxy).without_keys().web_identity().run().refused(78).says([said]);
+    role.refused(78)
+        .says([said])
+        .says_nothing_of("sts:AssumeRole");
+    through(&proxy)
+        .without_keys()
+        .web_identity()
+        .run()
+        .refused(78)
+        .says([said]);
 }
 
 #[test]
 fn a_proxys_407_in_any_form_is_78_after_one_request() {
-    for headers in ["proxy-authenticate: Basic\r\n realm=folded", "no header", &"x: y\r\n".repeat(9000)] {
-        let proxy = Wire::plain(vec![vec![Step::Request, Step::Send(with_head(&[REJECTED, headers], ""))]]);
-        through(&proxy).run().refused(78).says(["A (", "rejects the user name and password"]);
+    for headers in [
+        "proxy-authenticate: Basic\r\n realm=folded",
+        "no header",
+        &"x: y\r\n".repeat(9000),
+    ] {
+        let proxy = Wire::plain(vec![vec![
+            Step::Request,
+            Step::Send(with_head(&[REJECTED, headers], "")),
+        ]]);
+        through(&proxy)
+            .run()
+            .refused(78)
+            .says(["A (", "rejects the user name and password"]);
         assert_eq!(proxy.connections(), 1);
     }
     let proxy = answering("HTTP/1.0 407 Proxy Authentication Required");
     let url = format!("http://127.0.0.1:{}", proxy.port());
-    let nameless = through(&proxy).env("HTTPS_PROXY", &url).env("HTTP_PROXY", url);
-    nameless.run().refused(78).says(["A (", "requires a user name and a password"]);
-    nameless.endpoint("http://example.com").run().refused(78).says(["A (", "requires a user name and a password"]);
+    let nameless = through(&proxy)
+        .env("HTTPS_PROXY", &url)
+        .env("HTTP_PROXY", url);
+    nameless
+        .run()
+        .refused(78)
+        .says(["A (", "requires a user name and a password"]);
+    nameless
+        .endpoint("http://example.com")
+        .run()
+        .refused(78)
+        .says(["A (", "requires a user name and a password"]);
     assert_eq!(proxy.connections(), 2);
 }

@@ -21,10 +21,12 @@ fn an_address_that_drops_all_packets_is_75_at_the_timeout_and_named() {
     alone(|| {
         let aws = served();
         let run = ends_within(TIMEOUT, at_host(SILENT, &aws));
-        run.refused(75).says(["A (", "secret x", "timed out", "routes"]);
+        run.refused(75)
+            .says(["A (", "secret x", "timed out", "routes"]);
         // Longer than the connect timeout.
         let run = at_host(SILENT, &aws).attempts(1).timeout("20s").run();
-        run.refused(75).says(["A (", &format!("{SILENT}:{}", aws.address().port())]);
+        run.refused(75)
+            .says(["A (", &format!("{SILENT}:{}", aws.address().port())]);
     });
 }
 
@@ -34,8 +36,14 @@ const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"]
 #[test]
 fn a_host_whose_route_refuses_packets_is_75_with_the_systems_reason() {
     alone(|| {
-        let routes = ["unreachable 198.51.100.1", "prohibit 198.51.100.2", "blackhole 198.51.100.3"];
-        routes.iter().for_each(|route| sh(&format!("ip route add {route}")));
+        let routes = [
+            "unreachable 198.51.100.1",
+            "prohibit 198.51.100.2",
+            "blackhole 198.51.100.3",
+        ];
+        routes
+            .iter()
+            .for_each(|route| sh(&format!("ip route add {route}")));
         let aws = served();
         for (host, reasons) in [
             ("198.51.100.1", ["No route to host", "host is unreachable"]),
@@ -44,19 +52,32 @@ fn a_host_whose_route_refuses_packets_is_75_with_the_systems_reason() {
             ("203.0.113.1", UNREACHABLE),
         ] {
             let run = at_host(host, &aws).attempts(2).case(host).run();
-            run.refused(75).says(["A (", "secret x", host]).says_one_of(reasons);
+            run.refused(75)
+                .says(["A (", "secret x", host])
+                .says_one_of(reasons);
         }
     });
 }
 
 #[test]
 fn a_launch_without_any_network_is_75_after_its_attempts_or_at_the_timeout() {
-    let Some(nothing) = skip::wrapper(["unshare", "--net"], "no network at all") else { return };
+    let Some(nothing) = skip::wrapper(["unshare", "--net"], "no network at all") else {
+        return;
+    };
     let aws = served();
-    let real_name = sandbox(&aws).env_remove("AWS_ENDPOINT_URL").attempts(2).through(nothing).run();
-    real_name.refused(75).says(["A (", "secret x", "secretsmanager.us-east-1.amazonaws.com"]);
+    let real_name = sandbox(&aws)
+        .env_remove("AWS_ENDPOINT_URL")
+        .attempts(2)
+        .through(nothing)
+        .run();
+    real_name
+        .refused(75)
+        .says(["A (", "secret x", "secretsmanager.us-east-1.amazonaws.com"]);
     let waiting = ends_within(TIMEOUT, at_host("192.0.2.1", &aws).through(nothing));
-    waiting.refused(75).says(["A (", "secret x", "192.0.2.1"]).says_one_of(UNREACHABLE);
+    waiting
+        .refused(75)
+        .says(["A (", "secret x", "192.0.2.1"])
+        .says_one_of(UNREACHABLE);
 }
 
 #[test]
@@ -80,8 +101,12 @@ fn instance_metadata_that_drops_all_packets_is_75_or_78_without_a_region_at_the_
         sh(&format!("ip route add 169.254.169.254 via {SILENT}"));
         let aws = served();
         let sandbox = || keyless(&aws).env_remove("AWS_EC2_METADATA_DISABLED");
-        ends_within(TIMEOUT, sandbox().env_remove("AWS_REGION")).refused(78).says(["A (", "no AWS region", "--region"]);
-        ends_within(TIMEOUT, sandbox()).refused(75).says(["A (", "credentials", "metadata"]);
+        ends_within(TIMEOUT, sandbox().env_remove("AWS_REGION"))
+            .refused(78)
+            .says(["A (", "no AWS region", "--region"]);
+        ends_within(TIMEOUT, sandbox())
+            .refused(75)
+            .says(["A (", "credentials", "metadata"]);
     });
 }
 
@@ -90,17 +115,31 @@ fn credentials_of_an_instance_or_a_container_are_not_asked_of_the_proxy() {
     alone(|| {
         let aws = served();
         sh(&format!("ip route add 169.254.0.0/16 via {SILENT}"));
-        if !leads("{ 169.254.169.254, 169.254.170.2 } tcp dport 80", &aws.address().to_string()) {
+        if !leads(
+            "{ 169.254.169.254, 169.254.170.2 } tcp dport 80",
+            &aws.address().to_string(),
+        ) {
             return;
         }
         for (name, value, key) in [
             ("AWS_EC2_METADATA_DISABLED", "false", INSTANCE_KEY),
-            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/credentials", CONTAINER_KEY),
+            (
+                "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                "/credentials",
+                CONTAINER_KEY,
+            ),
         ] {
             // Port 1 refuses connections; NO_PROXY keeps the secret itself away from it.
             let proxied = ["HTTP_PROXY", "HTTPS_PROXY"].iter();
-            let sandbox = proxied.fold(keyless(&aws), |sandbox, name| sandbox.env(name, "http://127.0.0.1:1"));
-            sandbox.env("NO_PROXY", "localhost").env(name, value).run().launched_silently().has("A", "v-4c7a1e");
+            let sandbox = proxied.fold(keyless(&aws), |sandbox, name| {
+                sandbox.env(name, "http://127.0.0.1:1")
+            });
+            sandbox
+                .env("NO_PROXY", "localhost")
+                .env(name, value)
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
             assert_eq!(aws.reads().last().unwrap().access_key(), key);
         }
     });
@@ -120,13 +159,21 @@ fn a_host_with_addresses_that_drop_packets_is_reached_at_another_address() {
         }
         let sandbox = with_files(at_host("two.test", &aws), &[("hosts", &hosts)]);
         // The connect timeout (3.1 s) is divided among the addresses, so IPv4 would come after 2.8 s if it came last.
-        sandbox.timeout("2s").run().launched_silently().has("A", "v-4c7a1e");
+        sandbox
+            .timeout("2s")
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
         // As a name with an address in each of several zones, one of which is down.
         sh(&format!("ip route add 198.51.100.0/24 via {SILENT}"));
         if leads("198.51.100.2", &aws.address().ip().to_string()) {
             let hosts = "198.51.100.1 two.test\n198.51.100.2 two.test\n";
             let sandbox = with_files(at_host("two.test", &aws), &[("hosts", hosts)]);
-            sandbox.timeout("8s").run().launched_silently().has("A", "v-4c7a1e");
+            sandbox
+                .timeout("8s")
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
         }
     });
 }
@@ -137,18 +184,26 @@ fn a_route_that_drops_large_packets_is_75_at_the_timeout_and_a_firewalls_reset_i
         let aws = served();
         let port = aws.address().port();
         // As behind a tunnel that drops large packets and whose ICMP messages are filtered: the answer is lost.
-        if !filters(&format!("add rule ip t out tcp sport {port} ip length > 300 drop")) {
+        if !filters(&format!(
+            "add rule ip t out tcp sport {port} ip length > 300 drop"
+        )) {
             return;
         }
-        ends_within(TIMEOUT, at_host("127.0.0.1", &aws)).refused(75).says(["A (", "secret x"]);
+        ends_within(TIMEOUT, at_host("127.0.0.1", &aws))
+            .refused(75)
+            .says(["A (", "secret x"]);
         assert!(!aws.reads().is_empty());
         // At the handshake, and after the request.
         for what in ["tcp flags & (syn | ack) == syn", "ip length > 300"] {
-            if !filters(&format!("add rule ip t out tcp dport {port} {what} reject with tcp reset")) {
+            if !filters(&format!(
+                "add rule ip t out tcp dport {port} {what} reject with tcp reset"
+            )) {
                 return;
             }
             let run = at_host("127.0.0.1", &aws).attempts(2).case(what).run();
-            run.refused(75).says(["A (", "secret x"]).says_one_of(["Connection refused", "Connection reset"]);
+            run.refused(75)
+                .says(["A (", "secret x"])
+                .says_one_of(["Connection refused", "Connection reset"]);
         }
     });
 }
@@ -156,7 +211,9 @@ fn a_route_that_drops_large_packets_is_75_at_the_timeout_and_a_firewalls_reset_i
 /// Redirects packets to other addresses (DNAT), as a load balancer does; reports the test as skipped where nft cannot.
 fn leads(from: &str, to: &str) -> bool {
     let chain = "add table ip n; flush table ip n; add chain ip n out { type nat hook output priority -100; }";
-    can_nft(&format!("nft '{chain}; add rule ip n out ip daddr {from} dnat to {to}'"))
+    can_nft(&format!(
+        "nft '{chain}; add rule ip n out ip daddr {from} dnat to {to}'"
+    ))
 }
 
 /// Replaces the rules of nftables with this one; reports the test as skipped where nft cannot.
@@ -192,13 +249,23 @@ fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<
     thread::spawn(move || {
         let mut packet = [0; 512];
         while let Ok((length, client)) = socket.recv_from(&mut packet) {
-            let end = 12 + packet[12..length].iter().position(|byte| *byte == 0).unwrap();
+            let end = 12
+                + packet[12..length]
+                    .iter()
+                    .position(|byte| *byte == 0)
+                    .unwrap();
             // Each label follows its length.
-            let name = packet[13..end].iter().map(|byte| if *byte < 32 { '.' } else { char::from(*byte) });
+            let name = packet[13..end]
+                .iter()
+                .map(|byte| if *byte < 32 { '.' } else { char::from(*byte) });
             let name: String = name.collect();
             let question = &packet[..end + 5];
             let wants_ipv4 = question[end + 2] == 1;
-            let reply = if wants_ipv4 { reply(&name) } else { Reply::Code(0) };
+            let reply = if wants_ipv4 {
+                reply(&name)
+            } else {
+                Reply::Code(0)
+            };
             asked.lock().unwrap().push(name);
             let mut answer = question.to_vec();
             answer[6..12].fill(0);
@@ -221,7 +288,10 @@ fn resolver(mut reply: impl FnMut(&str) -> Reply + Send + 'static) -> Arc<Mutex<
 /// A launch whose service has a name that only this name server resolves.
 fn asking(server: &str, aws: &Aws) -> Sandbox {
     let resolver = format!("nameserver {server}\noptions timeout:1 attempts:1\n");
-    with_files(at_host("secrets.example", aws), &[("resolv.conf", &resolver)])
+    with_files(
+        at_host("secrets.example", aws),
+        &[("resolv.conf", &resolver)],
+    )
 }
 
 fn with_names(test: impl FnOnce() + Send) {
@@ -246,7 +316,8 @@ fn a_host_name_that_dns_does_not_resolve_is_75_at_the_timeout_and_named() {
             });
             let aws = served();
             let run = ends_within(TIMEOUT, asking(server, &aws).case(case));
-            run.refused(75).says(["A (", "secret x", "secrets.example", "DNS"]);
+            run.refused(75)
+                .says(["A (", "secret x", "secrets.example", "DNS"]);
             assert!(aws.calls().is_empty());
         });
     }
@@ -258,26 +329,39 @@ fn a_host_name_is_looked_up_again_until_the_name_server_recovers() {
         let mut replies = [Reply::Code(2), Reply::Code(3), Reply::Silence].into_iter();
         resolver(move |_| replies.next().unwrap_or(Reply::Loopback));
         let aws = served();
-        asking("127.0.0.1", &aws).run().launched_silently().has("A", "v-4c7a1e");
+        asking("127.0.0.1", &aws)
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
         assert_eq!(aws.reads().len(), 1);
     });
 }
 
 /// As in a Kubernetes pod.
-const IN_A_POD: &str =
-    "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n";
+const IN_A_POD: &str = "nameserver 127.0.0.1\nsearch ns.svc.cluster.local svc.cluster.local\noptions ndots:5 timeout:1 attempts:1\n";
 
 #[test]
 fn a_host_name_of_aws_is_looked_up_once_and_without_search_domains() {
     with_names(|| {
         let questions = resolver(|_| Reply::Loopback);
         let (aws, host) = (served(), "secretsmanager.us-east-1.amazonaws.com");
-        let launch = at_host(host, &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
-        with_files(launch, &[("resolv.conf", IN_A_POD)]).run().launched_silently();
+        let launch =
+            at_host(host, &aws).resolve("B=x:k:AWSCURRENT:c0c0c0c0-1111-4222-8333-444455556666");
+        with_files(launch, &[("resolv.conf", IN_A_POD)])
+            .run()
+            .launched_silently();
         // One question each for A and AAAA, for two requests.
-        assert_eq!((&*questions.lock().unwrap(), aws.reads().len()), (&vec![host.to_owned(); 2], 2));
+        assert_eq!(
+            (&*questions.lock().unwrap(), aws.reads().len()),
+            (&vec![host.to_owned(); 2], 2)
+        );
         // The Host header has no final dot.
-        assert!(aws.reads()[0].header("host").unwrap().starts_with(&format!("{host}:")));
+        assert!(
+            aws.reads()[0]
+                .header("host")
+                .unwrap()
+                .starts_with(&format!("{host}:"))
+        );
     });
 }
 
@@ -293,8 +377,18 @@ fn a_host_name_of_the_cluster_is_found_when_the_upstream_name_server_fails() {
             let aws = served();
             let launch = with_files(at_host("squid.egress", &aws), &[("resolv.conf", IN_A_POD)]);
             launch.run().launched_silently().has("A", "v-4c7a1e");
-            assert!(aws.reads()[0].header("host").unwrap().starts_with("squid.egress:"));
-            assert!(!questions.lock().unwrap().contains(&"squid.egress".to_owned()));
+            assert!(
+                aws.reads()[0]
+                    .header("host")
+                    .unwrap()
+                    .starts_with("squid.egress:")
+            );
+            assert!(
+                !questions
+                    .lock()
+                    .unwrap()
+                    .contains(&"squid.egress".to_owned())
+            );
         });
     }
 }
@@ -306,11 +400,15 @@ fn no_name_server_is_asked_for_localhost_or_for_a_name_in_the_hosts_file() {
     }
     with_names(|| {
         let questions = resolver(|_| Reply::Code(3));
-        let hosts = "192.0.2.1 localhost\n127.0.0.1 x.us-east-1.amazonaws.com secrets.example # ours\n";
+        let hosts =
+            "192.0.2.1 localhost\n127.0.0.1 x.us-east-1.amazonaws.com secrets.example # ours\n";
         for host in ["localhost", "secrets.example", "x.us-east-1.amazonaws.com"] {
             let aws = served();
             let files = [("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", hosts)];
-            with_files(at_host(host, &aws), &files).run().launched_silently().has("A", "v-4c7a1e");
+            with_files(at_host(host, &aws), &files)
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
         }
         assert!(questions.lock().unwrap().is_empty());
     });

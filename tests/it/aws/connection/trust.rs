@@ -13,115 +13,208 @@ fn served_over_tls(acceptor: Acceptor) -> Aws {
 
 #[test]
 fn a_ca_bundle_of_option_variable_or_profile_is_trusted_and_the_option_wins() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
+        return;
+    };
     let aws = served_over_tls(authority.acceptor());
     let bundle = authority.bundle();
     let config = format!("[default]\nca_bundle = {}\n", bundle.display());
-    let wrong = sandbox(&aws).env("AWS_CA_BUNDLE", other.bundle()).env("SSL_CERT_FILE", other.bundle());
+    let wrong = sandbox(&aws)
+        .env("AWS_CA_BUNDLE", other.bundle())
+        .env("SSL_CERT_FILE", other.bundle());
     for (case, sandbox) in [
         ("the option", wrong.arg("--ca-bundle").arg(&bundle)),
-        ("AWS's variable", sandbox(&aws).env("AWS_CA_BUNDLE", &bundle)),
-        ("OpenSSL's variable", sandbox(&aws).env("SSL_CERT_FILE", &bundle)),
-        ("our variable", sandbox(&aws).env("SECRETS_EXEC_CA_BUNDLE", &bundle)),
+        (
+            "AWS's variable",
+            sandbox(&aws).env("AWS_CA_BUNDLE", &bundle),
+        ),
+        (
+            "OpenSSL's variable",
+            sandbox(&aws).env("SSL_CERT_FILE", &bundle),
+        ),
+        (
+            "our variable",
+            sandbox(&aws).env("SECRETS_EXEC_CA_BUNDLE", &bundle),
+        ),
         ("the profile", sandbox(&aws).config(&config)),
     ] {
-        sandbox.case(case).run().launched_silently().has("A", "v-4c7a1e");
+        sandbox
+            .case(case)
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
     }
     let protocols = aws.protocols();
-    assert!(protocols.iter().flatten().all(|name| name == "http/1.1"), "{protocols:?}");
+    assert!(
+        protocols.iter().flatten().all(|name| name == "http/1.1"),
+        "{protocols:?}"
+    );
 }
 
 #[test]
 fn a_forged_tls_handshake_signature_is_78_though_the_certificate_was_verified_before() {
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     for version in [&TLS13, &TLS12] {
         // A second connection, since the first one is closed without an answer.
         let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after([Fault::Close]);
         let aws = served_over_tls(authority.forging_acceptor(version)).secret("x", secret);
         let sandbox = sandbox(&aws).arg("--ca-bundle").arg(authority.bundle());
-        sandbox.case(format!("{version:?}")).run().refused(78).says(["localhost", "BadSignature"]);
+        sandbox
+            .case(format!("{version:?}"))
+            .run()
+            .refused(78)
+            .says(["localhost", "BadSignature"]);
         assert_eq!(aws.calls().len(), 1);
     }
 }
 
 #[test]
 fn a_certificate_that_is_not_trusted_is_78_after_one_connection() {
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let bundle = authority.bundle().display().to_string();
     for (case, acceptor, options, said) in [
-        ("an authority that the system does not know", authority.acceptor(), &[][..], "certificate"),
-        ("the authority's own certificate", authority.acceptor_of_itself(), &["--ca-bundle", &bundle], "CA:TRUE"),
+        (
+            "an authority that the system does not know",
+            authority.acceptor(),
+            &[][..],
+            "certificate",
+        ),
+        (
+            "the authority's own certificate",
+            authority.acceptor_of_itself(),
+            &["--ca-bundle", &bundle],
+            "CA:TRUE",
+        ),
     ] {
         let aws = served_over_tls(acceptor);
-        sandbox(&aws).args(options).case(case).run().refused(78).says(["A (", "localhost", said]);
+        sandbox(&aws)
+            .args(options)
+            .case(case)
+            .run()
+            .refused(78)
+            .says(["A (", "localhost", said]);
         assert_eq!((aws.connections(), aws.calls().len()), (1, 0), "{case}");
     }
 }
 
 #[test]
 fn a_ca_bundle_without_roots_is_78_and_named_and_a_commented_root_is_not_trusted() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else { return };
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::new()) else {
+        return;
+    };
     let aws = served_over_tls(authority.acceptor());
     let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
     let marked = |mark: &str| format!("{}{mark}{}{}", text(&other), text(&authority), text(&other));
     for (content, said) in [
         (String::new(), "bundle.pem"),
         ("no PEM at all\n".to_owned(), "bundle.pem"),
-        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), "bundle.pem"),
-        ("-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n".to_owned(), "bundle.pem"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(),
+            "bundle.pem",
+        ),
+        (
+            "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n".to_owned(),
+            "bundle.pem",
+        ),
         (marked("#"), "localhost"),
         (marked(" "), "localhost"),
         (marked("DISTRUSTED: "), "localhost"),
     ] {
-        let sandbox = sandbox(&aws).file("bundle.pem", content).args(["--ca-bundle", "bundle.pem"]);
+        let sandbox = sandbox(&aws)
+            .file("bundle.pem", content)
+            .args(["--ca-bundle", "bundle.pem"]);
         sandbox.run().refused(78).says([said]);
     }
-    sandbox(&aws).args(["--ca-bundle", "bundle.pem"]).run().refused(78).says(["bundle.pem"]);
+    sandbox(&aws)
+        .args(["--ca-bundle", "bundle.pem"])
+        .run()
+        .refused(78)
+        .says(["bundle.pem"]);
     assert!(aws.calls().is_empty());
 }
 
 /// A run on a system whose /etc/ssl, an empty directory, has been filled by the shell script `prepare`; `None` where
 /// that cannot be done.
 fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
-    let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
+    let script =
+        format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare} && exec \"$@\"");
     let trial = ["unshare", "--mount", "sh", "-c", &script, "sh"];
     Some(sandbox.through(skip::wrapper(trial, "a system's bundle")?))
 }
 
 #[test]
 fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
-    let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority")) else { return };
+    let (Some(authority), Some(other)) = (Authority::new(), Authority::named("another authority"))
+    else {
+        return;
+    };
     let aws = served_over_tls(authority.acceptor());
-    let copy = format!("cp '{}' /etc/ssl/certs/ca-certificates.crt", authority.bundle().display());
-    let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else { return };
+    let copy = format!(
+        "cp '{}' /etc/ssl/certs/ca-certificates.crt",
+        authority.bundle().display()
+    );
+    let Some(with_its_root) = with_system_bundle(sandbox(&aws), &copy) else {
+        return;
+    };
     with_its_root.run().launched_silently().has("A", "v-4c7a1e");
-    let named = with_system_bundle(sandbox(&aws), &copy).unwrap().arg("--ca-bundle").arg(other.bundle());
+    let named = with_system_bundle(sandbox(&aws), &copy)
+        .unwrap()
+        .arg("--ca-bundle")
+        .arg(other.bundle());
     let said = "its chain ends at the issuer \"a test's own authority\", which is no trusted root";
-    named.run().refused(78).says([said, "help: ", "--ca-bundle"]);
+    named
+        .run()
+        .refused(78)
+        .says([said, "help: ", "--ca-bundle"]);
     for prepare in ["true", "mkdir /etc/ssl/certs/ca-certificates.crt"] {
-        let sandbox = with_system_bundle(sandbox(&aws), prepare).unwrap().case(prepare);
+        let sandbox = with_system_bundle(sandbox(&aws), prepare)
+            .unwrap()
+            .case(prepare);
         let run = sandbox.run();
-        run.refused(78).says(["localhost", "a test's own authority"]);
-        assert_eq!(run.stderr().contains("the system's roots: "), prepare != "true", "{run}");
+        run.refused(78)
+            .says(["localhost", "a test's own authority"]);
+        assert_eq!(
+            run.stderr().contains("the system's roots: "),
+            prepare != "true",
+            "{run}"
+        );
     }
-    let none = with_system_bundle(sandbox(&aws), "true").unwrap().arg("--ca-bundle").arg(authority.bundle());
+    let none = with_system_bundle(sandbox(&aws), "true")
+        .unwrap()
+        .arg("--ca-bundle")
+        .arg(authority.bundle());
     none.run().launched();
 }
 
 /// The files of root certificates that a run opens; `None` where strace cannot tell.
 fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
-    let sandbox = sandbox.through(skip::traced(&["-f", "-e", "trace=openat,open"], "the files that are opened")?);
+    let sandbox = sandbox.through(skip::traced(
+        &["-f", "-e", "trace=openat,open"],
+        "the files that are opened",
+    )?);
     sandbox.run();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     // Without CAP_SYS_PTRACE strace cannot read the memory of a process that is not dumpable, and shows addresses.
     if trace.lines().any(|line| line.contains("(AT_FDCWD, 0x")) {
-        skip::skipped("the files that are opened: strace may not read the names of a process that is not dumpable");
+        skip::skipped(
+            "the files that are opened: strace may not read the names of a process that is not dumpable",
+        );
         return None;
     }
-    let places = ["/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/lib/ssl"];
+    let places = [
+        "/etc/ssl",
+        "/etc/pki",
+        "/usr/share/ca-certificates",
+        "/usr/lib/ssl",
+    ];
     let endings = [".pem", ".crt", ".cer"];
     let holds_roots = |path: &&str| {
-        places.iter().any(|place| path.starts_with(place)) || endings.iter().any(|ending| path.ends_with(ending))
+        places.iter().any(|place| path.starts_with(place))
+            || endings.iter().any(|ending| path.ends_with(ending))
     };
     let paths = trace.lines().filter_map(|line| line.split('"').nth(1));
     Some(paths.filter(holds_roots).map(str::to_owned).collect())
@@ -129,23 +222,45 @@ fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
 
 #[test]
 fn no_file_of_root_certificates_is_opened_before_a_certificate_needs_one() {
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let plain = served();
-    let Some(found) = opened_roots(sandbox(&plain)) else { return };
+    let Some(found) = opened_roots(sandbox(&plain)) else {
+        return;
+    };
     assert!(found.is_empty(), "for plain HTTP: {found:?}");
     // No test has a chain that ends at a compiled-in root. A server that hangs up on the ClientHello sends none.
     let silent = Wire::plain(vec![vec![Step::Greeting]]);
     let endpoint = format!("https://localhost:{}", silent.port());
-    let aws = served_over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
-    assert!(opened_roots(sandbox(&aws).endpoint(&endpoint).attempts(1)).unwrap().is_empty());
-    let named = opened_roots(sandbox(&aws).resolve("B=y:k").env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
-    assert_eq!(named, [authority.bundle().to_str().unwrap()], "alone, and once");
+    let aws =
+        served_over_tls(authority.acceptor()).secret("y", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+    assert!(
+        opened_roots(sandbox(&aws).endpoint(&endpoint).attempts(1))
+            .unwrap()
+            .is_empty()
+    );
+    let named = opened_roots(
+        sandbox(&aws)
+            .resolve("B=y:k")
+            .env("AWS_CA_BUNDLE", authority.bundle()),
+    )
+    .unwrap();
+    assert_eq!(
+        named,
+        [authority.bundle().to_str().unwrap()],
+        "alone, and once"
+    );
     assert!(!opened_roots(sandbox(&aws)).unwrap().is_empty());
 }
 
 /// The contents of the extensions of a ClientHello (RFC 8446, section 4.1.2), by type.
 fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |number: usize, byte| number << 8 | usize::from(*byte));
+    let number = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0, |number: usize, byte| number << 8 | usize::from(*byte))
+    };
     // The headers of the record and of the message, the version and the random bytes.
     let mut rest = &record[5 + 4 + 2 + 32..];
     for length in [1, 2, 1] {
@@ -167,7 +282,12 @@ fn extensions(record: &[u8]) -> Vec<(u16, &[u8])> {
 fn client_hello(options: &[&str]) -> Vec<u8> {
     let silent = Wire::plain(vec![vec![Step::Greeting]]);
     let endpoint = format!("https://localhost:{}", silent.port());
-    sandbox(&Aws::start()).endpoint(&endpoint).attempts(1).args(options.iter().copied()).run().refused(75);
+    sandbox(&Aws::start())
+        .endpoint(&endpoint)
+        .attempts(1)
+        .args(options.iter().copied())
+        .run()
+        .refused(75);
     silent.greetings().remove(0)
 }
 
@@ -175,35 +295,66 @@ fn client_hello(options: &[&str]) -> Vec<u8> {
 fn tls_offers_x25519mlkem768_first_and_connects_to_a_server_with_that_group_alone() {
     let greeting = client_hello(&[]);
     let extensions = extensions(&greeting);
-    let content = |wanted: u16| extensions.iter().find(|(kind, _)| *kind == wanted).unwrap().1;
+    let content = |wanted: u16| {
+        extensions
+            .iter()
+            .find(|(kind, _)| *kind == wanted)
+            .unwrap()
+            .1
+    };
     // supported_groups: X25519MLKEM768, X25519, secp256r1, secp384r1.
     assert_eq!(content(10), [0, 8, 0x11, 0xEC, 0, 29, 0, 23, 0, 24]);
     // The first key_share is of the same group, so that no round trip is lost.
     assert_eq!(content(51)[2..4], [0x11, 0xEC]);
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let aws = served_over_tls(authority.post_quantum_acceptor());
     let launch = || sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
     launch().run().launched_silently().has("A", "v-4c7a1e");
-    launch().args(["--key-exchange", "classical"]).attempts(1).run().refused(75);
+    launch()
+        .args(["--key-exchange", "classical"])
+        .attempts(1)
+        .run()
+        .refused(75);
 }
 
 #[test]
 fn key_exchange_classical_offers_no_post_quantum_group_and_fits_one_packet() {
     let greeting = client_hello(&["--key-exchange", "classical"]);
-    let groups = extensions(&greeting).into_iter().find(|(kind, _)| *kind == 10).unwrap().1;
+    let groups = extensions(&greeting)
+        .into_iter()
+        .find(|(kind, _)| *kind == 10)
+        .unwrap()
+        .1;
     // supported_groups: X25519, secp256r1, secp384r1.
     assert_eq!(groups, [0, 6, 0, 29, 0, 23, 0, 24]);
-    assert!(greeting.len() < 300 && client_hello(&[]).len() > 1300, "{}", greeting.len());
-    let Some(authority) = Authority::new() else { return };
+    assert!(
+        greeting.len() < 300 && client_hello(&[]).len() > 1300,
+        "{}",
+        greeting.len()
+    );
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let aws = served_over_tls(authority.acceptor());
     let launch = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
-    launch.env("SECRETS_EXEC_KEY_EXCHANGE", "classical").run().launched_silently().has("A", "v-4c7a1e");
+    launch
+        .env("SECRETS_EXEC_KEY_EXCHANGE", "classical")
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
 }
 
 #[test]
 fn a_proxy_is_asked_for_the_aws_host_name_of_region_partition_and_fips() {
-    let Some(authority) = Authority::new() else { return };
-    let (here, china) = ("secretsmanager.us-east-1.amazonaws.com", "secretsmanager.cn-north-1.amazonaws.com.cn");
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let (here, china) = (
+        "secretsmanager.us-east-1.amazonaws.com",
+        "secretsmanager.cn-north-1.amazonaws.com.cn",
+    );
     let arn = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-AbCdEf";
     let fips = "secretsmanager-fips.us-east-1.amazonaws.com";
     let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
@@ -217,24 +368,54 @@ fn a_proxy_is_asked_for_the_aws_host_name_of_region_partition_and_fips() {
         let aws = served_over_tls(authority.acceptor_for(&format!("DNS:{name}")))
             .secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#));
         let proxy = Proxy::before(aws.address());
-        let sandbox = Sandbox::new().region("us-east-1").keys().env("AWS_CA_BUNDLE", authority.bundle());
-        let sandbox = if setting == ignored.0 { sandbox.endpoint("http://127.0.0.1:9") } else { sandbox };
-        let sandbox = sandbox.env(setting, value).env(proxy_name, proxy.url()).resolve(&format!("A={id}:k"));
-        sandbox.case(name).run().launched_silently().has("A", "v-4c7a1e");
+        let sandbox = Sandbox::new()
+            .region("us-east-1")
+            .keys()
+            .env("AWS_CA_BUNDLE", authority.bundle());
+        let sandbox = if setting == ignored.0 {
+            sandbox.endpoint("http://127.0.0.1:9")
+        } else {
+            sandbox
+        };
+        let sandbox = sandbox
+            .env(setting, value)
+            .env(proxy_name, proxy.url())
+            .resolve(&format!("A={id}:k"));
+        sandbox
+            .case(name)
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
         assert_eq!(proxy.asked(), [format!("CONNECT {name}:443")]);
         let read = aws.only_read();
-        assert_eq!((read.header("host"), read.stage().as_deref()), (Some(name), Some("AWSCURRENT")));
+        assert_eq!(
+            (read.header("host"), read.stage().as_deref()),
+            (Some(name), Some("AWSCURRENT"))
+        );
     }
 }
 
 #[test]
 fn requests_are_sent_to_the_path_of_an_endpoint_url() {
-    for (after, path) in [("", "/"), ("/", "/"), ("/a/b", "/a/b/"), ("/a%20b/", "/a%20b/"), ("/a?b=c", "/a/")] {
+    for (after, path) in [
+        ("", "/"),
+        ("/", "/"),
+        ("/a/b", "/a/b/"),
+        ("/a%20b/", "/a%20b/"),
+        ("/a?b=c", "/a/"),
+    ] {
         let aws = served().parameter("/p", &[Version::text(CANARY)]);
         let url = format!("{}{after}", aws.endpoint());
-        let sandbox = sandbox(&aws).endpoint(&url).env("AWS_ENDPOINT_URL_SSM", &url).resolve("B=ssm:/p");
+        let sandbox = sandbox(&aws)
+            .endpoint(&url)
+            .env("AWS_ENDPOINT_URL_SSM", &url)
+            .resolve("B=ssm:/p");
         sandbox.case(after).run().launched().has("A", "v-4c7a1e");
-        let paths: Vec<_> = aws.calls().iter().map(|call| call.path().to_owned()).collect();
+        let paths: Vec<_> = aws
+            .calls()
+            .iter()
+            .map(|call| call.path().to_owned())
+            .collect();
         assert_eq!(paths, [path, path], "{after}");
     }
 }

@@ -8,7 +8,11 @@ use crate::support::*;
 
 /// A launch whose Secrets Manager is this server.
 fn at_url(url: String) -> Sandbox {
-    Sandbox::new().endpoint(&url).region("us-east-1").keys().resolve("A=x:k")
+    Sandbox::new()
+        .endpoint(&url)
+        .region("us-east-1")
+        .keys()
+        .resolve("A=x:k")
 }
 
 /// A launch whose Secrets Manager is at this port, over TLS.
@@ -19,10 +23,18 @@ fn over_tls(authority: &Authority, wire: &Wire) -> Sandbox {
 /// Runs a test against a server of these scripts, in the clear and within TLS.
 fn both_ways(case: &str, scripts: &[Script], test: impl Fn(&Wire, Sandbox)) {
     let wire = Wire::plain(scripts.to_vec());
-    test(&wire, at_url(format!("http://localhost:{}", wire.port())).case(case));
-    let Some(authority) = Authority::new() else { return };
+    test(
+        &wire,
+        at_url(format!("http://localhost:{}", wire.port())).case(case),
+    );
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let wire = Wire::tls(authority.acceptor(), scripts.to_vec());
-    test(&wire, over_tls(&authority, &wire).case(format!("{case}, within TLS")));
+    test(
+        &wire,
+        over_tls(&authority, &wire).case(format!("{case}, within TLS")),
+    );
 }
 
 fn answered_with(bytes: impl Into<Vec<u8>>) -> Script {
@@ -54,25 +66,73 @@ fn a_malformed_http_answer_is_asked_for_again_and_75_after_every_attempt() {
     // gzip's magic number and method; the rest would matter only to a client that unpacks it.
     let packed = [b"\x1f\x8b\x08\x00".as_slice(), CANARY.as_bytes()].concat();
     let no_text = wrong.replace("wrong", "wr\u{1}ng").into_bytes();
-    let no_text: Vec<u8> = no_text.into_iter().map(|byte| if byte == 1 { 0xff } else { byte }).collect();
-    let upgrade = ["HTTP/1.1 101 Switching Protocols", "connection: upgrade", "upgrade: websocket"];
+    let no_text: Vec<u8> = no_text
+        .into_iter()
+        .map(|byte| if byte == 1 { 0xff } else { byte })
+        .collect();
+    let upgrade = [
+        "HTTP/1.1 101 Switching Protocols",
+        "connection: upgrade",
+        "upgrade: websocket",
+    ];
     let endless = format!("x-filler: {CANARY}\r\n").repeat(60_000);
     for (case, fault) in [
-        ("a body without its last chunk", once(&chunked, format!("{:x}\r\n{wrong}\r\n", wrong.len()))),
-        ("a chunk cut short", once(&chunked, format!("{:x}\r\n{}", wrong.len(), &wrong[..wrong.len() / 2]))),
-        ("a body shorter than its length", once(&["HTTP/1.1 200 OK", &length(wrong.len() + 1)], &wrong)),
-        ("two lengths", once(&["HTTP/1.1 200 OK", "content-length: 10", &length(wrong.len())], &wrong)),
-        ("two documents", answered_once(&answer("HTTP/1.1 200 OK", wrong.repeat(2)))),
+        (
+            "a body without its last chunk",
+            once(&chunked, format!("{:x}\r\n{wrong}\r\n", wrong.len())),
+        ),
+        (
+            "a chunk cut short",
+            once(
+                &chunked,
+                format!("{:x}\r\n{}", wrong.len(), &wrong[..wrong.len() / 2]),
+            ),
+        ),
+        (
+            "a body shorter than its length",
+            once(&["HTTP/1.1 200 OK", &length(wrong.len() + 1)], &wrong),
+        ),
+        (
+            "two lengths",
+            once(
+                &[
+                    "HTTP/1.1 200 OK",
+                    "content-length: 10",
+                    &length(wrong.len()),
+                ],
+                &wrong,
+            ),
+        ),
+        (
+            "two documents",
+            answered_once(&answer("HTTP/1.1 200 OK", wrong.repeat(2))),
+        ),
         (
             "a compressed body that nobody asked for",
-            once(&["HTTP/1.1 200 OK", "content-encoding: gzip", &length(packed.len())], packed),
+            once(
+                &[
+                    "HTTP/1.1 200 OK",
+                    "content-encoding: gzip",
+                    &length(packed.len()),
+                ],
+                packed,
+            ),
         ),
-        ("a body that is no text", answered_once(&answer("HTTP/1.1 200 OK", no_text))),
+        (
+            "a body that is no text",
+            answered_once(&answer("HTTP/1.1 200 OK", no_text)),
+        ),
         ("no content", once(&["HTTP/1.1 204 No Content"], "")),
         ("nothing new", once(&["HTTP/1.1 304 Not Modified"], "")),
-        ("a head without an end", once(&["HTTP/1.1 200 OK", &endless], &wrong)),
+        (
+            "a head without an end",
+            once(&["HTTP/1.1 200 OK", &endless], &wrong),
+        ),
         ("no HTTP", answered_with(*b"SSH-2.0-OpenSSH_9.2p1\r\n")),
-        ("a change of protocol", answered_with(with_head(&upgrade, &wrong))),
+        (
+            "a change of protocol",
+            answered_with(with_head(&upgrade, &wrong)),
+        ),
     ] {
         both_ways(case, std::slice::from_ref(&fault), |wire, sandbox| {
             let run = sandbox.attempts(2).run();
@@ -89,14 +149,26 @@ fn a_malformed_http_answer_is_asked_for_again_and_75_after_every_attempt() {
 #[test]
 fn a_value_is_read_from_a_valid_http_answer_of_unusual_form() {
     let mut informed = with_head(&["HTTP/1.1 100 Continue"], "");
-    informed.extend(with_head(&["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"], ""));
+    informed.extend(with_head(
+        &["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"],
+        "",
+    ));
     informed.extend(answer("HTTP/1.1 200 OK", body("v-4c7a1e")));
-    let drip = Step::Drip(answer("HTTP/1.1 200 OK", body("v-4c7a1e")), Duration::from_millis(1));
+    let drip = Step::Drip(
+        answer("HTTP/1.1 200 OK", body("v-4c7a1e")),
+        Duration::from_millis(1),
+    );
     for (case, script) in [
         ("informational answers before it", answered_with(informed)),
-        ("a body that ends with the connection", answered_with(with_head(&["HTTP/1.0 200 OK"], body("v-4c7a1e")))),
+        (
+            "a body that ends with the connection",
+            answered_with(with_head(&["HTTP/1.0 200 OK"], body("v-4c7a1e"))),
+        ),
         ("byte by byte", vec![Step::Request, drip]),
-        ("without a farewell", [good("v-4c7a1e"), vec![Step::Cut]].concat()),
+        (
+            "without a farewell",
+            [good("v-4c7a1e"), vec![Step::Cut]].concat(),
+        ),
     ] {
         both_ways(case, &[script], |wire, sandbox| {
             sandbox.run().launched_silently().has("A", "v-4c7a1e");
@@ -108,13 +180,38 @@ fn a_value_is_read_from_a_valid_http_answer_of_unusual_form() {
 #[test]
 fn an_http_answer_that_never_ends_is_75_at_the_timeout() {
     let slowly = |bytes: Vec<u8>| Step::Drip(bytes, Duration::from_millis(50));
-    let head = with_head(&["HTTP/1.1 200 OK", &format!("content-length: {}", body("wrong-4c7a1e").len())], "");
+    let head = with_head(
+        &[
+            "HTTP/1.1 200 OK",
+            &format!("content-length: {}", body("wrong-4c7a1e").len()),
+        ],
+        "",
+    );
     let hints = with_head(&["HTTP/1.1 103 Early Hints"], "").repeat(1000);
     for (case, script) in [
-        ("a slow head", vec![Step::Request, slowly(answer("HTTP/1.1 200 OK", body("wrong-4c7a1e")))]),
-        ("a slow body", vec![Step::Request, Step::Send(head), slowly(body("wrong-4c7a1e").into_bytes())]),
-        ("a body that stops", vec![Step::Request, Step::Send(cut_short()), Step::Stall]),
-        ("informational answers", vec![Step::Request, Step::Drip(hints, Duration::from_millis(1))]),
+        (
+            "a slow head",
+            vec![
+                Step::Request,
+                slowly(answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"))),
+            ],
+        ),
+        (
+            "a slow body",
+            vec![
+                Step::Request,
+                Step::Send(head),
+                slowly(body("wrong-4c7a1e").into_bytes()),
+            ],
+        ),
+        (
+            "a body that stops",
+            vec![Step::Request, Step::Send(cut_short()), Step::Stall],
+        ),
+        (
+            "informational answers",
+            vec![Step::Request, Step::Drip(hints, Duration::from_millis(1))],
+        ),
     ] {
         both_ways(case, &[script], |_, sandbox| {
             let run = ends_within(Duration::from_millis(400), sandbox);
@@ -122,7 +219,10 @@ fn an_http_answer_that_never_ends_is_75_at_the_timeout() {
         });
     }
     // A body that stops is given up as early as an answer that never begins, in time for another attempt.
-    let wire = Wire::plain(vec![vec![Step::Request, Step::Send(cut_short()), Step::Stall], good("v-4c7a1e")]);
+    let wire = Wire::plain(vec![
+        vec![Step::Request, Step::Send(cut_short()), Step::Stall],
+        good("v-4c7a1e"),
+    ]);
     let sandbox = at_url(format!("http://localhost:{}", wire.port())).timeout("9s");
     sandbox.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 2);
@@ -130,9 +230,16 @@ fn an_http_answer_that_never_ends_is_75_at_the_timeout() {
 
 #[test]
 fn a_request_whose_connection_is_reset_within_the_answer_is_sent_again() {
-    let reset = vec![Step::Head, Step::Send(cut_short()), Step::Pause(Duration::from_millis(50))];
+    let reset = vec![
+        Step::Head,
+        Step::Send(cut_short()),
+        Step::Pause(Duration::from_millis(50)),
+    ];
     let wire = Wire::plain(vec![reset.clone(), vec![Step::Head], good("v-4c7a1e")]);
-    at_url(format!("http://localhost:{}", wire.port())).run().launched_silently().has("A", "v-4c7a1e");
+    at_url(format!("http://localhost:{}", wire.port()))
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
     assert_eq!(wire.connections(), 3);
     let wire = Wire::plain(vec![reset]);
     let sandbox = at_url(format!("http://localhost:{}", wire.port())).attempts(2);
@@ -141,27 +248,59 @@ fn a_request_whose_connection_is_reset_within_the_answer_is_sent_again() {
 
 #[test]
 fn an_https_endpoint_that_does_not_speak_tls_is_75_and_named() {
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     let refusal = Step::Send(answer("HTTP/1.1 400 Bad Request", "this is no TLS"));
     for (case, script, is_firewall) in [
-        ("plain HTTP", vec![Step::Greeting, refusal, Step::Pause(Duration::from_millis(50))], false),
+        (
+            "plain HTTP",
+            vec![
+                Step::Greeting,
+                refusal,
+                Step::Pause(Duration::from_millis(50)),
+            ],
+            false,
+        ),
         ("it hangs up on the greeting", vec![Step::Greeting], true),
         // Closing with unread data resets the connection.
-        ("it resets the connection", vec![Step::Pause(Duration::from_millis(50))], true),
-        ("a fatal alert", vec![Step::Greeting, Step::Send(vec![21, 3, 3, 0, 2, 2, 40])], false),
+        (
+            "it resets the connection",
+            vec![Step::Pause(Duration::from_millis(50))],
+            true,
+        ),
+        (
+            "a fatal alert",
+            vec![Step::Greeting, Step::Send(vec![21, 3, 3, 0, 2, 2, 40])],
+            false,
+        ),
         ("it says nothing", vec![Step::Greeting, Step::Stall], true),
     ] {
         let wire = Wire::plain(vec![script]);
-        let run = over_tls(&authority, &wire).attempts(2).timeout("20s").case(case).run();
-        run.refused(75).says(["A (", "secret x", &format!("localhost:{}", wire.port())]);
-        assert_eq!(run.stderr().contains("--key-exchange classical"), is_firewall, "{run}");
-        let is_http = run.stderr().contains("the answer is not TLS; the endpoint may speak http");
+        let run = over_tls(&authority, &wire)
+            .attempts(2)
+            .timeout("20s")
+            .case(case)
+            .run();
+        run.refused(75)
+            .says(["A (", "secret x", &format!("localhost:{}", wire.port())]);
+        assert_eq!(
+            run.stderr().contains("--key-exchange classical"),
+            is_firewall,
+            "{run}"
+        );
+        let is_http = run
+            .stderr()
+            .contains("the answer is not TLS; the endpoint may speak http");
         assert_eq!(is_http, case == "plain HTTP", "{run}");
         run.says_nothing_of("InvalidContentType");
         assert_eq!(wire.connections(), 2, "{run}");
     }
     // Silence after the ClientHello, and in the middle of a record.
-    for script in [vec![Step::Greeting, Step::Stall], vec![Step::Greeting, Step::Send(vec![22, 3, 3]), Step::Stall]] {
+    for script in [
+        vec![Step::Greeting, Step::Stall],
+        vec![Step::Greeting, Step::Send(vec![22, 3, 3]), Step::Stall],
+    ] {
         let wire = Wire::plain(vec![script]);
         let run = ends_within(Duration::from_millis(400), over_tls(&authority, &wire));
         run.refused(75).says(["A (", "secret x"]);
@@ -170,17 +309,29 @@ fn an_https_endpoint_that_does_not_speak_tls_is_75_and_named() {
 
 #[test]
 fn an_answer_cut_off_without_tls_close_notify_is_no_value_and_asked_for_again() {
-    let Some(authority) = Authority::new() else { return };
+    let Some(authority) = Authority::new() else {
+        return;
+    };
     // Without close_notify, an attacker who cuts the connection could truncate the body.
     let unbounded = with_head(&["HTTP/1.0 200 OK"], body("wrong-4c7a1e"));
     for (case, fault) in [
-        ("in the body", vec![Step::Request, Step::Send(cut_short()), Step::Cut]),
-        ("after a body that ends with the connection", vec![Step::Request, Step::Send(unbounded), Step::Cut]),
+        (
+            "in the body",
+            vec![Step::Request, Step::Send(cut_short()), Step::Cut],
+        ),
+        (
+            "after a body that ends with the connection",
+            vec![Step::Request, Step::Send(unbounded), Step::Cut],
+        ),
         ("before the answer", vec![Step::Request, Step::Cut]),
         ("before the request", vec![Step::Cut]),
     ] {
         let wire = Wire::tls(authority.acceptor(), vec![fault, good("v-4c7a1e")]);
-        over_tls(&authority, &wire).case(case).run().launched_silently().has("A", "v-4c7a1e");
+        over_tls(&authority, &wire)
+            .case(case)
+            .run()
+            .launched_silently()
+            .has("A", "v-4c7a1e");
         assert_eq!(wire.connections(), 2, "{case}");
     }
 }
@@ -203,18 +354,51 @@ fn a_second_request_uses_the_open_connection_or_a_new_one_if_closed() {
     let unasked = answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"));
     for (case, first, then, connections) in [
         ("it is good", role(), good("v-4c7a1e"), 1),
-        ("it closes when it is used again", role(), vec![Step::Request], 2),
-        ("it is cut when it is used again", role(), vec![Step::Request, Step::Cut], 2),
-        ("it is reset when it is used again", role(), vec![Step::Head, Step::Cut], 2),
+        (
+            "it closes when it is used again",
+            role(),
+            vec![Step::Request],
+            2,
+        ),
+        (
+            "it is cut when it is used again",
+            role(),
+            vec![Step::Request, Step::Cut],
+            2,
+        ),
+        (
+            "it is reset when it is used again",
+            role(),
+            vec![Step::Head, Step::Cut],
+            2,
+        ),
         ("it has closed meanwhile", role(), Vec::new(), 2),
         ("it has been cut meanwhile", role(), vec![Step::Cut], 2),
         // In one write with the answer, so that it has arrived when the next request is sent.
-        ("it says something unasked", [role(), unasked].concat(), vec![Step::Stall], 2),
+        (
+            "it says something unasked",
+            [role(), unasked].concat(),
+            vec![Step::Stall],
+            2,
+        ),
     ] {
-        let scripts = [[vec![Step::Request, Step::Send(first)], then].concat(), good("v-4c7a1e")];
+        let scripts = [
+            [vec![Step::Request, Step::Send(first)], then].concat(),
+            good("v-4c7a1e"),
+        ];
         both_ways(case, &scripts, |wire, sandbox| {
-            sandbox.args(["--role-arn", ROLE]).attempts(1).run().launched_silently().has("A", "v-4c7a1e");
-            assert_eq!(wire.connections(), connections, "{case}: {:#?}", wire.heads());
+            sandbox
+                .args(["--role-arn", ROLE])
+                .attempts(1)
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
+            assert_eq!(
+                wire.connections(),
+                connections,
+                "{case}: {:#?}",
+                wire.heads()
+            );
         });
     }
 }
@@ -232,7 +416,10 @@ fn a_connection_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
         let sts_url = format!("http://localhost:{}", sts.port());
         let wire = Wire::plain(vec![closed, good("v-4c7a1e")]);
         let sandbox = at_url(format!("http://localhost:{}", wire.port())).case(case);
-        let sandbox = sandbox.env("AWS_ENDPOINT_URL_STS", sts_url).args(["--role-arn", ROLE]).attempts(1);
+        let sandbox = sandbox
+            .env("AWS_ENDPOINT_URL_STS", sts_url)
+            .args(["--role-arn", ROLE])
+            .attempts(1);
         sandbox.run().launched_silently().has("A", "v-4c7a1e");
         assert_eq!(wire.connections(), 2, "{case}: {:#?}", wire.heads());
     }

@@ -34,11 +34,19 @@ fn recorded_or(name: &str, typed: Fault) -> Fault {
 }
 
 fn error(status: u16, code: &'static str, message: impl Into<String>) -> Fault {
-    Fault::Error { status, code, message: message.into() }
+    Fault::Error {
+        status,
+        code,
+        message: message.into(),
+    }
 }
 
 pub fn not_found() -> Fault {
-    let typed = error(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+    let typed = error(
+        400,
+        "ResourceNotFoundException",
+        "Secrets Manager can't find the specified secret.",
+    );
     recorded_or("GetSecretValue.not_found", typed)
 }
 
@@ -55,7 +63,10 @@ pub fn no_such_version(wanted: &str) -> Fault {
 pub fn denied(resource: &str) -> Fault {
     let reason = "because no identity-based policy allows the secretsmanager:GetSecretValue action";
     match recorded("GetSecretValue.denied") {
-        Some(answer) => Fault::Exactly(Response { body: answer.body.replace(DENIED, resource), ..answer }),
+        Some(answer) => Fault::Exactly(Response {
+            body: answer.body.replace(DENIED, resource),
+            ..answer
+        }),
         None => denied_on(resource, reason),
     }
 }
@@ -78,7 +89,11 @@ pub fn denied_on(resource: &str, reason: &str) -> Fault {
 fn not_authorized(operation: &str, resource: &str, reason: &str) -> Fault {
     let user = "arn:aws:sts::123456789012:assumed-role/app/i-1";
     let what = format!("secretsmanager:{operation} on resource: {resource} {reason}");
-    error(400, "AccessDeniedException", format!("User: {user} is not authorized to perform: {what}"))
+    error(
+        400,
+        "AccessDeniedException",
+        format!("User: {user} is not authorized to perform: {what}"),
+    )
 }
 
 pub fn denied_description() -> Fault {
@@ -92,25 +107,41 @@ pub fn denied_by_kms() -> Fault {
 }
 
 pub fn key_out_of_use() -> Fault {
-    error(400, "KMSInvalidStateException", "The key is pending deletion.")
+    error(
+        400,
+        "KMSInvalidStateException",
+        "The key is pending deletion.",
+    )
 }
 
 pub fn not_decrypted() -> Fault {
-    let message = "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
+    let message =
+        "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
     error(400, "DecryptionFailure", message)
 }
 
 pub fn marked_for_deletion() -> Fault {
-    let message = "You can't perform this operation on the secret because it was marked for deletion.";
-    recorded_or("GetSecretValue.marked_for_deletion", error(400, "InvalidRequestException", message))
+    let message =
+        "You can't perform this operation on the secret because it was marked for deletion.";
+    recorded_or(
+        "GetSecretValue.marked_for_deletion",
+        error(400, "InvalidRequestException", message),
+    )
 }
 
 pub fn throttled() -> Fault {
-    recorded_or("GetParameters.throttled", error(400, "ThrottlingException", "Rate exceeded"))
+    recorded_or(
+        "GetParameters.throttled",
+        error(400, "ThrottlingException", "Rate exceeded"),
+    )
 }
 
 pub fn internal_error() -> Fault {
-    error(500, "InternalServiceError", "An error occurred on the server side.")
+    error(
+        500,
+        "InternalServiceError",
+        "An error occurred on the server side.",
+    )
 }
 
 pub fn unavailable() -> Fault {
@@ -119,18 +150,26 @@ pub fn unavailable() -> Fault {
 
 pub fn unrecognized_client() -> Fault {
     let message = "The security token included in the request is invalid.";
-    recorded_or("GetSecretValue.unrecognized_client", error(400, "UnrecognizedClientException", message))
+    recorded_or(
+        "GetSecretValue.unrecognized_client",
+        error(400, "UnrecognizedClientException", message),
+    )
 }
 
 pub fn expired_token() -> Fault {
     let message = "The security token included in the request is expired";
-    recorded_or("GetSecretValue.expired_token", error(400, "ExpiredTokenException", message))
+    recorded_or(
+        "GetSecretValue.expired_token",
+        error(400, "ExpiredTokenException", message),
+    )
 }
 
 pub fn clock_skew() -> Fault {
-    let message =
-        "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
-    recorded_or("GetSecretValue.clock_skew", error(400, "InvalidSignatureException", message))
+    let message = "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
+    recorded_or(
+        "GetSecretValue.clock_skew",
+        error(400, "InvalidSignatureException", message),
+    )
 }
 
 /// An undocumented code, with a secret value in its message.
@@ -140,19 +179,28 @@ pub fn unknown_code() -> Fault {
 
 pub fn stage_of_another_version() -> Fault {
     let message = "You provided a VersionStage that is not associated to the provided VersionId.";
-    recorded_or("GetSecretValue.stage_of_another_version", error(400, "InvalidRequestException", message))
+    recorded_or(
+        "GetSecretValue.stage_of_another_version",
+        error(400, "InvalidRequestException", message),
+    )
 }
 
 /// 503 with `Retry-After` in seconds.
 pub fn retry_after(seconds: u64) -> Fault {
     let headers = vec![("retry-after", seconds.to_string())];
-    Fault::Exactly(Response { headers, ..Response::new(503, "text/plain", "") })
+    Fault::Exactly(Response {
+        headers,
+        ..Response::new(503, "text/plain", "")
+    })
 }
 
 /// 503 with AWS's own `x-amz-retry-after`, in milliseconds.
 pub fn amz_retry_after(milliseconds: u64) -> Fault {
     let headers = vec![("x-amz-retry-after", milliseconds.to_string())];
-    Fault::Exactly(Response { headers, ..Response::new(503, "text/plain", "") })
+    Fault::Exactly(Response {
+        headers,
+        ..Response::new(503, "text/plain", "")
+    })
 }
 
 /// A status with an empty body.
@@ -162,7 +210,11 @@ pub fn status(status: u16) -> Fault {
 
 /// An HTML page, as captive portals and proxies send it.
 pub fn page() -> Fault {
-    Fault::Exactly(Response::new(200, "text/html", "<!doctype html><title>Welcome</title>"))
+    Fault::Exactly(Response::new(
+        200,
+        "text/html",
+        "<!doctype html><title>Welcome</title>",
+    ))
 }
 
 /// A success that is JSON and no secret.
@@ -211,14 +263,21 @@ impl Fault {
     /// The answer; `None` for a fault without one.
     pub fn response(&self) -> Option<Response> {
         match self {
-            Self::Error { status, code, message } => {
+            Self::Error {
+                status,
+                code,
+                message,
+            } => {
                 let body = serde_json::json!({ "__type": code, "Message": message });
                 let mut response = Response::json(*status, &body);
-                response.headers.push(("x-amzn-ErrorType", (*code).to_owned()));
+                response
+                    .headers
+                    .push(("x-amzn-ErrorType", (*code).to_owned()));
                 Some(response)
             }
             Self::Xml { status } => {
-                let body = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
+                let body =
+                    "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>";
                 Some(Response::new(*status, "text/xml", body))
             }
             Self::Exactly(response) => Some(response.clone()),

@@ -28,13 +28,21 @@ pub struct Response {
 
 impl Response {
     pub fn new(status: u16, content_type: &'static str, body: impl Into<String>) -> Self {
-        Self { status, content_type, headers: Vec::new(), body: body.into() }
+        Self {
+            status,
+            content_type,
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// A response of AWS's JSON protocol.
     pub fn json(status: u16, body: &Value) -> Self {
         let headers = vec![("x-amzn-RequestId", REQUEST_ID.to_owned())];
-        Self { headers, ..Self::new(status, JSON, body.to_string()) }
+        Self {
+            headers,
+            ..Self::new(status, JSON, body.to_string())
+        }
     }
 }
 
@@ -46,7 +54,10 @@ pub struct Exchange<S> {
 
 impl<S: Read + Write> Exchange<S> {
     pub fn new(stream: S) -> Self {
-        Self { stream, received: Vec::new() }
+        Self {
+            stream,
+            received: Vec::new(),
+        }
     }
 
     /// The next request; `None` when the client has closed the connection.
@@ -71,14 +82,25 @@ impl<S: Read + Write> Exchange<S> {
         }
         let body = self.received[end..end + length].to_vec();
         self.received.drain(..end + length);
-        Some(Request { path, headers, body })
+        Some(Request {
+            path,
+            headers,
+            body,
+        })
     }
 
     /// Sends an answer; returns whether the client took it.
     pub fn send(&mut self, response: &Response) -> bool {
-        let Response { status, content_type, headers, body } = response;
+        let Response {
+            status,
+            content_type,
+            headers,
+            body,
+        } = response;
         let length = body.len();
-        let mut text = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n");
+        let mut text = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n"
+        );
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -90,8 +112,15 @@ impl<S: Read + Write> Exchange<S> {
 
     /// Sends an answer whose body is repeated until the client has left.
     pub fn send_for_ever(&mut self, response: &Response) {
-        let Response { status, content_type, body, .. } = response;
-        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
+        let Response {
+            status,
+            content_type,
+            body,
+            ..
+        } = response;
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n"
+        );
         let chunk = format!("{:x}\r\n{body}\r\n", body.len());
         let mut sent = self.stream.write_all(head.as_bytes());
         while sent.is_ok() {

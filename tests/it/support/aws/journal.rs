@@ -27,9 +27,10 @@ impl Call {
     pub fn operation(&self) -> String {
         match self.header("x-amz-target") {
             Some(target) => target.rsplit('.').next().unwrap().to_owned(),
-            None => {
-                self.form().remove("Action").unwrap_or_else(|| self.request.path.split('?').next().unwrap().to_owned())
-            }
+            None => self
+                .form()
+                .remove("Action")
+                .unwrap_or_else(|| self.request.path.split('?').next().unwrap().to_owned()),
         }
     }
 
@@ -57,7 +58,8 @@ impl Call {
 
     /// The region of the signature's scope; `None` without a signature.
     pub fn signed_region(&self) -> Option<String> {
-        self.header("authorization").filter(|authorization| authorization.contains("Credential="))?;
+        self.header("authorization")
+            .filter(|authorization| authorization.contains("Credential="))?;
         Some(self.region())
     }
 
@@ -78,8 +80,12 @@ impl Call {
 
     /// The account of the signer: that of the assumed role, which the fake writes into the session token.
     pub fn account(&self) -> String {
-        let role = self.header("x-amz-security-token").and_then(|token| token.rsplit('/').next());
-        role.filter(|account| account.len() == 12).unwrap_or("123456789012").to_owned()
+        let role = self
+            .header("x-amz-security-token")
+            .and_then(|token| token.rsplit('/').next());
+        role.filter(|account| account.len() == 12)
+            .unwrap_or("123456789012")
+            .to_owned()
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -93,7 +99,12 @@ impl Call {
 
     /// The fields of the query, in which the agent takes its parameters.
     pub fn query(&self) -> BTreeMap<String, String> {
-        fields(self.request.path.split_once('?').map_or("", |(_, query)| query))
+        fields(
+            self.request
+                .path
+                .split_once('?')
+                .map_or("", |(_, query)| query),
+        )
     }
 
     fn member(&self, name: &str) -> Option<String> {
@@ -110,7 +121,9 @@ impl Call {
 
 fn fields(text: &str) -> BTreeMap<String, String> {
     let fields = text.split('&').filter_map(|field| field.split_once('='));
-    fields.map(|(name, value)| (name.to_owned(), percent_decoded(value))).collect()
+    fields
+        .map(|(name, value)| (name.to_owned(), percent_decoded(value)))
+        .collect()
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -175,7 +188,9 @@ impl Journal {
 
     /// Waits until the server stops, and returns `None`.
     pub fn hang<T>(&self) -> Option<T> {
-        let waited = self.changed.wait_while(self.record(), |record| !record.stopped);
+        let waited = self
+            .changed
+            .wait_while(self.record(), |record| !record.stopped);
         drop(waited.unwrap());
         None
     }
@@ -213,7 +228,9 @@ impl Journal {
 
     fn wait_until(&self, reached: impl Fn(&Record) -> bool) -> bool {
         let pending = |record: &mut Record| !reached(record) && !record.stopped;
-        let waited = self.changed.wait_timeout_while(self.record(), LIMIT, pending);
+        let waited = self
+            .changed
+            .wait_timeout_while(self.record(), LIMIT, pending);
         reached(&waited.unwrap().0)
     }
 

@@ -21,7 +21,10 @@ pub struct Version {
 impl Version {
     pub fn text(value: &str) -> Self {
         watch::secret_text(value);
-        Self { value: value.to_owned(), labels: Vec::new() }
+        Self {
+            value: value.to_owned(),
+            labels: Vec::new(),
+        }
     }
 
     pub fn labelled(mut self, label: &'static str) -> Self {
@@ -48,7 +51,12 @@ impl Parameters {
             None => versions.len(),
             Some(selector) => match selector.parse::<usize>() {
                 Ok(number) => number,
-                Err(_) => versions.iter().position(|version| version.labels.contains(&selector))? + 1,
+                Err(_) => {
+                    versions
+                        .iter()
+                        .position(|version| version.labels.contains(&selector))?
+                        + 1
+                }
             },
         };
         Some((at, versions.get(at.checked_sub(1)?)?))
@@ -75,7 +83,10 @@ pub fn answer(parameters: &Parameters, call: &Call) -> Response {
     }
     // AWS does not keep the order of the request.
     found.reverse();
-    Response::json(200, &json!({ "Parameters": found, "InvalidParameters": invalid }))
+    Response::json(
+        200,
+        &json!({ "Parameters": found, "InvalidParameters": invalid }),
+    )
 }
 
 /// Answers a GetParametersByPath request. The token of a page is the last name before it.
@@ -84,17 +95,25 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
     let path = body["Path"].as_str().expect("a Path");
     assert!(path.starts_with('/'), "AWS takes absolute paths: {path}");
     assert!(body["Recursive"] == true && body["WithDecryption"] == true);
-    let size =
-        body["MaxResults"].as_u64().filter(|size| (1..=10).contains(size)).expect("AWS takes 1 to 10 as MaxResults");
+    let size = body["MaxResults"]
+        .as_u64()
+        .filter(|size| (1..=10).contains(size))
+        .expect("AWS takes 1 to 10 as MaxResults");
     if parameters.denied.contains(path) {
         return denial("GetParametersByPath", path);
     }
     let prefix = format!("{}/", path.trim_end_matches('/'));
     // No name is the prefix itself.
     let last = body["NextToken"].as_str().unwrap_or(&prefix).to_owned();
-    let rest = parameters.versions.range((Bound::Excluded(last), Bound::Unbounded)).map(|(name, _)| name);
+    let rest = parameters
+        .versions
+        .range((Bound::Excluded(last), Bound::Unbounded))
+        .map(|(name, _)| name);
     let mut names = rest.take_while(|name| name.starts_with(&prefix)).peekable();
-    let page: Vec<&String> = names.by_ref().take(usize::try_from(size).unwrap()).collect();
+    let page: Vec<&String> = names
+        .by_ref()
+        .take(usize::try_from(size).unwrap())
+        .collect();
     let found: Vec<Value> = page
         .iter()
         .map(|name| {
@@ -121,7 +140,9 @@ fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value
 }
 
 fn split(asked: &str) -> (String, Option<String>) {
-    let rest = asked.split_once(":parameter").map_or(asked, |(_, rest)| rest);
+    let rest = asked
+        .split_once(":parameter")
+        .map_or(asked, |(_, rest)| rest);
     match rest.split_once(':') {
         Some((name, selector)) => (name.to_owned(), Some(selector.to_owned())),
         None => (rest.to_owned(), None),
@@ -133,5 +154,8 @@ fn denial(operation: &str, name: &str) -> Response {
         "User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: ssm:{operation} on resource: \
          arn:aws:ssm:us-east-1:123456789012:parameter{name} because no identity-based policy allows the ssm:{operation} action"
     );
-    Response::json(400, &json!({ "__type": "AccessDeniedException", "message": message }))
+    Response::json(
+        400,
+        &json!({ "__type": "AccessDeniedException", "message": message }),
+    )
 }

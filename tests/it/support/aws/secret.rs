@@ -69,12 +69,25 @@ impl Secret {
     }
 
     pub fn failing(fault: Fault) -> Self {
-        Self { failing: Some(fault), ..Self::empty() }
+        Self {
+            failing: Some(fault),
+            ..Self::empty()
+        }
     }
 
     fn of(content: Content) -> Self {
-        let version = Version { id: CURRENT_ID, stages: vec!["AWSCURRENT".to_owned()], content };
-        Self { versions: vec![version], faults: VecDeque::new(), failing: None, held: false, cut_short: false }
+        let version = Version {
+            id: CURRENT_ID,
+            stages: vec!["AWSCURRENT".to_owned()],
+            content,
+        };
+        Self {
+            versions: vec![version],
+            faults: VecDeque::new(),
+            failing: None,
+            held: false,
+            cut_short: false,
+        }
     }
 
     /// Gives the current version another id.
@@ -126,7 +139,9 @@ impl Secret {
         };
         self.versions.iter().find(|version| {
             id.as_deref().is_none_or(|id| id == version.id)
-                && stage.as_ref().is_none_or(|stage| version.stages.contains(stage))
+                && stage
+                    .as_ref()
+                    .is_none_or(|stage| version.stages.contains(stage))
         })
     }
 }
@@ -156,7 +171,9 @@ impl Version {
 /// Answers a GetSecretValue request.
 pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
     let id = call.secret_id();
-    let Some(secret) = secrets.get_mut(&id) else { return refusal(&fault::not_found()) };
+    let Some(secret) = secrets.get_mut(&id) else {
+        return refusal(&fault::not_found());
+    };
     if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
         return match refusal(&fault) {
             Answer::Send(response) if secret.held => Answer::Hold(response),
@@ -193,14 +210,18 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
     let id = query.remove("secretId").unwrap();
     let version = service.secrets.get(&id).map(|secret| {
         let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
-        secret.version_of(version_id, stage).map(|version| version.response(&id, "us-east-1", "123456789012"))
+        secret
+            .version_of(version_id, stage)
+            .map(|version| version.response(&id, "us-east-1", "123456789012"))
     });
     match version {
         None => refusal(&fault::not_found()),
         Some(None) => refusal(&fault::no_such_version("staging label: x")),
         // The agent writes CreatedDate as text, where AWS writes a number.
         Some(Some(mut response)) => {
-            response.body = response.body.replace("1523477145.713", "\"1523477145.713\"");
+            response.body = response
+                .body
+                .replace("1523477145.713", "\"1523477145.713\"");
             Answer::Send(response)
         }
     }
@@ -209,13 +230,19 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
 impl Aws {
     /// Describes a secret by these members of DescribeSecret's answer; its name and ARN are added.
     pub fn describes(self, id: &str, members: Value) -> Self {
-        self.shared.service().descriptions.insert(id.to_owned(), Ok(members));
+        self.shared
+            .service()
+            .descriptions
+            .insert(id.to_owned(), Ok(members));
         self
     }
 
     /// Answers every DescribeSecret of this secret with a fault.
     pub fn refuses_to_describe(self, id: &str, fault: Fault) -> Self {
-        self.shared.service().descriptions.insert(id.to_owned(), Err(fault));
+        self.shared
+            .service()
+            .descriptions
+            .insert(id.to_owned(), Err(fault));
         self
     }
 }
@@ -223,18 +250,28 @@ impl Aws {
 /// Answers a DescribeSecret request; a secret without members has no rotation, key and replicas.
 pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
-    let Some(secret) = service.secrets.get(&id) else { return refusal(&fault::not_found()) };
+    let Some(secret) = service.secrets.get(&id) else {
+        return refusal(&fault::not_found());
+    };
     let mut body = match service.descriptions.get(&id) {
         Some(Err(fault)) => return refusal(fault),
         Some(Ok(members)) => members.clone(),
         None => json!({}),
     };
-    let versions: BTreeMap<_, _> = secret.versions.iter().map(|version| (version.id, &version.stages)).collect();
+    let versions: BTreeMap<_, _> = secret
+        .versions
+        .iter()
+        .map(|version| (version.id, &version.stages))
+        .collect();
     body["VersionIdsToStages"] = json!(versions);
     body["Name"] = json!(id.rsplit(':').next());
     body["ARN"] = match id.starts_with("arn:") {
         true => json!(id),
-        false => json!(format!("arn:aws:secretsmanager:{}:{}:secret:{id}-AbCdEf", call.region(), call.account())),
+        false => json!(format!(
+            "arn:aws:secretsmanager:{}:{}:secret:{id}-AbCdEf",
+            call.region(),
+            call.account()
+        )),
     };
     Answer::Send(Response::json(200, &body))
 }

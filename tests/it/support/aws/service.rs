@@ -63,7 +63,10 @@ pub enum Answer {
 impl Service {
     pub fn answer(&mut self, call: &Call) -> Answer {
         let operation = call.operation();
-        if let Some(fault) = call.signed_region().and_then(|region| self.outages.get(&region)) {
+        if let Some(fault) = call
+            .signed_region()
+            .and_then(|region| self.outages.get(&region))
+        {
             return refusal(fault);
         }
         if let Some(fault) = self.troubles.get_mut(&operation).and_then(Trouble::next) {
@@ -73,7 +76,9 @@ impl Service {
             "GetSecretValue" => secret::read(&mut self.secrets, call),
             "DescribeSecret" => secret::describe(self, call),
             "AssumeRole" => Answer::Send(self.assume(call, "AssumeRole")),
-            "AssumeRoleWithWebIdentity" => Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity")),
+            "AssumeRoleWithWebIdentity" => {
+                Answer::Send(self.assume(call, "AssumeRoleWithWebIdentity"))
+            }
             "GetCallerIdentity" => Answer::Send(identity()),
             "GetParameters" => Answer::Send(parameter::answer(&self.parameters, call)),
             "GetParametersByPath" => Answer::Send(parameter::below(&self.parameters, call)),
@@ -85,8 +90,13 @@ impl Service {
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),
-            "/latest/meta-data/iam/security-credentials/app" => Answer::Send(credentials(INSTANCE_KEY, EXPIRATION)),
-            _ => Answer::Send(Response { status: 404, ..metadata("") }),
+            "/latest/meta-data/iam/security-credentials/app" => {
+                Answer::Send(credentials(INSTANCE_KEY, EXPIRATION))
+            }
+            _ => Answer::Send(Response {
+                status: 404,
+                ..metadata("")
+            }),
         }
     }
 
@@ -155,22 +165,35 @@ fn portal(call: &Call) -> Response {
         });
         (200, json!({ "roleCredentials": credentials }))
     } else {
-        (401, json!({ "message": "Session token not found or invalid" }))
+        (
+            401,
+            json!({ "message": "Session token not found or invalid" }),
+        )
     };
     let headers = (status == 401).then(|| ("x-amzn-ErrorType", "UnauthorizedException".to_owned()));
-    Response { headers: headers.into_iter().collect(), ..Response::new(status, "application/json", body.to_string()) }
+    Response {
+        headers: headers.into_iter().collect(),
+        ..Response::new(status, "application/json", body.to_string())
+    }
 }
 
 /// The answer of SSO's service of tokens.
 fn refreshed() -> Response {
     let token = json!({ "accessToken": SSO_TOKEN, "expiresIn": 3600, "tokenType": "Bearer" });
-    Response { content_type: "application/json", body: token.to_string(), ..metadata("") }
+    Response {
+        content_type: "application/json",
+        body: token.to_string(),
+        ..metadata("")
+    }
 }
 
 /// An answer of the instance metadata service.
 fn metadata(text: &str) -> Response {
     let headers = vec![("x-aws-ec2-metadata-token-ttl-seconds", "21600".to_owned())];
-    Response { headers, ..Response::new(200, "text/plain", text) }
+    Response {
+        headers,
+        ..Response::new(200, "text/plain", text)
+    }
 }
 
 fn identity() -> Response {
@@ -185,7 +208,10 @@ fn identity() -> Response {
 }
 
 fn xml(status: u16, body: String) -> Response {
-    Response { headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())], ..Response::new(status, "text/xml", body) }
+    Response {
+        headers: vec![("x-amzn-RequestId", REQUEST_ID.to_owned())],
+        ..Response::new(status, "text/xml", body)
+    }
 }
 
 /// Returns the error that is recorded as `OPERATION.NAME`, if there is one.
@@ -205,6 +231,14 @@ pub fn response_of(text: &str) -> Response {
     };
     let mut headers = vec![("x-amzn-RequestId", REQUEST_ID.to_owned())];
     headers.extend(header("x-amzn-errortype").map(|code| ("x-amzn-ErrorType", code.to_owned())));
-    let status = kept["status"].as_u64().and_then(|status| status.try_into().ok()).expect("a status");
-    Response { status, content_type, headers, body: kept["body"].as_str().expect("a body").to_owned() }
+    let status = kept["status"]
+        .as_u64()
+        .and_then(|status| status.try_into().ok())
+        .expect("a status");
+    Response {
+        status,
+        content_type,
+        headers,
+        body: kept["body"].as_str().expect("a body").to_owned(),
+    }
 }

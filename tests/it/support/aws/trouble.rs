@@ -20,7 +20,12 @@ pub struct Trouble {
 impl Trouble {
     /// A failure of all answers.
     pub fn lasting(fault: Fault) -> Self {
-        Self { fault, left: usize::MAX, time: Duration::MAX, began: None }
+        Self {
+            fault,
+            left: usize::MAX,
+            time: Duration::MAX,
+            began: None,
+        }
     }
 
     /// The fault of the next answer; `None` when the trouble is over.
@@ -37,13 +42,20 @@ impl Trouble {
 impl Aws {
     /// Denies a parameter, and every batch that names it; or a path, as it is requested.
     pub fn denies_parameter(self, name: &str) -> Self {
-        self.shared.service().parameters.denied.insert(name.to_owned());
+        self.shared
+            .service()
+            .parameters
+            .denied
+            .insert(name.to_owned());
         self
     }
 
     /// Fails every request in a region.
     pub fn region_fails(self, region: &str, fault: Fault) -> Self {
-        self.shared.service().outages.insert(region.to_owned(), fault);
+        self.shared
+            .service()
+            .outages
+            .insert(region.to_owned(), fault);
         self
     }
 
@@ -60,12 +72,28 @@ impl Aws {
 
     /// Fails the first `times` requests of an operation or a path, and answers the others.
     pub fn fails_first(self, operation: &str, times: usize, fault: Fault) -> Self {
-        self.trouble(operation, Trouble { fault, left: times, time: Duration::MAX, began: None })
+        self.trouble(
+            operation,
+            Trouble {
+                fault,
+                left: times,
+                time: Duration::MAX,
+                began: None,
+            },
+        )
     }
 
     /// Fails every request until `time` after the first one.
     pub fn fails_for(self, operation: &str, time: Duration, fault: Fault) -> Self {
-        self.trouble(operation, Trouble { fault, left: usize::MAX, time, began: None })
+        self.trouble(
+            operation,
+            Trouble {
+                fault,
+                left: usize::MAX,
+                time,
+                began: None,
+            },
+        )
     }
 
     /// Serves another version of a secret from now on.
@@ -85,7 +113,10 @@ impl Aws {
 
     /// Fails every request of an operation from now on.
     pub fn begin_to_fail(&self, operation: &str, fault: Fault) {
-        self.shared.service().troubles.insert(operation.to_owned(), Trouble::lasting(fault));
+        self.shared
+            .service()
+            .troubles
+            .insert(operation.to_owned(), Trouble::lasting(fault));
     }
 
     /// Answers the requests of an operation again.
@@ -94,7 +125,10 @@ impl Aws {
     }
 
     fn trouble(self, operation: &str, trouble: Trouble) -> Self {
-        self.shared.service().troubles.insert(operation.to_owned(), trouble);
+        self.shared
+            .service()
+            .troubles
+            .insert(operation.to_owned(), trouble);
         self
     }
 }

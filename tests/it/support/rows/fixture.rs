@@ -13,7 +13,9 @@ use crate::support::sandbox::Sandbox;
 
 /// Adds what a column has for the fake.
 pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
-    let Some((kind, id)) = name.split_once(' ') else { return aws };
+    let Some((kind, id)) = name.split_once(' ') else {
+        return aws;
+    };
     let fault = |name: &str| match name {
         "denied" => fault::denied(id),
         "unavailable" => fault::unavailable(),
@@ -48,14 +50,19 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
             aws.secret(id, versions.fold(current, Secret::previous))
         }
         "parameter" if value == "fails denied" => aws.denies_parameter(id),
-        "parameter" => aws.parameter(id, &value.split(ALSO).map(Version::text).collect::<Vec<_>>()),
+        "parameter" => aws.parameter(
+            id,
+            &value.split(ALSO).map(Version::text).collect::<Vec<_>>(),
+        ),
         "fails" if value == "denied" && id == "AssumeRole" => aws.denies_roles(),
         "fails" | "down" if value == "nothing" => aws,
         "fails" => match value.split_once(' ') {
             Some(("once", name)) => aws.fails_first(id, 1, fault(name)),
             Some(("twice", name)) => aws.fails_first(id, 2, fault(name)),
             Some(("thrice", name)) => aws.fails_first(id, 3, fault(name)),
-            Some((time, name)) if time.ends_with("ms") => aws.fails_for(id, milliseconds(time), fault(name)),
+            Some((time, name)) if time.ends_with("ms") => {
+                aws.fails_for(id, milliseconds(time), fault(name))
+            }
             _ => aws.fails(id, fault(value)),
         },
         "down" => aws.region_fails(id, fault(value)),
@@ -78,7 +85,12 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         "web identity" => sandbox.web_identity(),
         keys => panic!("{keys:?} are no keys"),
     };
-    if row.words.contains_key("shm") && row.columns.iter().all(|(name, _)| !name.starts_with("home ")) {
+    if row.words.contains_key("shm")
+        && row
+            .columns
+            .iter()
+            .all(|(name, _)| !name.starts_with("home "))
+    {
         // The home is a part of an entry's name.
         sandbox = sandbox.env("HOME", "/nonexistent");
     }
@@ -94,14 +106,21 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
             ("template", "") => sandbox.declaration(&composing(row, value)),
             ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
-            ("secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never" | "asks", _) => sandbox,
+            (
+                "secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never"
+                | "asks",
+                _,
+            ) => sandbox,
             ("earlier" | "lines" | "entries", "") => sandbox,
             _ => panic!("{name:?} is no column"),
         };
     }
     // A dash is a launch by the declaration alone.
     let line = if row.line == "-" { "" } else { &row.line };
-    let mut words = split(line).into_iter().map(|word| word.replace('⏎', "\n")).peekable();
+    let mut words = split(line)
+        .into_iter()
+        .map(|word| word.replace('⏎', "\n"))
+        .peekable();
     while let Some(variable) = words.next_if(|word| word.contains('=') && !word.starts_with('-')) {
         let (name, value) = variable.split_once('=').unwrap();
         sandbox = sandbox.env(name, value);
@@ -109,20 +128,31 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     // A command of ours comes before the options of the columns.
     let has_command = row.command().is_some() || row.column("unit").is_some();
-    let sandbox = if has_command { sandbox.options_first(options) } else { sandbox.args(options) };
+    let sandbox = if has_command {
+        sandbox.options_first(options)
+    } else {
+        sandbox.args(options)
+    };
     let command: Vec<String> = words.collect();
     let sandbox = match command.is_empty() {
         true if has_command => sandbox.bare(),
         true => sandbox,
         false => sandbox.command(command),
     };
-    if matches!(row.command(), Some("check" | "policy")) { sandbox } else { sandbox.prints_values() }
+    if matches!(row.command(), Some("check" | "policy")) {
+        sandbox
+    } else {
+        sandbox.prints_values()
+    }
 }
 
 /// A declaration of the variable `A` with a template, and of the aliases that are the word `aliases`.
 fn composing(row: &Row, template: &str) -> String {
     let template = serde_json::Value::from(template);
-    format!("secrets: {{ {} }}\nenv: {{ A: {{ template: {template} }} }}\n", row.words["aliases"])
+    format!(
+        "secrets: {{ {} }}\nenv: {{ A: {{ template: {template} }} }}\n",
+        row.words["aliases"]
+    )
 }
 
 /// The words of a line, as a shell splits them: `'…'` is literal, in `"…"` and outside of quotes `\` takes the next character as it is.

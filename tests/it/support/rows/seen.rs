@@ -15,10 +15,19 @@ pub fn sends(row: &Row, unit: &str, sandbox: &Sandbox) -> Outcome {
     let (address, everywhere) = unit.split_once(' ').unwrap_or((unit, ""));
     let (unit, name) = address.split_once('/').expect("UNIT/NAME");
     let (mut client, connection) = load(unit, name);
-    let connection = if everywhere.is_empty() { connection } else { connection.everywhere() };
+    let connection = if everywhere.is_empty() {
+        connection
+    } else {
+        connection.everywhere()
+    };
     let running = sandbox.connected(connection).spawn();
     match row.seen.strip_prefix("sends ") {
-        Some(value) => assert_eq!(String::from_utf8_lossy(&client.read()), value.replace('⏎', "\n"), "{}", row.line),
+        Some(value) => assert_eq!(
+            String::from_utf8_lossy(&client.read()),
+            value.replace('⏎', "\n"),
+            "{}",
+            row.line
+        ),
         None => client.is_refused(),
     }
     running.wait()
@@ -27,23 +36,32 @@ pub fn sends(row: &Row, unit: &str, sandbox: &Sandbox) -> Outcome {
 /// Asserts the whole environment of the command: what the launch has inherited, but for `-NAME`, and the variables that are seen.
 #[track_caller]
 pub fn gets(run: &Outcome, row: &Row, given: &BTreeMap<OsString, OsString>) {
-    let inherited = given.iter().map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
+    let inherited = given
+        .iter()
+        .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
     let inherited = inherited.filter(|(name, _)| !name.starts_with("SECRETS_EXEC_"));
-    let mut expected: BTreeMap<String, String> =
-        inherited.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let mut expected: BTreeMap<String, String> = inherited
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
     for variable in row.seen.split(ALSO) {
         match variable.split_once('=') {
             Some((name, value)) => drop(expected.insert(name.to_owned(), value.replace('⏎', "\n"))),
             None => drop(expected.remove(variable.strip_prefix('-').expect("NAME=VALUE or -NAME"))),
         }
     }
-    let expected: BTreeSet<String> = expected.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let expected: BTreeSet<String> = expected
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let printed = run.launched().stdout();
     let entries: Vec<&str> = printed.split_terminator('\0').collect();
     let seen: BTreeSet<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
     let missing: Vec<_> = expected.difference(&seen).collect();
     let more: Vec<_> = seen.difference(&expected).collect();
-    assert!(missing.is_empty() && more.is_empty(), "expected: {missing:?}\nseen:     {more:?}\n{run}");
+    assert!(
+        missing.is_empty() && more.is_empty(),
+        "expected: {missing:?}\nseen:     {more:?}\n{run}"
+    );
     assert_eq!(entries.len(), seen.len(), "an entry is there twice: {run}");
 }
 
@@ -55,12 +73,21 @@ pub fn asked(run: &Outcome, row: &Row, calls: &[Call]) {
     }
     let mut seen: Vec<String> = calls.iter().map(request).collect();
     seen.sort_unstable();
-    let mut expected: Vec<&str> = row.parts("asks").filter(|part| *part != "nothing").collect();
+    let mut expected: Vec<&str> = row
+        .parts("asks")
+        .filter(|part| *part != "nothing")
+        .collect();
     expected.sort_unstable();
     if row.column("asks").is_some() || row.seen.starts_with("64") {
-        assert!(seen == expected, "requests\nexpected: {expected:?}\nseen:     {seen:?}\n{run}");
+        assert!(
+            seen == expected,
+            "requests\nexpected: {expected:?}\nseen:     {seen:?}\n{run}"
+        );
     }
-    assert!(row.column("asks").is_some() || seen.windows(2).all(|two| two[0] != two[1]), "twice: {seen:?}\n{run}");
+    assert!(
+        row.column("asks").is_some() || seen.windows(2).all(|two| two[0] != two[1]),
+        "twice: {seen:?}\n{run}"
+    );
 }
 
 /// A request as a row writes it: a reference without its key, or an operation; `@` and its region, unless that is us-east-1; and its
@@ -71,7 +98,11 @@ fn request(call: &Call) -> String {
         "GetSecretValue" => match (call.stage(), call.version_id()) {
             (Some(stage), None) if stage == "AWSCURRENT" => call.secret_id(),
             (stage, None) => format!("{}::{}", call.secret_id(), stage.unwrap_or_default()),
-            (stage, Some(version)) => format!("{}::{}:{version}", call.secret_id(), stage.unwrap_or_default()),
+            (stage, Some(version)) => format!(
+                "{}::{}:{version}",
+                call.secret_id(),
+                stage.unwrap_or_default()
+            ),
         },
         "GetParameters" => format!("ssm:{}", call.names().join(",")),
         "GetParametersByPath" => format!("ssm:{}", call.body()["Path"].as_str().expect("a Path")),
@@ -87,7 +118,10 @@ fn request(call: &Call) -> String {
             text.extend([" by ", &call.access_key()]);
         }
         // The tokens that the fake itself issues hold the canary.
-        if let Some(token) = call.header("x-amz-security-token").filter(|token| !token.starts_with(CANARY)) {
+        if let Some(token) = call
+            .header("x-amz-security-token")
+            .filter(|token| !token.starts_with(CANARY))
+        {
             text.extend([" with ", token]);
         }
     }
@@ -96,10 +130,21 @@ fn request(call: &Call) -> String {
 
 /// A request for a role, with its optional fields; a session's name, which it always has, unless it is the program's own.
 fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
-    let fields = ["ExternalId", "DurationSeconds", "RoleSessionName", "SerialNumber", "TokenCode", "WebIdentityToken"];
-    let fields = fields.iter().filter_map(|name| Some((name, form.get(*name)?)));
+    let fields = [
+        "ExternalId",
+        "DurationSeconds",
+        "RoleSessionName",
+        "SerialNumber",
+        "TokenCode",
+        "WebIdentityToken",
+    ];
+    let fields = fields
+        .iter()
+        .filter_map(|name| Some((name, form.get(*name)?)));
     let fields = fields.filter(|(_, value)| *value != "secrets-exec");
-    let fields: String = fields.map(|(name, value)| format!(" {name}={value}")).collect();
+    let fields: String = fields
+        .map(|(name, value)| format!(" {name}={value}"))
+        .collect();
     assert!(form.contains_key("RoleSessionName"), "{form:?}");
     format!("{operation} {}{fields}", form["RoleArn"])
 }

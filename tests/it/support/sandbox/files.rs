@@ -12,7 +12,8 @@ use crate::support::watch;
 impl Sandbox {
     /// Writes a file below the working directory.
     pub fn file(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.written.extend([b" ", name.as_bytes(), b" ", content.as_ref()].concat());
+        self.written
+            .extend([b" ", name.as_bytes(), b" ", content.as_ref()].concat());
         if name.ends_with(".local.yaml") {
             watch::local_file(&String::from_utf8_lossy(content.as_ref()));
         }
@@ -25,7 +26,8 @@ impl Sandbox {
 
     /// Writes an executable file below the working directory.
     pub fn executable(mut self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        self.written.extend([b" ", name.as_bytes(), b" ", content.as_ref()].concat());
+        self.written
+            .extend([b" ", name.as_bytes(), b" ", content.as_ref()].concat());
         let draft = self.directory.path().join("draft");
         fs::write(&draft, content).unwrap();
         let path = self.path(name);
@@ -41,7 +43,8 @@ impl Sandbox {
 
     /// Writes a file below the home directory.
     pub fn home_file(mut self, name: &str, content: &str) -> Self {
-        self.written.extend([" ", name, " ", content].concat().into_bytes());
+        self.written
+            .extend([" ", name, " ", content].concat().into_bytes());
         let path = self.home().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();

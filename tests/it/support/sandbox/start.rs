@@ -83,7 +83,11 @@ impl Sandbox {
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if let Some(path) = self.local_file().map(|name| self.path(name)).filter(|path| path.is_file()) {
+        if let Some(path) = self
+            .local_file()
+            .map(|name| self.path(name))
+            .filter(|path| path.is_file())
+        {
             watch::local_file(&String::from_utf8_lossy(&fs::read(path).unwrap()));
         }
         if let Some(connection) = self.connection.take() {
@@ -101,18 +105,35 @@ impl Drop for Sandbox {
         if thread::panicking() {
             return;
         }
-        let words =
-            [&self.wrapper, &self.options, &self.command].into_iter().flatten().chain(self.environment.values());
+        let words = [&self.wrapper, &self.options, &self.command]
+            .into_iter()
+            .flatten()
+            .chain(self.environment.values());
         let mut named = String::from_utf8_lossy(&self.written).into_owned() + " " + COPY;
         words.for_each(|word| named.extend([" ", &word.to_string_lossy()]));
-        let named: HashSet<&str> = named.split(|c: char| !c.is_alphanumeric() && !"._-".contains(c)).collect();
-        let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &|name| named.contains(name));
-        assert_eq!(leaked, None, "{}: a value in a file that nothing in the test names", self.expectations.case);
+        let named: HashSet<&str> = named
+            .split(|c: char| !c.is_alphanumeric() && !"._-".contains(c))
+            .collect();
+        let leaked = watch::leaked(&self.expectations.test, self.directory.path(), &|name| {
+            named.contains(name)
+        });
+        assert_eq!(
+            leaked, None,
+            "{}: a value in a file that nothing in the test names",
+            self.expectations.case
+        );
     }
 }
 
 /// Copies an executable file in a child process. A descriptor of ours that is open for writing could be inherited by a
 /// child that another test forks at that moment, and execve(2) would answer ETXTBSY.
 pub fn copy_elsewhere(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg(from)
+            .arg(to)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
