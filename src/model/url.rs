@@ -48,6 +48,11 @@ impl HttpUrl {
                 .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
+    /// True if the connection is encrypted by TLS.
+    pub fn is_https(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
+    }
+
     /// The URL as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

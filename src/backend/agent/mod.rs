@@ -1,6 +1,5 @@
 //! The client of the AWS Secrets Manager Agent, an HTTP service on this host that caches secrets.
 
-mod listener;
 mod response;
 mod settings;
 

@@ -2,7 +2,6 @@
 
 use http::HeaderValue;
 
-use super::listener::foreign_user;
 use crate::backend::aws::VariableReader;
 use crate::model::answer::{CredentialsError, Wanted};
 use crate::model::inherited::Inherited;
@@ -54,52 +53,28 @@ impl AgentSettings {
         let (name, found) = match (&self.token, file) {
             (Some(_), Some(file)) => ("AWS_TOKEN", read_token(file)),
             (Some(token), None) => ("AWS_TOKEN", Ok(token.clone())),
-            // The token of this host's agent is sent to no other host.
-            (None, _) if !self.url.is_loopback() => {
-                let why = "is sent to loopback addresses only, and --agent names another";
-                (AGENT_TOKEN_FILE, Err(why.to_owned()))
-            }
             (None, _) => (AGENT_TOKEN_FILE, read_token(AGENT_TOKEN_FILE)),
         };
-        let token_file = if name == AGENT_TOKEN_FILE {
-            Some(name)
-        } else {
-            file
-        };
-        found
-            .and_then(header)
-            .and_then(|token| self.check_listener(token_file).map(|()| token))
-            .map_err(|why| {
-                let why = if let Some(file) = file {
-                    format!("{file}: {why}")
-                } else {
-                    why
-                };
-                let mut tried = vec![(name, why)];
-                let has_tried_all = self.token.is_none();
-                if has_tried_all {
-                    tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
-                }
-                let (temporary, is_final) = (false, false);
-                CredentialsError {
-                    what: Wanted::Token,
-                    tried,
-                    has_tried_all,
-                    temporary,
-                    is_final,
-                    help: None,
-                }
-            })
-    }
-
-    /// # Errors
-    /// When another user listens at the agent's place on this host.
-    fn check_listener(&self, token_file: Option<&str>) -> Result<(), String> {
-        let port = self.url.uri().port_u16().filter(|_| self.url.is_loopback());
-        port.and_then(|port| Some((port, foreign_user(port, token_file)?))).map_or(Ok(()), |(port, user)| {
-            Err(format!(
-                "is not sent to port {port}, where user {user} listens, who is not the agent's by the token's file"
-            ))
+        found.and_then(header).map_err(|why| {
+            let why = if let Some(file) = file {
+                format!("{file}: {why}")
+            } else {
+                why
+            };
+            let mut tried = vec![(name, why)];
+            let has_tried_all = self.token.is_none();
+            if has_tried_all {
+                tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
+            }
+            let (temporary, is_final) = (false, false);
+            CredentialsError {
+                what: Wanted::Token,
+                tried,
+                has_tried_all,
+                temporary,
+                is_final,
+                help: None,
+            }
         })
     }
 }

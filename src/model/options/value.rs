@@ -100,13 +100,19 @@ pub fn level(value: &OsStr) -> Result<u8, Expected> {
     choice(value, &[("0", 0), ("1", 1), ("2", 2)], "0, 1 or 2")
 }
 
+/// Parses the value of `--agent`. The agent's token is sent to this URL, and secrets come back from it, so neither may cross the network
+/// in plain text.
 pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
-        Some("0") => Ok(AgentChoice::Off),
-        Some("1") => Ok(AgentChoice::Default),
-        Some(_) | None => url(value)
-            .map(AgentChoice::At)
-            .map_err(|_| "the agent's URL, like http://127.0.0.1:2773"),
+        Some("0") => return Ok(AgentChoice::Off),
+        Some("1") => return Ok(AgentChoice::Default),
+        Some(_) | None => {}
+    }
+    let url = url(value).map_err(|_| "the agent's URL, like http://127.0.0.1:2773")?;
+    if url.is_loopback() || url.is_https() {
+        Ok(AgentChoice::At(url))
+    } else {
+        Err("an https URL or a loopback address, the only places to which the agent's token is sent")
     }
 }
 

@@ -64,7 +64,7 @@ pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Co
     as_user(user, move || load(unit, name))
 }
 
-/// Does something as another user. The thread that does it ends with it.
+/// Does something as another user, on a thread that ends with it. The thread has the name of the test, so that what it serves is watched.
 pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
     let act = move || {
         // SAFETY: the raw system call changes the user of this thread alone, which ends below.
@@ -74,7 +74,9 @@ pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send +
         );
         action()
     };
-    thread::spawn(act).join().unwrap()
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    let acting = thread::Builder::new().name(name).spawn(act).unwrap();
+    acting.join().unwrap()
 }
 
 /// Connects from an address that is no request.
