@@ -112,7 +112,9 @@ pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     if url.is_loopback() || url.is_https() {
         Ok(AgentChoice::At(url))
     } else {
-        Err("an https URL or a loopback address, the only places to which the agent's token is sent")
+        Err(
+            "an https URL or a loopback address, the only places to which the agent's token is sent",
+        )
     }
 }
 

@@ -67,11 +67,9 @@ pub fn load_as(user: u32, unit: &'static str, name: &'static str) -> (Client, Co
 /// Does something as another user, on a thread that ends with it. The thread has the name of the test, so that what it serves is watched.
 pub fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
     let act = move || {
-        // SAFETY: the raw system call changes the user of this thread alone, which ends below.
-        assert_eq!(
-            unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) },
-            0
-        );
+        // SAFETY: the raw system call only changes the user of this thread, which ends below.
+        let status = unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) };
+        assert_eq!(status, 0);
         action()
     };
     let name = thread::current().name().unwrap_or_default().to_owned();

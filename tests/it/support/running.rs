@@ -130,14 +130,11 @@ impl Drop for Running {
     }
 }
 
-/// Sends a signal by its number: nix knows no real-time signals.
+/// Sends a signal by its number, because nix has no real-time signals.
 pub fn send(process: Pid, number: i32) {
     // SAFETY: kill(2) accesses no memory.
-    assert_eq!(
-        unsafe { libc::kill(process.as_raw(), number) },
-        0,
-        "signal {number}"
-    );
+    let status = unsafe { libc::kill(process.as_raw(), number) };
+    assert_eq!(status, 0, "signal {number}");
 }
 
 /// Resets every signal to its default action, which nohup or a shell's `&` may have changed for the test harness.

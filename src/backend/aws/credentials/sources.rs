@@ -87,12 +87,12 @@ pub fn remove_empty_variables(inherited: &Inherited) {
         "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     ] {
         if inherited.filled(name).is_none() {
-            // SAFETY: no other thread runs before the values are read.
             #[allow(
                 clippy::disallowed_methods,
                 reason = "the SDK reads the process's environment"
             )]
             #[allow(unsafe_code, reason = "std has no safe call that changes it")]
+            // SAFETY: no other thread runs before the values are read.
             unsafe {
                 std::env::remove_var(name);
             }
