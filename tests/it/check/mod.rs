@@ -31,6 +31,13 @@ fn prints_what_it_says(page: &str) {
     }
 }
 
+/// A secret with an older version that has lost its labels. moto lists such a version in DescribeSecret's answer, and AWS leaves it out.
+fn with_unlabelled_version() -> Secret {
+    let mut secret = Secret::text(CANARY).previous(Secret::text(CANARY));
+    secret.versions[1].stages.clear();
+    secret
+}
+
 fn seconds_ago(seconds: u64) -> u64 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() - seconds
 }
@@ -132,6 +139,7 @@ fn catalogue() -> Aws {
         .refuses_to_describe("undescribed", fault::denied_description())
         .secret("broken", Secret::text(CANARY))
         .refuses_to_describe("broken", fault::internal_error())
+        .secret("unlabelled", with_unlabelled_version())
         .secret("expired", Secret::text(CANARY))
         .refuses_to_describe("expired", fault::expired_token())
         .secret("replica", Secret::text(CANARY))
