@@ -18,7 +18,7 @@ use crate::model::resolved::{FileValue, Resolved, Variable};
 use crate::model::secret_value::SecretValue;
 use variable::{unfit, utf8};
 
-/// The longest line that Docker and Podman read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
+/// The longest line that Docker, Podman and the kubelet read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
 /// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
@@ -128,15 +128,41 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 
 /// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character but the quote is literal, line feeds too
 /// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
+///
+/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a carriage return at the end of a line and
+/// fails for the whole file at a line that is too long. It treats an empty value as a missing key.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "the file of `fileKeyRef`")?;
+    let launch =
+        "let secrets-exec start the program in its own container instead (secrets-exec install)";
     if value.contains('\'') {
-        return Err(unfit(
-            "the value has a single quote, for which a file of `fileKeyRef` has no escape",
-        ));
+        let why = "the value has a single quote, which cannot be escaped in a file of `fileKeyRef`";
+        return Err(Problem::configuration(why).help(launch));
     }
+    if value.is_empty() {
+        let why = "the value is empty, which the kubelet treats as a missing key of `fileKeyRef`";
+        let help = "remove the entry here, and write `value: \"\"` instead of `fileKeyRef` in the pod's manifest";
+        return Err(Problem::configuration(why).help(help));
+    }
+    if value.contains("\r\n") {
+        let why = "the value has Windows line endings (CRLF), and the kubelet drops the carriage returns from a file of `fileKeyRef`";
+        let help = "store the value with LF line endings, or export it with `encode: base64`";
+        return Err(Problem::configuration(why).help(help));
+    }
+
+    let start = text.len();
     for part in [variable.name.as_str(), "='", value, "'\n"] {
         text.extend_from_slice(part.as_bytes());
+    }
+
+    let lines = text[start..].split(|byte| *byte == b'\n');
+    let longest = lines.map(<[u8]>::len).max().unwrap_or_default();
+    if longest > LONGEST_LINE {
+        let why = format!(
+            "a line of the value has {longest} bytes with the name and the quotes, and the kubelet reads at most {LONGEST_LINE} in a line \
+             of `fileKeyRef`'s file"
+        );
+        return Err(Problem::configuration(why).help(launch));
     }
     Ok(())
 }

@@ -24,6 +24,11 @@ fn catalogue() -> Aws {
         .secret("prod/both", Secret::binary(b"\xfe\n-4c7a1e"))
         .secret("prod/slashes", Secret::text("a\\n$b\n4c7a1e"))
         .secret("prod/nul", Secret::binary(b"a\0b-4c7a1e"))
+        .secret("prod/none", Secret::text(""))
+        .secret("prod/windows", Secret::text("one\r\ntwo-4c7a1e"))
+        .secret("prod/returns", Secret::text("one\rtwo-4c7a1e\r"))
+        // `A=''` adds four bytes, to the longest line that the kubelet reads.
+        .secret("prod/line", Secret::text(&"v".repeat(65_535 - 4)))
 }
 
 /// A run that exports the declaration's variables from a local file, which `-q` does not announce.
