@@ -4,9 +4,10 @@
 //! [`settle`], which kills the program that is asked for credentials and refuses the connection of systemd, then print, and end by
 //! [`by_signal`] or [`exit`]. What they settle is a static, since a panic has nothing else.
 //!
-//! The termination signals are blocked before the first thread starts, which each thread inherits, so no handler runs anywhere: the main
-//! thread polls for them. They stay blocked while it prints ([`interruptibly`]), since the kernel drops a signal of PID 1 that is neither
-//! blocked nor handled (pid_namespaces(7)). On systems other than Linux they keep their default action.
+//! The termination signals are blocked before the first thread starts, which each thread inherits, so no handler runs while values are
+//! resolved: the main thread polls for the signals. They stay blocked while it prints ([`interruptibly`]), since the kernel drops a signal of
+//! PID 1 that is neither blocked nor handled (pid_namespaces(7)). For the same reason PID 1 has a handler from [`restore_signals`] to
+//! execve(2). On systems other than Linux the signals keep their default action.
 
 #![allow(unsafe_code, reason = "_exit")]
 
@@ -98,8 +99,8 @@ pub fn hold_signals() {
     INHERITED.get_or_init(InheritedSignals::look).hold();
 }
 
-/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here.
-/// Async-signal-safe, since a child calls it between fork and execve. [`hold_signals`] reverts it.
+/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here, and in PID 1
+/// one that comes before execve(2), too. Async-signal-safe, since a child calls it between fork and execve. [`hold_signals`] reverts it.
 pub fn restore_signals() {
     signals::restore_pipe_signal();
     if let Some(inherited) = INHERITED.get() {

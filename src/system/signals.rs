@@ -2,7 +2,7 @@
 
 #![allow(
     unsafe_code,
-    reason = "an initializer before `main`, and dispositions, for which nix has no query"
+    reason = "an initializer before `main`, the query of dispositions, which nix does not offer, and a signal handler"
 )]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use std::{mem, ptr};
 
 use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::getpid;
 
 /// The signals that a terminal, a service manager or a user sends to end a process, which is their default action.
 pub const TERMINATION: [Signal; 4] = [
@@ -64,7 +65,8 @@ impl InheritedSignals {
     }
 
     /// Blocks the watched signals, SIGTTOU, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so
-    /// that a write beyond the limit on the size of files fails instead. SIGCHLD gets its default action.
+    /// that a write beyond the limit on the size of files fails instead. SIGCHLD gets its default action, and so do the signals for which
+    /// [`Self::restore`] has installed a handler.
     pub fn hold(&self) {
         if self.ignores_children {
             set_action(Signal::SIGCHLD, libc::SIG_DFL);
@@ -75,14 +77,26 @@ impl InheritedSignals {
         held.add(Signal::SIGTTOU);
         held.add(Signal::SIGXFSZ);
         let _ = held.thread_set_mask();
+        self.set_actions_of_pid_1(libc::SIG_DFL);
     }
 
-    /// Restores the mask and the action of SIGCHLD.
+    /// Restores the mask and the action of SIGCHLD. In PID 1 a watched signal gets a handler first, which execve(2) resets: the kernel drops
+    /// a signal of PID 1 that is neither blocked nor handled, so one that comes before execve(2) would be lost.
     pub fn restore(&self) {
         if self.ignores_children {
             set_action(Signal::SIGCHLD, libc::SIG_IGN);
         }
+        self.set_actions_of_pid_1(exit_by_signal as *const () as libc::sighandler_t);
         let _ = self.mask.thread_set_mask();
+    }
+
+    /// Sets the action of the watched signals if this process is PID 1, and does nothing in any other.
+    fn set_actions_of_pid_1(&self, action: libc::sighandler_t) {
+        if getpid().as_raw() == 1 {
+            for signal in &self.watched {
+                set_action(signal, action);
+            }
+        }
     }
 }
 
@@ -113,8 +127,14 @@ pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     }
 }
 
-/// Sets SIG_DFL or SIG_IGN.
+/// Sets SIG_DFL, SIG_IGN or [`exit_by_signal`].
 fn set_action(signal: Signal, action: libc::sighandler_t) {
-    // SAFETY: neither action is a handler, so no code runs in signal context.
+    // SAFETY: the only handler is async-signal-safe.
     unsafe { libc::signal(signal as libc::c_int, action) };
+}
+
+/// A signal handler that ends this process at once with status 128 + n.
+extern "C" fn exit_by_signal(signal: libc::c_int) {
+    // SAFETY: _exit has no preconditions, and is async-signal-safe.
+    unsafe { libc::_exit(128 + signal) };
 }

@@ -41,6 +41,11 @@ fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
     let sandbox = sandbox.through(skip::traced(&[], "signals right before execve")?);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
+    Some(calls_in(&trace))
+}
+
+/// The calls that a trace of the main thread has before the execve of the command, but those of the join of a worker.
+fn calls_in(trace: &str) -> Vec<Call> {
     let mut numbers = BTreeMap::new();
     let mut calls: Vec<Call> = Vec::new();
     for line in trace.lines() {
@@ -53,7 +58,7 @@ fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
             .or_insert(1);
         if name == "execve" && *number == 2 {
             calls.retain(|call| call.name != "futex");
-            return Some(calls);
+            return calls;
         }
         calls.push(Call {
             name: name.to_owned(),
@@ -123,6 +128,46 @@ fn term_right_before_execve_ends_the_launch_and_leaves_no_temporary_file() {
             if is_replaced { CANARY } else { "old" },
             "{call:?}"
         );
+    }
+}
+
+/// The kernel drops a signal of PID 1 that is neither blocked nor handled, so a container would be killed only after its grace period.
+#[test]
+fn term_between_the_last_look_for_a_signal_and_execve_ends_pid_1_with_143() {
+    let Some(namespace) = skip::pid_1() else {
+        return;
+    };
+    if skip::traced(&[], "signals right before execve").is_none() {
+        return;
+    }
+    let launch = |options: &[&str]| {
+        // Short texts, so that no trace has the value.
+        let traced = ["strace", "-ff", "-s", "8", "-o", "trace"];
+        local_launch("env: { A: \"x:k\" }\n").through([&traced, options, &namespace].concat())
+    };
+
+    let sandbox = launch(&[]);
+    sandbox.run().launched_silently();
+    // Each thread has a trace of its own, and only the main one looks for signals.
+    let mut traces = sandbox
+        .names_in("")
+        .into_iter()
+        .filter(|name| name.starts_with("trace."))
+        .map(|name| fs::read_to_string(sandbox.path(&name)).unwrap());
+    let trace = traces
+        .find(|trace| trace.contains("rt_sigpending"))
+        .unwrap();
+    let mut calls = calls_in(&trace);
+    let last_look = calls
+        .iter()
+        .rposition(|call| call.name == "rt_sigpending")
+        .unwrap();
+
+    for call in calls.split_off(last_look) {
+        let inject = format!("inject={}:signal=SIGTERM:when={}", call.name, call.number);
+        let sandbox = launch(&["-e", &inject]);
+        sandbox.run().ended(Status::Exit(143));
+        assert!(!sandbox.path("started").exists(), "{call:?}");
     }
 }
 
