@@ -22,16 +22,24 @@ use std::thread;
 
 use crate::deliver;
 use crate::model::problem::Status;
-use crate::report::{self, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 use crate::system::ending;
 pub use crate::system::ending::settle;
 
-/// Runs `secrets-exec install`: copies the running program to a directory, for images that cannot be rebuilt.
+/// Runs `secrets-exec install`: copies the running program to a directory, for images that cannot be rebuilt. Warns of another user's
+/// directory.
 ///
 /// # Errors
 /// The reason why it cannot be read or written; nothing is changed then.
 pub fn install(directory: &Path) -> Result<(), Report> {
-    Ok(deliver::install(directory)?)
+    if let Some(owner) = deliver::install(directory)? {
+        let warning = format!(
+            "{} belongs to user {owner}, who can replace secrets-exec there",
+            directory.display()
+        );
+        terminal::print_records([Record::warning(warning)]);
+    }
+    Ok(())
 }
 
 /// Lets a panic on any thread end the process with status 70, before it could unwind or dump core. The line has the place and no payload,

@@ -50,18 +50,24 @@ impl DirectoryEntry {
         })
     }
 
+    /// Returns the user id of the directory's owner if that is neither root nor the effective user.
+    pub fn foreign_owner(&self) -> Option<u32> {
+        is_foreign(self.directory_owner).then_some(self.directory_owner)
+    }
+
     /// # Errors
     /// When the directory belongs to a user who is neither root nor the effective one nor `owner`: whoever owns it chooses who may read what is
     /// made in it (acl(5)), and replaces it.
     pub fn of_trusted_owner(self, owner: Option<Uid>) -> Result<Self, Problem> {
-        if !is_foreign(self.directory_owner)
-            || owner.is_some_and(|owner| owner.as_raw() == self.directory_owner)
-        {
+        let Some(foreign_owner) = self.foreign_owner() else {
+            return Ok(self);
+        };
+        if owner.is_some_and(|owner| owner.as_raw() == foreign_owner) {
             return Ok(self);
         }
-        let (path, owner) = (self.path.display(), self.directory_owner);
+        let path = self.path.display();
         let text = format!(
-            "the directory of {path} belongs to user {owner}, who chooses who may read a file in it"
+            "the directory of {path} belongs to user {foreign_owner}, who chooses who may read a file in it"
         );
         Err(Problem::configuration(text)
             .help("give the directory to root, or the file to this user by `owner`"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 use std::process::Command;
 
@@ -61,6 +61,21 @@ fn install_by_an_unprivileged_user_needs_a_writable_directory_and_a_readable_pro
         "there/secrets-exec (install)",
         "the running program cannot be read",
     ]);
+}
+
+/// That user decides what every container that shares the directory starts.
+#[test]
+fn install_into_another_users_directory_warns_and_names_the_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip::skipped("only root can give a directory to another user");
+    }
+    let sandbox = installing("there");
+    chown(sandbox.path("there"), Some(65_534), None).unwrap();
+    let run = sandbox.run();
+    run.launched().complained(
+        "secrets-exec: warning: there belongs to user 65534, who can replace secrets-exec there\n",
+    );
+    assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
 }
 
 #[test]
