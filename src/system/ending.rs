@@ -188,6 +188,8 @@ pub fn kill_program() -> Option<Child> {
             // It is being started, and this process has no other child.
             None => descendants(getpid()).split_off(1),
         };
+        // The kernel may have given the number of a descendant that has ended since to another process, which is killed then. A pidfd
+        // would be opened by number, too, and leave the same gap.
         for process in processes {
             let _ = kill(process, Signal::SIGKILL);
         }
