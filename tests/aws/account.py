@@ -78,7 +78,9 @@ class Account:
         yield client.label_parameter_version(Name=f"/{self.prefix}/secure", ParameterVersion=1, Labels=["blue"])
         self.policy = policy()
         yield self.create_role("denied", [])
-        yield self.create_role("bounded", self.policy["Statement"], f"arn:{self.partition}:iam::aws:policy/IAMReadOnlyAccess")
+        # It allows reading AWS's public price list, and nothing of the account.
+        prices = f"arn:{self.partition}:iam::aws:policy/AWSPriceListServiceFullAccess"
+        yield self.create_role("bounded", self.policy["Statement"], prices)
         yield self.create_role("described", policy("--metadata")["Statement"])
         yield self.create_role("limited", self.policy["Statement"])
         yield from self.wait()
