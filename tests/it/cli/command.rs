@@ -17,6 +17,23 @@ fn a_missing_command_is_status_127_without_a_connection_to_aws() {
 }
 
 #[test]
+fn a_command_in_the_last_of_500_directories_of_path_is_found() {
+    let sandbox = (1..500)
+        .fold(local(), |sandbox, number| {
+            sandbox.file(&format!("{number}/other"), "")
+        })
+        .executable("500/the-command", "#!/bin/sh\necho ran\n");
+    let directories: Vec<String> = (1..=500)
+        .map(|number| sandbox.path(number.to_string()).display().to_string())
+        .collect();
+    let run = sandbox
+        .env("PATH", directories.join(":"))
+        .command(["the-command"])
+        .run();
+    run.launched().printed("ran\n");
+}
+
+#[test]
 fn a_script_is_run_if_its_name_is_invalid_utf8_or_its_content_has_a_nul() {
     let aws = served();
     let nul = sandbox(&aws)

@@ -29,3 +29,46 @@ fn a_closed_standard_stream_is_dev_null_in_the_command_and_no_file_takes_its_num
         "{found}"
     );
 }
+
+#[test]
+fn each_subcommand_ends_with_a_documented_status_when_the_readers_of_its_output_have_ended() {
+    let local = "--local local.json -e A=x";
+    // A person may need only the beginning of a page (`| head`), but half a value or half a declaration is of no use.
+    for (line, status) in [
+        ("--help", 0),
+        ("-h", 0),
+        ("--version", 0),
+        ("help", 0),
+        ("version", 0),
+        ("man", 0),
+        ("schema", 0),
+        ("completions bash", 0),
+        ("policy --region us-east-1 -e A=x", 0),
+        ("install .", 0),
+        (&format!("check {local}"), 0),
+        ("get x --local local.json", 78),
+        (&format!("export --format json {local}"), 78),
+        ("migrate .env --secret prod/app", 78),
+        ("migrate .env --secret prod/app --values", 78),
+        ("migrate .env --secret prod/app --for-local", 78),
+        ("credential", 64),
+        ("check --no-such-option", 64),
+        (&format!("{local} -- true"), 0),
+        (&format!("{local} -e B=gone -- true"), 78),
+    ] {
+        for redirection in [">&4", ">&4 2>&4"] {
+            let prepare = format!(
+                "mkfifo pipe && exec 3<>pipe 4>pipe 3<&- && exec \"$@\" {redirection} 4>&-"
+            );
+            let sandbox = Sandbox::new()
+                .file("local.json", format!(r#"{{"x":"{CANARY}"}}"#))
+                .file(".env", "A=b\n")
+                .args(line.split(' '))
+                .bare()
+                .prints_values()
+                .prepared_by(&prepare)
+                .case(format!("{line} {redirection}"));
+            sandbox.run().ended(Status::Exit(status));
+        }
+    }
+}

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::network::{SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files};
+use crate::support::network::{
+    Relay, SILENT, SILENT_V6, alone, can_replace, can_sh, sh, with_files,
+};
 use crate::support::*;
 
 /// A `--timeout` that suffices for several attempts.
@@ -142,6 +144,28 @@ fn credentials_of_an_instance_or_a_container_are_not_asked_of_the_proxy() {
                 .has("A", "v-4c7a1e");
             assert_eq!(aws.reads().last().unwrap().access_key(), key);
         }
+    });
+}
+
+#[test]
+fn pod_identity_over_ipv6_gives_credentials_past_a_proxy() {
+    alone(|| {
+        // The address of EKS Pod Identity's agent on a node with IPv6.
+        sh("ip -6 addr add fd00:ec2::23/128 dev lo nodad");
+        let aws = served();
+        let agent = Relay::start("fd00:ec2::23", aws.address());
+        // Port 1 refuses connections; NO_PROXY keeps the secret itself away from it.
+        let sandbox = keyless(&aws)
+            .env(
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                format!("http://{}/credentials", agent.address()),
+            )
+            .env("HTTP_PROXY", "http://127.0.0.1:1")
+            .env("HTTPS_PROXY", "http://127.0.0.1:1")
+            .env("NO_PROXY", "localhost");
+        sandbox.run().launched_silently().has("A", "v-4c7a1e");
+        assert_eq!(agent.connections(), 1);
+        assert_eq!(aws.reads().last().unwrap().access_key(), CONTAINER_KEY);
     });
 }
 

@@ -37,6 +37,10 @@ fn a_ca_bundle_of_option_variable_or_profile_is_trusted_and_the_option_wins() {
             sandbox(&aws).env("SECRETS_EXEC_CA_BUNDLE", &bundle),
         ),
         ("the profile", sandbox(&aws).config(&config)),
+        (
+            "the profile, since an empty variable is not set",
+            sandbox(&aws).config(&config).env("AWS_CA_BUNDLE", ""),
+        ),
     ] {
         sandbox
             .case(case)
