@@ -1,8 +1,8 @@
 //! Settings from the options and AWS's variables.
 //!
 //! A variable that the SDK's providers of a container's and an instance's credentials read is checked here as well, since the SDK panics
-//! over some invalid values and ignores others. Variables that only the SDK's own clients would read have no effect (AWS_RETRY_MODE,
-//! AWS_DEFAULTS_MODE, AWS_STS_REGIONAL_ENDPOINTS).
+//! over some invalid values and ignores others. Variables that only the SDK's own clients would read have no effect: AWS_RETRY_MODE, which
+//! is only checked, AWS_DEFAULTS_MODE and AWS_STS_REGIONAL_ENDPOINTS.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,8 @@ use aws_credential_types::Credentials;
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, SECRET, VariableReader, parse_boolean, parse_count,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_MODE_EXPECTED, SECRET, VariableReader, parse_boolean,
+    parse_count, parse_retry_mode,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
@@ -50,6 +51,7 @@ impl Settings {
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
+        reader.parse("AWS_RETRY_MODE", RETRY_MODE_EXPECTED, parse_retry_mode);
         let mut region = options.region.clone();
         for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
             let of_variable = reader.parse(name, Region::EXPECTED, Region::parse);

@@ -6,7 +6,8 @@ use super::files::{Profile, Profiles};
 use super::role_chain::{RoleChain, role_chain};
 use super::settings::Settings;
 use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, URL_EXPECTED, parse_boolean, parse_count,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_MODE_EXPECTED, URL_EXPECTED, parse_boolean,
+    parse_count, parse_retry_mode,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::{Problem, Status};
@@ -47,6 +48,7 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
         };
     };
     let max_attempts = profile.parse("max_attempts", COUNT_EXPECTED, parse_count)?;
+    profile.parse("retry_mode", RETRY_MODE_EXPECTED, parse_retry_mode)?;
     let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);

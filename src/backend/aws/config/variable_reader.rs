@@ -109,3 +109,14 @@ pub const COUNT_EXPECTED: &str = "a whole number from 1";
 pub fn parse_count(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|count| *count > 0)
 }
+
+/// The expected value in a message about AWS_RETRY_MODE and `retry_mode`.
+pub const RETRY_MODE_EXPECTED: &str = "legacy, standard or adaptive";
+
+/// Checks a retry mode, in any case. secrets-exec retries by its own rules, whatever the mode.
+pub fn parse_retry_mode(text: &str) -> Option<()> {
+    let modes = ["legacy", "standard", "adaptive"];
+    modes
+        .contains(&text.to_ascii_lowercase().as_str())
+        .then_some(())
+}
