@@ -42,6 +42,12 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
     let web_identity = |role| keyless(&aws).web_identity().env("AWS_ROLE_ARN", role);
     let web_identity = |role| web_identity(role).env("AWS_WEB_IDENTITY_TOKEN_FILE", "token");
     let task = aws.container_credentials() + "?task=2";
+    let token_file = |name: &str| {
+        let path = files.path().join(name);
+        std::fs::write(&path, "token-of-the-test").unwrap();
+        path
+    };
+    let (first_token, second_token) = (token_file("first-token"), token_file("second-token"));
     let of = |reference: &str| Sandbox::new().aws(&aws).resolve(&format!("A={reference}"));
     let launches = [
         ("keys", sandbox(&aws)),
@@ -73,7 +79,26 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
             "another container",
             keyless(&aws).env("AWS_CONTAINER_CREDENTIALS_FULL_URI", task),
         ),
+        (
+            "a container with a token file",
+            keyless(&aws)
+                .in_container(&aws)
+                .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &first_token),
+        ),
+        (
+            "a container with another token file",
+            keyless(&aws)
+                .in_container(&aws)
+                .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &second_token),
+        ),
         ("an instance", keyless(&aws).on_instance(&aws)),
+        (
+            "another instance",
+            keyless(&aws).on_instance(&aws).env(
+                "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+                format!("{}/", aws.url()),
+            ),
+        ),
         ("another region", sandbox(&aws).region("eu-west-1")),
         ("another stage", of("x:k:AWSPREVIOUS")),
         ("a version", of(&format!("x:k::{CURRENT_ID}"))),
@@ -105,4 +130,28 @@ fn a_launch_with_another_identity_region_endpoint_or_version_is_not_served_by_th
         calls,
         "not each launch was served by what it read itself"
     );
+}
+
+#[test]
+fn a_launch_is_served_by_an_entry_of_an_earlier_session_name_or_container_token() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let web_identity = |session: &str| {
+        keyless(&aws)
+            .web_identity()
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", "token")
+            .env("AWS_ROLE_SESSION_NAME", session)
+    };
+    let container = |token: &str| {
+        keyless(&aws)
+            .in_container(&aws)
+            .env("AWS_CONTAINER_AUTHORIZATION_TOKEN", token)
+    };
+    for launch in [web_identity("first"), container("first")] {
+        cache.with(launch, &TTL).run().launched_silently();
+    }
+    let calls = aws.calls().len();
+    for launch in [web_identity("second"), container("second")] {
+        cache.with(launch, &TTL).run().launched_silently();
+    }
+    assert_eq!(aws.calls().len(), calls, "AWS was asked again");
 }

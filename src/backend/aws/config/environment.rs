@@ -31,13 +31,16 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// The variables that name the profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
-/// The variables that choose the credentials, except for [`PROFILE_VARIABLES`].
-const CALLER: [&str; 8] = [
+/// The variables that choose the credentials, except for [`PROFILE_VARIABLES`]. A session name and a literal token are not among them: they
+/// change with each start, and no launch would find the entry of an earlier one.
+const CALLER: [&str; 10] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
     "HOME",
