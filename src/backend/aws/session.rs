@@ -106,7 +106,7 @@ impl Session {
         if self.region.is_none() {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
             self.region =
-                Some(instance_region(self.settings.metadata, &self.clients, &self.budget).await);
+                Some(instance_region(&self.settings.metadata, &self.clients, &self.budget).await);
         }
         Ok(Locator {
             region: self.region.clone().transpose()?,

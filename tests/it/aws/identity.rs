@@ -74,6 +74,23 @@ fn a_region_without_a_route_to_instance_metadata_is_75_and_names_the_address() {
 }
 
 #[test]
+fn an_instance_with_only_ipv6_is_asked_in_the_mode_of_its_profile() {
+    network::alone(|| {
+        let aws = served();
+        let sandbox = keyless(&aws)
+            .keys()
+            .config("[profile dev]\nec2_metadata_service_endpoint_mode = IPv6\n")
+            .args(["--profile", "dev"])
+            .env_remove("AWS_REGION")
+            .env_remove("AWS_EC2_METADATA_DISABLED");
+        sandbox
+            .run()
+            .refused(75)
+            .says(["A (", "not reachable", "[fd00:ec2::254]"]);
+    });
+}
+
+#[test]
 fn four_roles_are_assumed_by_concurrent_requests_to_sts() {
     let aws = served().gathers(4);
     let mut declaration = String::from("secrets:\n");

@@ -1,7 +1,7 @@
 //! Settings from the options and AWS's variables.
 //!
-//! A variable that the SDK's providers of a container's and an instance's credentials read is checked here as well, since the SDK panics
-//! over some invalid values and ignores others. Variables that only the SDK's own clients would read have no effect: AWS_RETRY_MODE, which
+//! A variable that the SDK's provider of a container's credentials reads is checked here as well, since the SDK panics over some invalid
+//! values and ignores others. Variables that only the SDK's own clients would read have no effect: AWS_RETRY_MODE, which
 //! is only checked, AWS_DEFAULTS_MODE and AWS_STS_REGIONAL_ENDPOINTS.
 
 use std::collections::BTreeMap;
@@ -13,8 +13,8 @@ use aws_credential_types::Credentials;
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_MODE_EXPECTED, SECRET, VariableReader, parse_boolean,
-    parse_count, parse_retry_mode,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, MODE_EXPECTED, RETRY_MODE_EXPECTED, SECRET, VariableReader,
+    parse_boolean, parse_count, parse_mode, parse_retry_mode,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
@@ -104,17 +104,6 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
         path,
     );
     reader.url("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-    reader.url("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    let mode = |text: &str| {
-        ["ipv4", "ipv6"]
-            .contains(&text.to_ascii_lowercase().as_str())
-            .then_some(())
-    };
-    reader.parse(
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-        "IPv4 or IPv6",
-        mode,
-    );
 }
 
 /// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
@@ -173,6 +162,12 @@ fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings
 fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
     let seconds = |text: &str| parse_count(text).map(|seconds| Duration::from_secs(seconds.into()));
     MetadataSettings {
+        endpoint: reader.url("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        endpoint_of_mode: reader.parse(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+            MODE_EXPECTED,
+            parse_mode,
+        ),
         timeout: reader
             .parse("AWS_METADATA_SERVICE_TIMEOUT", COUNT_EXPECTED, seconds)
             .unwrap_or(METADATA_TIMEOUT),

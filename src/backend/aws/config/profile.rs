@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::files::{Profile, Profiles};
 use super::role_chain::{RoleChain, role_chain};
-use super::settings::Settings;
+use super::settings::{MetadataSettings, Settings};
 use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, RETRY_MODE_EXPECTED, URL_EXPECTED, parse_boolean,
-    parse_count, parse_retry_mode,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, MODE_EXPECTED, RETRY_MODE_EXPECTED, URL_EXPECTED,
+    parse_boolean, parse_count, parse_mode, parse_retry_mode,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::{Problem, Status};
@@ -51,6 +51,7 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     profile.parse("retry_mode", RETRY_MODE_EXPECTED, parse_retry_mode)?;
     let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
+    apply_metadata(profile, &mut settings.metadata)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
     let source = region
         .as_ref()
@@ -63,6 +64,22 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
         .take()
         .or_else(|| profile.get("ca_bundle").map(PathBuf::from));
     Ok(profiles)
+}
+
+fn apply_metadata(profile: Profile<'_>, metadata: &mut MetadataSettings) -> Result<(), Problem> {
+    let endpoint = profile.parse(
+        "ec2_metadata_service_endpoint",
+        URL_EXPECTED,
+        HttpUrl::parse,
+    )?;
+    let mode = profile.parse(
+        "ec2_metadata_service_endpoint_mode",
+        MODE_EXPECTED,
+        parse_mode,
+    )?;
+    metadata.endpoint = metadata.endpoint.take().or(endpoint);
+    metadata.endpoint_of_mode = metadata.endpoint_of_mode.or(mode);
+    Ok(())
 }
 
 fn apply_endpoints(

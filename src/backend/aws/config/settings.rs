@@ -8,10 +8,12 @@ use aws_credential_types::Credentials;
 
 use super::files::ConfigFiles;
 use super::role_chain::{RoleChain, RoleSource};
+use super::variable_reader::METADATA_URL;
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::options::RegionSource;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role};
+use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
 
@@ -68,14 +70,28 @@ pub enum VariableKeys {
 }
 
 /// The settings of the instance metadata service (IMDS).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MetadataSettings {
+    /// AWS_EC2_METADATA_SERVICE_ENDPOINT, or the profile's `ec2_metadata_service_endpoint`.
+    pub endpoint: Option<HttpUrl>,
+    /// The URL for AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE, or for the profile's mode. `endpoint` takes precedence over it.
+    pub endpoint_of_mode: Option<&'static str>,
     /// AWS_METADATA_SERVICE_TIMEOUT, once for the connection and once for the response.
     pub timeout: Duration,
     /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
+}
+
+impl MetadataSettings {
+    /// Returns the URL of the service.
+    pub fn url(&self) -> &str {
+        match &self.endpoint {
+            Some(endpoint) => endpoint.as_str(),
+            None => self.endpoint_of_mode.unwrap_or(METADATA_URL),
+        }
+    }
 }
 
 impl Settings {

@@ -120,3 +120,18 @@ pub fn parse_retry_mode(text: &str) -> Option<()> {
         .contains(&text.to_ascii_lowercase().as_str())
         .then_some(())
 }
+
+/// The URL of the instance metadata service without any settings.
+pub const METADATA_URL: &str = "http://169.254.169.254";
+
+/// The expected value in a message about AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE and the profile's mode.
+pub const MODE_EXPECTED: &str = "IPv4 or IPv6";
+
+/// Parses a mode of the instance metadata service, in any case, and returns the URL of the service in this mode.
+pub fn parse_mode(text: &str) -> Option<&'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "ipv4" => Some(METADATA_URL),
+        "ipv6" => Some("http://[fd00:ec2::254]"),
+        _ => None,
+    }
+}

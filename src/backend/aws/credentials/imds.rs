@@ -21,7 +21,7 @@ use crate::net::errors::{find_source, is_timeout};
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
-    let settings = context.settings.metadata;
+    let settings = &context.settings.metadata;
     let without = |why: &str| ProviderError::new(FailureKind::NotConfigured, why);
     // The SDK checks AWS_EC2_METADATA_DISABLED only after its request for a token.
     if settings.is_disabled {
@@ -67,9 +67,13 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
     found.map_err(|error| ProviderError::of_sdk(&error, status(&error)))
 }
 
-fn client(settings: MetadataSettings, clients: &Clients) -> imds::Client {
+fn client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
-        let client = imds::Client::builder()
+        // Without an endpoint, the SDK would read the configuration files again, by its own rules. The URL is valid, so the builder's default
+        // is never used.
+        let builder = imds::Client::builder().endpoint(settings.url());
+        let client = builder
+            .unwrap_or_default()
             .configure(&clients.link_local(is_token))
             .max_attempts(settings.attempts);
         client
@@ -99,7 +103,7 @@ fn status(error: &(dyn Error + 'static)) -> Option<u16> {
 /// [`FetchError::NoRegion`] without IMDS, which never answers off EC2, or with AWS_EC2_METADATA_DISABLED; [`FetchError::Unavailable`] if
 /// IMDS fails, or without a route to it.
 pub async fn instance_region(
-    settings: MetadataSettings,
+    settings: &MetadataSettings,
     clients: &Clients,
     budget: &RetryBudget,
 ) -> Result<Region, FetchError> {

@@ -75,16 +75,14 @@ pub async fn container(context: &SearchContext<'_>) -> Result<Credentials, Provi
     })
 }
 
-/// Removes empty variables from the process's environment, where the SDK's providers of a container and of the instance take them for
-/// values. They count as not set, as in the AWS CLI. The command gets the environment unchanged.
+/// Removes empty variables from the process's environment, where the SDK's provider of a container's credentials takes them for values. As
+/// in the AWS CLI, an empty variable is treated as unset. The command gets the environment unchanged.
 pub fn remove_empty_variables(inherited: &Inherited) {
     for name in [
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
     ] {
         if inherited.filled(name).is_none() {
             #[allow(
