@@ -31,8 +31,7 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// The variables that name the profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
-/// The variables that choose the credentials, except for [`PROFILE_VARIABLES`]. A session name and a literal token are not among them: they
-/// change with each start, and no launch would find the entry of an earlier one.
+/// The variables that choose the credentials, except for [`PROFILE_VARIABLES`] and for a session name or token, which each start changes.
 const CALLER: [&str; 10] = [
     "AWS_ACCESS_KEY_ID",
     "AWS_ROLE_ARN",
@@ -87,6 +86,7 @@ impl Settings {
                 .map(|name| inherited.filled(name).map(ToOwned::to_owned))
                 .into(),
             config_files: config_files(inherited),
+            warnings: Vec::new(),
             remedies: Vec::new(),
         };
         reader.finish(settings)

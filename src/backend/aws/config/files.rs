@@ -102,6 +102,8 @@ pub struct Profiles {
     sections: BTreeMap<(&'static str, String), Section>,
     /// The sections of the configuration file that lack `profile` before their name.
     bare_sections: Vec<String>,
+    /// The warnings about sections without effect.
+    pub warnings: Vec<String>,
 }
 
 const PROFILE: &str = "profile";
@@ -196,7 +198,24 @@ impl Profiles {
             .map_err(|error| failure(format!(" {}", os_error::text_of_file(path, &error))))?;
         let sections = parse(&text)
             .map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
-        for (name, section) in sections? {
+        let sections = sections?;
+
+        // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole: the keys of one must not assume the role of the other.
+        let default = Some((PROFILE, "default".to_owned()));
+        let prefixed = sections
+            .iter()
+            .find(|(_, name, _)| *name != "default" && kind(name) == default)
+            .map(|(line, _, _)| *line);
+
+        for (line, name, section) in sections {
+            if let ("default", Some(prefixed)) = (name, prefixed) {
+                let path = path.display();
+                self.warnings.push(format!(
+                    "{path}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
+                     so keep only one of them"
+                ));
+                continue;
+            }
             match kind(name) {
                 Some(key) => self.sections.entry(key).or_default().extend(section),
                 None => self.bare_sections.push(name.to_owned()),

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 /// The key of a nested setting (an indented line below `s3 =`) is the outer name, a line feed and the inner name.
 pub type Section = BTreeMap<String, String>;
 
-/// Returns the sections of a file in their order.
+/// Sections in the order of a file: the number of the line with the name, the name, and the settings.
+type Sections<'a> = Vec<(usize, &'a str, Section)>;
+
+/// Returns the sections of a file.
 ///
 /// # Errors
 /// The number of a line that is neither a section nor a setting, and what is expected there.
-pub fn parse(text: &str) -> Result<Vec<(&str, Section)>, (usize, &'static str)> {
-    let mut sections: Vec<(&str, Section)> = Vec::new();
+pub fn parse(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
+    let mut sections = Sections::new();
     // The last setting of the section, and the indentation of the last section or setting. A line with more continues the value.
     let (mut last, mut indent) = (None::<String>, 0);
     for (index, line) in text.lines().enumerate() {
@@ -22,7 +25,7 @@ pub fn parse(text: &str) -> Result<Vec<(&str, Section)>, (usize, &'static str)> 
             continue;
         }
         let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
-        if let (Some(setting), Some((_, section)), true) =
+        if let (Some(setting), Some((_, _, section)), true) =
             (&last, sections.last_mut(), line_indent > indent)
         {
             continue_setting(section, setting, content).map_err(failure)?;
@@ -33,11 +36,11 @@ pub fn parse(text: &str) -> Result<Vec<(&str, Section)>, (usize, &'static str)> 
             let (name, _) = header
                 .rsplit_once(']')
                 .ok_or_else(|| failure("a closing bracket, as in [profile NAME]"))?;
-            sections.push((name.trim(), Section::default()));
+            sections.push((index + 1, name.trim(), Section::default()));
             last = None;
             continue;
         }
-        let (_, section) = sections
+        let (_, _, section) = sections
             .last_mut()
             .ok_or_else(|| failure("a section before the first setting, as in [default]"))?;
         let (name, value) = setting(content, &['=', ':']).ok_or_else(|| failure("KEY = VALUE"))?;

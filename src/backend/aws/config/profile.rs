@@ -21,7 +21,12 @@ use crate::model::url::HttpUrl;
 pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Problem> {
     let profiles = apply_settings(settings)?;
     match profiles.get(settings.profile().1) {
-        Some(profile) if settings.uses_profile() => role_chain(&profiles, profile),
+        Some(profile) if settings.uses_profile() => {
+            role_chain(&profiles, profile).map_err(|problem| Problem {
+                notes: profiles.warnings.clone(),
+                ..problem
+            })
+        }
         Some(_) | None => Ok(None),
     }
 }
@@ -32,6 +37,7 @@ pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Probl
 /// The first error in the files or these settings.
 pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files)?;
+    settings.warnings.clone_from(&profiles.warnings);
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     if settings.profile().0.is_none() && !others.is_empty() {
         settings.remedies = vec![format!(

@@ -47,6 +47,8 @@ pub struct Settings {
     /// The variables that choose the credentials, for the names of the cache.
     pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
+    /// The warnings about these files, once they are read.
+    pub warnings: Vec<String>,
     /// The advice to choose a profile of these files, if none is chosen.
     pub remedies: Vec<String>,
 }
