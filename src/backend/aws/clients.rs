@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::error::Error;
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::imds;
@@ -19,7 +20,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::config::Settings;
-use super::protocol::{ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, error_text, find_endpoint};
+use super::protocol::{
+    ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, classify_connector_error, error_response,
+    error_text, find_endpoint,
+};
+use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
@@ -82,18 +87,25 @@ impl Clients {
             .with_timeout_config(timeouts())
     }
 
-    /// The configuration of a client of the SDK's.
-    pub fn sdk_config(&self, api: Api) -> SdkConfig {
+    /// The configuration of the SDK's provider of SSO's token. The failure of a refresh, which the provider hides, is put into `failure`.
+    pub fn sso_oidc_config(&self, failure: &HiddenFailure) -> SdkConfig {
+        let (http, failure) = (self.http.for_sdk(), Arc::clone(failure));
+        let http = http_client_fn(move |settings, components| {
+            SharedHttpConnector::new(FailureConnector {
+                connector: http.http_connector(settings, components),
+                failure: Arc::clone(&failure),
+            })
+        });
         let endpoints = &self.settings.endpoints;
         let mut config = SdkConfig::builder()
-            .http_client(self.http.for_sdk())
+            .http_client(http)
             .behavior_version(behavior())
             .use_fips(endpoints.use_fips.unwrap_or_default())
             .use_dual_stack(endpoints.use_dual_stack.unwrap_or_default())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts());
         config.set_time_source(Some(Default::default()));
-        config.set_endpoint_url(endpoints.configured(api).map(ToString::to_string));
+        config.set_endpoint_url(endpoints.configured(Api::SsoOidc).map(ToString::to_string));
         config.build()
     }
 
@@ -139,6 +151,36 @@ impl HttpConnector for StatusConnector {
                 status @ 500.. => Err(ConnectorError::io(HiddenStatus(status).into())),
                 status => Err(ConnectorError::user(HiddenStatus(status).into())),
             }
+        })
+    }
+}
+
+/// The failure of a request of the SDK's whose result hides it.
+pub type HiddenFailure = Arc<OnceLock<AttemptFailure>>;
+
+/// A connector that notes the failure of a request before the SDK hides it.
+#[derive(Debug)]
+struct FailureConnector {
+    connector: SharedHttpConnector,
+    failure: HiddenFailure,
+}
+
+impl HttpConnector for FailureConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (answer, noted) = (self.connector.call(request), Arc::clone(&self.failure));
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await;
+            let failure = match &answer {
+                Ok(response) if response.status().is_success() => return answer,
+                Ok(response) => {
+                    let header = |name: &str| response.headers().get(name);
+                    let body = response.body().bytes().unwrap_or_default();
+                    error_response(response.status().as_u16(), header, body)
+                }
+                Err(error) => classify_connector_error(error),
+            };
+            let _ = noted.set(failure);
+            answer
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Credentials of SSO (IAM Identity Center): the token of `aws sso login` is exchanged for a role's credentials.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::Region;
 use aws_config::sso::SsoTokenProvider;
@@ -11,10 +11,11 @@ use aws_sdk_sso::operation::get_role_credentials::{
 };
 
 use super::provider::{FailureKind, ProviderError, SearchContext};
+use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::{Api, error_text};
 use crate::backend::retry::AttemptFailure;
-use crate::model::answer::{Denial, FetchError};
+use crate::model::answer::{Denial, FetchError, Outage, OutageKind};
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
 pub async fn sso_credentials(
@@ -26,7 +27,8 @@ pub async fn sso_credentials(
         "aws sso login --profile {}",
         shell_word(profile)
     )));
-    let config = context.clients.sdk_config(Api::SsoOidc);
+    let refresh_failure = HiddenFailure::default();
+    let config = context.clients.sso_oidc_config(&refresh_failure);
     let tokens = SsoTokenProvider::builder()
         .configure(&config)
         .region(Region::new(sso.region.as_str().to_owned()));
@@ -44,6 +46,11 @@ pub async fn sso_credentials(
             why.replace("failed to load the cached SSO token", uncached),
         )
     })?;
+    // After a failed refresh the SDK returns the old token, which may still be valid for some minutes.
+    let is_valid = token.expiration().is_none_or(|end| end > SystemTime::now());
+    if !is_valid {
+        return Err(refresh_error(refresh_failure.get(), log_in));
+    }
     let failed = |failure| ProviderError::of_request("the SSO portal", failure);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
     let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
@@ -74,6 +81,17 @@ pub async fn sso_credentials(
         ))
     });
     found.ok_or_else(|| ProviderError::temporary("the SSO portal: a response without credentials"))
+}
+
+/// Returns the error of a token that has expired and was not refreshed. `log_in` is the kind of the error if AWS has ended the session.
+fn refresh_error(failure: Option<&AttemptFailure>, log_in: FailureKind) -> ProviderError {
+    let no_token = Outage::new(OutageKind::Service, "no answer with a valid token");
+    let failure = failure.cloned().unwrap_or_else(|| no_token.into());
+    let mut error = ProviderError::of_request("the SSO token could not be refreshed", failure);
+    if error.kind == FailureKind::Defect(None) {
+        error.kind = log_in;
+    }
+    error
 }
 
 /// Returns a word of a POSIX shell's command, in single quotes if it has special characters.

@@ -88,7 +88,8 @@ impl<'a> ServiceError<'a> {
             | "KMSInternal"
             | "RequestTimeout"
             | "ServiceUnavailable" => self.outage(OutageKind::Service),
-            "KMSThrottling" => self.outage(OutageKind::Throttled),
+            // SlowDown: SSO throttles the refresh of a token.
+            "KMSThrottling" | "SlowDown" => self.outage(OutageKind::Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(OutageKind::Throttled),
             _ if self.status >= 500 => self.outage(OutageKind::Service),
             // Every error of AWS has a code: a proxy's policy answers, and would answer the same again.

@@ -62,21 +62,30 @@ pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, Atte
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if !status.is_success() {
-        // A response with another body can have a code in a header.
-        let object = serde_json::from_slice(response.body()).unwrap_or_default();
-        let (code, message) = code_and_message(&object);
-        let code = header("x-amzn-errortype").map(bare_code).or(code);
-        return Err(ServiceError {
-            code,
-            message,
-            ..ServiceError::new(status.as_u16(), header)
-        }
-        .classify());
+        return Err(error_response(status.as_u16(), header, response.body()));
     }
     if !is_object(response.body()) {
         return Err(malformed_response(status.as_u16(), header("content-type")).into());
     }
     Ok(Zeroizing::new(response.into_body()))
+}
+
+/// Returns the meaning of an error response. `header` returns one of its headers.
+pub fn error_response<'a>(
+    status: u16,
+    header: impl Fn(&str) -> Option<&'a str>,
+    body: &[u8],
+) -> AttemptFailure {
+    // A response with another body can have a code in a header.
+    let object = serde_json::from_slice(body).unwrap_or_default();
+    let (code, message) = code_and_message(&object);
+    let code = header("x-amzn-errortype").map(bare_code).or(code);
+    ServiceError {
+        code,
+        message,
+        ..ServiceError::new(status, header)
+    }
+    .classify()
 }
 
 /// Reads a body that is a JSON object; `None` for anything else. serde alone would also take an array for a struct.

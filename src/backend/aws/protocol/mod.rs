@@ -15,5 +15,5 @@ pub use error_codes::{ServiceError, malformed_response};
 pub use error_text::error_text;
 #[cfg(any(fuzzing, test))]
 pub use json::read_body;
-pub use json::{call, code_and_message, read_object, timestamp};
+pub use json::{call, code_and_message, error_response, read_object, timestamp};
 pub use partitions::partition_of;
