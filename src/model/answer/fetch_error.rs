@@ -126,7 +126,7 @@ impl FetchError {
                 ..
             } => "token-refused",
             Self::Denied {
-                cause: Denial::Role,
+                cause: Denial::Role | Denial::RoleRequest,
                 ..
             } => "role-denied",
             Self::Unavailable(outage) => match outage.kind {
@@ -217,6 +217,8 @@ pub enum Denial {
     Token,
     /// The identity may not assume the role.
     Role,
+    /// STS does not accept the request for the role, no matter who makes it.
+    RoleRequest,
 }
 
 /// A permanent error.

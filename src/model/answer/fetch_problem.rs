@@ -255,6 +255,7 @@ fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
         Denial::Credentials => {
             "check that the credentials are complete, not expired, and for this partition and region"
         }
+        Denial::RoleRequest => "check the ARN of the role, and its external id",
         Denial::Role => {
             "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy"
         }

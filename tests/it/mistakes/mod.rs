@@ -36,6 +36,7 @@ fn prints_what_it_says(page: &str) {
 fn catalogue() -> Aws {
     let arn =
         |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf");
+    let no_provider = "No OpenIDConnect provider found in your account for https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF";
     let by_scp = "with an explicit deny in a service control policy";
     Aws::start()
         .secret(
@@ -68,6 +69,8 @@ fn catalogue() -> Aws {
         .secret("short", Secret::text(r#"{"key": "v-4c7a1e"}"#).cut_short())
         .secret("clock", Secret::failing(fault::clock_skew()))
         .denies_roles()
+        .fails("AssumeRoleWithWebIdentity", fault::sts(400, "InvalidIdentityToken", no_provider))
+        .fails("/token", fault::ended_session())
         .denies_parameter("/denied/key")
         .parameter("/clash/db/host", &[Version::text("one-4c7a1e")])
         .parameter("/clash/db_host", &[Version::text("two-4c7a1e")])

@@ -126,27 +126,24 @@ fn read_credentials(
 
 /// Names the role in an error. A denial or a refusal is about the role, unless the credentials themselves are denied.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
-    match error {
+    let (message, cause, identity) = match error {
         FetchError::Denied {
             message,
             cause: cause @ Denial::Credentials,
             identity,
-        } => FetchError::Denied {
-            message: message.with_prefix(&role.arn),
-            cause,
-            identity,
-        },
-        FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
-            FetchError::Denied {
-                message: message.with_prefix(&role.arn),
-                cause: Denial::Role,
-                identity: None,
-            }
-        }
+        } => (message, cause, identity),
+        FetchError::Denied { message, .. } => (message, Denial::Role, None),
+        FetchError::Refused(Refusal::Request(message)) => (message, Denial::RoleRequest, None),
         FetchError::Unavailable(outage) => {
-            FetchError::Unavailable(outage.of(format_args!("STS, AssumeRole of {}", role.arn)))
+            let outage = outage.of(format_args!("STS, AssumeRole of {}", role.arn));
+            return FetchError::Unavailable(outage);
         }
-        error => error,
+        error => return error,
+    };
+    FetchError::Denied {
+        message: message.with_prefix(&role.arn),
+        cause,
+        identity,
     }
 }
 

@@ -98,8 +98,11 @@ impl<'a> ServiceError<'a> {
             }
             "" => AttemptFailure::Transient(malformed_response(self.status, self.content_type), self.retry_after),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
-            // The message names the invalid parameter of the request.
-            "InvalidParameter" | "InvalidRequest" | "Validation" => Refusal::Request(self.reason(self.message)).into(),
+            // The message names the invalid parameter of the request. The last two codes are STS's: the message says which limit of a role is
+            // exceeded, or why a web identity is not trusted.
+            "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" | "InvalidIdentityToken" => {
+                Refusal::Request(self.reason(self.message)).into()
+            }
             _ => Refusal::Request(self.reason(None)).into(),
         }
     }

@@ -248,6 +248,16 @@ pub fn sts(status: u16, code: &str, message: &str) -> Fault {
     Fault::Exactly(Response::new(status, "text/xml", body))
 }
 
+/// The answer of SSO to the refresh of a token whose session is over. Only a header has the code.
+pub fn ended_session() -> Fault {
+    let code = "InvalidGrantException:http://internal.amazon.com/coral/com.amazonaws.sso.oidc/";
+    let body = r#"{"error":"invalid_grant","error_description":"Invalid refresh token provided"}"#;
+    Fault::Exactly(Response {
+        headers: vec![("x-amzn-ErrorType", code.to_owned())],
+        ..Response::new(400, "application/json", body)
+    })
+}
+
 /// An answer in plain text, as the agent gives for its own errors.
 pub fn plain(status: u16, text: &str) -> Fault {
     Fault::Exactly(Response::new(status, "text/plain", text))
