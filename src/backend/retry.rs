@@ -15,11 +15,11 @@ use crate::time::progress::Progress;
 pub enum AttemptFailure {
     /// The request would fail the same way again.
     Permanent(FetchError),
-    /// The request may succeed later, but not before the time that the server's Retry-After names.
+    /// The request may succeed later. The duration is that of AWS's header `x-amz-retry-after`.
     Transient(Outage, Option<Duration>),
 }
 
-/// Without a Retry-After.
+/// Without the header `x-amz-retry-after`.
 impl From<Outage> for AttemptFailure {
     fn from(outage: Outage) -> Self {
         Self::Transient(outage, None)
@@ -34,6 +34,15 @@ impl From<Refusal> for AttemptFailure {
 
 /// No attempt starts with less time left than this.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
+
+/// The longest time by which AWS's header `x-amz-retry-after` extends a pause, as in the SDKs' retries of 2026.
+const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
+
+/// A pause that doesn't fit into the rest of the budget is shortened only if at least this much is left.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+
+/// The number of attempts at a request whose answer is not from AWS, such as the page of a proxy, or is damaged. Such an answer rarely changes.
+const ATTEMPTS_WITHOUT_AWS: u32 = 3;
 
 /// The number of attempts and the time that one request has.
 #[derive(Clone, Debug)]
@@ -141,30 +150,31 @@ impl RetryBudget {
         last: OutageKind,
         retry_after: Option<Duration>,
     ) -> bool {
-        let Some(pause) = self.pause_for(attempts, last, retry_after, fastrand::f64()) else {
+        let Some(pause) = self.pause_for(attempts, last, retry_after, fastrand::f64) else {
             return false;
         };
         tokio::time::sleep(pause).await;
         true
     }
 
-    /// Returns the length of the pause; `None` if there is no further attempt.
+    /// Returns the length of the pause; `None` if there is no further attempt. `random` returns numbers from 0 to 1.
     ///
     /// Full jitter: between nothing and the longest pause, so that clients that were throttled together spread out (AWS
-    /// Architecture Blog, "Exponential Backoff And Jitter"). A Retry-After beyond the end of the budget ends the attempts.
+    /// Architecture Blog, "Exponential Backoff And Jitter").
     fn pause_for(
         &self,
         attempts: u32,
         last: OutageKind,
         retry_after: Option<Duration>,
-        jitter: f64,
+        random: fn() -> f64,
     ) -> Option<Duration> {
-        let left = self.left();
-        let retry_after = retry_after.unwrap_or_default();
         let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
-        if is_last || left < SHORTEST_ATTEMPT || retry_after >= left {
+        let is_not_aws = last == OutageKind::MalformedResponse && attempts >= ATTEMPTS_WITHOUT_AWS;
+        let left = self.left();
+        if is_last || is_not_aws || left < SHORTEST_ATTEMPT {
             return None;
         }
+
         // The first pause and the longest one in milliseconds, and the factor between two. Other clients that were throttled retry as well,
         // so these pauses grow fast to what a large fleet needs (docs/benchmarks.md); another outage may be over in a moment.
         let (first, factor, longest) = if last == OutageKind::Throttled {
@@ -172,13 +182,24 @@ impl RetryBudget {
         } else {
             (100, 2, 5_000)
         };
-        let pause = factor
+        let backoff = factor
             .saturating_pow(attempts.saturating_sub(1))
             .saturating_mul(first)
             .min(longest);
-        let jittered = Duration::from_millis(pause).mul_f64(jitter.clamp(0.0, 1.0));
-        // Jitter is added to Retry-After, and half the rest of the budget is kept for the attempt.
-        Some(retry_after + jittered.min((left - retry_after) / 2))
+        let backoff = Duration::from_millis(backoff).mul_f64(random());
+        let pause = retry_after
+            .unwrap_or_default()
+            .clamp(backoff, backoff + LONGEST_EXTENSION);
+
+        let longest_that_fits = left - SHORTEST_ATTEMPT;
+        if pause <= longest_that_fits {
+            Some(pause)
+        } else if left >= SHORTEST_REST {
+            // At a random moment, since a fleet that was throttled together has its deadline at the same time as well.
+            Some(longest_that_fits.mul_f64(random()))
+        } else {
+            None
+        }
     }
 }
 
@@ -238,49 +259,63 @@ mod tests {
 
     #[test]
     fn the_longest_pause_grows_up_to_a_bound() {
-        let pauses = [1, 2, 3, 7, 60].map(|attempts| {
-            budget(60, None)
-                .pause_for(attempts, OutageKind::Service, None, 1.0)
-                .unwrap()
-                .as_millis()
-        });
-        assert_eq!(pauses, [100, 200, 400, 5000, 5000]);
-        assert_eq!(
-            budget(60, None).pause_for(7, OutageKind::Service, None, 0.0),
-            Some(Duration::ZERO)
-        );
-        let pauses = [1, 2, 3, 60].map(|attempts| {
-            budget(600, None)
-                .pause_for(attempts, OutageKind::Throttled, None, 1.0)
-                .unwrap()
-                .as_secs()
-        });
-        assert_eq!(pauses, [2, 8, 30, 30]);
+        let pause = |attempts, last, random| {
+            let pause = budget(600, None).pause_for(attempts, last, None, random);
+            pause.unwrap().as_millis()
+        };
+        let service = [1, 2, 3, 7, 60].map(|attempts| pause(attempts, OutageKind::Service, || 1.0));
+        assert_eq!(service, [100, 200, 400, 5_000, 5_000]);
+        assert_eq!(pause(7, OutageKind::Service, || 0.0), 0);
+        let throttled =
+            [1, 2, 3, 60].map(|attempts| pause(attempts, OutageKind::Throttled, || 1.0));
+        assert_eq!(throttled, [2_000, 8_000, 30_000, 30_000]);
     }
 
     #[test]
-    fn there_is_no_pause_beyond_the_budget() {
-        let pause = |budget: RetryBudget, attempts, retry_after, jitter| {
-            budget.pause_for(attempts, OutageKind::Service, retry_after, jitter)
+    fn a_pause_that_does_not_fit_ends_within_what_is_left_if_that_is_a_second_or_more() {
+        let pause = |budget: RetryBudget, attempts, random| {
+            budget.pause_for(attempts, OutageKind::Service, None, random)
         };
-        assert_eq!(pause(budget(60, Some(3)), 3, None, 0.0), None);
-        assert!(pause(budget(60, Some(3)), 2, None, 0.0).is_some());
-        assert_eq!(pause(budget(0, None), 1, None, 1.0), None);
+        assert_eq!(pause(budget(60, Some(3)), 3, || 0.0), None);
+        assert!(pause(budget(60, Some(3)), 2, || 0.0).is_some());
+        assert_eq!(pause(budget(0, None), 1, || 0.0), None);
+        let latest = pause(budget(2, None), 9, || 1.0).unwrap();
         assert!(
-            pause(budget(1, None), 9, None, 1.0)
-                .is_some_and(|pause| pause <= Duration::from_millis(500))
+            (1_900..=1_980).contains(&latest.as_millis()),
+            "{latest:?} of two seconds"
         );
-        assert_eq!(pause(budget(60, None), 1, Some(Duration::MAX), 0.0), None);
-        assert_eq!(
-            pause(budget(60, None), 1, Some(Duration::from_secs(61)), 0.0),
-            None
+        // A share of a third of two seconds.
+        assert_eq!(pause(budget(2, None).share(3), 9, || 1.0), None);
+        assert!(pause(budget(2, None).share(3), 1, || 1.0).is_some());
+    }
+
+    #[test]
+    fn a_retry_after_is_honoured_within_the_backoff_and_five_seconds_more() {
+        let pause = |retry_after, random| {
+            let retry_after = Some(Duration::from_millis(retry_after));
+            budget(60, None).pause_for(1, OutageKind::Service, retry_after, random)
+        };
+        for (retry_after, shortest, longest) in [
+            (50, 50, 100),
+            (2_000, 2_000, 2_000),
+            (u64::MAX, 5_000, 5_100),
+        ] {
+            assert_eq!(
+                pause(retry_after, || 0.0),
+                Some(Duration::from_millis(shortest))
+            );
+            assert_eq!(
+                pause(retry_after, || 1.0),
+                Some(Duration::from_millis(longest))
+            );
+        }
+        let almost_over = budget(3, None);
+        let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
+        assert!(
+            almost_over
+                .pause_for(1, OutageKind::Throttled, year, || 0.5)
+                .is_some_and(|pause| pause < Duration::from_secs(2))
         );
-        assert_eq!(
-            pause(budget(60, None), 1, Some(Duration::from_secs(2)), 0.0),
-            Some(Duration::from_secs(2))
-        );
-        let jittered = pause(budget(60, None), 1, Some(Duration::from_secs(2)), 1.0).unwrap();
-        assert_eq!(jittered, Duration::from_millis(2100));
     }
 
     #[test]
@@ -321,6 +356,8 @@ mod simulation {
     const QUOTA: f64 = 10_000.0;
     /// Requests at once, after a time without requests. AWS does not say how many, so it is an assumption, a tenth of a second's.
     const BURST: f64 = QUOTA / 10.0;
+    /// The default of `--timeout`, in seconds.
+    const TIMEOUT: usize = 30;
     /// The time from a request to its answer, another assumption.
     const ANSWER: Duration = Duration::from_millis(10);
 
@@ -341,12 +378,22 @@ mod simulation {
         }
     }
 
-    /// The time until a launch with one secret has it, if it gets it, and the number of its requests.
-    async fn launched(service: &RefCell<Bucket>) -> (Option<Duration>, u32) {
-        let (begun, requests) = (Instant::now(), Cell::new(0));
+    /// What happened to a launch with one secret.
+    struct Launched {
+        /// The time until the launch has the secret; `None` if it never gets it.
+        time: Option<Duration>,
+        /// The number of its requests in each second of `--timeout`.
+        requests: [u32; TIMEOUT],
+    }
+
+    /// Launches with one secret, until `is_granted` returns true for one of the requests.
+    async fn launch(is_granted: impl Fn() -> bool) -> Launched {
+        let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
         let attempt = async || {
-            requests.set(requests.get() + 1);
-            let is_granted = service.borrow_mut().is_granted();
+            let mut counts = requests.get();
+            counts[begun.elapsed().as_secs() as usize] += 1;
+            requests.set(counts);
+            let is_granted = is_granted();
             tokio::time::sleep(ANSWER).await;
             if is_granted {
                 Ok(())
@@ -355,11 +402,28 @@ mod simulation {
             }
         };
         let result = retry(
-            &RetryBudget::new(Deadline::new(Duration::from_secs(30)), None),
+            &RetryBudget::new(Deadline::new(Duration::from_secs(TIMEOUT as u64)), None),
             attempt,
         )
         .await;
-        (result.is_ok().then(|| begun.elapsed()), requests.get())
+        Launched {
+            time: result.is_ok().then(|| begun.elapsed()),
+            requests: requests.get(),
+        }
+    }
+
+    /// Runs a fleet of launches that start together. The clock is the runtime's own, and jumps to the next event.
+    fn run_fleet(launches: u64, is_granted: impl Fn() -> bool) -> Vec<Launched> {
+        fastrand::seed(launches);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let fleet: FuturesUnordered<_> = (0..launches).map(|_| launch(&is_granted)).collect();
+            fleet.collect().await
+        })
     }
 
     #[test]
@@ -369,28 +433,22 @@ mod simulation {
         );
         println!("|---|---|---|---|---|---|");
         for launches in [1_000, 10_000, 100_000] {
-            fastrand::seed(launches);
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            let ended: Vec<(Option<Duration>, u32)> = runtime.block_on(async {
-                let service = RefCell::new(Bucket {
+            let service = RefCell::new(None);
+            let ended = run_fleet(launches, || {
+                let mut service = service.borrow_mut();
+                let bucket = service.get_or_insert_with(|| Bucket {
                     left: BURST,
                     filled: Instant::now(),
                 });
-                let fleet: FuturesUnordered<_> =
-                    (0..launches).map(|_| launched(&service)).collect();
-                fleet.collect().await
+                bucket.is_granted()
             });
-            let mut times: Vec<f64> = ended
-                .iter()
-                .filter_map(|(time, _)| Some(time.as_ref()?.as_secs_f64()))
-                .collect();
+            let times = ended.iter().filter_map(|launched| launched.time);
+            let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
             times.sort_by(f64::total_cmp);
             let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
-            let requests = ended.iter().map(|(_, requests)| *requests);
+            let requests = ended
+                .iter()
+                .map(|launched| launched.requests.iter().sum::<u32>());
             let mean = f64::from(requests.clone().sum::<u32>()) / ended.len() as f64;
             let most = requests.max().unwrap();
             println!(
@@ -399,5 +457,24 @@ mod simulation {
             );
             assert_eq!(times.len(), ended.len());
         }
+    }
+
+    #[test]
+    fn a_fleet_that_is_throttled_until_its_deadline_does_not_end_with_a_burst_of_requests() {
+        let launches = 10_000;
+        let ended = run_fleet(launches, || false);
+        let per_second: Vec<f64> = (0..TIMEOUT)
+            .map(|second| {
+                let requests = ended.iter().map(|launched| launched.requests[second]);
+                f64::from(requests.sum::<u32>()) / launches as f64
+            })
+            .collect();
+        println!("requests of a launch in each second: {per_second:.2?}");
+        assert!(ended.iter().all(|launched| launched.time.is_none()));
+        // The first second has each launch's first request, and no later one has more of them than one for each launch.
+        assert!(
+            per_second[1..].iter().all(|requests| *requests < 1.1),
+            "{per_second:.2?}"
+        );
     }
 }

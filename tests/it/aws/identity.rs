@@ -16,9 +16,14 @@ fn throttled() -> Fault {
 
 #[test]
 fn sts_is_asked_again_only_after_its_retry_after_and_less_often_when_throttling() {
-    let aws = served().fails(WEB_IDENTITY, fault::retry_after(3600));
-    keyless(&aws).web_identity().run().refused(75).says(["503"]);
-    assert_eq!(aws.calls().len(), 1);
+    let outage = Duration::from_millis(1000);
+    let aws = served().fails_for(WEB_IDENTITY, outage, fault::amz_retry_after(1500));
+    keyless(&aws)
+        .web_identity()
+        .timeout("50s")
+        .run()
+        .launched_silently();
+    assert_eq!(aws.calls_of(WEB_IDENTITY).len(), 2);
     // The pauses have jitter: up to 2 and 8 seconds after throttling, and after another outage up to 100, 200 and 400 ms.
     let requests = |fault: Fault| {
         let aws = served().fails(WEB_IDENTITY, fault);

@@ -9,14 +9,65 @@ use crate::support::*;
 const READ: &str = "GetSecretValue";
 
 #[test]
-fn a_secret_is_asked_for_again_only_after_the_servers_retry_after() {
-    let aws = served().fails_first(READ, 1, fault::retry_after(1));
+fn a_secret_is_asked_for_again_only_after_the_time_of_x_amz_retry_after() {
+    // Without the header, the pauses are at most 100, 200 and 400 ms long.
+    let outage = Duration::from_millis(1000);
+    let aws = served().fails_for(READ, outage, fault::amz_retry_after(1500));
     sandbox(&aws)
         .timeout("50s")
         .run()
         .launched_silently()
         .has("A", "v-4c7a1e");
     assert_eq!(aws.reads().len(), 2);
+}
+
+#[test]
+fn a_retry_after_beyond_the_timeout_does_not_end_the_attempts() {
+    side_by_side(
+        [fault::retry_after(60), fault::amz_retry_after(60_000)],
+        |fault| {
+            let aws = served().fails_first(READ, 1, fault);
+            sandbox(&aws)
+                .timeout("3s")
+                .run()
+                .launched_silently()
+                .has("A", "v-4c7a1e");
+            assert_eq!(aws.reads().len(), 2);
+        },
+    );
+}
+
+#[test]
+fn a_throttled_launch_does_not_end_with_a_burst_of_requests() {
+    let aws = served().fails(READ, fault::throttled());
+    side_by_side(0..6, |_| {
+        sandbox(&aws).timeout("3s").run().refused(75);
+    });
+    // A pause that doesn't fit ends at a random moment of what is left, as long as a second is left. That is three to
+    // four requests of a launch. Pauses of at most half of what is left are eight or more.
+    let requests = aws.reads().len();
+    assert!((6..=36).contains(&requests), "{requests} requests");
+}
+
+#[test]
+fn an_answer_that_is_not_from_aws_gets_three_attempts() {
+    for (fault, said) in [
+        (plain(404, "<html>not found</html>"), "404"),
+        (Fault::Xml { status: 400 }, "400"),
+        (fault::page(), "200"),
+    ] {
+        let aws = served().fails(READ, fault);
+        let run = sandbox(&aws).timeout("50s").case(said).run();
+        run.refused(75).says(["A (", "secret x", said]);
+        assert_eq!(aws.reads().len(), 3, "{run}");
+    }
+    let aws = served().fails_first(READ, 4, plain(408, ""));
+    sandbox(&aws)
+        .timeout("50s")
+        .run()
+        .launched_silently()
+        .has("A", "v-4c7a1e");
+    assert_eq!(aws.reads().len(), 5);
 }
 
 #[test]

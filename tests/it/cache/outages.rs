@@ -91,7 +91,7 @@ fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached
     let cache = CacheDirectory::new();
     filled(&cache, sandbox(&aws), &[]);
     let aws = aws.secret("x", Secret::failing(fault::unavailable()));
-    let failures = std::iter::repeat_n(fault::retry_after(3), 2);
+    let failures = std::iter::repeat_n(fault::amz_retry_after(3000), 2);
     let aws = aws.secret("y", Secret::text(r#"{"k":"z-4c7a1e"}"#).after(failures));
     let run = cache
         .with(sandbox(&aws).resolve("B=y:k"), &["--timeout", "15s"])

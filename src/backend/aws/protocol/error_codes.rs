@@ -17,17 +17,16 @@ pub struct ServiceError<'a> {
     pub message: Option<&'a str>,
     pub request_id: Option<&'a str>,
     pub content_type: Option<&'a str>,
-    /// The time of Retry-After.
+    /// The time of AWS's header `x-amz-retry-after`.
     pub retry_after: Option<Duration>,
 }
 
 impl<'a> ServiceError<'a> {
     /// An error without a code. `header` returns a header of its response.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let number = |name: &str| header(name)?.trim().parse().ok();
-        let retry_after = number("x-amz-retry-after").map(Duration::from_millis);
-        // No service of AWS sends a date.
-        let retry_after = retry_after.or_else(|| number("retry-after").map(Duration::from_secs));
+        // A plain Retry-After comes from a proxy or a load balancer, and is ignored as in the SDKs.
+        let retry_after = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
+        let retry_after = retry_after.map(Duration::from_millis);
         let (request_id, content_type) = (header("x-amzn-requestid"), header("content-type"));
         Self {
             status,
@@ -91,7 +90,7 @@ impl<'a> ServiceError<'a> {
             // SlowDown: SSO throttles the refresh of a token.
             "KMSThrottling" | "SlowDown" => self.outage(OutageKind::Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(OutageKind::Throttled),
-            _ if self.status >= 500 => self.outage(OutageKind::Service),
+            _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
             // Every error of AWS has a code: a proxy's policy answers, and would answer the same again.
             "" if matches!(self.status, 401 | 403) => {
                 AttemptFailure::Permanent(FetchError::Unavailable(malformed_response(self.status, self.content_type)))
@@ -144,7 +143,7 @@ impl<'a> ServiceError<'a> {
 /// Returns the outage for a response that cannot be read.
 pub fn unreadable_response(status: u16, content_type: Option<&str>) -> Outage {
     match status {
-        500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")),
+        408 | 500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")),
         _ => malformed_response(status, content_type),
     }
 }
