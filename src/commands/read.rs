@@ -109,8 +109,8 @@ pub fn read_plan(
     Ok((outcome, fetched))
 }
 
-/// Fetches what `plan` names, and resolves it: again and again until `--wait` is over while it lacks a value for want of credentials or a
-/// network.
+/// Fetches what `plan` names, and resolves it. While a value is missing because there are no credentials or no network, it fetches what is
+/// missing again, until `--wait` is over.
 ///
 /// # Errors
 /// When AWS's configuration files or the profile are invalid.
@@ -142,23 +142,23 @@ async fn fetch_and_resolve(
         }
     }
     let begun = Instant::now();
+    let mut asked = wanted.clone();
     loop {
         // On the heap: the future is large, and every future around would contain it.
-        let answers =
-            Box::pin(backend.fetch(&wanted, &|cached| resolve(plan, cached).lacking.is_empty()))
+        let mut answers =
+            Box::pin(backend.fetch(&asked, &|cached| resolve(plan, cached).lacking.is_empty()))
                 .await?;
-        fetched.extend(answers);
         // Only a failure looks for the file.
         let remedy = LazyCell::new(|| {
             plan.references()
                 .find_map(|(_, subject, _)| local_file::remedy(&subject.origin))
         });
-        for failure in fetched
-            .values_mut()
-            .filter_map(|answer| answer.as_mut().err())
-        {
-            failure.remedies.extend(remedy.clone());
+        for (_, answer) in &mut answers {
+            if let Err(failure) = answer {
+                failure.remedies.extend(remedy.clone());
+            }
         }
+        fetched.extend(answers);
         // Without an answer an entry would have neither a value nor an error, and the command would start without it.
         assert!(
             wanted.iter().all(|locator| fetched.contains_key(*locator)),
@@ -196,6 +196,11 @@ async fn fetch_and_resolve(
         tokio::time::sleep(left.min(LONGEST_PAUSE.mul_f64(fastrand::f64()))).await;
         deadline.restart();
         backend.forget();
+        asked = wanted
+            .iter()
+            .copied()
+            .filter(|locator| outcome.lacking.contains(*locator))
+            .collect();
     }
 }
 

@@ -82,6 +82,34 @@ fn with_wait_an_endpoint_that_refuses_connections_is_asked_until_up() {
 }
 
 #[test]
+fn a_secret_that_has_been_read_is_not_asked_for_again_while_another_is_waited_for() {
+    let y = "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf";
+    let aws = served().secret(y, Secret::text("w-4c7a1e"));
+    // Only the secret without an ARN needs the region, which the metadata of the instance has.
+    let metadata = Relay::start("127.0.0.1", NOWHERE);
+    let sandbox = sandbox(&aws)
+        .on_instance(&aws)
+        .env(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+            format!("http://{}", metadata.address()),
+        )
+        .env_remove("AWS_REGION")
+        .resolve(&format!("B={y}"))
+        .args(["--wait", "20s"]);
+    let running = sandbox.spawn();
+    // Longer than two pauses of `--wait`.
+    thread::sleep(Duration::from_millis(2200));
+    metadata.leads_to(aws.address());
+    running
+        .wait()
+        .launched_silently()
+        .has("A", "v-4c7a1e")
+        .has("B", "w-4c7a1e");
+    let asked: Vec<String> = aws.reads().iter().map(Call::secret_id).collect();
+    assert_eq!(asked, [y, "x"]);
+}
+
+#[test]
 fn credentials_or_an_endpoint_that_never_come_are_75_at_the_end_of_wait() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
