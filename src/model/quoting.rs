@@ -70,13 +70,16 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// Cuts a text before the canonical request of a wrong signature, and before the header with a session token.
+/// Truncates AWS's message before it echoes our request, our session token or our Authorization header.
 fn before_quoted_request(text: &str) -> &str {
     let lower = text.to_ascii_lowercase();
-    let quoted = ["the canonical string", "x-amz-security-token"]
-        .iter()
-        .filter_map(|quoted| lower.find(quoted))
-        .min();
+    let quoted = [
+        "the canonical string",
+        "x-amz-security-token",
+        "authorization=",
+        "aws4-hmac-sha256",
+    ];
+    let quoted = quoted.iter().filter_map(|quoted| lower.find(quoted)).min();
     quoted.and_then(|at| text.get(..at)).unwrap_or(text)
 }
 
