@@ -97,7 +97,7 @@ async fn get_page(
 ///
 /// # Errors
 /// [`OutageKind::MalformedResponse`](crate::model::answer::OutageKind) for a body that is no such response, or has a parameter of another
-/// path; a refusal for a parameter without a value.
+/// path, region or account; a refusal for a parameter without a value.
 pub fn read_page(
     body: &[u8],
     request: &Locator,
@@ -110,9 +110,13 @@ pub fn read_page(
     for parameter in page.parameters {
         let rest = parameter
             .name()
+            .filter(|_| parameter.agrees_with_arn(&request.id, region))
             .and_then(|name| base_name(name).strip_prefix(base_name(&path)));
         let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
-            return Err(Outage::malformed("a response with a parameter of another path").into());
+            return Err(Outage::malformed(
+                "a response with a parameter of another path, region or account",
+            )
+            .into());
         };
         let document = parameter
             .into_document(&request.version, region)

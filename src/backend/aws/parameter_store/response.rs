@@ -53,7 +53,7 @@ impl GetParametersResponse {
         let parameters = self.parameters.get_or_insert_default();
         if let Some(at) = parameters
             .iter()
-            .position(|parameter| parameter.is_requested(request))
+            .position(|parameter| parameter.is_requested(request, region))
         {
             return Some(
                 parameters
@@ -86,12 +86,29 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
+    /// False if the parameter has an ARN with another partition, region or account than that of the request. The service may be another
+    /// one: a secret that is read through Parameter Store has its own ARN.
+    pub fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
+        let SecretId::Arn(requested) = requested.in_region(region) else {
+            return true;
+        };
+        let texts = [&self.name, &self.arn].into_iter().flatten();
+        let mut arns = texts.filter_map(|text| Arn::parse(text));
+        arns.all(|arn| {
+            arn.partition() == requested.partition()
+                && arn.region() == requested.region()
+                && arn.account() == requested.account()
+        })
+    }
+
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref().or(self.arn.as_deref())
     }
 
-    fn is_requested(&self, request: &Locator) -> bool {
-        self.is_named(&request.id) && self.has_version(&request.version)
+    fn is_requested(&self, request: &Locator, region: &Region) -> bool {
+        self.is_named(&request.id)
+            && self.agrees_with_arn(&request.id, region)
+            && self.has_version(&request.version)
     }
 
     /// True if its name or its ARN is that of `id`.
