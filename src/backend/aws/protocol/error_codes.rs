@@ -60,7 +60,9 @@ impl<'a> ServiceError<'a> {
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => self.skewed(),
             "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" => {
-                let is_of_key = has("kms:") || has("access to kms");
+                // Parameter Store passes on the message of KMS, which need not name an action.
+                let of_key = ["kms:", "access to kms", "service: awskms", "customer master key"];
+                let is_of_key = of_key.map(has).contains(&true);
                 let of_policy = if has("resource: arn:") { Denial::Policy } else { Denial::PolicyOrMissing };
                 self.denied(if is_of_key { Denial::Key } else { of_policy })
             }
