@@ -55,6 +55,10 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     match text.as_str() {
         "dns error" => "name lookup".to_owned(),
         "dispatch failure" => String::new(),
+        // rustls adds a link to its documentation.
+        text if text.starts_with("peer closed connection without sending TLS close_notify") => {
+            "the server closed the TLS connection without close_notify".to_owned()
+        }
         // std puts this before the text of gai_strerror(3).
         text => one_line(
             text.strip_prefix("failed to lookup address information: ")

@@ -336,6 +336,30 @@ fn an_answer_cut_off_without_tls_close_notify_is_no_value_and_asked_for_again() 
     }
 }
 
+#[test]
+fn a_message_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_of_a_library() {
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    for (case, cut) in [
+        (
+            "in the head of the answer",
+            vec![
+                Step::Request,
+                Step::Send(b"HTTP/1.1 200".to_vec()),
+                Step::Cut,
+            ],
+        ),
+        ("before the answer", vec![Step::Request, Step::Cut]),
+    ] {
+        let wire = Wire::tls(authority.acceptor(), vec![cut.clone(), cut]);
+        let run = over_tls(&authority, &wire).attempts(1).case(case).run();
+        run.refused(75)
+            .says(["A (", "closed the TLS connection without close_notify"]);
+        run.says_nothing_of("docs.rs").says_nothing_of("https://");
+    }
+}
+
 /// The answer of AssumeRole.
 fn role() -> Vec<u8> {
     let credentials = format!(
