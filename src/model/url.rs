@@ -30,6 +30,14 @@ impl HttpUrl {
         })
     }
 
+    /// Parses the URL of an endpoint; `None` also for one with a user name, a password or a query, none of which a request would have.
+    pub fn parse_endpoint(text: &str) -> Option<Self> {
+        let url = Self::parse(text)?;
+        let has_login = url.uri.authority()?.as_str().contains('@');
+        let has_query = url.uri.query().is_some();
+        (!has_login && !has_query).then_some(url)
+    }
+
     /// The default URL of the AWS Secrets Manager Agent.
     pub fn of_agent() -> Self {
         let text = "http://127.0.0.1:2773";

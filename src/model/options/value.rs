@@ -108,7 +108,9 @@ pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
         Some("1") => return Ok(AgentChoice::Default),
         Some(_) | None => {}
     }
-    let url = url(value).map_err(|_| "the agent's URL, like http://127.0.0.1:2773")?;
+    let url = url(value).map_err(
+        |_| "the agent's URL, like http://127.0.0.1:2773 (without a user name, password or query)",
+    )?;
     if url.is_loopback() || url.is_https() {
         Ok(AgentChoice::At(url))
     } else {
@@ -131,7 +133,9 @@ pub fn role(value: &OsStr) -> Result<Role, Expected> {
 }
 
 pub fn url(value: &OsStr) -> Result<HttpUrl, Expected> {
-    HttpUrl::parse(utf8(value)?).ok_or("a URL, like https://secretsmanager.us-east-1.amazonaws.com")
+    HttpUrl::parse_endpoint(utf8(value)?).ok_or(
+        "a URL, like https://secretsmanager.us-east-1.amazonaws.com (without a user name, password or query)",
+    )
 }
 
 /// Sums of durations up to a century do not overflow.

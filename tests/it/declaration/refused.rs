@@ -29,7 +29,8 @@ is not a region's code, like us-east-1 | defaults: {region: ^…} | us east 1 | 
 is not a role's ARN, like | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
     | secrets: {db: {id: x, role-arn: ^Reader}}
 is not a URL, like | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
-is not the agent's URL, like | defaults: {agent: ^"localhost:2773"}
+    | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
+is not the agent's URL, like | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
 is not a duration, like 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
 is not a duration above zero with its unit, like 20s or 1m30s | defaults: {timeout: ^…} | "30" | 0s | -1s | soon | 1 fortnight | ""

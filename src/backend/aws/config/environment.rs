@@ -129,11 +129,11 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
 }
 
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
-    let general = reader.url("AWS_ENDPOINT_URL");
+    let general = reader.endpoint("AWS_ENDPOINT_URL");
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
         if let Some(url) = reader
-            .url(api.endpoint_setting().0)
+            .endpoint(api.endpoint_setting().0)
             .or_else(|| general.clone())
         {
             configured.insert(api, url);
@@ -162,7 +162,7 @@ fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings
 fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
     let seconds = |text: &str| parse_count(text).map(|seconds| Duration::from_secs(seconds.into()));
     MetadataSettings {
-        endpoint: reader.url("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        endpoint: reader.endpoint("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
         endpoint_of_mode: reader.parse(
             "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
             MODE_EXPECTED,

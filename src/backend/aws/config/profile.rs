@@ -6,7 +6,7 @@ use super::files::{Profile, Profiles};
 use super::role_chain::{RoleChain, role_chain};
 use super::settings::{MetadataSettings, Settings};
 use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, MODE_EXPECTED, RETRY_MODE_EXPECTED, URL_EXPECTED,
+    BOOLEAN_EXPECTED, COUNT_EXPECTED, ENDPOINT_EXPECTED, MODE_EXPECTED, RETRY_MODE_EXPECTED,
     parse_boolean, parse_count, parse_mode, parse_retry_mode,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
@@ -75,8 +75,8 @@ pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
 fn apply_metadata(profile: Profile<'_>, metadata: &mut MetadataSettings) -> Result<(), Problem> {
     let endpoint = profile.parse(
         "ec2_metadata_service_endpoint",
-        URL_EXPECTED,
-        HttpUrl::parse,
+        ENDPOINT_EXPECTED,
+        HttpUrl::parse_endpoint,
     )?;
     let mode = profile.parse(
         "ec2_metadata_service_endpoint_mode",
@@ -101,12 +101,13 @@ fn apply_endpoints(
     endpoints.ignored = endpoints
         .ignored
         .or(boolean("ignore_configured_endpoint_urls")?);
-    let general = profile.parse("endpoint_url", URL_EXPECTED, HttpUrl::parse)?;
+    let general = profile.parse("endpoint_url", ENDPOINT_EXPECTED, HttpUrl::parse_endpoint)?;
     for api in Api::ALL {
         let services = profile.get("services");
         let text = services
             .and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
-        let of_service = profile.parse_text(text, "services", URL_EXPECTED, HttpUrl::parse)?;
+        let of_service =
+            profile.parse_text(text, "services", ENDPOINT_EXPECTED, HttpUrl::parse_endpoint)?;
         if let (None, Some(url)) = (
             endpoints.configured.get(&api),
             of_service.or_else(|| general.clone()),

@@ -50,6 +50,11 @@ impl<'a> VariableReader<'a> {
         self.parse_shown_as(SECRET, name, "text in UTF-8", |text| Some(text.to_owned()))
     }
 
+    /// Returns the URL of an endpoint of AWS.
+    pub fn endpoint(&mut self, name: &'static str) -> Option<HttpUrl> {
+        self.parse(name, ENDPOINT_EXPECTED, HttpUrl::parse_endpoint)
+    }
+
     pub fn url(&mut self, name: &'static str) -> Option<HttpUrl> {
         self.parse(name, URL_EXPECTED, HttpUrl::parse)
     }
@@ -101,6 +106,10 @@ pub fn parse_boolean(text: &str) -> Option<bool> {
 
 /// The expected value in a message about a URL.
 pub const URL_EXPECTED: &str = "a URL, like https://example.com";
+
+/// The expected value in a message about an endpoint of AWS.
+pub const ENDPOINT_EXPECTED: &str =
+    "a URL, like https://example.com (without a user name, password or query)";
 
 /// The expected value in a message about AWS_MAX_ATTEMPTS, `max_attempts` and other counts.
 pub const COUNT_EXPECTED: &str = "a whole number from 1";
