@@ -105,7 +105,7 @@ impl Endpoints {
 /// Returns the endpoint of a service for a region.
 ///
 /// # Errors
-/// When there is none: by the SDK's rules FIPS excludes a configured endpoint, for example.
+/// When there is none: AWS has no FIPS endpoint in the region, for example, or an endpoint is configured as well.
 pub async fn find_endpoint(
     endpoints: &Endpoints,
     api: Api,
@@ -113,6 +113,19 @@ pub async fn find_endpoint(
 ) -> Result<Uri, BoxError> {
     let is_special = endpoints.use_fips == Some(true) || endpoints.use_dual_stack == Some(true);
     let configured = endpoints.configured(api);
+    if configured.is_some() && endpoints.use_fips == Some(true) {
+        // The SDK's rules refuse it, too, but name no setting.
+        let (variable, _) = api.endpoint_setting();
+        let option = match api {
+            Api::Store(Store::SecretsManager) => "--endpoint-url, ",
+            Api::Store(Store::ParameterStore) | Api::Sts | Api::Sso | Api::SsoOidc => "",
+        };
+        return Err(format!(
+            "AWS_USE_FIPS_ENDPOINT (or the profile's use_fips_endpoint) cannot be used together with an endpoint of your own \
+             ({option}{variable}, AWS_ENDPOINT_URL or the profile's endpoint_url)"
+        )
+        .into());
+    }
     match (configured, commercial_host(api.name(), region)) {
         (Some(url), _) if !is_special => Ok(url.uri().clone()),
         (None, Some(host)) if !is_special => Ok(Uri::builder()
