@@ -113,9 +113,22 @@ impl SecretId {
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
             return Err(ReferenceError::of_character(character));
         }
-        if name.len() > 512 {
-            let text = "a secret's name has at most 512 characters";
-            return Err(ReferenceError::new("is longer than a secret's name", text));
+        match store {
+            Store::SecretsManager if name.len() > 512 => {
+                return Err(ReferenceError::new(
+                    "is longer than a secret's name",
+                    "a secret's name has at most 512 characters",
+                ));
+            }
+            Store::ParameterStore
+                if name.trim_start_matches('/').len() > LONGEST_PARAMETER_NAME =>
+            {
+                return Err(ReferenceError::new(
+                    "is longer than a parameter's name",
+                    "a parameter's name has at most 966 characters: with its beginning, its ARN has at most 1011",
+                ));
+            }
+            Store::SecretsManager | Store::ParameterStore => {}
         }
         if store == Store::ParameterStore && name.contains("//") {
             return Err(ReferenceError::of(text, TWO_SLASHES));
@@ -262,6 +275,12 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     }
     Ok((store, arn))
 }
+
+/// The most characters in a parameter's name without its first slash. AWS allows 1011 in `arn:PARTITION:ssm:REGION:ACCOUNT:parameter/`
+/// and the name, and has no shorter beginning than the 45 characters of `arn:aws:ssm:us-east-1:123456789012:parameter/`.
+///
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
+const LONGEST_PARAMETER_NAME: usize = 1011 - 45;
 
 /// The defect of a parameter's id that AWS refuses. A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str = "has two slashes in a row, which no parameter's name or path has";

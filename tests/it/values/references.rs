@@ -1,4 +1,4 @@
-//! References whose labels are as long as they may be, or longer; and inherited variables that are no text.
+//! References whose names or labels are as long as they may be, or longer; and inherited variables that are no text.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -6,6 +6,28 @@ use std::os::unix::ffi::OsStrExt;
 use crate::support::*;
 
 ::rows::rows!("tests/it/values/references.rows");
+
+#[test]
+fn a_parameter_whose_name_is_as_long_as_aws_allows_is_read() {
+    // With `arn:aws:ssm:us-east-1:123456789012:parameter/`, AWS allows 1011 characters.
+    let longest = format!("/{}", "x".repeat(1011 - 45));
+    let aws = Aws::start().parameter(&longest, &[Version::text(CANARY)]);
+    let launch = |name: &str| Sandbox::new().aws(&aws).resolve(&format!("A=ssm:{name}"));
+    launch(&longest).run().launched_silently().has("A", CANARY);
+    let too_long = format!("{longest}x");
+    launch(&too_long)
+        .run()
+        .refused(64)
+        .says(["the reference is longer than a parameter's name"]);
+    let secret = "x".repeat(513);
+    Sandbox::new()
+        .aws(&aws)
+        .resolve(&format!("A={secret}"))
+        .run()
+        .refused(64)
+        .says(["the reference is longer than a secret's name"]);
+    assert_eq!(aws.calls().len(), 1);
+}
 
 #[test]
 fn a_staging_label_of_over_256_characters_is_an_error_before_any_request() {
