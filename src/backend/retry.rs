@@ -157,7 +157,7 @@ impl RetryBudget {
         true
     }
 
-    /// Returns the length of the pause; `None` if there is no further attempt. `random` returns numbers from 0 to 1.
+    /// Returns the length of the pause, or `None` if this was the last attempt. `random` returns numbers from 0 to 1.
     ///
     /// Full jitter: between nothing and the longest pause, so that clients that were throttled together spread out (AWS
     /// Architecture Blog, "Exponential Backoff And Jitter").
@@ -195,7 +195,7 @@ impl RetryBudget {
         if pause <= longest_that_fits {
             Some(pause)
         } else if left >= SHORTEST_REST {
-            // At a random moment, since a fleet that was throttled together has its deadline at the same time as well.
+            // The moment is random, since a fleet that was throttled together has its deadline at the same time as well.
             Some(longest_that_fits.mul_f64(random()))
         } else {
             None

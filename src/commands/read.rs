@@ -109,8 +109,8 @@ pub fn read_plan(
     Ok((outcome, fetched))
 }
 
-/// Fetches what `plan` names, and resolves it. While a value is missing because there are no credentials or no network, it fetches what is
-/// missing again, until `--wait` is over.
+/// Fetches what `plan` names, and resolves it. If credentials or the network are not there yet, it fetches what is missing
+/// again and again, until `--wait` is over.
 ///
 /// # Errors
 /// When AWS's configuration files or the profile are invalid.

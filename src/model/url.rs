@@ -30,7 +30,7 @@ impl HttpUrl {
         })
     }
 
-    /// Parses the URL of an endpoint; `None` also for one with a user name, a password or a query, none of which a request would have.
+    /// Parses the URL of an endpoint; `None` also for one with a user name, a password or a query, because these would not be sent.
     pub fn parse_endpoint(text: &str) -> Option<Self> {
         let url = Self::parse(text)?;
         let has_login = url.uri.authority()?.as_str().contains('@');

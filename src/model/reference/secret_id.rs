@@ -276,8 +276,8 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     Ok((store, arn))
 }
 
-/// The most characters in a parameter's name without its first slash. AWS allows 1011 in `arn:PARTITION:ssm:REGION:ACCOUNT:parameter/`
-/// and the name, and has no shorter beginning than the 45 characters of `arn:aws:ssm:us-east-1:123456789012:parameter/`.
+/// The most characters that a parameter's name can have after its first slash. AWS allows 1011 characters for the whole ARN, and the
+/// shortest beginning, `arn:aws:ssm:us-east-1:123456789012:parameter/`, takes 45 of them.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 45;

@@ -79,7 +79,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
             OncePerRegion,
             "403 (text/xml); is a proxy between?",
         ),
-        // A server that wants to be left alone for longer than there is time. AWS's own header extends a pause by five seconds.
+        // A server that asks for a longer pause than there is time. AWS's own header extends a pause by at most five seconds.
         (fault::retry_after(u64::MAX), MayPass, "503"),
         (fault::retry_after(YEAR), MayPass, "503"),
         (fault::amz_retry_after(u64::MAX), MayPass, "503"),

@@ -10,7 +10,7 @@ const READ: &str = "GetSecretValue";
 
 #[test]
 fn a_secret_is_asked_for_again_only_after_the_time_of_x_amz_retry_after() {
-    // Without the header, the pauses are at most 100, 200 and 400 ms long.
+    // The pauses would otherwise be at most 100, 200 and 400 ms long, so that there would be more requests.
     let outage = Duration::from_millis(1000);
     let aws = served().fails_for(READ, outage, fault::amz_retry_after(1500));
     sandbox(&aws)
@@ -35,6 +35,29 @@ fn a_retry_after_beyond_the_timeout_does_not_end_the_attempts() {
             assert_eq!(aws.reads().len(), 2);
         },
     );
+}
+
+#[test]
+fn of_500_secrets_only_those_that_were_throttled_are_asked_for_again() {
+    let mut aws = Aws::start();
+    let mut sandbox = Sandbox::new().timeout("50s");
+    for number in 0..500 {
+        let secret = Secret::text(&format!("value-{number:03}-4c7a1e"));
+        let secret = if number % 20 == 0 {
+            secret.after([fault::throttled()])
+        } else {
+            secret
+        };
+        let id = format!("s{number}");
+        aws = aws.secret(&id, secret);
+        sandbox = sandbox.resolve(&format!("V{number}={id}"));
+    }
+    let run = sandbox.aws(&aws).run();
+    run.launched_silently();
+    for number in 0..500 {
+        run.has(&format!("V{number}"), format!("value-{number:03}-4c7a1e"));
+    }
+    assert_eq!(aws.reads().len(), 525);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Endpoints {
 /// Returns the endpoint of a service for a region.
 ///
 /// # Errors
-/// When there is none: AWS has no FIPS endpoint in the region, for example, or an endpoint is configured as well.
+/// When AWS doesn't have such an endpoint in the region, or when both FIPS and an endpoint are configured.
 pub async fn find_endpoint(
     endpoints: &Endpoints,
     api: Api,

@@ -400,6 +400,35 @@ fn a_proxy_is_asked_for_the_aws_host_name_of_region_partition_and_fips() {
 }
 
 #[test]
+fn a_profile_with_use_fips_endpoint_uses_the_fips_host_of_sts_as_well() {
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let sts = "sts-fips.us-east-1.amazonaws.com";
+    let secrets_manager = "secretsmanager-fips.us-east-1.amazonaws.com";
+    let aws = served_over_tls(authority.acceptor_for(&format!("DNS:{sts},DNS:{secrets_manager}")));
+    let proxy = Proxy::before(aws.address());
+    let sandbox = Sandbox::new()
+        .region("us-east-1")
+        .keys()
+        .config("[default]\nuse_fips_endpoint = true\n")
+        .env("AWS_CA_BUNDLE", authority.bundle())
+        .env("HTTPS_PROXY", proxy.url())
+        .args(["--role-arn", ROLE])
+        .resolve("A=x:k");
+    sandbox.run().launched_silently().has("A", "v-4c7a1e");
+    let mut asked = proxy.asked();
+    asked.sort_unstable();
+    assert_eq!(
+        asked,
+        [
+            format!("CONNECT {secrets_manager}:443"),
+            format!("CONNECT {sts}:443")
+        ]
+    );
+}
+
+#[test]
 fn requests_are_sent_to_the_path_of_an_endpoint_url() {
     for (after, path) in [
         ("", "/"),
