@@ -193,13 +193,10 @@ impl RetryBudget {
 
         let longest_that_fits = left - SHORTEST_ATTEMPT;
         if pause <= longest_that_fits {
-            Some(pause)
-        } else if left >= SHORTEST_REST {
-            // The moment is random, since a fleet that was throttled together has its deadline at the same time as well.
-            Some(longest_that_fits.mul_f64(random()))
-        } else {
-            None
+            return Some(pause);
         }
+        // The moment is random, since a fleet that was throttled together has its deadline at the same time as well.
+        (left >= SHORTEST_REST).then(|| longest_that_fits.mul_f64(random()))
     }
 }
 

@@ -196,11 +196,8 @@ async fn fetch_and_resolve(
         tokio::time::sleep(left.min(LONGEST_PAUSE.mul_f64(fastrand::f64()))).await;
         deadline.restart();
         backend.forget();
-        asked = wanted
-            .iter()
-            .copied()
-            .filter(|locator| outcome.lacking.contains(*locator))
-            .collect();
+        asked.clone_from(&wanted);
+        asked.retain(|locator| outcome.lacking.contains(*locator));
     }
 }
 
