@@ -99,7 +99,8 @@ pub struct Retention {
 /// The variables that `--clean-env` keeps: the user's session, those that systemd sets for a service (systemd.exec(5)), and those
 /// that a Lambda runtime reads, which are no credentials.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
-    JOURNAL_STREAM *_DIRECTORY _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
+    JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
+    _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
     /// Returns false for `SECRETS_EXEC_*` as well.

@@ -1,5 +1,5 @@
 //! Options that need, or exclude, each other. Within one place two that exclude each other are an error; the one of a higher place turns the
-//! other off, so that one declaration serves a laptop, too.
+//! other off, so that one declaration serves a laptop, too. An option that goes with another one must not come from a lower place.
 
 use super::table::TypedOptions;
 use super::value::AgentChoice;
@@ -30,6 +30,12 @@ const EXCLUSIONS: [(&str, &str, &str); 4] = [
     ("cache", "agent", CACHED),
 ];
 
+/// Options that apply only together with another one, and why that one's place, or a higher one, must set them.
+const COMPANIONS: [(&str, &str, &str); 2] = [
+    ("pass", "clean-env", "a lower place cannot widen it"),
+    ("external-id", "role-arn", "it may be another role's"),
+];
+
 const CACHED: &str = "only what AWS itself answers is cached";
 
 const NEEDS_LINUX: [&str; 2] = ["cache", "on-rotation"];
@@ -44,13 +50,18 @@ impl TypedOptions {
             .filter(|(option, other, _)| self.is_on(option) && self.is_on(other))
     }
 
-    /// Turns off what the options of a higher place exclude, and what needs Linux elsewhere.
-    pub(super) fn turn_off_excluded_by(&mut self, higher: &Self) {
+    /// Turns off what the options of a higher place exclude, what would change their effect, and what needs Linux elsewhere.
+    pub(super) fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
                 if higher.is_on(on) {
                     self.turn_off(off, &format!("--{on} is given, and {why}"));
                 }
+            }
+        }
+        for (companion, option, why) in COMPANIONS {
+            if higher.is_on(option) {
+                self.turn_off(companion, &format!("--{option} is given, and {why}"));
             }
         }
         for option in NEEDS_LINUX
@@ -84,6 +95,7 @@ impl TypedOptions {
         match option {
             "agent" => matches!(self.agent, Some(AgentChoice::Default | AgentChoice::At(_))),
             "agent-fallback" => self.agent_fallback == Some(true),
+            "clean-env" => self.clean_env == Some(true),
             option => self.sets(option),
         }
     }

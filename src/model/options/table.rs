@@ -89,7 +89,7 @@ macro_rules! options {
             /// Adds the options of `lower` that these do not set or exclude.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
-                lower.turn_off_excluded_by(&self);
+                lower.turn_off_below(&self);
                 lower.places.retain(|name, _| !self.sets(name));
                 self.places.append(&mut lower.places);
                 self.turned_off.append(&mut lower.turned_off);
