@@ -141,7 +141,19 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let mut problems = Vec::new();
-    if uid != wanted {
+    let access = format!("gives other users access (mode {:04o})", mode.bits());
+
+    // The sticky bit marks a directory that several users share, such as /dev/shm: nobody else could use it after a chown or chmod.
+    let is_shared = mode.contains(Mode::S_ISVTX) && mode.intersects(OTHERS);
+    if is_shared {
+        let own = path.join("secrets-exec");
+        let help = format!(
+            "create a directory of your own below it, and name that one: mkdir -m 700 {}",
+            own.display()
+        );
+        problems.push(problem(path, &access, help));
+    }
+    if uid != wanted && !is_shared {
         let what = format!("belongs to user {uid}, not to the effective user, {wanted}");
         problems.push(problem(
             path,
@@ -150,9 +162,12 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
         ));
     }
     // An ACL that gives others access shows in the bits of the group.
-    if mode.intersects(OTHERS) {
-        let what = format!("gives other users access (mode {:04o})", mode.bits());
-        problems.push(problem(path, what, "allow only its owner: chmod 700 DIR"));
+    if mode.intersects(OTHERS) && !is_shared {
+        problems.push(problem(
+            path,
+            &access,
+            "allow only its owner: chmod 700 DIR",
+        ));
     }
     if !is_in_memory(directory.as_fd())? {
         let help = "name a directory on tmpfs, for example under /run or /dev/shm";

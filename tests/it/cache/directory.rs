@@ -9,14 +9,15 @@ use crate::support::*;
 /// The user `nobody`.
 const NOBODY: u32 = 65534;
 
-/// Asserts that this directory is refused with 78 before any request.
-fn is_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) {
+/// Asserts that this directory is refused with 78 before any request, and returns the launch.
+fn is_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) -> Outcome {
     let aws = served();
     let run = sandbox(&aws).arg("--cache").arg(path).run();
     run.refused(78)
         .says(["error: --cache"])
         .says(facts.iter().copied());
     assert!(aws.calls().is_empty());
+    run
 }
 
 fn is_root() -> bool {
@@ -46,7 +47,7 @@ fn a_cache_directory_on_a_disk_is_78() {
 #[test]
 fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason() {
     let cache = CacheDirectory::new();
-    for mode in [0o750, 0o705, 0o710, 0o701, 0o720, 0o1777] {
+    for mode in [0o750, 0o705, 0o710, 0o701, 0o720] {
         cache.mode(mode);
         is_refused(cache.path(), &[&format!("mode {mode:04o}"), "chmod 700"]);
     }
@@ -63,6 +64,20 @@ fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason()
         is_refused(cache.path(), &["belongs to user 65534"]);
         cache.mode(0o777);
         is_refused(cache.path(), &["belongs to user 65534", "mode 0777"]);
+    }
+}
+
+#[test]
+fn nobody_is_told_to_take_a_directory_that_users_share_from_the_others() {
+    let cache = CacheDirectory::new();
+    cache.mode(0o1777);
+    let own = format!("mkdir -m 700 {}/secrets-exec", cache.path().display());
+    let run = is_refused(cache.path(), &["mode 1777", &own]);
+    run.says_nothing_of("chmod");
+    if is_root() {
+        chown(cache.path(), Some(NOBODY), None).unwrap();
+        let run = is_refused(cache.path(), &["mode 1777", &own]);
+        run.says_nothing_of("chmod").says_nothing_of("chown");
     }
 }
 
