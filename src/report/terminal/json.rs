@@ -30,7 +30,7 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         record
             .details
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
+            .map(|(name, value)| (name.to_owned(), escaped_value(value))),
     );
     for (name, texts) in [
         ("entries", record.entries),
@@ -43,4 +43,14 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         }
     }
     object
+}
+
+/// Escapes the texts in a detail as those of a message: a version id or a path may hold characters that change what a terminal shows.
+fn escaped_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => escaped(&text).into(),
+        Value::Array(items) => items.into_iter().map(escaped_value).collect(),
+        // No detail is an object.
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value,
+    }
 }

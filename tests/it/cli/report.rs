@@ -89,3 +89,28 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
         .refused(78)
         .says([name]);
 }
+
+#[test]
+fn a_version_id_that_turns_the_direction_of_writing_is_escaped_in_json_lines() {
+    let secret = Secret::text("v-4c7a1e").with_id("one\u{9b}two\u{202e}three");
+    let aws = Aws::start().secret("x", secret);
+    let run = Sandbox::new()
+        .aws(&aws)
+        .args(["-v", "--log-format", "json"])
+        .resolve("A=x")
+        .run();
+    let events = run.launched().events();
+    assert_eq!(events[0]["version"], r"one\u{9b}two\u{202e}three", "{run}");
+    run.says_nothing_of("\u{9b}").says_nothing_of("\u{202e}");
+}
+
+#[test]
+fn the_path_of_a_file_that_turns_the_direction_of_writing_is_escaped_in_json_lines() {
+    let run = Sandbox::new()
+        .args(["--log-format", "json"])
+        .declaration("files: [{ value: one, path: \"gone\u{202e}/file\" }]")
+        .run();
+    let events = run.refused(78).events();
+    assert_eq!(events[0]["variables"][0], r"gone\u{202e}/file", "{run}");
+    run.says_nothing_of("\u{202e}");
+}
