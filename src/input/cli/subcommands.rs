@@ -90,7 +90,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         examples: "Examples:\n  \
              secrets-exec get prod/registry:password | docker login --username ci --password-stdin registry\n      Log in without the \
              password among the arguments\n  \
-             PGPASSWORD=$(secrets-exec get prod/db:password) psql\n      Set a variable of one command in a script",
+             password=$(secrets-exec get prod/db:password) || exit\n  \
+             PGPASSWORD=$password psql\n      Set a variable of one command in a script, which ends if the value is missing",
         arguments: |command| {
             with_short_help(with_declarations(GetArguments::augment_args(command)))
         },
@@ -127,7 +128,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         details: "Prints what a launch would set, quoted so that each value survives. A value that the format cannot hold is an error. Other \
              programs may read the output, so a launch is safer.",
         examples: "Examples:\n  \
-             eval \"$(secrets-exec export --format shell)\"\n      Set the variables in the running shell\n  \
+             vars=$(secrets-exec export --format shell) || exit\n  \
+             eval \"$vars\"\n      Set the variables in a script, which ends if a value is missing\n  \
              secrets-exec export --format dotenv --output .env\n      Write a file for programs that read .env\n  \
              secrets-exec export --format json --reveal\n      Look at the values on a terminal",
         arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),

@@ -1,4 +1,4 @@
-//! `export` commands for sh, bash, dash, zsh and ksh: `eval "$(secrets-exec export --format shell)"`.
+//! `export` commands for `eval` in sh, bash, dash, zsh and ksh.
 //!
 //! Values are in single quotes, in which every byte but `'` is literal (POSIX.1-2024, XCU 2.2.2). Quoting crates also use double
 //! quotes, adjacent quotes or bare bytes: bash takes a backslash in double quotes for half of a character in locales such as

@@ -1,5 +1,6 @@
 //! The commands of README.md and docs/reference.md, and `make demo`.
 
+use super::links::pages;
 use super::page::Page;
 use crate::support::*;
 
@@ -63,14 +64,54 @@ fn the_launches_of_the_readme_and_the_reference_start_their_commands() {
 #[test]
 fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     let reference = repository_file("docs/reference.md");
-    let export = reference
+    let export: Vec<&str> = reference
         .lines()
-        .find(|line| line.starts_with("    eval "))
-        .unwrap();
+        .skip_while(|line| !line.starts_with("    vars=$(secrets-exec export "))
+        .take(2)
+        .collect();
     assert_eq!(
-        run(&format!("{export}\necho ${{#DB_PASSWORD}}")),
+        run(&format!("{}\necho ${{#DB_PASSWORD}}", export.join("\n"))),
         format!("{}\n", CANARY.len())
     );
+}
+
+/// Each line of a help or a page in which a shell runs `get` or `export` for their output, with the line after it.
+fn substitutions(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let commands = ["$(secrets-exec get ", "$(secrets-exec export "];
+    lines
+        .windows(2)
+        .filter(|pair| {
+            !pair[0].contains('`') && commands.iter().any(|command| pair[0].contains(command))
+        })
+        .map(|pair| pair.join("\n"))
+        .collect()
+}
+
+#[test]
+fn a_script_that_copies_an_example_of_get_or_export_ends_if_the_value_is_missing() {
+    let helps = [&["get", "--help"][..], &["export", "--help"], &["man"]].map(|arguments| {
+        let run = Sandbox::new().args(arguments).bare().run();
+        run.launched_silently().stdout().replace("\\-", "-")
+    });
+    let pages = pages().into_iter().map(|page| repository_file(&page));
+    let examples: Vec<String> = helps
+        .into_iter()
+        .chain(pages)
+        .flat_map(|text| substitutions(&text))
+        .collect();
+    assert!(examples.len() >= 5, "{examples:#?}");
+    for example in examples {
+        let run = Sandbox::new()
+            .declaration("env: { A: prod/gone }")
+            .file("local.json", "{}")
+            .env("SECRETS_EXEC_LOCAL", "local.json")
+            .executable("bin/psql", "#!/bin/sh\necho psql was started\n")
+            .prepared_by(&script(&format!("{example}\necho the script went on")))
+            .run();
+        run.refused(78);
+        assert_eq!(run.stdout(), "", "{example}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::*;
 
 /// All pages of the root and of `docs/`, by their paths.
-fn pages() -> Vec<String> {
+pub fn pages() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let pages_in = |folder: &'static str| {
         let files = fs::read_dir(root.join(folder)).unwrap();
