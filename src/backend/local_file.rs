@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, Missing};
 use crate::model::reference::{AWSCURRENT, Locator, SecretId, Store};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest;
-
-/// The most absent secrets for which a similar one is looked for.
-const MOST_SUGGESTIONS: usize = 20;
+use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 /// Secrets by id, each with its values by staging label.
 #[derive(Debug)]

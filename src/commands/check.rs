@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{BackendConfig, Prepared, prepare};
-use super::read::{Inspection, read_plan};
+use super::read::{Inspection, read_plan, suggest_aliases};
 use super::scope::EntryScope;
 use super::worker::{ThisProcess, run};
 use crate::backend::agent::Agent;
@@ -19,7 +19,7 @@ use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::report::check::{
     CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
-    description_warnings, override_notes, override_object, overrides, rows, text,
+    by_entry, description_warnings, override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
@@ -153,7 +153,7 @@ impl Check<'_> {
             resolved: &outcome.resolved,
             fetched: &fetched,
             cached: &cached,
-            problems: &problems,
+            problems: by_entry(&problems),
             now,
             depth,
         });
@@ -224,6 +224,7 @@ impl Check<'_> {
                 inspection.caller = aws.caller();
                 let (mut fetched, found): (Fetched, Fetched) =
                     answers.into_iter().partition(|(_, answer)| answer.is_err());
+                suggest_aliases(&mut fetched, plan);
                 let mut outcome = resolve(plan, &fetched);
                 outcome.resolved.requests = deadline.progress().requests();
                 outcome.resolved.elapsed = begun.elapsed();

@@ -1,5 +1,8 @@
 //! Finds the existing name that is most similar to a misspelled one, for "did you mean".
 
+/// The most names of one kind for which a report looks for a similar one: each look-up reads all candidates.
+pub const MOST_SUGGESTIONS: usize = 20;
+
 /// Returns the candidate with the smallest distance (optimal string alignment) to `wanted`, without regard to case: `password` finds
 /// `PASSWORD`.
 ///

@@ -1,6 +1,6 @@
 //! Reads `env:`, `files:` and `credentials:`, whose entries differ in their targets, and `env-from:`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
@@ -49,17 +49,16 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
 
 /// Reads `files:`. Two entries, with those of `env:` before them, must not set one variable or path.
 pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
-    let mut claimed: Vec<_> = entries
+    let mut claimed: HashSet<_> = entries
         .iter()
         .flat_map(|entry| entry.target.claims())
         .collect();
     for item in item.list("a list of mappings").unwrap_or_default() {
         let Some(entry) = file(&item) else { continue };
         for claim in entry.target.claims() {
-            if claimed.contains(&claim) {
+            if !claimed.insert(claim.clone()) {
                 item.refuse(format!("{claim} is set twice in this declaration"));
             }
-            claimed.push(claim);
         }
         entries.push(entry);
     }

@@ -53,7 +53,7 @@ impl FetchFailure {
 pub enum FetchError {
     NotFound {
         missing: Missing,
-        /// The most similar id that exists, in a local file.
+        /// The most similar id in a local file, or the most similar alias.
         nearest: Option<String>,
     },
     Denied {

@@ -8,7 +8,7 @@ use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, SecretRef, Store, Version};
-use crate::model::suggest::{self, did_you_mean};
+use crate::model::suggest::did_you_mean;
 
 impl FetchFailure {
     /// Returns the problem of an entry whose reference was not answered.
@@ -150,9 +150,7 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
             let is_alias = request
                 .aliases
                 .is_some_and(|aliases| aliases.contains_key(&id));
-            let aliases = request.aliases.into_iter().flatten();
-            let nearest_alias = suggest::nearest(&id, aliases.map(|(name, _)| name.as_str()));
-            let help = match nearest.or(nearest_alias) {
+            let help = match nearest {
                 _ if is_alias => {
                     "an alias has this name, but applies only to its own file and later files, and not in other aliases"
                         .to_owned()

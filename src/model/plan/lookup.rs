@@ -7,7 +7,7 @@ use crate::model::entry::{Entry, EntrySource, EnvFrom, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Locator, Reference, ReferenceError, SecretRef};
-use crate::model::suggest::{self, did_you_mean};
+use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
 
 /// An entry whose references are looked up.
 pub type Binding = Entry<ValueSource>;
@@ -154,7 +154,12 @@ impl Lookup<'_> {
                 let text = format!(
                     "the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file"
                 );
-                let help = match suggest::nearest(name, self.aliases.keys().map(String::as_str)) {
+                let nearest = if self.errors.len() < MOST_SUGGESTIONS {
+                    suggest::nearest(name, self.aliases.keys().map(String::as_str))
+                } else {
+                    None
+                };
+                let help = match nearest {
                     Some(nearest) => did_you_mean(nearest),
                     None if template.text.contains(&format!("{name}(")) => {
                         "a template has the functions range, dict and namespace".to_owned()

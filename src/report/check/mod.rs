@@ -10,19 +10,22 @@ mod table;
 
 pub use findings::{CheckedCaller, CheckedCommand, Findings};
 pub use overrides::{override_notes, override_object, overrides};
-pub use row::{CheckDepth, CheckedValues, rows};
+pub use row::{CheckDepth, CheckedValues, by_entry, rows};
 pub use secret_row::SecretRow;
 pub use table::text;
 
+use std::collections::BTreeMap;
+
 use crate::model::answer::DescribedSecret;
 use crate::model::plan::Plan;
-use crate::model::suggest;
+use crate::model::suggest::{self, MOST_SUGGESTIONS};
 use crate::report::record::Record;
 
 /// Returns a warning for each reference whose secret is similar to an alias and is none. Only a request tells that no secret has such a
 /// name.
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let mut warnings = Vec::new();
+    let mut nearest_aliases = BTreeMap::new();
     for (_, subject, _) in plan.references() {
         let Some(name) = subject
             .reference()
@@ -30,10 +33,16 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
         else {
             continue;
         };
-        if ["ssm", "arn"].contains(&name) || plan.aliases.contains_key(name) {
+        // An alias doesn't contain a slash.
+        if ["ssm", "arn"].contains(&name) || name.contains('/') || plan.aliases.contains_key(name) {
             continue;
         }
-        if let Some(nearest) = suggest::nearest(name, plan.aliases.keys().map(String::as_str)) {
+        if nearest_aliases.len() < MOST_SUGGESTIONS {
+            nearest_aliases
+                .entry(name)
+                .or_insert_with(|| suggest::nearest(name, plan.aliases.keys().map(String::as_str)));
+        }
+        if let Some(Some(nearest)) = nearest_aliases.get(name) {
             let text = "is no alias, so it names a secret; did you mean the alias";
             warnings.push(Record::warning(format!(
                 "{subject}: {name} {text} {nearest}?"

@@ -25,8 +25,8 @@ pub struct CheckedValues<'a> {
     pub fetched: &'a Fetched,
     /// The ages of entries in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
-    /// Every problem of a value.
-    pub problems: &'a [Problem],
+    /// The problems of each entry.
+    pub problems: BTreeMap<&'a Subject, Vec<&'a Problem>>,
     /// The time from which ages are counted.
     pub now: SystemTime,
     pub depth: CheckDepth,
@@ -41,6 +41,17 @@ pub enum CheckDepth {
     Metadata,
     /// `--offline`: none.
     Declaration,
+}
+
+/// Returns the problems of each entry.
+pub fn by_entry(problems: &[Problem]) -> BTreeMap<&Subject, Vec<&Problem>> {
+    let mut by_entry: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for problem in problems {
+        for entry in &problem.entries {
+            by_entry.entry(entry).or_default().push(problem);
+        }
+    }
+    by_entry
 }
 
 /// Returns the rows, those of the earliest layer first.
@@ -248,8 +259,9 @@ impl CheckedValues<'_> {
 
     /// Adds the problems of an entry.
     fn with_problems(&self, row: Row, subject: &Subject) -> Row {
-        let mut problems = Vec::from_iter(self.problems);
-        problems.retain(|problem| problem.entries.contains(subject));
+        let Some(problems) = self.problems.get(subject) else {
+            return row;
+        };
         let Some(first) = problems.first() else {
             return row;
         };

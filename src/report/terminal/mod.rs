@@ -133,6 +133,12 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Val
 /// Returns a line for each message, entry, note and remedy. What the next record repeats is left to it: a note, or
 /// a remedy of the next record with remedies.
 fn layout(records: &[Record], is_coloured: bool) -> String {
+    // For each record the first remedy after it.
+    let mut following = vec![None; records.len()];
+    for at in (1..records.len()).rev() {
+        following[at - 1] = records[at].help.first().or(following[at]);
+    }
+
     let mut lines = String::new();
     for (at, record) in records.iter().enumerate() {
         let mut add = |label, text: &str| lines += &(line(label, text, is_coloured) + "\n");
@@ -148,11 +154,11 @@ fn layout(records: &[Record], is_coloured: bool) -> String {
         {
             add(Label::Note, note);
         }
-        let following = records
+        for help in record
+            .help
             .iter()
-            .skip(at + 1)
-            .find_map(|record| record.help.first());
-        for help in record.help.iter().filter(|help| Some(*help) != following) {
+            .filter(|help| Some(*help) != following[at])
+        {
             add(Label::Help, help);
         }
     }

@@ -1,5 +1,6 @@
 //! Declarations: what they may say, what is refused with its place, and the schema that says the same.
 
 mod accepted;
+mod huge;
 mod refused;
 mod schema;

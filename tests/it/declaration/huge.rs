@@ -1,0 +1,79 @@
+//! Declarations of nearly 1 MiB, the most that a file may have: reading one, and reporting a mistake in each of its lines, takes seconds.
+//!
+//! A limit of CPU time ends a launch that compares every line with every other one, which would take minutes.
+
+use crate::support::*;
+
+/// Returns the lines that `line` gives for the numbers below `count`.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    (0..count).map(|number| line(number) + "\n").collect()
+}
+
+/// Checks this declaration with further options, within 30 seconds of CPU time.
+fn checked(declaration: &str, options: &[&str]) -> Outcome {
+    Sandbox::new()
+        .declaration(declaration)
+        .file("local.json", "{}")
+        .prepared_by("ulimit -t 30; exec \"$@\"")
+        .arg("check")
+        .args(options)
+        .bare()
+        .run()
+}
+
+#[test]
+fn thousands_of_templates_with_unknown_names_are_reported_although_there_are_thousands_of_aliases()
+{
+    let aliases = lines(20_000, |number| format!(" a{number:05}: x"));
+    let templates = lines(5_000, |number| {
+        format!(" T{number}: {{template: '{{{{ u{number:05} }}}}'}}")
+    });
+    let run = checked(
+        &format!("secrets:\n{aliases}env:\n{templates}"),
+        &["--offline"],
+    );
+    run.refused(78).says([
+        "the template uses \"u00000\"",
+        "did you mean \"a00000\"?",
+        "the template uses \"u04999\"",
+    ]);
+}
+
+#[test]
+fn thousands_of_secrets_that_do_not_exist_are_reported_although_there_are_thousands_of_aliases() {
+    let aliases = lines(10_000, |number| format!(" a{number:05}: x"));
+    let variables = lines(10_000, |number| format!(" V{number}: u{number:05}:k"));
+    let run = checked(
+        &format!("secrets:\n{aliases}env:\n{variables}"),
+        &["--local", "local.json"],
+    );
+    run.ended(Status::Exit(78)).says([
+        "secret u00000: does not exist",
+        "10000 values could not be read",
+    ]);
+}
+
+#[test]
+fn the_table_of_check_has_a_row_for_each_of_thousands_of_errors() {
+    let variables = lines(60_000, |number| format!(" A{number}: a/{number}"));
+    let run = checked(&format!("env:\n{variables}"), &["--local", "local.json"]);
+    run.ended(Status::Exit(78))
+        .says(["60000 values could not be read"]);
+    assert_eq!(run.stdout().matches("not-found\n").count(), 60_000);
+}
+
+#[test]
+fn thousands_of_files_can_be_declared() {
+    let files = lines(40_000, |number| format!("- {{value: x, env: A{number}}}"));
+    let run = checked(&format!("files:\n{files}"), &["--offline"]);
+    run.ended(Status::Exit(0));
+    assert_eq!(run.stdout().lines().count(), 40_001);
+}
+
+#[test]
+fn each_of_thousands_of_duplicate_keys_is_reported() {
+    let keys = lines(200_000, |_| "a: ".to_owned());
+    let run = checked(&format!("env:\n{keys}"), &["--offline"]);
+    run.refused(78)
+        .says(["secrets-exec.yaml:200001:1: this key is already on line 2"]);
+}
