@@ -1,10 +1,11 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
+use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{BackendConfig, Prepared, prepare};
-use super::read::{Inspection, read_plan, suggest_aliases};
+use super::read::{Inspection, read_plan};
 use super::scope::EntryScope;
 use super::worker::{ThisProcess, run};
 use crate::backend::agent::Agent;
@@ -22,7 +23,9 @@ use crate::report::check::{
     by_entry, description_warnings, override_notes, override_object, overrides, rows, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, failed_references, resolve, unknown_template_names};
+use crate::resolve::{
+    Resolution, failed_references, resolve, suggest_aliases, unknown_template_names,
+};
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -124,17 +127,13 @@ impl Check<'_> {
             .map_err(|failed| report.append(failed))
             .unwrap_or_default();
         let Inspection {
-            secrets,
+            mut secrets,
             cached,
             caller,
             ..
         } = inspection;
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
-        findings.secrets = secrets
-            .iter()
-            .map(|secret| SecretRow::new(secret, now))
-            .collect();
         let limits = exec::limits();
         let mut undeliverable = unusable(&outcome.resolved, limits);
         if !self.arguments.offline {
@@ -142,12 +141,24 @@ impl Check<'_> {
             terminal::print_notices(report::disk_notices(files.persistent_files()), options);
             undeliverable.extend(files.undeliverable());
         }
-        let overridden = overrides(plan, &outcome.resolved);
-        findings.overridden = overridden
-            .iter()
-            .map(|entry| override_object(entry))
-            .collect();
         let problems = [outcome.errors, undeliverable].concat();
+
+        // A name that is taken for a value is not shown by other entries and tables, either.
+        let hiding = problems
+            .iter()
+            .filter(|problem| problem.hidden_name.is_some());
+        let hidden_entries = hiding
+            .clone()
+            .flat_map(|problem| &problem.entries)
+            .collect();
+        let hidden_names: BTreeSet<_> = hiding.flat_map(|problem| &problem.hidden_name).collect();
+        secrets.retain(|secret| !hidden_names.contains(&secret.id.to_string()));
+        findings.secrets = secrets
+            .iter()
+            .map(|secret| SecretRow::new(secret, now))
+            .collect();
+        let overridden = overrides(plan, &outcome.resolved, &hidden_entries);
+        findings.overridden = overridden.iter().map(override_object).collect();
         findings.values = rows(&CheckedValues {
             plan,
             resolved: &outcome.resolved,

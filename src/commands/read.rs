@@ -14,7 +14,7 @@ use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::local_file;
-use crate::model::answer::{Caller, DescribedSecret, FetchError, FetchFailure, Fetched, Missing};
+use crate::model::answer::{Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::environment::unusable;
 use crate::model::inherited::Inherited;
 use crate::model::options::{CacheOptions, Options};
@@ -22,10 +22,9 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
-use crate::model::suggest::{self, MOST_SUGGESTIONS};
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Record, Report, terminal};
-use crate::resolve::{Resolution, resolve, unknown_template_names};
+use crate::resolve::{Resolution, resolve, suggest_aliases, unknown_template_names};
 use crate::time::deadline::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -200,25 +199,6 @@ async fn fetch_and_resolve(
         backend.forget();
         asked.clone_from(&wanted);
         asked.retain(|locator| outcome.lacking.contains(*locator));
-    }
-}
-
-/// Adds the most similar alias to each absence of a secret for which the backend has found no similar id, up to the usual number.
-pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
-    let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
-        let error = &mut answer.as_mut().err()?.error;
-        let FetchError::NotFound {
-            missing: Missing::Secret,
-            nearest: nearest @ None,
-        } = error
-        else {
-            return None;
-        };
-        Some((locator.written_id(), nearest))
-    });
-    for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
-        let aliases = plan.aliases.keys().map(String::as_str);
-        *nearest = suggest::nearest(&id, aliases).map(str::to_owned);
     }
 }
 

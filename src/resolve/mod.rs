@@ -13,9 +13,10 @@ mod value;
 
 pub use layer_walk::Resolution;
 
-use crate::model::answer::Fetched;
+use crate::model::answer::{FetchError, Fetched, Missing};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
+use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 use layer_walk::LayerWalk;
 use template::find_unknown_name;
@@ -37,6 +38,25 @@ pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
         errors,
         ..Resolution::default()
     })
+}
+
+/// Adds the most similar alias to each absence of a secret for which the backend has found no similar id, up to the usual number.
+pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
+    let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
+        let error = &mut answer.as_mut().err()?.error;
+        let FetchError::NotFound {
+            missing: Missing::Secret,
+            nearest: nearest @ None,
+        } = error
+        else {
+            return None;
+        };
+        Some((locator.written_id(), nearest))
+    });
+    for (id, nearest) in absences.take(MOST_SUGGESTIONS) {
+        let aliases = plan.aliases.keys().map(String::as_str);
+        *nearest = suggest::nearest(&id, aliases).map(str::to_owned);
+    }
 }
 
 /// Returns an error for each reference that `answers` has a failure for, of covered targets, too.

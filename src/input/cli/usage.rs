@@ -13,7 +13,9 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
     // The other commands are built when they are named.
     command.build();
     let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
-    let may_be_secret = |word: &str| !word.starts_with('-') && !names.contains(&word);
+    let may_be_secret = |word: &str| {
+        !word.starts_with('-') && !names.contains(&word) && !TRIED_COMMANDS.contains(&word)
+    };
     let argument = context(&error, ContextKind::InvalidArg);
     let unknown = match error.kind() {
         ErrorKind::UnknownArgument => argument.clone(),
@@ -138,6 +140,12 @@ const OTHER_TOOLS: [(&str, &str); 11] = [
         "--dry-run",
         "to resolve without a launch: secrets-exec check",
     ),
+];
+
+/// Words that people try as commands, and which a message may show.
+const TRIED_COMMANDS: [&str; 20] = [
+    "daemon", "diff", "edit", "env", "exec", "fetch", "info", "init", "inject", "launch", "list",
+    "login", "ls", "print", "read", "run", "set", "show", "start", "status",
 ];
 
 fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {

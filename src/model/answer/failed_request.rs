@@ -1,6 +1,6 @@
 //! The request that failed, and the remedies that depend on it.
 
-use super::outage::OutageKind;
+use super::outage::{OutageKind, Reason};
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
 use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Selector, Store, Version};
@@ -15,6 +15,8 @@ pub struct FailedRequest<'a> {
     pub region: Option<&'a Region>,
     /// True for the file of `--local`.
     pub is_local: bool,
+    /// True if the name is [taken for a value](super::FetchFailure::hides_name).
+    pub hides_name: bool,
 }
 
 impl FailedRequest<'_> {
@@ -93,29 +95,42 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Adds, to advice about a secret whose name looks like a value, how the value is written.
-    pub fn or_literal(&self, advice: String) -> String {
-        match self.subject {
-            Some(Subject {
-                kind: SubjectKind::Entry,
-                origin: Origin::File { .. },
-                written: Some(Written::Reference(written)),
-                label,
-            }) if looks_like_value(written) => {
-                format!("for the text itself write {label}: {{ value: {written} }}; else {advice}")
-            }
-            // Docker's habit.
-            Some(Subject {
-                origin: Origin::Argument("--env"),
-                written: Some(Written::Reference(written)),
-                ..
-            }) if !written.contains([':', '/']) => {
-                format!(
-                    "--env takes a reference (NAME=SECRET:KEY), not a value; if this is the name of a secret, {advice}"
-                )
-            }
-            Some(_) | None => advice,
+    /// Returns the message about a secret that does not exist, without its name; an alias of it is named.
+    pub fn nameless_absence(&self) -> String {
+        let id = self
+            .reference
+            .map(|reference| reference.locator.written_id());
+        let mut aliases = self.aliases.into_iter().flatten();
+        match aliases.find(|(_, alias)| Some(&alias.id) == id.as_ref()) {
+            Some((name, _)) => format!("no secret has the name that the alias {name} stands for"),
+            None => "no secret has the name that is given".to_owned(),
         }
+    }
+
+    /// Returns AWS's message, without the name of the secret if that must not be shown.
+    pub fn without_name(&self, message: &Reason) -> Reason {
+        let mut message = message.clone();
+        if let Some(reference) = self.reference.filter(|_| self.hides_name) {
+            message.text = message.text.replace(&reference.locator.written_id(), "…");
+        }
+        message
+    }
+
+    /// Puts, before advice about a name that is taken for a value, how the value is written.
+    pub fn or_literal(&self, advice: String) -> String {
+        let Some(subject) = self.subject.filter(|_| self.hides_name) else {
+            return advice;
+        };
+        let literal = match (&subject.origin, subject.kind, &subject.written) {
+            (Origin::File { .. }, SubjectKind::Entry, Some(Written::Reference(_))) => {
+                format!("for a literal write {}: {{ value: … }}", subject.label)
+            }
+            (Origin::Argument(option @ ("--env" | "--as-file")), ..) => {
+                format!("{option} takes a reference (NAME=SECRET:KEY), not a value")
+            }
+            (..) => "a reference takes the name of a secret, not a value".to_owned(),
+        };
+        format!("{literal}; if this is the name of a secret, {advice}")
     }
 }
 
@@ -124,12 +139,4 @@ fn ends_like_an_arn(text: &str) -> bool {
     text.rsplit_once('-').is_some_and(|(_, end)| {
         end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
-}
-
-/// True for a word or a number, such as `info`; the names of most secrets have a slash or a hyphen.
-fn looks_like_value(written: &str) -> bool {
-    written.len() <= 12
-        && written
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }

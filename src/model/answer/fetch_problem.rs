@@ -5,12 +5,41 @@ use super::fetch_error::{
     CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
 };
 use super::outage::{Outage, OutageKind, Reason};
-use crate::model::entry::Subject;
+use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, SecretRef, Store, Version};
+use crate::model::reference::{Aliases, SecretRef, Selector, Store, Version};
 use crate::model::suggest::did_you_mean;
 
 impl FetchFailure {
+    /// True if the name of the secret may be a value that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`, so that no
+    /// message may show it. Such a name isn't found, doesn't contain a slash, comes without a KEY, and isn't similar to another name.
+    ///
+    /// Nobody writes a value as an ARN, after `ssm:`, or as a dynamic reference in an inherited variable.
+    pub fn hides_name(&self, reference: &SecretRef, subject: &Subject) -> bool {
+        let is_missing = match &self.error {
+            FetchError::NotFound { missing, nearest } => {
+                *missing == Missing::Secret && nearest.is_none()
+            }
+            // AWS names the ARN of a secret that exists.
+            FetchError::Denied { cause, message, .. } => {
+                matches!(cause, Denial::PolicyOrMissing | Denial::Metadata)
+                    && !message.text.contains("resource: arn:")
+            }
+            FetchError::Unavailable(_)
+            | FetchError::Refused(_)
+            | FetchError::NoCredentials(_)
+            | FetchError::NoRegion { .. } => false,
+        };
+        let SecretRef { locator, selector } = reference;
+        let is_plain_name = locator.store == Store::SecretsManager
+            && locator.id.arn().is_none()
+            && !locator.id.name().contains('/');
+        is_missing
+            && is_plain_name
+            && *selector == Selector::Whole
+            && subject.origin != Origin::Inherited
+    }
+
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let Self {
@@ -29,8 +58,12 @@ impl FetchFailure {
             aliases,
             region,
             is_local,
+            hides_name: self.hides_name(reference, subject),
         };
         let mut problem = error.problem(&request);
+        if request.hides_name {
+            problem = without_name(problem, reference, is_local);
+        }
         if matches!(
             error,
             FetchError::NoCredentials(_) | FetchError::NoRegion { .. }
@@ -80,7 +113,7 @@ impl FetchError {
                 } else {
                     "caller"
                 };
-                let mut problem = with_reason("denied", message);
+                let mut problem = with_reason("denied", &request.without_name(message));
                 problem.notes.extend(
                     identity
                         .iter()
@@ -127,6 +160,26 @@ fn with_reason(what: &str, reason: &Reason) -> Problem {
     }
 }
 
+/// Removes the secret from a problem whose text does not quote its name, and adds a note that says why the name is not shown.
+fn without_name(problem: Problem, reference: &SecretRef, is_local: bool) -> Problem {
+    let text = match &problem.about {
+        Some(about) if !about.place.is_empty() => format!("{}: {}", about.place, problem.text),
+        Some(_) | None => problem.text.clone(),
+    };
+    let note = if is_local {
+        "the name is not shown, because it may be a value"
+    } else {
+        "the name is not shown, because it may be a value; if it is one, change it, since AWS has received it as a name"
+    };
+    Problem {
+        text,
+        about: None,
+        hidden_name: Some(reference.locator.written_id()),
+        ..problem
+    }
+    .note(note)
+}
+
 fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_>) -> Problem {
     let id = request
         .reference
@@ -156,15 +209,17 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
                         .to_owned()
                 }
                 Some(nearest) => did_you_mean(nearest),
+                None if request.hides_name && request.is_local => request.or_literal("add it to the --local file".to_owned()),
                 None if request.is_local => request.or_key("the --local file has no such id".to_owned()),
                 None if request.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
                 None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
                 None => request.or_key(request.or_literal(request.or_default("its name, the region and the account"))),
             };
             let what = match version {
-                Version::Current => "does not exist",
+                _ if request.hides_name => request.nameless_absence(),
+                Version::Current => "does not exist".to_owned(),
                 Version::Stage(_) | Version::Id(_) | Version::Both { .. } => {
-                    "does not exist, or has no such version"
+                    "does not exist, or has no such version".to_owned()
                 }
             };
             Problem::configuration(what).help(help)

@@ -53,6 +53,16 @@ impl Subject {
         }
     }
 
+    /// Returns the subject of a message that must not show the reference.
+    #[must_use]
+    pub fn without_reference(&self) -> Self {
+        let mut subject = self.clone();
+        if let Some(Written::Reference(_)) = subject.written {
+            subject.written = None;
+        }
+        subject
+    }
+
     /// The reference as written; `None` for an entry without one.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {

@@ -121,7 +121,7 @@ pub struct Row {
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written; `None` for a template and a literal.
+    /// The reference as written; `None` for a template, a literal and a name that may be a value.
     pub reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
@@ -150,7 +150,8 @@ pub enum RowKind {
 /// A secret or parameter that a value is made of.
 #[derive(Debug, Serialize)]
 pub struct SourceRow {
-    pub id: String,
+    /// `None` for a name that may be a value.
+    pub id: Option<String>,
     pub store: &'static str,
     /// `None` for the whole value, and in a template.
     pub key: Option<String>,
@@ -179,8 +180,7 @@ pub struct CacheState {
 impl SourceRow {
     /// `SECRET:KEY`
     pub fn reference(&self) -> String {
-        self.key
-            .iter()
-            .fold(self.id.clone(), |id, key| format!("{id}:{key}"))
+        let id = self.id.clone().unwrap_or_else(|| "not shown".to_owned());
+        self.key.iter().fold(id, |id, key| format!("{id}:{key}"))
     }
 }

@@ -1,5 +1,7 @@
 //! The entries that have no effect, and the entries that override them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::model::entry::Subject;
@@ -7,13 +9,19 @@ use crate::model::plan::{OverriddenBy, Override, Plan};
 use crate::model::resolved::Resolved;
 use crate::report::record::Record;
 
-/// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide.
-pub fn overrides<'a>(plan: &'a Plan, resolved: &'a Resolved) -> Vec<&'a Override> {
-    plan.layers
-        .iter()
-        .flat_map(|layer| &layer.overridden)
-        .chain(&resolved.overridden)
-        .collect()
+/// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide. The references of the entries
+/// in `hidden` are removed.
+pub fn overrides(plan: &Plan, resolved: &Resolved, hidden: &BTreeSet<&Subject>) -> Vec<Override> {
+    let in_layers = plan.layers.iter().flat_map(|layer| &layer.overridden);
+    let mut overrides: Vec<Override> = in_layers.chain(&resolved.overridden).cloned().collect();
+    for entry in &mut overrides {
+        if let OverriddenBy::Entry(other) = &mut entry.by
+            && hidden.contains(other)
+        {
+            *other = other.without_reference();
+        }
+    }
+    overrides
 }
 
 /// Returns the object of `check --json`.
@@ -32,7 +40,7 @@ fn subject_object(subject: &Subject) -> Value {
 }
 
 /// The lines of `--verbose`.
-pub fn override_notes(overrides: &[&Override]) -> Vec<Record> {
+pub fn override_notes(overrides: &[Override]) -> Vec<Record> {
     let mut notes = Vec::new();
     for Override { subject, by, .. } in overrides {
         notes.push(Record::note(match by {

@@ -166,7 +166,7 @@ impl CheckedValues<'_> {
             None if is_omitted => "unset",
             None => self.unread(source.references()),
         };
-        let mut row = self.with_problems(Row::new(label(target), subject, status), subject);
+        let mut row = Row::new(label(target), subject, status);
         row.note = resolved
             .and_then(ResolvedValue::remark)
             .or(self.unchecked(source));
@@ -192,7 +192,7 @@ impl CheckedValues<'_> {
             .into_iter()
             .map(|reference| self.source(reference, None))
             .collect();
-        Some(row)
+        Some(self.with_problems(row, subject))
     }
 
     /// Returns a row for each variable, and one for the object itself if it fails, is not read or sets nothing.
@@ -257,8 +257,8 @@ impl CheckedValues<'_> {
             .any(|unused| unused.entry == id)
     }
 
-    /// Adds the problems of an entry.
-    fn with_problems(&self, row: Row, subject: &Subject) -> Row {
+    /// Adds the problems of an entry, and removes a name that they do not show.
+    fn with_problems(&self, mut row: Row, subject: &Subject) -> Row {
         let Some(problems) = self.problems.get(subject) else {
             return row;
         };
@@ -270,6 +270,14 @@ impl CheckedValues<'_> {
         } else {
             first.code
         };
+        if problems.iter().any(|problem| problem.hidden_name.is_some()) {
+            row.reference = None;
+            for source in &mut row.sources {
+                if source.error.is_some() {
+                    source.id = None;
+                }
+            }
+        }
         let messages = problems
             .iter()
             .map(|problem| problem.message(true))
@@ -304,7 +312,7 @@ impl CheckedValues<'_> {
             .into_iter()
             .flat_map(|document| &document.passed_over);
         SourceRow {
-            id: locator.written_id() + parameter_name.unwrap_or_default(),
+            id: Some(locator.written_id() + parameter_name.unwrap_or_default()),
             store: locator.store.service(),
             key: (*selector != Selector::Whole).then(|| selector.to_string()),
             region: region.or(locator.region.as_ref()).map(ToString::to_string),

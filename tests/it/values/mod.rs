@@ -10,6 +10,7 @@ mod expansion {
 mod json;
 mod layers;
 mod local;
+mod misplaced;
 mod references;
 mod resolve_env {
     rows::rows!("tests/it/values/resolve_env.rows");
