@@ -38,11 +38,13 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 /// The longest time by which AWS's header `x-amz-retry-after` extends a pause, as in the SDKs' retries of 2026.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that doesn't fit into the rest of the budget is shortened only if at least this much is left.
+/// A pause that doesn't fit into the rest of the budget is shortened only if at least this much is left, or if it is the first pause: a
+/// launch with a short `--timeout` has a second attempt, too.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
-/// The number of attempts at a request whose answer is not from AWS, such as the page of a proxy, or is damaged. Such an answer rarely changes.
-const ATTEMPTS_WITHOUT_AWS: u32 = 3;
+/// The number of answers to a request that are not from AWS, such as the page of a proxy, or are damaged, after which there is no further
+/// attempt. Such an answer rarely changes.
+const MOST_MALFORMED_ANSWERS: u32 = 3;
 
 /// The number of attempts and the time that one request has.
 #[derive(Clone, Debug)]
@@ -169,9 +171,8 @@ impl RetryBudget {
         random: fn() -> f64,
     ) -> Option<Duration> {
         let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
-        let is_not_aws = last == OutageKind::MalformedResponse && attempts >= ATTEMPTS_WITHOUT_AWS;
         let left = self.left();
-        if is_last || is_not_aws || left < SHORTEST_ATTEMPT {
+        if is_last || left < SHORTEST_ATTEMPT {
             return None;
         }
 
@@ -196,7 +197,8 @@ impl RetryBudget {
             return Some(pause);
         }
         // The moment is random, since a fleet that was throttled together has its deadline at the same time as well.
-        (left >= SHORTEST_REST).then(|| longest_that_fits.mul_f64(random()))
+        let is_shortened = attempts == 1 || left >= SHORTEST_REST;
+        is_shortened.then(|| longest_that_fits.mul_f64(random()))
     }
 }
 
@@ -209,6 +211,7 @@ pub async fn retry<T>(
     attempt: impl AsyncFn() -> Result<T, AttemptFailure>,
 ) -> Result<T, FetchError> {
     let (begun, mut tried) = (Instant::now(), 0);
+    let mut malformed_answers = 0;
     let mut last = Outage::unanswered();
     for attempts in 1.. {
         tried = attempts;
@@ -228,6 +231,10 @@ pub async fn retry<T>(
                 retry_after
             }
         };
+        malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
+        if malformed_answers >= MOST_MALFORMED_ANSWERS {
+            break;
+        }
         if !budget.pause(attempts, last.kind, retry_after).await {
             break;
         }
@@ -281,7 +288,14 @@ mod tests {
             (1_900..=1_980).contains(&latest.as_millis()),
             "{latest:?} of two seconds"
         );
-        // A share of a third of two seconds.
+        // A share of a third of two seconds. Even a longer first pause ends within it.
+        let first = budget(2, None)
+            .share(3)
+            .pause_for(1, OutageKind::Throttled, None, || 1.0);
+        assert!(
+            first.is_some_and(|pause| pause < Duration::from_secs(1)),
+            "{first:?}"
+        );
         assert_eq!(pause(budget(2, None).share(3), 9, || 1.0), None);
         assert!(pause(budget(2, None).share(3), 1, || 1.0).is_some());
     }

@@ -99,8 +99,8 @@ pub fn hold_signals() {
     INHERITED.get_or_init(InheritedSignals::look).hold();
 }
 
-/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here, and in PID 1
-/// one that comes before execve(2), too. Async-signal-safe, since a child calls it between fork and execve. [`hold_signals`] reverts it.
+/// Restores the inherited mask and dispositions, which execve(2) keeps. A held signal that is pending ends the process here. In PID 1, so
+/// does one that arrives later, but before execve(2). Async-signal-safe, since a child calls it between fork and execve. [`hold_signals`] reverts it.
 pub fn restore_signals() {
     signals::restore_pipe_signal();
     if let Some(inherited) = INHERITED.get() {

@@ -94,6 +94,16 @@ fn an_answer_that_is_not_from_aws_gets_three_attempts() {
 }
 
 #[test]
+fn one_page_of_a_proxy_among_errors_of_the_service_does_not_end_the_launch() {
+    let faults = [503, 503, 503, 404].map(|status| plain(status, "<html>wait</html>"));
+    let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#).after(faults);
+    let aws = Aws::start().secret("x", secret);
+    let run = sandbox(&aws).timeout("50s").run();
+    run.launched_silently().has("A", "v-4c7a1e");
+    assert_eq!(aws.reads().len(), 5, "{run}");
+}
+
+#[test]
 fn a_throttled_secret_is_asked_for_again_without_repeating_the_other() {
     let aws = served().secret(
         "x",

@@ -68,7 +68,7 @@ fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason()
 }
 
 #[test]
-fn nobody_is_told_to_take_a_directory_that_users_share_from_the_others() {
+fn a_shared_cache_directory_is_78_without_advice_to_chmod_or_chown() {
     let cache = CacheDirectory::new();
     cache.mode(0o1777);
     let own = format!("mkdir -m 700 {}/secrets-exec", cache.path().display());

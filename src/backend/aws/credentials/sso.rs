@@ -83,13 +83,21 @@ pub async fn sso_credentials(
     found.ok_or_else(|| ProviderError::temporary("the SSO portal: a response without credentials"))
 }
 
-/// Returns the error of a token that has expired and was not refreshed. `log_in` is the kind of the error if AWS has ended the session.
+/// Returns the error of a token that has expired and was not refreshed. `log_in` is the kind of the error if AWS says that the session is
+/// over. The refresh is tried again after any other failure.
 fn refresh_error(failure: Option<&AttemptFailure>, log_in: FailureKind) -> ProviderError {
     let no_token = Outage::new(OutageKind::Service, "no answer with a valid token");
     let failure = failure.cloned().unwrap_or_else(|| no_token.into());
+    let is_over = matches!(
+        failure,
+        AttemptFailure::Permanent(FetchError::Denied { .. })
+    );
+
     let mut error = ProviderError::of_request("the SSO token could not be refreshed", failure);
-    if error.kind == FailureKind::Defect(None) {
+    if is_over {
         error.kind = log_in;
+    } else if error.kind == FailureKind::Defect(None) {
+        error = ProviderError::temporary(error.why);
     }
     error
 }

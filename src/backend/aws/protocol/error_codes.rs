@@ -78,8 +78,11 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "SignatureDoesNotMatch"
-            // SSO's token has expired.
+            // SSO's token has expired, or its session is over.
             | "Unauthorized"
+            | "UnauthorizedClient"
+            | "InvalidClient"
+            | "InvalidGrant"
             | "UnrecognizedClient" => self.denied(Denial::Credentials),
             // IDPCommunicationError: STS cannot reach the identity provider of a web identity.
             "IDPCommunicationError"
