@@ -14,7 +14,7 @@ use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::local_file;
-use crate::model::answer::{Caller, DescribedSecret, FetchFailure, Fetched};
+use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::environment::unusable;
 use crate::model::inherited::Inherited;
 use crate::model::options::{CacheOptions, Options};
@@ -142,6 +142,7 @@ async fn fetch_and_resolve(
         }
     }
     let begun = Instant::now();
+    // What this try asks for: of all that is wanted, what earlier tries did not read from AWS.
     let mut asked = wanted.clone();
     loop {
         // On the heap: the future is large, and every future around would contain it.
@@ -198,8 +199,19 @@ async fn fetch_and_resolve(
         deadline.restart();
         backend.forget();
         asked.clone_from(&wanted);
-        asked.retain(|locator| outcome.lacking.contains(*locator));
+        asked.retain(|locator| {
+            outcome.lacking.contains(*locator) || fetched.get(*locator).is_some_and(is_stale)
+        });
     }
+}
+
+/// True for an answer of the cache that covers a failure, for which AWS may have a newer value once it answers.
+fn is_stale(answer: &Answer) -> bool {
+    let cached = answer
+        .as_ref()
+        .ok()
+        .and_then(|document| document.cached.as_ref());
+    cached.is_some_and(|cached| cached.covers.is_some())
 }
 
 /// Opens the backend, which is never dropped: the end of the process or execve closes its connections.

@@ -39,6 +39,18 @@ fn with_wait_a_cached_answer_covers_a_refused_connection_long_before_the_deadlin
 }
 
 #[test]
+fn with_wait_a_value_of_the_cache_gives_way_to_that_of_aws_as_soon_as_aws_answers() {
+    let (aws, cache) = (served(), CacheDirectory::new());
+    let launch = filled(&cache, sandbox(&aws), &["--wait", "1m"]);
+    let after_an_outage =
+        |value: &str| Secret::text(&format!(r#"{{"k":"{value}"}}"#)).after([Fault::Close]);
+    aws.rotate("x", after_an_outage("new-4c7a1e"));
+    aws.rotate("y", after_an_outage("y-4c7a1e"));
+    let run = launch.env("AWS_MAX_ATTEMPTS", "1").resolve("B=y:k").run();
+    run.launched().has("A", "new-4c7a1e").has("B", "y-4c7a1e");
+}
+
+#[test]
 fn a_cached_answer_covers_a_service_whose_packets_are_lost_long_before_the_deadline() {
     network::alone(|| {
         let (aws, cache) = (served(), CacheDirectory::new());
