@@ -1,6 +1,7 @@
 //! The HTTP/1.1 client of our own requests and the SDK's: timeouts, and a limit on the size of a response.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -41,6 +42,11 @@ pub struct HttpClient {
     timeouts: HttpTimeouts,
 }
 
+/// The answer to a request of the SDK's.
+pub type SdkAnswer = Result<HttpResponse, ConnectorError>;
+
+type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
+
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, of which JSON's escapes can make six times as much.
 const MAX_BODY: usize = 1024 * 1024;
 
@@ -55,18 +61,25 @@ impl HttpClient {
         }
     }
 
-    /// Returns a client for the SDK, with the SDK's timeouts.
-    pub fn for_sdk(&self) -> SharedHttpClient {
-        let pool = self.pool.clone();
+    /// Returns a client for the SDK, with the SDK's timeouts. The SDK gets what `inspect` returns for the URL of a request and its answer.
+    pub fn for_sdk(
+        &self,
+        inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
+    ) -> SharedHttpClient {
+        let (pool, inspect): (_, Arc<Inspect>) = (self.pool.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
             let timeouts = HttpTimeouts {
                 connect: settings.connect_timeout(),
                 read: settings.read_timeout(),
             };
-            SharedHttpConnector::new(SdkConnector(HttpClient {
+            let client = HttpClient {
                 pool: pool.clone(),
                 timeouts,
-            }))
+            };
+            SharedHttpConnector::new(SdkConnector {
+                client,
+                inspect: Arc::clone(&inspect),
+            })
         })
     }
 
@@ -158,7 +171,10 @@ async fn unless_rejected<'h>(
 }
 
 /// A client for the SDK.
-struct SdkConnector(HttpClient);
+struct SdkConnector {
+    client: HttpClient,
+    inspect: Arc<Inspect>,
+}
 
 impl fmt::Debug for SdkConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -168,17 +184,20 @@ impl fmt::Debug for SdkConnector {
 
 impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let client = self.0.clone();
+        let (client, inspect) = (self.client.clone(), Arc::clone(&self.inspect));
         HttpConnectorFuture::new(async move {
-            let (head, body) = client
-                .send(in_memory(request).map_err(ConnectorError::user)?)
-                .await?;
-            let body = body.map_err(ConnectorError::io)?;
-            let response = Response::from_parts(head, SdkBody::from(body));
-            HttpResponse::try_from(response)
-                .map_err(|error| ConnectorError::other(error.into(), None))
+            let url = request.uri().to_owned();
+            inspect(&url, answer(&client, request).await)
         })
     }
+}
+
+async fn answer(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
+    let request = in_memory(request).map_err(ConnectorError::user)?;
+    let (head, body) = client.send(request).await?;
+    let body = body.map_err(ConnectorError::io)?;
+    let response = Response::from_parts(head, SdkBody::from(body));
+    HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 /// Returns a request of the SDK's, none of which streams its body here.

@@ -12,11 +12,6 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::{
-    HttpClient as SdkHttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient,
-    SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::config::Settings;
@@ -39,7 +34,7 @@ pub struct Clients {
     /// The client of the instance metadata, whose token serves the region and the credentials.
     pub metadata: OnceCell<imds::Client>,
     /// A client without proxies, for link-local endpoints.
-    direct: SharedHttpClient,
+    direct: HttpClient,
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
@@ -52,12 +47,11 @@ impl Clients {
             connect: Some(CONNECT_TIMEOUT),
             read: Some(READ_TIMEOUT),
         };
-        let direct = HttpClient::new(direct, timeouts).for_sdk();
         Self {
             settings,
             http: HttpClient::new(connector, timeouts),
             metadata: OnceCell::new(),
-            direct,
+            direct: HttpClient::new(direct, timeouts),
         }
     }
 
@@ -71,13 +65,13 @@ impl Clients {
     /// The configuration of the SDK's credential providers with link-local endpoints. `is_hidden` tells, by the URL and the status, the
     /// responses whose status the SDK's error hides: [`response_status`] returns it.
     pub fn link_local(&self, is_hidden: fn(&str, u16) -> bool) -> ProviderConfig {
-        let direct = self.direct.clone();
-        let http = http_client_fn(move |settings, components| {
-            let connector = direct.http_connector(settings, components);
-            SharedHttpConnector::new(StatusConnector {
-                connector,
-                is_hidden,
-            })
+        let http = self.direct.for_sdk(move |url, answer| {
+            let response = answer?;
+            match response.status().as_u16() {
+                status if !is_hidden(url, status) => Ok(response),
+                status @ 500.. => Err(ConnectorError::io(HiddenStatus(status).into())),
+                status => Err(ConnectorError::user(HiddenStatus(status).into())),
+            }
         });
         ProviderConfig::without_region()
             .with_http_client(http)
@@ -89,12 +83,19 @@ impl Clients {
 
     /// The configuration of the SDK's provider of SSO's token. The failure of a refresh, which the provider hides, is put into `failure`.
     pub fn sso_oidc_config(&self, failure: &HiddenFailure) -> SdkConfig {
-        let (http, failure) = (self.http.for_sdk(), Arc::clone(failure));
-        let http = http_client_fn(move |settings, components| {
-            SharedHttpConnector::new(FailureConnector {
-                connector: http.http_connector(settings, components),
-                failure: Arc::clone(&failure),
-            })
+        let noted = Arc::clone(failure);
+        let http = self.http.for_sdk(move |_, answer| {
+            let failure = match &answer {
+                Ok(response) if response.status().is_success() => return answer,
+                Ok(response) => {
+                    let header = |name: &str| response.headers().get(name);
+                    let body = response.body().bytes().unwrap_or_default();
+                    error_response(response.status().as_u16(), header, body)
+                }
+                Err(error) => classify_connector_error(error),
+            };
+            let _ = noted.set(failure);
+            answer
         });
         let endpoints = &self.settings.endpoints;
         let mut config = SdkConfig::builder()
@@ -133,57 +134,8 @@ impl Clients {
     }
 }
 
-/// A connector that reads a response before the SDK does, whose error may hide the status.
-#[derive(Debug)]
-struct StatusConnector {
-    connector: SharedHttpConnector,
-    is_hidden: fn(&str, u16) -> bool,
-}
-
-impl HttpConnector for StatusConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (uri, is_hidden) = (request.uri().to_owned(), self.is_hidden);
-        let answer = self.connector.call(request);
-        HttpConnectorFuture::new(async move {
-            let response = answer.await?;
-            match response.status().as_u16() {
-                status if !is_hidden(&uri, status) => Ok(response),
-                status @ 500.. => Err(ConnectorError::io(HiddenStatus(status).into())),
-                status => Err(ConnectorError::user(HiddenStatus(status).into())),
-            }
-        })
-    }
-}
-
 /// The failure of a request of the SDK's whose result hides it.
 pub type HiddenFailure = Arc<OnceLock<AttemptFailure>>;
-
-/// A connector that notes the failure of a request before the SDK hides it.
-#[derive(Debug)]
-struct FailureConnector {
-    connector: SharedHttpConnector,
-    failure: HiddenFailure,
-}
-
-impl HttpConnector for FailureConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (answer, noted) = (self.connector.call(request), Arc::clone(&self.failure));
-        HttpConnectorFuture::new(async move {
-            let answer = answer.await;
-            let failure = match &answer {
-                Ok(response) if response.status().is_success() => return answer,
-                Ok(response) => {
-                    let header = |name: &str| response.headers().get(name);
-                    let body = response.body().bytes().unwrap_or_default();
-                    error_response(response.status().as_u16(), header, body)
-                }
-                Err(error) => classify_connector_error(error),
-            };
-            let _ = noted.set(failure);
-            answer
-        })
-    }
-}
 
 #[derive(Debug, thiserror::Error)]
 #[error("the metadata service answered with HTTP status {0}")]
