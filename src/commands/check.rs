@@ -1,6 +1,5 @@
 //! `secrets-exec check`: resolves every value as a launch would, and prints where each comes from, but no value.
 
-use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
@@ -143,28 +142,28 @@ impl Check<'_> {
         }
         let problems = [outcome.errors, undeliverable].concat();
 
-        // A name that is taken for a value is not shown by other entries and tables, either.
-        let hiding = problems
-            .iter()
-            .filter(|problem| problem.hidden_name.is_some());
-        let hidden_entries = hiding
-            .clone()
-            .flat_map(|problem| &problem.entries)
-            .collect();
-        let hidden_names: BTreeSet<_> = hiding.flat_map(|problem| &problem.hidden_name).collect();
-        secrets.retain(|secret| !hidden_names.contains(&secret.id.to_string()));
+        let problems_of = by_entry(&problems);
+
+        // A name that may be a value is not shown by the description of a secret, either.
+        for (_, _, reference) in plan.references() {
+            if let Some(Err(failure)) = fetched.get(&reference.locator)
+                && failure.hides_name(reference)
+            {
+                secrets.retain(|secret| secret.id != reference.locator.id);
+            }
+        }
         findings.secrets = secrets
             .iter()
             .map(|secret| SecretRow::new(secret, now))
             .collect();
-        let overridden = overrides(plan, &outcome.resolved, &hidden_entries);
+        let overridden = overrides(plan, &outcome.resolved, &problems_of);
         findings.overridden = overridden.iter().map(override_object).collect();
         findings.values = rows(&CheckedValues {
             plan,
             resolved: &outcome.resolved,
             fetched: &fetched,
             cached: &cached,
-            problems: by_entry(&problems),
+            problems: &problems_of,
             now,
             depth,
         });

@@ -34,8 +34,6 @@ pub struct Problem {
     pub text: String,
     /// The variables, files or credentials that it concerns. Empty if it concerns the launch as a whole.
     pub entries: Vec<Subject>,
-    /// The name of a secret that may be a value, so that no message shows it, nor the references of the entries.
-    pub hidden_name: Option<String>,
     /// The secret that was not read.
     pub about: Option<About>,
     /// The end of the reason that differs from answer to answer: the id of a request that AWS refused, or the attempts. The first is shown.
@@ -78,7 +76,6 @@ impl Problem {
             code: "",
             text: text.into(),
             entries: Vec::new(),
-            hidden_name: None,
             about: None,
             detail: String::new(),
             notes: Vec::new(),

@@ -156,11 +156,7 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
     for problem in problems {
         for entry in &problem.entries {
             variables.push(entry.label.as_str());
-            let entry = if problem.hidden_name.is_some() {
-                entry.without_reference().to_string()
-            } else {
-                entry.to_string()
-            };
+            let entry = entry.to_string();
             // The reason or the reference may name the secret already.
             entries.push(match &problem.about {
                 Some(about) if !is_one_secret && !entry.contains(&about.id) => {

@@ -1,10 +1,14 @@
 //! The request that failed, and the remedies that depend on it.
 
-use super::outage::{OutageKind, Reason};
+use super::fetch_error::Denial;
+use super::outage::OutageKind;
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::About;
 use crate::model::reference::{AWS_STAGES, Aliases, Region, SecretRef, Selector, Store, Version};
 use crate::model::suggest;
+
+/// Stands for the name of a secret that may be a value.
+pub const NOT_SHOWN: &str = "not shown";
 
 /// The request that failed, as far as it is known.
 #[derive(Clone, Copy, Default)]
@@ -31,9 +35,23 @@ impl FailedRequest<'_> {
             .is_some_and(|subject| subject.kind == SubjectKind::EnvFrom)
     }
 
-    /// Returns the secret that is named in the problem. `is_general`: other secrets may have the same problem.
+    /// Returns the secret that is named in the problem, by its alias if its own name must not be shown. `is_general`: other secrets may have
+    /// the same problem.
     pub fn about(&self, is_general: bool) -> Option<About> {
-        Some(About::new(self.reference?, self.region, is_general))
+        let about = About::new(self.reference?, self.region, is_general);
+        if !self.hides_name {
+            return Some(about);
+        }
+        let mut aliases = self.aliases.into_iter().flatten();
+        let alias = aliases.find(|(_, alias)| alias.id == about.id);
+        Some(About {
+            id: NOT_SHOWN.to_owned(),
+            name: match alias {
+                Some((alias, _)) => format!("the secret of the alias {alias}"),
+                None => format!("secret ({NOT_SHOWN})"),
+            },
+            ..about
+        })
     }
 
     /// Returns the hint for a staging label that is one slip away from one of AWS's.
@@ -95,25 +113,35 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the message about a secret that does not exist, without its name; an alias of it is named.
-    pub fn nameless_absence(&self) -> String {
-        let id = self
+    /// Returns the advice to allow the self.
+    pub fn permission_help(&self, cause: Denial) -> String {
+        let is_path = self
             .reference
-            .map(|reference| reference.locator.written_id());
-        let mut aliases = self.aliases.into_iter().flatten();
-        match aliases.find(|(_, alias)| Some(&alias.id) == id.as_ref()) {
-            Some((name, _)) => format!("no secret has the name that the alias {name} stands for"),
-            None => "no secret has the name that is given".to_owned(),
-        }
-    }
-
-    /// Returns AWS's message, without the name of the secret if that must not be shown.
-    pub fn without_name(&self, message: &Reason) -> Reason {
-        let mut message = message.clone();
-        if let Some(reference) = self.reference.filter(|_| self.hides_name) {
-            message.text = message.text.replace(&reference.locator.written_id(), "…");
-        }
-        message
+            .is_some_and(|reference| reference.locator.is_path());
+        let (action, policy) = match (self.store(), cause) {
+            (Store::ParameterStore, Denial::Metadata) => {
+                ("ssm:DescribeParameters on *", "policy --metadata")
+            }
+            (Store::SecretsManager, Denial::Metadata) => {
+                ("secretsmanager:DescribeSecret on it", "policy --metadata")
+            }
+            (Store::ParameterStore, _) if is_path => (
+                "ssm:GetParametersByPath on it and on all below it",
+                "policy",
+            ),
+            (Store::ParameterStore, _) => ("ssm:GetParameters on it", "policy"),
+            (Store::SecretsManager, _) => ("secretsmanager:GetSecretValue on it", "policy"),
+        };
+        let may_be_missing =
+            cause == Denial::PolicyOrMissing && self.store() == Store::SecretsManager;
+        let missing = if may_be_missing {
+            ". AWS also answers this if the secret does not exist"
+        } else {
+            ""
+        };
+        format!(
+            "allow this identity to perform {action}; secrets-exec {policy} prints the policy{missing}"
+        )
     }
 
     /// Puts, before advice about a name that is taken for a value, how the value is written.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::problem::Status;
-use crate::model::reference::Region;
+use crate::model::reference::{Region, SecretRef, Selector, Store};
 
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,32 @@ impl FetchFailure {
                 .elsewhere
                 .iter()
                 .all(|(_, error)| error.is_waited_for())
+    }
+
+    /// True if the name of the secret may be a value that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`, so that no
+    /// message may show it. Such a name isn't found, doesn't contain a slash, comes without a KEY, and isn't similar to another name.
+    ///
+    /// Nobody writes a value as an ARN, or after `ssm:`.
+    pub fn hides_name(&self, reference: &SecretRef) -> bool {
+        let is_missing = match &self.error {
+            FetchError::NotFound { missing, nearest } => {
+                *missing == Missing::Secret && nearest.is_none()
+            }
+            // AWS names the ARN of a secret that exists.
+            FetchError::Denied { cause, message, .. } => {
+                matches!(cause, Denial::PolicyOrMissing | Denial::Metadata)
+                    && !message.text.contains("resource: arn:")
+            }
+            FetchError::Unavailable(_)
+            | FetchError::Refused(_)
+            | FetchError::NoCredentials(_)
+            | FetchError::NoRegion { .. } => false,
+        };
+        let SecretRef { locator, selector } = reference;
+        let is_plain_name = locator.store == Store::SecretsManager
+            && locator.id.arn().is_none()
+            && !locator.id.name().contains('/');
+        is_missing && is_plain_name && *selector == Selector::Whole
     }
 
     /// Returns a failure without fallback regions.

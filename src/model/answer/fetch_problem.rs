@@ -5,41 +5,12 @@ use super::fetch_error::{
     CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
 };
 use super::outage::{Outage, OutageKind, Reason};
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::Subject;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, SecretRef, Selector, Store, Version};
+use crate::model::reference::{Aliases, SecretRef, Store, Version};
 use crate::model::suggest::did_you_mean;
 
 impl FetchFailure {
-    /// True if the name of the secret may be a value that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`, so that no
-    /// message may show it. Such a name isn't found, doesn't contain a slash, comes without a KEY, and isn't similar to another name.
-    ///
-    /// Nobody writes a value as an ARN, after `ssm:`, or as a dynamic reference in an inherited variable.
-    pub fn hides_name(&self, reference: &SecretRef, subject: &Subject) -> bool {
-        let is_missing = match &self.error {
-            FetchError::NotFound { missing, nearest } => {
-                *missing == Missing::Secret && nearest.is_none()
-            }
-            // AWS names the ARN of a secret that exists.
-            FetchError::Denied { cause, message, .. } => {
-                matches!(cause, Denial::PolicyOrMissing | Denial::Metadata)
-                    && !message.text.contains("resource: arn:")
-            }
-            FetchError::Unavailable(_)
-            | FetchError::Refused(_)
-            | FetchError::NoCredentials(_)
-            | FetchError::NoRegion { .. } => false,
-        };
-        let SecretRef { locator, selector } = reference;
-        let is_plain_name = locator.store == Store::SecretsManager
-            && locator.id.arn().is_none()
-            && !locator.id.name().contains('/');
-        is_missing
-            && is_plain_name
-            && *selector == Selector::Whole
-            && subject.origin != Origin::Inherited
-    }
-
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
         let Self {
@@ -58,11 +29,18 @@ impl FetchFailure {
             aliases,
             region,
             is_local,
-            hides_name: self.hides_name(reference, subject),
+            hides_name: self.hides_name(reference),
         };
         let mut problem = error.problem(&request);
+        let mut subject = subject.clone();
         if request.hides_name {
-            problem = without_name(problem, reference, is_local);
+            subject = subject.hidden();
+            // A denial of AWS's quotes the name.
+            problem.text = problem.text.replace(&reference.locator.written_id(), "…");
+        }
+        if request.hides_name && !is_local {
+            let note = "the name is not shown, because it may be a value; if it is one, change it, since AWS has received it as a name";
+            problem.notes.push(note.to_owned());
         }
         if matches!(
             error,
@@ -86,7 +64,7 @@ impl FetchFailure {
                 humantime::format_duration(*waited)
             );
         }
-        problem.of(subject.clone(), Impact::Unread)
+        problem.of(subject, Impact::Unread)
     }
 }
 
@@ -113,7 +91,7 @@ impl FetchError {
                 } else {
                     "caller"
                 };
-                let mut problem = with_reason("denied", &request.without_name(message));
+                let mut problem = with_reason("denied", message);
                 problem.notes.extend(
                     identity
                         .iter()
@@ -160,26 +138,6 @@ fn with_reason(what: &str, reason: &Reason) -> Problem {
     }
 }
 
-/// Removes the secret from a problem whose text does not quote its name, and adds a note that says why the name is not shown.
-fn without_name(problem: Problem, reference: &SecretRef, is_local: bool) -> Problem {
-    let text = match &problem.about {
-        Some(about) if !about.place.is_empty() => format!("{}: {}", about.place, problem.text),
-        Some(_) | None => problem.text.clone(),
-    };
-    let note = if is_local {
-        "the name is not shown, because it may be a value"
-    } else {
-        "the name is not shown, because it may be a value; if it is one, change it, since AWS has received it as a name"
-    };
-    Problem {
-        text,
-        about: None,
-        hidden_name: Some(reference.locator.written_id()),
-        ..problem
-    }
-    .note(note)
-}
-
 fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_>) -> Problem {
     let id = request
         .reference
@@ -216,10 +174,9 @@ fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_
                 None => request.or_key(request.or_literal(request.or_default("its name, the region and the account"))),
             };
             let what = match version {
-                _ if request.hides_name => request.nameless_absence(),
-                Version::Current => "does not exist".to_owned(),
+                Version::Current => "does not exist",
                 Version::Stage(_) | Version::Id(_) | Version::Both { .. } => {
-                    "does not exist, or has no such version".to_owned()
+                    "does not exist, or has no such version"
                 }
             };
             Problem::configuration(what).help(help)
@@ -297,7 +254,7 @@ fn policy_remedy(message: &str) -> Option<String> {
 fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
     let help = match cause {
         Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
-            return request.or_literal(permission_help(cause, request));
+            return request.or_literal(request.permission_help(cause));
         }
         Denial::Key => {
             "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled"
@@ -314,36 +271,6 @@ fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
         }
     };
     help.to_owned()
-}
-
-fn permission_help(cause: Denial, request: &FailedRequest<'_>) -> String {
-    let is_path = request
-        .reference
-        .is_some_and(|reference| reference.locator.is_path());
-    let (action, policy) = match (request.store(), cause) {
-        (Store::ParameterStore, Denial::Metadata) => {
-            ("ssm:DescribeParameters on *", "policy --metadata")
-        }
-        (Store::SecretsManager, Denial::Metadata) => {
-            ("secretsmanager:DescribeSecret on it", "policy --metadata")
-        }
-        (Store::ParameterStore, _) if is_path => (
-            "ssm:GetParametersByPath on it and on all below it",
-            "policy",
-        ),
-        (Store::ParameterStore, _) => ("ssm:GetParameters on it", "policy"),
-        (Store::SecretsManager, _) => ("secretsmanager:GetSecretValue on it", "policy"),
-    };
-    let may_be_missing =
-        cause == Denial::PolicyOrMissing && request.store() == Store::SecretsManager;
-    let missing = if may_be_missing {
-        ". AWS also answers this if the secret does not exist"
-    } else {
-        ""
-    };
-    format!(
-        "allow this identity to perform {action}; secrets-exec {policy} prints the policy{missing}"
-    )
 }
 
 fn unavailable(Outage { kind, reason }: &Outage) -> Problem {

@@ -9,7 +9,7 @@ mod outage;
 
 pub use description::{Caller, DescribedSecret, Description, Replica, RotationSchedule};
 pub use document::{CachedAnswer, Document, PassedOver};
-pub use failed_request::FailedRequest;
+pub use failed_request::{FailedRequest, NOT_SHOWN};
 pub use fetch_error::{
     CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
 };

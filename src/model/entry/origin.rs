@@ -35,6 +35,8 @@ pub enum SubjectKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(String),
+    /// A reference that may be a value, so that no message shows it.
+    Hidden(String),
     Template,
 }
 
@@ -53,17 +55,17 @@ impl Subject {
         }
     }
 
-    /// Returns the subject of a message that must not show the reference.
+    /// Returns the same subject, whose reference is not shown.
     #[must_use]
-    pub fn without_reference(&self) -> Self {
+    pub fn hidden(&self) -> Self {
         let mut subject = self.clone();
-        if let Some(Written::Reference(_)) = subject.written {
-            subject.written = None;
+        if let Some(Written::Reference(reference)) = subject.written {
+            subject.written = Some(Written::Hidden(reference));
         }
         subject
     }
 
-    /// The reference as written; `None` for an entry without one.
+    /// The reference as written; `None` for an entry without one, and for one that is not shown.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -94,7 +96,7 @@ impl fmt::Display for Subject {
                 write!(f, "{} ({}, {reference})", self.label, self.origin)
             }
             Some(Written::Template) => write!(f, "{} ({}, template)", self.label, self.origin),
-            None => write!(f, "{} ({})", self.label, self.origin),
+            Some(Written::Hidden(_)) | None => write!(f, "{} ({})", self.label, self.origin),
         }
     }
 }

@@ -131,7 +131,7 @@ impl Lookup<'_> {
     /// Adds an error: of the command line for a reference there, which is not quoted, else of the declaration.
     fn refuse(&mut self, subject: &Subject, error: &ReferenceError) {
         let (problem, subject) = match subject.origin {
-            Origin::Argument(_) => (Problem::usage(error.hidden()), subject.without_reference()),
+            Origin::Argument(_) => (Problem::usage(error.hidden()), subject.hidden()),
             Origin::File { .. } | Origin::Inherited => {
                 (Problem::configuration(&error.text), subject.clone())
             }

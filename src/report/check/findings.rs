@@ -150,8 +150,7 @@ pub enum RowKind {
 /// A secret or parameter that a value is made of.
 #[derive(Debug, Serialize)]
 pub struct SourceRow {
-    /// `None` for a name that may be a value.
-    pub id: Option<String>,
+    pub id: String,
     pub store: &'static str,
     /// `None` for the whole value, and in a template.
     pub key: Option<String>,
@@ -180,7 +179,8 @@ pub struct CacheState {
 impl SourceRow {
     /// `SECRET:KEY`
     pub fn reference(&self) -> String {
-        let id = self.id.clone().unwrap_or_else(|| "not shown".to_owned());
-        self.key.iter().fold(id, |id, key| format!("{id}:{key}"))
+        self.key
+            .iter()
+            .fold(self.id.clone(), |id, key| format!("{id}:{key}"))
     }
 }

@@ -1,24 +1,20 @@
 //! The entries that have no effect, and the entries that override them.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
+use super::row::{EntryProblems, shown};
 use crate::model::entry::Subject;
 use crate::model::plan::{OverriddenBy, Override, Plan};
 use crate::model::resolved::Resolved;
 use crate::report::record::Record;
 
-/// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide. The references of the entries
-/// in `hidden` are removed.
-pub fn overrides(plan: &Plan, resolved: &Resolved, hidden: &BTreeSet<&Subject>) -> Vec<Override> {
+/// Returns the entries without effect, the latest layer first, and then those that the keys of secrets decide.
+pub fn overrides(plan: &Plan, resolved: &Resolved, problems: &EntryProblems<'_>) -> Vec<Override> {
     let in_layers = plan.layers.iter().flat_map(|layer| &layer.overridden);
     let mut overrides: Vec<Override> = in_layers.chain(&resolved.overridden).cloned().collect();
     for entry in &mut overrides {
-        if let OverriddenBy::Entry(other) = &mut entry.by
-            && hidden.contains(other)
-        {
-            *other = other.without_reference();
+        if let OverriddenBy::Entry(other) = &mut entry.by {
+            *other = shown(other, problems).clone();
         }
     }
     overrides

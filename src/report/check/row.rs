@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::findings::{CacheState, Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
-use crate::model::answer::{Answer, Fetched};
+use crate::model::answer::{Answer, Fetched, NOT_SHOWN};
 use crate::model::entry::{
     CredentialTarget, EntryId, EnvFrom, FilePlace, FileTarget, Origin, Subject, SubjectKind,
     Target, Written,
@@ -26,7 +26,7 @@ pub struct CheckedValues<'a> {
     /// The ages of entries in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
     /// The problems of each entry.
-    pub problems: BTreeMap<&'a Subject, Vec<&'a Problem>>,
+    pub problems: &'a EntryProblems<'a>,
     /// The time from which ages are counted.
     pub now: SystemTime,
     pub depth: CheckDepth,
@@ -43,15 +43,26 @@ pub enum CheckDepth {
     Declaration,
 }
 
+/// The problems of each entry, whose reference is hidden if the problems hide it.
+pub type EntryProblems<'a> = BTreeMap<&'a Subject, Vec<&'a Problem>>;
+
 /// Returns the problems of each entry.
-pub fn by_entry(problems: &[Problem]) -> BTreeMap<&Subject, Vec<&Problem>> {
-    let mut by_entry: BTreeMap<_, Vec<_>> = BTreeMap::new();
+pub fn by_entry(problems: &[Problem]) -> EntryProblems<'_> {
+    let mut by_entry = EntryProblems::new();
     for problem in problems {
         for entry in &problem.entries {
             by_entry.entry(entry).or_default().push(problem);
         }
     }
     by_entry
+}
+
+/// Returns an entry as its problems show it, without a reference that they hide.
+pub fn shown<'a>(subject: &'a Subject, problems: &EntryProblems<'a>) -> &'a Subject {
+    match problems.get_key_value(&subject.hidden()) {
+        Some((hidden, _)) => hidden,
+        None => subject,
+    }
 }
 
 /// Returns the rows, those of the earliest layer first.
@@ -81,7 +92,7 @@ pub fn rows(values: &CheckedValues<'_>) -> Vec<Row> {
 fn kind(subject: &Subject) -> RowKind {
     match (&subject.written, subject.kind, &subject.origin) {
         (_, SubjectKind::EnvFrom, _) => RowKind::EnvFrom,
-        (Some(Written::Reference(_)), ..) => RowKind::Reference,
+        (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
         (Some(Written::Template), ..) => RowKind::Template,
         (None, _, Origin::Inherited) => RowKind::Inherited,
         (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
@@ -166,6 +177,7 @@ impl CheckedValues<'_> {
             None if is_omitted => "unset",
             None => self.unread(source.references()),
         };
+        let subject = shown(subject, self.problems);
         let mut row = Row::new(label(target), subject, status);
         row.note = resolved
             .and_then(ResolvedValue::remark)
@@ -197,8 +209,9 @@ impl CheckedValues<'_> {
 
     /// Returns a row for each variable, and one for the object itself if it fails, is not read or sets nothing.
     fn env_from(&self, object: &EnvFrom<SecretRef>) -> Vec<Row> {
+        let subject = shown(&object.subject, self.problems);
         let row = |label: String, parameter_name: Option<&str>, status| {
-            let row = Row::new(label, &object.subject, status);
+            let row = Row::new(label, subject, status);
             let reference = row
                 .reference
                 .map(|written| written + parameter_name.unwrap_or_default());
@@ -242,7 +255,7 @@ impl CheckedValues<'_> {
         };
         let whole = self.with_problems(
             row(format!("{}*", object.naming.prefix), None, status),
-            &object.subject,
+            subject,
         );
         if rows.is_empty() || whole.error.is_some() {
             rows.push(whole);
@@ -257,12 +270,10 @@ impl CheckedValues<'_> {
             .any(|unused| unused.entry == id)
     }
 
-    /// Adds the problems of an entry, and removes a name that they do not show.
-    fn with_problems(&self, mut row: Row, subject: &Subject) -> Row {
-        let Some(problems) = self.problems.get(subject) else {
-            return row;
-        };
-        let Some(first) = problems.first() else {
+    /// Adds the problems of an entry.
+    fn with_problems(&self, row: Row, subject: &Subject) -> Row {
+        let problems = self.problems.get(subject).map(Vec::as_slice);
+        let Some(problems @ [first, ..]) = problems else {
             return row;
         };
         let code = if first.code.is_empty() {
@@ -270,14 +281,6 @@ impl CheckedValues<'_> {
         } else {
             first.code
         };
-        if problems.iter().any(|problem| problem.hidden_name.is_some()) {
-            row.reference = None;
-            for source in &mut row.sources {
-                if source.error.is_some() {
-                    source.id = None;
-                }
-            }
-        }
         let messages = problems
             .iter()
             .map(|problem| problem.message(true))
@@ -312,7 +315,10 @@ impl CheckedValues<'_> {
             .into_iter()
             .flat_map(|document| &document.passed_over);
         SourceRow {
-            id: Some(locator.written_id() + parameter_name.unwrap_or_default()),
+            id: match failure {
+                Some(failure) if failure.hides_name(reference) => NOT_SHOWN.to_owned(),
+                Some(_) | None => locator.written_id() + parameter_name.unwrap_or_default(),
+            },
             store: locator.store.service(),
             key: (*selector != Selector::Whole).then(|| selector.to_string()),
             region: region.or(locator.region.as_ref()).map(ToString::to_string),
