@@ -128,11 +128,6 @@ impl Backend {
         }
     }
 
-    /// Returns the warnings about AWS's configuration files, if AWS was asked.
-    pub fn file_warnings(&mut self) -> Vec<String> {
-        self.aws().map_or_else(Vec::new, |aws| aws.file_warnings())
-    }
-
     /// Returns the age of the entry that each answered locator has in the cache.
     pub fn cached_ages(&mut self, fetched: &Fetched) -> BTreeMap<Locator, Duration> {
         let Self::Cached(cached) = self else {

@@ -9,7 +9,7 @@ use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::resolve::failed_references;
 
 /// Prints the policy as JSON, and notices about it on standard error.
@@ -56,18 +56,17 @@ pub fn policy(
     // The profile's files may be on a file system that hangs.
     let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {
         let Some(agent) = agent else {
-            let chain = apply_profile(&mut settings)?;
+            let chain = apply_profile(&mut settings, deadline.progress())?;
             settings.check_regions(&locators)?;
             return Ok((chain, Fetched::default()));
         };
-        apply_settings(&mut settings)?;
+        apply_settings(&mut settings, deadline.progress())?;
         let agent = Agent::new(agent, settings.clone(), deadline);
         Ok((None, agent.unsupported(&locators).into_iter().collect()))
     })?;
     Report::of_values(failed_references(&plan, &refused), "no policy was printed").into_result()?;
     let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
     terminal::print(&text)?;
-    terminal::print_notices(settings.warnings.iter().map(Record::warning), &options);
     terminal::print_notices(notices.iter().map(report::policy_notice), &options);
     Ok(())
 }

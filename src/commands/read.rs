@@ -23,7 +23,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::model::resolved::Resolved;
 use crate::report::cache::cache_warnings;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, resolve, suggest_aliases, unknown_template_names};
 use crate::time::deadline::Deadline;
 
@@ -88,8 +88,6 @@ pub fn read_plan(
         let mut backend = open(backend.clone(), options, inspection.is_some(), &deadline)?;
         let (mut outcome, fetched) =
             fetch_and_resolve(&mut backend, plan, options.wait, &deadline).await?;
-        let warnings = backend.file_warnings().into_iter().map(Record::warning);
-        terminal::print_on_worker(terminal::shown(warnings, options));
         outcome.resolved.requests = deadline.progress().requests();
         outcome.resolved.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {

@@ -74,7 +74,8 @@ impl Reporter for ThisProcess {
     }
 }
 
-/// Runs `action` in an async runtime on a thread of its own, within the deadline of `options`. No other function has a runtime.
+/// Runs `action` in an async runtime on a thread of its own, within the deadline of `options`, and prints its warnings. No other function has
+/// a runtime.
 ///
 /// # Errors
 /// The errors of `action`, or when no runtime or thread can be created.
@@ -105,6 +106,8 @@ pub fn run<T: Send>(
         terminal::erase_progress();
         reporter.notify("STATUS=");
     }
+    let warnings = progress.warnings().into_iter().map(Record::warning);
+    terminal::print_notices(warnings, options);
     result?
 }
 

@@ -1,6 +1,6 @@
-//! The progress of a resolution: what is awaited, the last reason for that, and the events that `-vv` prints.
+//! The progress of a resolution: what is awaited, the last reason for that, warnings, and the events that `-vv` prints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The progress of a resolution. Clones share one state.
@@ -31,6 +31,7 @@ struct ProgressState {
     awaited: BTreeMap<u64, String>,
     reason: Option<String>,
     requests: usize,
+    warnings: BTreeSet<String>,
 }
 
 /// Something that is awaited until the value is dropped.
@@ -86,6 +87,15 @@ impl Progress {
     /// The attempts at requests so far.
     pub fn requests(&self) -> usize {
         self.change(|state| state.requests)
+    }
+
+    /// Adds a warning, which is printed once, at the end of the resolution.
+    pub fn warn(&self, text: String) {
+        self.change(|state| state.warnings.insert(text));
+    }
+
+    pub fn warnings(&self) -> BTreeSet<String> {
+        self.change(|state| state.warnings.clone())
     }
 
     pub fn waiting(&self) -> Waiting {

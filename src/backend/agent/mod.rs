@@ -89,11 +89,9 @@ impl Agent {
     /// When AWS's configuration files or the profile are invalid.
     pub fn read_profile(&mut self) -> Result<(), Problem> {
         if !self.has_profile {
-            let _awaited = self
-                .budget
-                .progress()
-                .awaits("the AWS configuration files".to_owned());
-            apply_settings(&mut self.aws_settings)?;
+            let progress = self.budget.progress();
+            let _awaited = progress.awaits("the AWS configuration files".to_owned());
+            apply_settings(&mut self.aws_settings, progress)?;
             self.has_profile = true;
         }
         Ok(())

@@ -146,12 +146,6 @@ impl Aws {
         })
     }
 
-    /// Returns the warnings about AWS's configuration files, which the first fetch reads.
-    pub fn file_warnings(&self) -> Vec<String> {
-        let session = self.session.as_ref();
-        session.map_or_else(Vec::new, |session| session.settings.warnings.clone())
-    }
-
     /// The identity that AWS has answered; `None` before the first fetch.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()

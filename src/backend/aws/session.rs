@@ -52,7 +52,7 @@ impl Session {
         let awaited = deadline
             .progress()
             .awaits("the AWS configuration files".to_owned());
-        let chain = apply_profile(&mut settings)?;
+        let chain = apply_profile(&mut settings, deadline.progress())?;
         drop(awaited);
         let roles = chain
             .as_ref()

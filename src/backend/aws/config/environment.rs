@@ -86,7 +86,6 @@ impl Settings {
                 .map(|name| inherited.filled(name).map(ToOwned::to_owned))
                 .into(),
             config_files: config_files(inherited),
-            warnings: Vec::new(),
             remedies: Vec::new(),
         };
         reader.finish(settings)

@@ -10,6 +10,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
 use crate::system::os_error;
+use crate::time::progress::Progress;
 
 /// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
 #[derive(Clone, Debug, Default)]
@@ -102,8 +103,6 @@ pub struct Profiles {
     sections: BTreeMap<(&'static str, String), Section>,
     /// The sections of the configuration file that lack `profile` before their name.
     bare_sections: Vec<String>,
-    /// The warnings about sections without effect.
-    pub warnings: Vec<String>,
 }
 
 const PROFILE: &str = "profile";
@@ -111,17 +110,17 @@ const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
-    /// Reads the files.
+    /// Reads the files, and warns of sections without effect.
     ///
     /// # Errors
     /// When one cannot be read or parsed: without it, the credentials could be another identity's.
-    pub fn load(files: &ConfigFiles) -> Result<Self, Problem> {
+    pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self::default();
         if let Some(path) = &files.config {
-            profiles.read(path, section_of_config)?;
+            profiles.read(path, progress, section_of_config)?;
         }
         if let Some(path) = &files.credentials {
-            profiles.read(path, |name| Some((PROFILE, name.to_owned())))?;
+            profiles.read(path, progress, |name| Some((PROFILE, name.to_owned())))?;
         }
         Ok(profiles)
     }
@@ -175,6 +174,7 @@ impl Profiles {
     fn read(
         &mut self,
         path: &Path,
+        progress: &Progress,
         kind: impl Fn(&str) -> Option<(&'static str, String)>,
     ) -> Result<(), Problem> {
         // As in the AWS CLI, a file that cannot be reached (in another user's HOME) counts as absent; a file that cannot be read does not.
@@ -210,7 +210,7 @@ impl Profiles {
         for (line, name, section) in sections {
             if let ("default", Some(prefixed)) = (name, prefixed) {
                 let path = path.display();
-                self.warnings.push(format!(
+                progress.warn(format!(
                     "{path}: [profile default] (line {prefixed}) replaces [default] (line {line}). The AWS CLI uses whichever comes later, \
                      so keep only one of them"
                 ));

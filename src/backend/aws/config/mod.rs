@@ -13,4 +13,4 @@ pub use ini::parse as parse_ini;
 pub use profile::{apply_profile, apply_settings};
 pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 pub use settings::{MetadataSettings, Purpose, Settings, VariableKeys};
-pub use variable_reader::VariableReader;
+pub use variable_reader::{METADATA_URL, VariableReader};

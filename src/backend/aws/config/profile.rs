@@ -13,20 +13,19 @@ use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
+use crate::time::progress::Progress;
 
 /// Completes settings with the profile's, and returns the profile's role chain; `None` if it has no credentials, or they are not used.
 ///
 /// # Errors
 /// The first error in the files or the profile.
-pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Problem> {
-    let profiles = apply_settings(settings)?;
+pub fn apply_profile(
+    settings: &mut Settings,
+    progress: &Progress,
+) -> Result<Option<RoleChain>, Problem> {
+    let profiles = apply_settings(settings, progress)?;
     match profiles.get(settings.profile().1) {
-        Some(profile) if settings.uses_profile() => {
-            role_chain(&profiles, profile).map_err(|problem| Problem {
-                notes: profiles.warnings.clone(),
-                ..problem
-            })
-        }
+        Some(profile) if settings.uses_profile() => role_chain(&profiles, profile),
         Some(_) | None => Ok(None),
     }
 }
@@ -35,9 +34,8 @@ pub fn apply_profile(settings: &mut Settings) -> Result<Option<RoleChain>, Probl
 ///
 /// # Errors
 /// The first error in the files or these settings.
-pub fn apply_settings(settings: &mut Settings) -> Result<Profiles, Problem> {
-    let profiles = Profiles::load(&settings.config_files)?;
-    settings.warnings.clone_from(&profiles.warnings);
+pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
+    let profiles = Profiles::load(&settings.config_files, progress)?;
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     if settings.profile().0.is_none() && !others.is_empty() {
         settings.remedies = vec![format!(

@@ -8,7 +8,6 @@ use aws_credential_types::Credentials;
 
 use super::files::ConfigFiles;
 use super::role_chain::{RoleChain, RoleSource};
-use super::variable_reader::METADATA_URL;
 use crate::backend::aws::protocol::Endpoints;
 use crate::model::options::RegionSource;
 use crate::model::problem::{Problem, Status};
@@ -47,8 +46,6 @@ pub struct Settings {
     /// The variables that choose the credentials, for the names of the cache.
     pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
-    /// The warnings about these files, once they are read.
-    pub warnings: Vec<String>,
     /// The advice to choose a profile of these files, if none is chosen.
     pub remedies: Vec<String>,
 }
@@ -84,16 +81,6 @@ pub struct MetadataSettings {
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
-}
-
-impl MetadataSettings {
-    /// Returns the URL of the service.
-    pub fn url(&self) -> &str {
-        match &self.endpoint {
-            Some(endpoint) => endpoint.as_str(),
-            None => self.endpoint_of_mode.unwrap_or(METADATA_URL),
-        }
-    }
 }
 
 impl Settings {

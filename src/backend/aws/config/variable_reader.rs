@@ -97,11 +97,14 @@ pub const BOOLEAN_EXPECTED: &str = "true or false";
 
 /// Parses `true` or `false`, in any case.
 pub fn parse_boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
+    choice(text, &[("true", true), ("false", false)])
+}
+
+/// Returns the meaning of a word, in any case.
+fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Option<T> {
+    let mut choices = choices.iter();
+    let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
+    chosen.map(|(_, meaning)| *meaning)
 }
 
 /// The expected value in a message about a URL.
@@ -124,10 +127,7 @@ pub const RETRY_MODE_EXPECTED: &str = "legacy, standard or adaptive";
 
 /// Checks a retry mode, in any case. secrets-exec retries by its own rules, whatever the mode.
 pub fn parse_retry_mode(text: &str) -> Option<()> {
-    let modes = ["legacy", "standard", "adaptive"];
-    modes
-        .contains(&text.to_ascii_lowercase().as_str())
-        .then_some(())
+    choice(text, &[("legacy", ()), ("standard", ()), ("adaptive", ())])
 }
 
 /// The URL of the instance metadata service without any settings.
@@ -138,9 +138,6 @@ pub const MODE_EXPECTED: &str = "IPv4 or IPv6";
 
 /// Parses a mode of the instance metadata service, in any case, and returns the URL of the service in this mode.
 pub fn parse_mode(text: &str) -> Option<&'static str> {
-    match text.to_ascii_lowercase().as_str() {
-        "ipv4" => Some(METADATA_URL),
-        "ipv6" => Some("http://[fd00:ec2::254]"),
-        _ => None,
-    }
+    let ipv6 = "http://[fd00:ec2::254]";
+    choice(text, &[("ipv4", METADATA_URL), ("ipv6", ipv6)])
 }

@@ -12,7 +12,7 @@ use aws_credential_types::provider::ProvideCredentials;
 
 use super::provider::{FailureKind, ProviderError, SearchContext};
 use crate::backend::aws::clients::{Clients, response_status};
-use crate::backend::aws::config::MetadataSettings;
+use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::protocol::{classify_sdk_error, error_text};
 use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{FetchError, Outage, OutageKind};
@@ -71,7 +71,11 @@ fn client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let new = || {
         // Without an endpoint, the SDK would read the configuration files again, by its own rules. The URL is valid, so the builder's default
         // is never used.
-        let builder = imds::Client::builder().endpoint(settings.url());
+        let url = match &settings.endpoint {
+            Some(endpoint) => endpoint.as_str(),
+            None => settings.endpoint_of_mode.unwrap_or(METADATA_URL),
+        };
+        let builder = imds::Client::builder().endpoint(url);
         let client = builder
             .unwrap_or_default()
             .configure(&clients.link_local(is_token))
