@@ -13,14 +13,14 @@ use aws_credential_types::Credentials;
 use super::files::ConfigFiles;
 use super::settings::{MetadataSettings, Settings, VariableKeys};
 use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, MODE_EXPECTED, RETRY_MODE_EXPECTED, SECRET, VariableReader,
-    parse_boolean, parse_count, parse_mode, parse_retry_mode,
+    BOOLEAN, COUNT, ENDPOINT, Format, METADATA_MODE, REGION, RETRY_MODE, SECRET, URL,
+    VariableReader,
 };
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Region, Role};
+use crate::model::reference::Role;
 use crate::model::url::HttpUrl;
 use crate::net::proxy::ProxySettings;
 use crate::net::tls::TrustSettings;
@@ -53,16 +53,18 @@ impl Settings {
     pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
-        reader.parse("AWS_RETRY_MODE", RETRY_MODE_EXPECTED, parse_retry_mode);
+        reader.parse("AWS_RETRY_MODE", &RETRY_MODE);
         let mut region = options.region.clone();
         for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-            let of_variable = reader.parse(name, Region::EXPECTED, Region::parse);
+            let of_variable = reader.parse(name, &REGION);
             region = region.or(of_variable.map(|region| (region, (name, Status::Usage))));
         }
         let (region, region_source) = region.unzip();
-        let web_identity_role = reader.parse("AWS_ROLE_ARN", Role::EXPECTED, |text| {
-            Role::parse(text, None)
-        });
+        let role = Format {
+            expected: Role::EXPECTED,
+            parse: |text| Role::parse(text, None),
+        };
+        let web_identity_role = reader.parse("AWS_ROLE_ARN", &role);
         let settings = Self {
             region,
             region_source,
@@ -74,7 +76,7 @@ impl Settings {
             role: options.role.clone(),
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),
-            max_attempts: reader.parse("AWS_MAX_ATTEMPTS", COUNT_EXPECTED, parse_count),
+            max_attempts: reader.parse("AWS_MAX_ATTEMPTS", &COUNT),
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -95,14 +97,12 @@ impl Settings {
 fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     // The SDK ignores or quotes a value that is not UTF-8.
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    let path = |text: &str| text.parse::<http::Uri>().ok();
-    reader.parse_shown_as(
-        SECRET,
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "a path, like /v2/credentials",
-        path,
-    );
-    reader.url("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    let path = Format {
+        expected: "a path, like /v2/credentials",
+        parse: |text| text.parse::<http::Uri>().ok(),
+    };
+    reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", &path);
+    reader.parse("AWS_CONTAINER_CREDENTIALS_FULL_URI", &URL);
 }
 
 /// The credentials in variables. AWS_SECURITY_TOKEN is the older name of the token, and precedes it in botocore.
@@ -128,17 +128,17 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
 }
 
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
-    let general = reader.endpoint("AWS_ENDPOINT_URL");
+    let general = reader.parse("AWS_ENDPOINT_URL", &ENDPOINT);
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
         if let Some(url) = reader
-            .endpoint(api.endpoint_setting().0)
+            .parse(api.endpoint_setting().0, &ENDPOINT)
             .or_else(|| general.clone())
         {
             configured.insert(api, url);
         }
     }
-    let mut boolean = |name| reader.parse(name, BOOLEAN_EXPECTED, parse_boolean);
+    let mut boolean = |name| reader.parse(name, &BOOLEAN);
     Endpoints {
         ignored: boolean("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"),
         use_fips: boolean("AWS_USE_FIPS_ENDPOINT"),
@@ -159,26 +159,18 @@ fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings
 }
 
 fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
-    let seconds = |text: &str| parse_count(text).map(|seconds| Duration::from_secs(seconds.into()));
     MetadataSettings {
-        endpoint: reader.endpoint("AWS_EC2_METADATA_SERVICE_ENDPOINT"),
-        endpoint_of_mode: reader.parse(
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
-            MODE_EXPECTED,
-            parse_mode,
-        ),
+        endpoint: reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT", &ENDPOINT),
+        endpoint_of_mode: reader.parse("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", &METADATA_MODE),
         timeout: reader
-            .parse("AWS_METADATA_SERVICE_TIMEOUT", COUNT_EXPECTED, seconds)
-            .unwrap_or(METADATA_TIMEOUT),
+            .parse("AWS_METADATA_SERVICE_TIMEOUT", &COUNT)
+            .map_or(METADATA_TIMEOUT, |seconds| {
+                Duration::from_secs(seconds.into())
+            }),
         attempts: reader
-            .parse(
-                "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
-                COUNT_EXPECTED,
-                parse_count,
-            )
+            .parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT)
             .unwrap_or(1),
-        is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", BOOLEAN_EXPECTED, parse_boolean)
-            == Some(true),
+        is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
     }
 }
 
@@ -205,14 +197,11 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     } else {
         "NO_PROXY"
     };
-    let mut proxy = |name| {
-        reader.parse(
-            name,
-            "a proxy's URL, like http://proxy.example.com:3128",
-            parse_proxy,
-        )
+    let proxy = Format {
+        expected: "a proxy's URL, like http://proxy.example.com:3128",
+        parse: parse_proxy,
     };
-    let (https, http) = (proxy(https), proxy(http));
+    let (https, http) = (reader.parse(https, &proxy), reader.parse(http, &proxy));
     ProxySettings {
         http,
         https,

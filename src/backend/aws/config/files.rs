@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::ini::{Section, parse};
+use super::variable_reader::Format;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
@@ -57,13 +58,8 @@ impl<'a> Profile<'a> {
     ///
     /// # Errors
     /// When it has an invalid value.
-    pub fn parse<T>(
-        &self,
-        key: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, Problem> {
-        self.parse_text(self.get(key), key, expected, parse)
+    pub fn parse<T>(&self, key: &'static str, format: &Format<T>) -> Result<Option<T>, Problem> {
+        self.parse_text(self.get(key), key, format)
     }
 
     /// Does the same with the text of a setting that is elsewhere, to which `key` leads.
@@ -74,12 +70,11 @@ impl<'a> Profile<'a> {
         &self,
         text: Option<&str>,
         key: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
+        format: &Format<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
-        parse(text).map(Some).ok_or_else(|| {
-            let value = quoted_value(text);
+        (format.parse)(text).map(Some).ok_or_else(|| {
+            let (value, expected) = (quoted_value(text), format.expected);
             Problem::usage(format!(
                 "the AWS profile {:?}: {key}: {value} is not {expected}",
                 self.name

@@ -5,14 +5,9 @@ use std::path::PathBuf;
 use super::files::{Profile, Profiles};
 use super::role_chain::{RoleChain, role_chain};
 use super::settings::{MetadataSettings, Settings};
-use super::variable_reader::{
-    BOOLEAN_EXPECTED, COUNT_EXPECTED, ENDPOINT_EXPECTED, MODE_EXPECTED, RETRY_MODE_EXPECTED,
-    parse_boolean, parse_count, parse_mode, parse_retry_mode,
-};
+use super::variable_reader::{BOOLEAN, COUNT, ENDPOINT, METADATA_MODE, REGION, RETRY_MODE};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::Region;
-use crate::model::url::HttpUrl;
 use crate::time::progress::Progress;
 
 /// Completes settings with the profile's, and returns the profile's role chain; `None` if it has no credentials, or they are not used.
@@ -51,9 +46,9 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
             None => Ok(profiles),
         };
     };
-    let max_attempts = profile.parse("max_attempts", COUNT_EXPECTED, parse_count)?;
-    profile.parse("retry_mode", RETRY_MODE_EXPECTED, parse_retry_mode)?;
-    let region = profile.parse("region", Region::EXPECTED, Region::parse)?;
+    let max_attempts = profile.parse("max_attempts", &COUNT)?;
+    profile.parse("retry_mode", &RETRY_MODE)?;
+    let region = profile.parse("region", &REGION)?;
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     apply_metadata(profile, &mut settings.metadata)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
@@ -71,16 +66,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 }
 
 fn apply_metadata(profile: Profile<'_>, metadata: &mut MetadataSettings) -> Result<(), Problem> {
-    let endpoint = profile.parse(
-        "ec2_metadata_service_endpoint",
-        ENDPOINT_EXPECTED,
-        HttpUrl::parse_endpoint,
-    )?;
-    let mode = profile.parse(
-        "ec2_metadata_service_endpoint_mode",
-        MODE_EXPECTED,
-        parse_mode,
-    )?;
+    let endpoint = profile.parse("ec2_metadata_service_endpoint", &ENDPOINT)?;
+    let mode = profile.parse("ec2_metadata_service_endpoint_mode", &METADATA_MODE)?;
     metadata.endpoint = metadata.endpoint.take().or(endpoint);
     metadata.endpoint_of_mode = metadata.endpoint_of_mode.or(mode);
     Ok(())
@@ -91,7 +78,7 @@ fn apply_endpoints(
     profiles: &Profiles,
     endpoints: &mut Endpoints,
 ) -> Result<(), Problem> {
-    let boolean = |key| profile.parse(key, BOOLEAN_EXPECTED, parse_boolean);
+    let boolean = |key| profile.parse(key, &BOOLEAN);
     endpoints.use_fips = endpoints.use_fips.or(boolean("use_fips_endpoint")?);
     endpoints.use_dual_stack = endpoints
         .use_dual_stack
@@ -99,13 +86,12 @@ fn apply_endpoints(
     endpoints.ignored = endpoints
         .ignored
         .or(boolean("ignore_configured_endpoint_urls")?);
-    let general = profile.parse("endpoint_url", ENDPOINT_EXPECTED, HttpUrl::parse_endpoint)?;
+    let general = profile.parse("endpoint_url", &ENDPOINT)?;
     for api in Api::ALL {
         let services = profile.get("services");
         let text = services
             .and_then(|section| profiles.service_endpoint(section, api.endpoint_setting().1));
-        let of_service =
-            profile.parse_text(text, "services", ENDPOINT_EXPECTED, HttpUrl::parse_endpoint)?;
+        let of_service = profile.parse_text(text, "services", &ENDPOINT)?;
         if let (None, Some(url)) = (
             endpoints.configured.get(&api),
             of_service.or_else(|| general.clone()),

@@ -6,6 +6,7 @@
 use aws_credential_types::Credentials;
 
 use super::files::{Profile, Profiles};
+use super::variable_reader::Format;
 use crate::model::problem::Problem;
 use crate::model::reference::Region;
 
@@ -121,17 +122,18 @@ fn role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let arn = text("role_arn").filter(|_| profile.get("web_identity_token_file").is_none());
     let Some(arn) = arn else { return Ok(None) };
     // The limits of AssumeRole.
-    let seconds = |text: &str| {
-        text.parse()
-            .ok()
-            .filter(|seconds| (900..=43_200).contains(seconds))
+    let seconds = Format {
+        expected: "a whole number of seconds from 900 to 43200",
+        parse: |text| {
+            let seconds = text.parse().ok();
+            seconds.filter(|seconds| (900..=43_200).contains(seconds))
+        },
     };
-    let expected = "a whole number of seconds from 900 to 43200";
     Ok(Some(ProfileRole {
         arn,
         external_id: text("external_id"),
         session_name: text("role_session_name"),
-        duration: profile.parse("duration_seconds", expected, seconds)?,
+        duration: profile.parse("duration_seconds", &seconds)?,
         // A code for no device could not be right.
         mfa_serial: text("mfa_serial").filter(|serial| !serial.is_empty()),
     }))
@@ -156,8 +158,11 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 /// The source of credentials in a profile itself.
 fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.get(key).map(str::to_owned);
-    let named = "Environment, Ec2InstanceMetadata or EcsContainer";
-    if let Some(source) = profile.parse("credential_source", named, named_source)? {
+    let named = Format {
+        expected: "Environment, Ec2InstanceMetadata or EcsContainer",
+        parse: named_source,
+    };
+    if let Some(source) = profile.parse("credential_source", &named)? {
         return Ok(Some(source));
     }
     if let Some(file) = text("web_identity_token_file") {

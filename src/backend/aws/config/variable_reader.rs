@@ -1,10 +1,11 @@
-//! A reader of environment variables that collects every error, and the parsers that it shares with the settings of a profile.
+//! A reader of environment variables that collects every error, and the formats that it shares with the settings of a profile.
 
 use std::path::PathBuf;
 
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::quoting::quoted_value;
+use crate::model::reference::Region;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 
@@ -35,28 +36,14 @@ impl<'a> VariableReader<'a> {
     }
 
     /// Returns the parsed value of a variable. The error of a variable that is read twice is kept once.
-    pub fn parse<T>(
-        &mut self,
-        name: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
+    pub fn parse<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
         let value = quoted_value(&self.inherited.filled(name)?.to_string_lossy());
-        self.parse_shown_as(&value, name, expected, parse)
+        self.parse_shown_as(&value, name, format)
     }
 
     /// Returns the text of a variable that may hold a secret.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
-        self.parse_shown_as(SECRET, name, "text in UTF-8", |text| Some(text.to_owned()))
-    }
-
-    /// Returns the URL of an endpoint of AWS.
-    pub fn endpoint(&mut self, name: &'static str) -> Option<HttpUrl> {
-        self.parse(name, ENDPOINT_EXPECTED, HttpUrl::parse_endpoint)
-    }
-
-    pub fn url(&mut self, name: &'static str) -> Option<HttpUrl> {
-        self.parse(name, URL_EXPECTED, HttpUrl::parse)
+        self.parse_shown_as(SECRET, name, &TEXT)
     }
 
     /// Returns the path of a file that must exist.
@@ -80,11 +67,10 @@ impl<'a> VariableReader<'a> {
         &mut self,
         value: &str,
         name: &'static str,
-        expected: &'static str,
-        parse: impl Fn(&str) -> Option<T>,
+        format: &Format<T>,
     ) -> Option<T> {
-        let parsed = self.inherited.filled(name)?.to_str().and_then(parse);
-        let error = Problem::usage(format!("{name}: {value} is not {expected}"));
+        let parsed = self.inherited.filled(name)?.to_str().and_then(format.parse);
+        let error = Problem::usage(format!("{name}: {value} is not {}", format.expected));
         if parsed.is_none() && !self.errors.contains(&error) {
             self.errors.push(error);
         }
@@ -92,52 +78,66 @@ impl<'a> VariableReader<'a> {
     }
 }
 
-/// The expected value in a message about a boolean.
-pub const BOOLEAN_EXPECTED: &str = "true or false";
-
-/// Parses `true` or `false`, in any case.
-pub fn parse_boolean(text: &str) -> Option<bool> {
-    choice(text, &[("true", true), ("false", false)])
+/// The format of a variable or of a profile's setting.
+pub struct Format<T> {
+    /// The expected value, for the message "… is not …".
+    pub expected: &'static str,
+    pub parse: fn(&str) -> Option<T>,
 }
+
+const TEXT: Format<String> = Format {
+    expected: "text in UTF-8",
+    parse: |text| Some(text.to_owned()),
+};
+
+/// A boolean, in any case.
+pub const BOOLEAN: Format<bool> = Format {
+    expected: "true or false",
+    parse: |text| choice(text, &[("true", true), ("false", false)]),
+};
+
+/// AWS_MAX_ATTEMPTS, `max_attempts` and other counts.
+pub const COUNT: Format<u32> = Format {
+    expected: "a whole number from 1",
+    parse: |text| text.trim().parse().ok().filter(|count| *count > 0),
+};
+
+pub const REGION: Format<Region> = Format {
+    expected: Region::EXPECTED,
+    parse: Region::parse,
+};
+
+pub const URL: Format<HttpUrl> = Format {
+    expected: "a URL, like https://example.com",
+    parse: HttpUrl::parse,
+};
+
+/// The URL of an endpoint of AWS.
+pub const ENDPOINT: Format<HttpUrl> = Format {
+    expected: "a URL, like https://example.com (without a user name, password or query)",
+    parse: HttpUrl::parse_endpoint,
+};
+
+/// AWS_RETRY_MODE and `retry_mode`. secrets-exec retries by its own rules, whatever the mode.
+pub const RETRY_MODE: Format<()> = Format {
+    expected: "legacy, standard or adaptive",
+    parse: |text| choice(text, &[("legacy", ()), ("standard", ()), ("adaptive", ())]),
+};
+
+/// The URL of the instance metadata service without any settings.
+pub const METADATA_URL: &str = "http://169.254.169.254";
+
+const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
+
+/// The URL of the instance metadata service for a mode.
+pub const METADATA_MODE: Format<&str> = Format {
+    expected: "IPv4 or IPv6",
+    parse: |text| choice(text, &[("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)]),
+};
 
 /// Returns the meaning of a word, in any case.
 fn choice<T: Copy>(text: &str, choices: &[(&str, T)]) -> Option<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
     chosen.map(|(_, meaning)| *meaning)
-}
-
-/// The expected value in a message about a URL.
-pub const URL_EXPECTED: &str = "a URL, like https://example.com";
-
-/// The expected value in a message about an endpoint of AWS.
-pub const ENDPOINT_EXPECTED: &str =
-    "a URL, like https://example.com (without a user name, password or query)";
-
-/// The expected value in a message about AWS_MAX_ATTEMPTS, `max_attempts` and other counts.
-pub const COUNT_EXPECTED: &str = "a whole number from 1";
-
-/// Parses a whole number from 1.
-pub fn parse_count(text: &str) -> Option<u32> {
-    text.trim().parse().ok().filter(|count| *count > 0)
-}
-
-/// The expected value in a message about AWS_RETRY_MODE and `retry_mode`.
-pub const RETRY_MODE_EXPECTED: &str = "legacy, standard or adaptive";
-
-/// Checks a retry mode, in any case. secrets-exec retries by its own rules, whatever the mode.
-pub fn parse_retry_mode(text: &str) -> Option<()> {
-    choice(text, &[("legacy", ()), ("standard", ()), ("adaptive", ())])
-}
-
-/// The URL of the instance metadata service without any settings.
-pub const METADATA_URL: &str = "http://169.254.169.254";
-
-/// The expected value in a message about AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE and the profile's mode.
-pub const MODE_EXPECTED: &str = "IPv4 or IPv6";
-
-/// Parses a mode of the instance metadata service, in any case, and returns the URL of the service in this mode.
-pub fn parse_mode(text: &str) -> Option<&'static str> {
-    let ipv6 = "http://[fd00:ec2::254]";
-    choice(text, &[("ipv4", METADATA_URL), ("ipv6", ipv6)])
 }
