@@ -133,38 +133,26 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// fails for the whole file at a line that is too long. It treats an empty value as a missing key.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8(variable, "the file of `fileKeyRef`")?;
-    let launch =
-        "let secrets-exec start the program in its own container instead (secrets-exec install)";
-    if value.contains('\'') {
-        let why = "the value has a single quote, which cannot be escaped in a file of `fileKeyRef`";
-        return Err(Problem::configuration(why).help(launch));
-    }
-    if value.is_empty() {
-        let why = "the value is empty, which the kubelet treats as a missing key of `fileKeyRef`";
-        let help = "remove the entry here, and write `value: \"\"` instead of `fileKeyRef` in the pod's manifest";
-        return Err(Problem::configuration(why).help(help));
-    }
-    if value.contains("\r\n") {
-        let why = "the value has Windows line endings (CRLF), and the kubelet drops the carriage returns from a file of `fileKeyRef`";
-        let help = "store the value with LF line endings, or export it with `encode: base64`";
-        return Err(Problem::configuration(why).help(help));
-    }
-
     let start = text.len();
     for part in [variable.name.as_str(), "='", value, "'\n"] {
         text.extend_from_slice(part.as_bytes());
     }
+    let mut lines = text[start..].split(|byte| *byte == b'\n');
 
-    let lines = text[start..].split(|byte| *byte == b'\n');
-    let longest = lines.map(<[u8]>::len).max().unwrap_or_default();
-    if longest > LONGEST_LINE {
-        let why = format!(
-            "a line of the value has {longest} bytes with the name and the quotes, and the kubelet reads at most {LONGEST_LINE} in a line \
-             of `fileKeyRef`'s file"
-        );
-        return Err(Problem::configuration(why).help(launch));
-    }
-    Ok(())
+    let why = if value.contains('\'') {
+        "the value has a single quote, which cannot be escaped in a file of `fileKeyRef`"
+    } else if value.is_empty() {
+        "the value is empty, which the kubelet treats as a missing key of `fileKeyRef`"
+    } else if value.contains("\r\n") {
+        "the value has Windows line endings (CRLF), and the kubelet drops the carriage returns from a file of `fileKeyRef`"
+    } else if lines.any(|line| line.len() > LONGEST_LINE) {
+        "a line of the value has more than 65,535 bytes with the name and the quotes, and the kubelet reads no file of `fileKeyRef` with \
+         such a line"
+    } else {
+        return Ok(());
+    };
+    let help = "let secrets-exec start the program in its own container instead (secrets-exec install); docs/kubernetes.md has other ways";
+    Err(Problem::configuration(why).help(help))
 }
 
 /// The most bytes that any format needs: a buffer that grows would leave copies of values in memory.
