@@ -141,18 +141,10 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
     let mut problems = Vec::new();
-    let access = format!("gives other users access (mode {:04o})", mode.bits());
-
+    // An ACL that gives others access shows in the bits of the group.
+    let has_others = mode.intersects(OTHERS);
     // The sticky bit marks a directory that several users share, such as /dev/shm: nobody else could use it after a chown or chmod.
-    let is_shared = mode.contains(Mode::S_ISVTX) && mode.intersects(OTHERS);
-    if is_shared {
-        let own = path.join("secrets-exec");
-        let help = format!(
-            "create a directory of your own below it, and name that one: mkdir -m 700 {}",
-            own.display()
-        );
-        problems.push(problem(path, &access, help));
-    }
+    let is_shared = has_others && mode.contains(Mode::S_ISVTX);
     if uid != wanted && !is_shared {
         let what = format!("belongs to user {uid}, not to the effective user, {wanted}");
         problems.push(problem(
@@ -161,13 +153,17 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
             format!("give it to user {wanted}: chown {wanted} DIR"),
         ));
     }
-    // An ACL that gives others access shows in the bits of the group.
-    if mode.intersects(OTHERS) && !is_shared {
-        problems.push(problem(
-            path,
-            &access,
-            "allow only its owner: chmod 700 DIR",
-        ));
+    if has_others {
+        let what = format!("gives other users access (mode {:04o})", mode.bits());
+        let help = if is_shared {
+            format!(
+                "create a directory of your own below it, and name that one: mkdir -m 700 {}/secrets-exec",
+                path.display()
+            )
+        } else {
+            "allow only its owner: chmod 700 DIR".to_owned()
+        };
+        problems.push(problem(path, what, help));
     }
     if !is_in_memory(directory.as_fd())? {
         let help = "name a directory on tmpfs, for example under /run or /dev/shm";
