@@ -102,8 +102,11 @@ fn parse(output: &[u8]) -> Result<Credentials, String> {
 
 /// Parses a time in the future (RFC 3339). Its offset may lack the colon, as for botocore.
 fn parse_expiration(text: &str) -> Result<SystemTime, String> {
-    let with_colon = with_colon_in_offset(text);
-    let moment = DateTime::from_str(&with_colon, Format::DateTimeWithOffset).ok();
+    let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
+    let moment = parse(text).or_else(|| {
+        let (hours, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
+        parse(&format!("{hours}:{minutes}"))
+    });
     let moment = moment.and_then(|moment| SystemTime::try_from(moment).ok());
     let moment = moment.ok_or("printed an Expiration that is not a time in RFC 3339")?;
     if moment <= SystemTime::now() {
@@ -113,18 +116,4 @@ fn parse_expiration(text: &str) -> Result<SystemTime, String> {
         ));
     }
     Ok(moment)
-}
-
-/// Turns an offset such as `-0800` at the end of a time into `-08:00`, and returns any other text unchanged.
-fn with_colon_in_offset(time: &str) -> String {
-    let offset = time
-        .rsplit_once(['+', '-'])
-        .map_or("", |(_, digits)| digits);
-
-    if offset.len() == 4 && offset.bytes().all(|byte| byte.is_ascii_digit()) {
-        let (hours, minutes) = time.split_at(time.len() - 2);
-        format!("{hours}:{minutes}")
-    } else {
-        time.to_owned()
-    }
 }
