@@ -104,19 +104,15 @@ pub fn level(value: &OsStr) -> Result<u8, Expected> {
 /// in plain text.
 pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
-        Some("0") => return Ok(AgentChoice::Off),
-        Some("1") => return Ok(AgentChoice::Default),
-        Some(_) | None => {}
-    }
-    let url = url(value).map_err(
-        |_| "the agent's URL, like http://127.0.0.1:2773 (without a user name, password or query)",
-    )?;
-    if url.is_loopback() || url.is_https() {
-        Ok(AgentChoice::At(url))
-    } else {
-        Err(
-            "an https URL or a loopback address, the only places to which the agent's token is sent",
-        )
+        Some("0") => Ok(AgentChoice::Off),
+        Some("1") => Ok(AgentChoice::Default),
+        Some(_) | None => {
+            let url = url(value).ok();
+            let url = url.filter(|url| url.is_loopback() || url.is_https());
+            url.map(AgentChoice::At).ok_or(
+                "the agent's URL, like http://127.0.0.1:2773 (https, or http to a loopback address; without a user name, password or query)",
+            )
+        }
     }
 }
 
