@@ -30,12 +30,6 @@ const EXCLUSIONS: [(&str, &str, &str); 4] = [
     ("cache", "agent", CACHED),
 ];
 
-/// Options that apply only together with another one, and why that one's place, or a higher one, must set them.
-const COMPANIONS: [(&str, &str, &str); 2] = [
-    ("pass", "clean-env", "a lower place cannot widen it"),
-    ("external-id", "role-arn", "it may be another role's"),
-];
-
 const CACHED: &str = "only what AWS itself answers is cached";
 
 const NEEDS_LINUX: [&str; 2] = ["cache", "on-rotation"];
@@ -59,9 +53,10 @@ impl TypedOptions {
                 }
             }
         }
-        for (companion, option, why) in COMPANIONS {
+        // A lower place must not pass on more variables, and its external id may belong to another role.
+        for (companion, option) in [("pass", "clean-env"), ("external-id", "role-arn")] {
             if higher.is_on(option) {
-                self.turn_off(companion, &format!("--{option} is given, and {why}"));
+                self.turn_off(companion, &format!("a higher place sets {option}"));
             }
         }
         for option in NEEDS_LINUX
