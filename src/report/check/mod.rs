@@ -14,8 +14,6 @@ pub use row::{CheckDepth, CheckedValues, by_entry, rows};
 pub use secret_row::SecretRow;
 pub use table::text;
 
-use std::collections::BTreeMap;
-
 use crate::model::answer::DescribedSecret;
 use crate::model::plan::Plan;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
@@ -25,7 +23,7 @@ use crate::report::record::Record;
 /// name.
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let mut warnings = Vec::new();
-    let mut nearest_aliases = BTreeMap::new();
+    let mut looked_up = 0;
     for (_, subject, _) in plan.references() {
         let Some(name) = subject
             .reference()
@@ -37,12 +35,11 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
         if ["ssm", "arn"].contains(&name) || name.contains('/') || plan.aliases.contains_key(name) {
             continue;
         }
-        if nearest_aliases.len() < MOST_SUGGESTIONS {
-            nearest_aliases
-                .entry(name)
-                .or_insert_with(|| suggest::nearest(name, plan.aliases.keys().map(String::as_str)));
+        looked_up += 1;
+        if looked_up > MOST_SUGGESTIONS {
+            break;
         }
-        if let Some(Some(nearest)) = nearest_aliases.get(name) {
+        if let Some(nearest) = suggest::nearest(name, plan.aliases.keys().map(String::as_str)) {
             let text = "is no alias, so it names a secret; did you mean the alias";
             warnings.push(Record::warning(format!(
                 "{subject}: {name} {text} {nearest}?"
