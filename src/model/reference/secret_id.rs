@@ -113,22 +113,13 @@ impl SecretId {
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
             return Err(ReferenceError::of_character(character));
         }
-        match store {
-            Store::SecretsManager if name.len() > 512 => {
-                return Err(ReferenceError::new(
-                    "is longer than a secret's name",
-                    "a secret's name has at most 512 characters",
-                ));
-            }
-            Store::ParameterStore
-                if name.trim_start_matches('/').len() > LONGEST_PARAMETER_NAME =>
-            {
-                return Err(ReferenceError::new(
-                    "is longer than a parameter's name",
-                    "a parameter's name has at most 966 characters: with its beginning, its ARN has at most 1011",
-                ));
-            }
-            Store::SecretsManager | Store::ParameterStore => {}
+        let (longest, defect) = match store {
+            Store::SecretsManager => (512, "is longer than a secret's name"),
+            Store::ParameterStore => (LONGEST_PARAMETER_NAME, "is longer than a parameter's name"),
+        };
+        if name.len() > longest {
+            let text = format!("such a name has at most {longest} characters");
+            return Err(ReferenceError::new(defect, text));
         }
         if store == Store::ParameterStore && name.contains("//") {
             return Err(ReferenceError::of(text, TWO_SLASHES));
@@ -276,11 +267,11 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     Ok((store, arn))
 }
 
-/// The most characters that a parameter's name can have after its first slash. AWS allows 1011 characters for the whole ARN, and the
-/// shortest beginning, `arn:aws:ssm:us-east-1:123456789012:parameter/`, takes 45 of them.
+/// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole ARN, and the shortest beginning,
+/// `arn:aws:ssm:us-east-1:123456789012:parameter`, takes 44 of them before the name's first slash.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
-const LONGEST_PARAMETER_NAME: usize = 1011 - 45;
+const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
 /// The defect of a parameter's id that AWS refuses. A secret's name may have two slashes in a row.
 const TWO_SLASHES: &str = "has two slashes in a row, which no parameter's name or path has";
