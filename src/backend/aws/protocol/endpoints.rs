@@ -116,13 +116,9 @@ pub async fn find_endpoint(
     if configured.is_some() && endpoints.use_fips == Some(true) {
         // The SDK's rules refuse it, too, but name no setting.
         let (variable, _) = api.endpoint_setting();
-        let option = match api {
-            Api::Store(Store::SecretsManager) => "--endpoint-url, ",
-            Api::Store(Store::ParameterStore) | Api::Sts | Api::Sso | Api::SsoOidc => "",
-        };
         return Err(format!(
             "AWS_USE_FIPS_ENDPOINT (or the profile's use_fips_endpoint) cannot be used together with an endpoint of your own \
-             ({option}{variable}, AWS_ENDPOINT_URL or the profile's endpoint_url)"
+             ({variable}, AWS_ENDPOINT_URL or the profile's endpoint_url; for Secrets Manager also --endpoint-url)"
         )
         .into());
     }
