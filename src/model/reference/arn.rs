@@ -89,9 +89,11 @@ impl Arn {
         )
     }
 
-    /// Returns the resource if the first five fields of both ARNs are equal.
+    /// Returns the resource if both ARNs have the same partition, region and account. The service may be another one: a secret that is read
+    /// through Parameter Store has its own ARN.
     pub fn resource_beside(&self, other: &Self) -> Option<&str> {
-        (1..5)
+        [1, 3, 4]
+            .into_iter()
             .all(|index| self.field(index) == other.field(index))
             .then(|| self.resource())
     }

@@ -86,19 +86,14 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// False if the parameter has an ARN with another partition, region or account than that of the request. The service may be another
-    /// one: a secret that is read through Parameter Store has its own ARN.
+    /// False if the parameter has an ARN with another partition, region or account than that of the request.
     pub fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
         };
         let texts = [&self.name, &self.arn].into_iter().flatten();
         let mut arns = texts.filter_map(|text| Arn::parse(text));
-        arns.all(|arn| {
-            arn.partition() == requested.partition()
-                && arn.region() == requested.region()
-                && arn.account() == requested.account()
-        })
+        arns.all(|arn| arn.resource_beside(&requested).is_some())
     }
 
     pub fn name(&self) -> Option<&str> {
