@@ -129,6 +129,9 @@ impl From<DescribeSecretResponse> for Description {
             });
         }
         replicas.sort_by(|one, other| one.region.cmp(&other.region));
+        // moto also lists versions without labels, which AWS leaves out.
+        let mut versions = response.version_ids_to_stages.unwrap_or_default();
+        versions.retain(|_, stages| !stages.is_empty());
         Self {
             rotation: RotationSchedule {
                 is_enabled: response.rotation_enabled == Some(true),
@@ -141,7 +144,7 @@ impl From<DescribeSecretResponse> for Description {
             replicas,
             primary_region: response.primary_region,
             deleted: time(response.deleted_date),
-            versions: response.version_ids_to_stages.unwrap_or_default(),
+            versions,
         }
     }
 }

@@ -93,14 +93,9 @@ fn document(
     if deleted.is_some() {
         return fail(FetchError::Refused(Refusal::MarkedForDeletion));
     }
-    let is_requested = |id: &str, stages: &[String]| {
-        // moto also lists versions without labels, which AWS leaves out.
-        let has_no_label = stages.is_empty() && version.stage().is_some();
-        !has_no_label && version.is_answered_by(Some(id), stages)
-    };
     match versions
         .iter()
-        .find(|(id, stages)| is_requested(id, stages))
+        .find(|(id, stages)| version.is_answered_by(Some(id), stages))
     {
         Some((id, stages)) => {
             let (version_id, stages, region) =
