@@ -32,11 +32,7 @@ pub use crate::system::ending::settle;
 /// # Errors
 /// The reason why it cannot be read or written; nothing is changed then.
 pub fn install(directory: &Path) -> Result<(), Report> {
-    if let Some(owner) = deliver::install(directory)? {
-        let warning = format!(
-            "{} belongs to user {owner}, who can replace secrets-exec there",
-            directory.display()
-        );
+    if let Some(warning) = deliver::install(directory)? {
         terminal::print_records([Record::warning(warning)]);
     }
     Ok(())

@@ -50,27 +50,25 @@ impl DirectoryEntry {
         })
     }
 
-    /// Returns the user id of the directory's owner if that is neither root nor the effective user.
-    pub fn foreign_owner(&self) -> Option<u32> {
-        is_foreign(self.directory_owner).then_some(self.directory_owner)
+    /// Returns what another user can do who owns the directory; `None` if root or the effective user does.
+    pub fn power_of_foreign_owner(&self) -> Option<String> {
+        let (path, owner) = (self.path.display(), self.directory_owner);
+        is_foreign(owner).then(|| {
+            format!("the directory of {path} belongs to user {owner}, who can replace the file and choose who may read it")
+        })
     }
 
     /// # Errors
     /// When the directory belongs to a user who is neither root nor the effective one nor `owner`: whoever owns it chooses who may read what is
     /// made in it (acl(5)), and replaces it.
     pub fn of_trusted_owner(self, owner: Option<Uid>) -> Result<Self, Problem> {
-        let Some(foreign_owner) = self.foreign_owner() else {
-            return Ok(self);
-        };
-        if owner.is_some_and(|owner| owner.as_raw() == foreign_owner) {
-            return Ok(self);
+        match self.power_of_foreign_owner() {
+            Some(text) if owner.map(Uid::as_raw) != Some(self.directory_owner) => {
+                Err(Problem::configuration(text)
+                    .help("give the directory to root, or the file to this user by `owner`"))
+            }
+            Some(_) | None => Ok(self),
         }
-        let path = self.path.display();
-        let text = format!(
-            "the directory of {path} belongs to user {foreign_owner}, who chooses who may read a file in it"
-        );
-        Err(Problem::configuration(text)
-            .help("give the directory to root, or the file to this user by `owner`"))
     }
 
     /// A key that is equal for two paths to the same directory entry.

@@ -87,11 +87,11 @@ impl Drop for DiskFile {
 /// Copies the running program to `directory`, as `secrets-exec` with mode 0755. A termination signal before the rename of the complete copy
 /// removes the copy, and ends this process.
 ///
-/// Returns the user id of the directory's owner if that is neither root nor the effective user.
+/// Returns a warning if another user owns the directory.
 ///
 /// # Errors
 /// When the program cannot be read, or the directory is missing or takes no file of this name; nothing is changed then.
-pub fn install(directory: &Path) -> Result<Option<u32>, Problem> {
+pub fn install(directory: &Path) -> Result<Option<String>, Problem> {
     let path = directory.join("secrets-exec");
     copy(&path).map_err(|problem| {
         problem.of(
@@ -101,7 +101,7 @@ pub fn install(directory: &Path) -> Result<Option<u32>, Problem> {
     })
 }
 
-fn copy(path: &Path) -> Result<Option<u32>, Problem> {
+fn copy(path: &Path) -> Result<Option<String>, Problem> {
     let entry = DirectoryEntry::find(path)?;
     // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
     let mut program = File::open("/proc/self/exe")
@@ -114,7 +114,7 @@ fn copy(path: &Path) -> Result<Option<u32>, Problem> {
     }
     file.place()?;
     file.keep();
-    Ok(file.entry.foreign_owner())
+    Ok(file.entry.power_of_foreign_owner())
 }
 
 /// Writes the program, and waits until it is on the disk: after a crash, a name must not lead to a part of it.
