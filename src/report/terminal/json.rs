@@ -25,12 +25,12 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
     object.insert("logger".to_owned(), "secrets-exec".into());
     object.insert("level".to_owned(), level.into());
     object.insert("event".to_owned(), record.event.into());
-    object.insert("message".to_owned(), escaped(&record.message).into());
+    object.insert("message".to_owned(), record.message.into());
     object.extend(
         record
             .details
             .into_iter()
-            .map(|(name, value)| (name.to_owned(), escaped_value(value))),
+            .map(|(name, value)| (name.to_owned(), value)),
     );
     for (name, texts) in [
         ("entries", record.entries),
@@ -38,19 +38,21 @@ pub fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         ("help", record.help),
     ] {
         if !texts.is_empty() {
-            let texts: Vec<String> = texts.iter().map(|text| escaped(text)).collect();
             object.insert(name.to_owned(), texts.into());
         }
     }
-    object
+    let escaped = object
+        .into_iter()
+        .map(|(name, value)| (name, escaped_value(value)));
+    escaped.collect()
 }
 
-/// Escapes the texts in a detail as those of a message: a version id or a path may hold characters that change what a terminal shows.
+/// Escapes the texts of a record: a version id or a path may hold characters that change what a terminal shows.
 fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        // No detail is an object.
+        // No value is an object.
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value,
     }
 }
