@@ -1,5 +1,7 @@
 //! `secrets-exec migrate`: prints the declaration that replaces a .env file, or the secret with its values, as JSON or for `--local`.
 
+use zeroize::Zeroizing;
+
 use super::export::refuse_terminal;
 use crate::input::cli::MigrateArguments;
 use crate::input::env_file::{EnvFile, Setting, read_env_file};
@@ -64,22 +66,16 @@ fn mapping<'s>(
     settings: impl Iterator<Item = &'s Setting>,
     value: impl Fn(&Setting) -> SecretValue,
 ) -> SecretValue {
-    let lines =
-        Vec::from_iter(settings.map(|setting| (format!("  {}: ", setting.name), value(setting))));
-    // A buffer that grows would leave copies of values in memory.
-    let length = lines
-        .iter()
-        .map(|(name, value)| name.len() + value.len() + 1)
-        .sum::<usize>();
-    let mut text = Vec::with_capacity(key.len() + ": {}\n".len() + length);
-    text.extend_from_slice(
-        format!("{key}:{}\n", if lines.is_empty() { " {}" } else { "" }).as_bytes(),
-    );
-    for (name, value) in &lines {
-        for part in [name.as_bytes(), value.expose(), b"\n"] {
-            text.extend_from_slice(part);
-        }
+    let mut lines = Zeroizing::new(Vec::new());
+    for setting in settings {
+        lines.extend_from_slice(format!("  {}: ", setting.name).as_bytes());
+        lines.extend_from_slice(value(setting).expose());
+        lines.push(b'\n');
     }
+
+    let empty = if lines.is_empty() { " {}" } else { "" };
+    let mut text = format!("{key}:{empty}\n").into_bytes();
+    text.extend_from_slice(&lines);
     SecretValue::new(text)
 }
 

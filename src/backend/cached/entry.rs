@@ -72,10 +72,8 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
         answer: StoredAnswer::of(document),
     };
     let header = serde_json::to_vec(&header).ok()?;
-    // Allocated once: a buffer that grows leaves a copy behind.
     let start = MAGIC.len() + CHECKSUM;
-    let length: usize = values(document).map(<[u8]>::len).sum();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(start + header.len() + 1 + length));
+    let mut bytes = Zeroizing::new(Vec::new());
     bytes.extend_from_slice(MAGIC);
     bytes.resize(start, b'\n');
     bytes.extend_from_slice(&header);

@@ -49,7 +49,7 @@ pub fn export(
     variables: &[Variable<'_>],
     format: ExportFormat,
 ) -> Result<SecretValue, Vec<Problem>> {
-    let mut text = Vec::with_capacity(capacity(variables));
+    let mut text = Vec::new();
     let errors = match format {
         ExportFormat::Shell => {
             variables
@@ -153,19 +153,4 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     };
     let help = "let secrets-exec start the program in its own container instead (secrets-exec install); docs/kubernetes.md has other ways";
     Err(Problem::configuration(why).help(help))
-}
-
-/// The most bytes that any format needs: a buffer that grows would leave copies of values in memory.
-fn capacity(variables: &[Variable<'_>]) -> usize {
-    /// An escape of JSON, such as `\u001f`.
-    const MOST_FOR_ONE_BYTE: usize = 6;
-    /// The longest guard of a shell command.
-    const MOST_FOR_SYNTAX: usize = 128;
-    let mut most = MOST_FOR_SYNTAX;
-    for variable in variables {
-        most += variable.name.as_str().len()
-            + MOST_FOR_ONE_BYTE * variable.value.len()
-            + MOST_FOR_SYNTAX;
-    }
-    most
 }
