@@ -2,7 +2,6 @@
 
 mod python_dotenv;
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
@@ -47,7 +46,7 @@ pub struct Setting {
 impl Setting {
     /// The value as a string of JSON, which is one of YAML as well.
     pub fn json(&self) -> SecretValue {
-        let mut text = Vec::with_capacity(2 + 6 * self.value.len());
+        let mut text = Vec::new();
         // Writing to memory does not fail.
         let _ = serde_json::to_writer(&mut text, &String::from_utf8_lossy(self.value.expose()));
         SecretValue::new(text)
@@ -138,7 +137,6 @@ pub fn parse(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let docker = docker_values(text);
     let places = |is_meant: &dyn Fn(&Setting) -> bool| -> Vec<String> {
         let meant = settings.iter().filter(|setting| is_meant(setting));
         meant
@@ -150,13 +148,6 @@ pub fn parse(
             left_out,
             "left out:",
             "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret",
-        ),
-        (
-            places(&|Setting { name, value, .. }| {
-                docker.get(name.as_str()).map(|value| value.as_bytes()) != Some(value.expose())
-            }),
-            "Docker's --env-file reads",
-            " otherwise, since it knows no quotes, escapes, `export` and comments after a value",
         ),
         (
             places(&|setting| setting.differs_in_node),
@@ -276,34 +267,14 @@ fn is_first_of_pem(value: &SecretValue) -> bool {
 /// Returns the JSON object of the variables that become a secret, in their order.
 fn object(settings: &[Setting]) -> SecretValue {
     let settings = settings.iter().filter(|setting| !setting.is_literal);
-    // A buffer that grows would leave copies of values in memory.
-    let mut capacity = "{}".len();
-    for Setting { name, value, .. } in settings.clone() {
-        capacity += name.as_str().len() + 6 * value.len() + "\"\":\"\",".len();
-    }
-    let mut text = Vec::with_capacity(capacity);
     let members = settings.map(|setting| {
         (
             setting.name.as_str(),
             String::from_utf8_lossy(setting.value.expose()),
         )
     });
+    let mut text = Vec::new();
     // Writing to memory does not fail.
     let _ = serde_json::Serializer::new(&mut text).collect_map(members);
     SecretValue::new(text)
-}
-
-/// Returns the values that Docker reads from a file of `--env-file`, the last one of each name. Each line is `NAME=VALUE` as it is, without
-/// quotes, escapes and comments at its end (docker/cli, pkg/kvfile).
-fn docker_values(text: &str) -> BTreeMap<&str, &str> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines = text
-        .split('\n')
-        .map(|line| line.strip_suffix('\r').unwrap_or(line).trim_start());
-    let named = lines
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('='));
-    named
-        .filter(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace))
-        .collect()
 }
