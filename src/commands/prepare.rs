@@ -135,13 +135,14 @@ fn merge(
     layers.extend(report.value_of(env_references::layer(inherited, &resolve_env)));
     layers.push(layer);
     let merged = options.over(defaults);
-    let turned_off = merged.turned_off.clone();
+    let (turned_off, ignored) = (merged.turned_off.clone(), merged.ignored.clone());
     let (options, conflicts) = merged.resolve(inherited);
     terminal::choose_format(options.log_format);
     if options.verbose {
         terminal::print_records(turned_off.into_iter().map(Record::note));
     }
-    terminal::print_notices(warnings.into_iter().map(Record::warning), &options);
+    let warnings = warnings.into_iter().chain(ignored).map(Record::warning);
+    terminal::print_notices(warnings, &options);
     report.extend(conflicts);
     let narrowed = scope.narrow(&mut layers);
     // An error before may be the reason that a credential is not declared.

@@ -39,7 +39,7 @@ impl FetchFailure {
             problem.text = problem.text.replace(&reference.locator.written_id(), "…");
         }
         if request.hides_name && !is_local {
-            let note = "the name is not shown, because it may be a value; if it is one, change it, since AWS has received it as a name";
+            let note = "the name is not shown, because it may be a value; if it is, rotate that value, because AWS has received it as a name";
             problem.notes.push(note.to_owned());
         }
         if matches!(

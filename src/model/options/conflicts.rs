@@ -55,8 +55,12 @@ impl TypedOptions {
         }
         // A lower place must not pass on more variables, and its external id may belong to another role.
         for (companion, option) in [("pass", "clean-env"), ("external-id", "role-arn")] {
-            if higher.is_on(option) {
-                self.turn_off(companion, &format!("a higher place sets {option}"));
+            if higher.is_on(option) && self.is_on(companion) {
+                let place = self.place_of(companion);
+                self.ignored.push(format!(
+                    "{place}{companion} is ignored, because {option} is set in a place with higher precedence: set both there"
+                ));
+                self.unset(companion);
             }
         }
         for option in NEEDS_LINUX
@@ -67,14 +71,16 @@ impl TypedOptions {
         }
     }
 
+    /// Returns the place of an option in a declaration, for the beginning of a line; an empty text for any other place.
+    fn place_of(&self, option: &str) -> String {
+        let place = self.places.get(option);
+        place.map(|place| format!("{place}: ")).unwrap_or_default()
+    }
+
     /// Turns an option off, and those that need it.
     fn turn_off(&mut self, option: &'static str, why: &str) {
         if self.is_on(option) {
-            let place = self
-                .places
-                .get(option)
-                .map(|place| format!("{place}: "))
-                .unwrap_or_default();
+            let place = self.place_of(option);
             self.turned_off
                 .push(format!("{place}{option} is off, since {why}"));
             self.unset(option);

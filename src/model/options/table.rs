@@ -83,6 +83,8 @@ macro_rules! options {
             pub places: BTreeMap<&'static str, String>,
             /// A line for each option that a higher place has turned off.
             pub turned_off: Vec<String>,
+            /// A warning for each option that goes with one of a higher place, and so is ignored.
+            pub ignored: Vec<String>,
         }
 
         impl TypedOptions {
@@ -93,6 +95,7 @@ macro_rules! options {
                 lower.places.retain(|name, _| !self.sets(name));
                 self.places.append(&mut lower.places);
                 self.turned_off.append(&mut lower.turned_off);
+                self.ignored.append(&mut lower.ignored);
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 
