@@ -51,6 +51,16 @@ pub fn changed(change: &Change<'_>) -> Record {
         .detail()
 }
 
+/// Returns the warning that lines of the log are missing, because their reader was behind.
+pub fn lines_dropped(count: usize) -> Record {
+    let lines = if count == 1 { "line was" } else { "lines were" };
+    Record::warning(format!(
+        "{count} {lines} dropped here, because nobody was reading standard error"
+    ))
+    .event("lines_dropped")
+    .with("lines", count)
+}
+
 /// Returns the warning of a poll that failed, as all do `since` then: the first of `errors` with its entries, the number of the others, and
 /// all remedies.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {

@@ -168,7 +168,7 @@ impl<'a> Launches<'a> {
             .for_each(|process| process.kill_at = None);
         self.baseline.next = Some(ready.fingerprint);
         notices.failing = None;
-        notices.writer.write(&ready.lines);
+        notices.write_lines(&ready.lines);
         match ready.changed {
             // The first launch, which has nothing to compare its values with.
             _ if self.baseline.current.is_none() => None,

@@ -9,7 +9,7 @@ use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::process::{Pid, Writer};
+use crate::supervise::process::{Pid, StandardError};
 use crate::supervise::{ExitStatus, Notice};
 use crate::system::notify::Notifier;
 
@@ -35,7 +35,9 @@ pub struct Notices<'a> {
     pub service_manager: Notifier,
     /// `None` if the last poll did not fail.
     pub failing: Option<FailingPolls>,
-    pub writer: Writer,
+    pub standard_error: StandardError,
+    /// The lines that were dropped since the last one was written.
+    pub dropped_lines: usize,
 }
 
 impl Notices<'_> {
@@ -109,7 +111,7 @@ impl Notices<'_> {
                 })
             }
         }
-        self.writer.write(lines);
+        self.write_lines(lines);
     }
 
     pub fn notice(&mut self, notice: Notice) {
@@ -210,7 +212,28 @@ impl Notices<'_> {
     }
 
     fn write(&mut self, records: impl IntoIterator<Item = Record>) {
-        self.writer
-            .write(&terminal::text(terminal::shown(records, &self.options)));
+        let lines = terminal::text(terminal::shown(records, &self.options));
+        self.write_lines(&lines);
+    }
+
+    /// Writes lines without waiting for their reader. If they don't fit, they are dropped, and the next lines come after a warning
+    /// with the number of those that were.
+    pub fn write_lines(&mut self, lines: &str) {
+        if lines.is_empty() {
+            return;
+        }
+
+        let mut text = String::new();
+        if self.dropped_lines > 0 {
+            let warning = rotation::lines_dropped(self.dropped_lines);
+            text += &terminal::text(terminal::shown([warning], &self.options));
+        }
+        text += lines;
+
+        if self.standard_error.write(&text) {
+            self.dropped_lines = 0;
+        } else {
+            self.dropped_lines += lines.lines().count();
+        }
     }
 }

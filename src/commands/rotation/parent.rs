@@ -16,9 +16,9 @@ use crate::commands::launch_steps::Launch;
 use crate::model::inherited::Inherited;
 use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
-use crate::report::{Report, terminal};
+use crate::report::Report;
 use crate::supervise::process::{
-    Job, LaunchProcess, Pid, Signals, StateChange, Writer, adopt_orphans, next_state_change,
+    Job, LaunchProcess, Pid, Signals, StandardError, StateChange, adopt_orphans, next_state_change,
 };
 use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::notify::Notifier;
@@ -50,7 +50,8 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         failing: None,
         options,
-        writer: Writer::new(terminal::print_text),
+        standard_error: StandardError::open(),
+        dropped_lines: 0,
     };
     let mut launches = Launches::new(rotation, launch);
     if let Some(status) = launches.await_first(&mut notices)? {
@@ -116,7 +117,6 @@ impl Parent<'_> {
             }
             Outcome::Command(status) => status.code(),
         };
-        self.notices.writer.finish();
         status.into()
     }
 
@@ -193,11 +193,11 @@ impl Parent<'_> {
             match change {
                 StateChange::Ended(_) if self.job.is_led_by(pid) => end = Some(change),
                 _ if self.job.is_led_by(pid) => changes.push(change),
-                StateChange::Ended(status) if !self.notices.writer.ended(pid) => {
+                StateChange::Ended(status) => {
                     self.events
                         .extend(self.launches.ended(pid, status, &mut self.notices));
                 }
-                StateChange::Ended(_) | StateChange::Suspended(_) | StateChange::Continued => {}
+                StateChange::Suspended(_) | StateChange::Continued => {}
             }
         }
         if end.is_some() {

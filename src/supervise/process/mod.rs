@@ -4,11 +4,11 @@ mod gate;
 mod job;
 mod reaper;
 mod signals;
-mod writer;
+mod standard_error;
 
 pub use gate::{Gate, LaunchProcess, fork};
 pub use job::Job;
 pub use nix::unistd::Pid;
 pub use reaper::{StateChange, adopt_orphans, next_state_change};
 pub use signals::Signals;
-pub use writer::Writer;
+pub use standard_error::StandardError;
