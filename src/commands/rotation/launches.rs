@@ -1,6 +1,7 @@
 //! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
 
-use std::os::fd::AsFd;
+use std::mem::take;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -22,36 +23,105 @@ pub struct Launches<'a> {
     rotation: &'a RotationOptions,
     launch: Launch<'a>,
     baseline: Baseline,
-    /// The launch, until it has executed the command or ended.
-    pub process: Option<LaunchProcess>,
-    /// The phase of `process`.
-    phase: LaunchPhase,
+    current: ForkedLaunch,
     /// The files on disk of the command.
     pub written: WrittenFiles,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LaunchPhase {
+/// The forked launch in the phase that it has reached. Each variant has what only its phase needs.
+#[derive(Default)]
+enum ForkedLaunch {
+    /// There is no launch: it has executed the command, or it has ended.
+    #[default]
+    Absent,
     /// It reads the values, and writes the files under temporary names.
-    Resolving,
+    Resolving {
+        process: LaunchProcess,
+        /// The time at which it is killed; `None` once it got SIGKILL.
+        kill_at: Option<Instant>,
+    },
     /// Values and files are complete, and it waits for one byte.
-    AtGate,
+    AtGate(LaunchProcess),
     /// The gate is open, and it puts the files in place. A launch that fails ends in this phase.
-    Placing,
+    Placing(LaunchProcess),
     /// The files are in place. The end of the pipe follows: the command is executed, or only files were to be replaced.
-    Executed,
+    Executed(LaunchProcess),
+}
+
+impl ForkedLaunch {
+    fn process(&self) -> Option<&LaunchProcess> {
+        match self {
+            Self::Absent => None,
+            Self::Resolving { process, .. }
+            | Self::AtGate(process)
+            | Self::Placing(process)
+            | Self::Executed(process) => Some(process),
+        }
+    }
+
+    fn process_mut(&mut self) -> Option<&mut LaunchProcess> {
+        match self {
+            Self::Absent => None,
+            Self::Resolving { process, .. }
+            | Self::AtGate(process)
+            | Self::Placing(process)
+            | Self::Executed(process) => Some(process),
+        }
+    }
+
+    /// Puts the process into another phase. Nothing changes without a process.
+    fn advance(&mut self, phase: fn(LaunchProcess) -> Self) {
+        *self = match take(self) {
+            Self::Absent => Self::Absent,
+            Self::Resolving { process, .. }
+            | Self::AtGate(process)
+            | Self::Placing(process)
+            | Self::Executed(process) => phase(process),
+        };
+    }
+
+    /// The descriptor with the messages; `None` after the end of the pipe.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.process()?.descriptor()
+    }
+
+    /// Kills a launch that did not resolve its values in its time.
+    fn kill_if_overdue(&mut self) {
+        if let Self::Resolving { process, kill_at } = self
+            && kill_at.is_some_and(|kill_at| kill_at <= Instant::now())
+        {
+            process.kill();
+            *kill_at = None;
+        }
+    }
 }
 
 impl<'a> Launches<'a> {
     pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
-        let (baseline, written) = (Baseline::default(), WrittenFiles::default());
         Self {
             rotation,
             launch,
-            baseline,
-            process: None,
-            phase: LaunchPhase::Resolving,
-            written,
+            baseline: Baseline::default(),
+            current: ForkedLaunch::Absent,
+            written: WrittenFiles::default(),
+        }
+    }
+
+    /// A descriptor that is readable while there is a message of the launch; `None` without a launch.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.current.descriptor()
+    }
+
+    /// The time until the launch is overdue; `None` without such a limit.
+    pub fn time_left(&self) -> Option<Duration> {
+        match &self.current {
+            ForkedLaunch::Resolving { kill_at, .. } => {
+                Some((*kill_at)?.saturating_duration_since(Instant::now()))
+            }
+            ForkedLaunch::Absent
+            | ForkedLaunch::AtGate(_)
+            | ForkedLaunch::Placing(_)
+            | ForkedLaunch::Executed(_) => None,
         }
     }
 
@@ -63,21 +133,21 @@ impl<'a> Launches<'a> {
     pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
         self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
         let held = ending::signal_descriptor().ok().flatten();
-        while let Some(process) = &mut self.process
-            && self.phase != LaunchPhase::AtGate
-        {
+        while self.at_gate().is_none() {
             wait_for(
-                held.iter().map(AsFd::as_fd).chain(process.descriptor()),
+                held.iter().map(AsFd::as_fd).chain(self.descriptor()),
                 None,
-                process.time_left(),
+                self.time_left(),
             );
             if let Some(signal) = ending::pending_signal() {
-                process.terminate(signal);
+                if let Some(process) = self.current.process_mut() {
+                    process.terminate(signal);
+                }
                 self.await_end(notices);
                 ending::by_signal(signal);
             }
             self.receive(notices);
-            if let Some(process) = &self.process
+            if let Some(process) = self.current.process()
                 && process.descriptor().is_none()
             {
                 return match process.wait() {
@@ -95,7 +165,7 @@ impl<'a> Launches<'a> {
 
     /// Begins a poll.
     pub fn poll(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
-        if self.process.is_some() {
+        if self.current.process().is_some() {
             // The command is not executed yet.
             return Some(Event::Polled(PollResult::Unchanged));
         }
@@ -124,56 +194,60 @@ impl<'a> Launches<'a> {
             Duration::ZERO
         };
         let limit = options.timeout + wait + GRACE;
-        let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation));
-        self.process = Some(
-            process
-                .map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?,
-        );
-        self.phase = LaunchPhase::Resolving;
+        let process = fork(|gate| child::run(launch, gate, baseline, rotation))
+            .map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?;
+        self.current = ForkedLaunch::Resolving {
+            process,
+            kill_at: Some(Instant::now() + limit),
+        };
         Ok(())
     }
 
-    /// Receives the messages of the launch. One that is overdue is killed.
+    /// Receives the messages of the launch, and kills one that is overdue. Returns the event that follows, if there is one.
     pub fn receive(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
-        let process = self.process.as_mut()?;
-        process.kill_if_overdue();
+        self.current.kill_if_overdue();
+
         let mut event = None;
-        for message in process.receive() {
+        for message in self.current.process_mut()?.receive() {
             match message {
                 Message::Notify(assignments) => notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.reach_gate(ready, notices),
                 Message::Placed(files) => {
-                    self.phase = LaunchPhase::Executed;
+                    self.current.advance(ForkedLaunch::Executed);
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
                 }
-                Message::Failed => self.phase = LaunchPhase::Placing,
+                Message::Failed => self.current.advance(ForkedLaunch::Placing),
                 Message::PollFailed(lines) => notices.poll_failed(&lines),
             }
         }
-        let is_at_end = self
-            .process
-            .as_ref()
-            .is_some_and(|process| process.descriptor().is_none());
-        if is_at_end && matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
-            return self.finish(notices);
+
+        if self.descriptor().is_some() {
+            return event;
         }
-        event
+        match take(&mut self.current) {
+            ForkedLaunch::Placing(_) => self.finish(false, notices),
+            ForkedLaunch::Executed(_) => self.finish(true, notices),
+            // Its end is reaped as that of a child.
+            earlier @ (ForkedLaunch::Absent
+            | ForkedLaunch::Resolving { .. }
+            | ForkedLaunch::AtGate(_)) => {
+                self.current = earlier;
+                event
+            }
+        }
     }
 
-    /// Takes the values of a launch that has reached the gate. One that would change nothing is ended.
+    /// Records that the launch has reached its gate, and ends it if it would change nothing. Returns the result of the poll, or `None` for the
+    /// first launch, which has nothing to compare its values with.
     fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
-        self.phase = LaunchPhase::AtGate;
-        self.process
-            .iter_mut()
-            .for_each(|process| process.kill_at = None);
+        self.current.advance(ForkedLaunch::AtGate);
         self.baseline.next = Some(ready.fingerprint);
         notices.failing = None;
         notices.write_lines(&ready.lines);
         match ready.changed {
-            // The first launch, which has nothing to compare its values with.
             _ if self.baseline.current.is_none() => None,
             None => {
-                self.process = None;
+                self.current = ForkedLaunch::Absent;
                 self.baseline.adopt();
                 Some(Event::Polled(PollResult::Unchanged))
             }
@@ -184,24 +258,28 @@ impl<'a> Launches<'a> {
         }
     }
 
-    /// The process id of the launch at the gate.
+    /// The process id of the launch at the gate; `None` unless one waits there.
     pub fn at_gate(&self) -> Option<Pid> {
-        self.process
-            .as_ref()
-            .filter(|_| self.phase == LaunchPhase::AtGate)
-            .map(|process| process.pid)
+        match &self.current {
+            ForkedLaunch::AtGate(process) => Some(process.pid),
+            ForkedLaunch::Absent
+            | ForkedLaunch::Resolving { .. }
+            | ForkedLaunch::Placing(_)
+            | ForkedLaunch::Executed(_) => None,
+        }
     }
 
     /// Opens the gate: the launch becomes the command, or with `signal=NAME` replaces its files.
     pub fn open(&mut self) {
-        self.phase = LaunchPhase::Placing;
-        self.process.iter_mut().for_each(LaunchProcess::open);
+        self.current.advance(ForkedLaunch::Placing);
+        if let Some(process) = self.current.process_mut() {
+            process.open();
+        }
     }
 
-    /// Notes the end of the pipe of a launch whose gate was opened.
-    fn finish(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
-        self.process = None;
-        let has_succeeded = self.phase == LaunchPhase::Executed;
+    /// Prints what has become of a launch whose gate was opened and whose pipe has ended. Returns an event if the launch was only to replace
+    /// files.
+    fn finish(&mut self, has_succeeded: bool, notices: &mut Notices<'_>) -> Option<Event> {
         let is_first = self.baseline.current.is_none();
         if let OnRotation::Signal(signal) = self.rotation.on_rotation
             && !is_first
@@ -230,14 +308,15 @@ impl<'a> Launches<'a> {
         status: ExitStatus,
         notices: &mut Notices<'_>,
     ) -> Option<Event> {
-        if self.process.as_ref()?.pid != child {
+        if self.current.process()?.pid != child {
             return None;
         }
         let event = self.receive(notices);
-        let Some(process) = self.process.take() else {
-            return event;
+        let is_overdue = match take(&mut self.current) {
+            ForkedLaunch::Absent => return event,
+            ForkedLaunch::Resolving { kill_at, .. } => kill_at.is_none(),
+            ForkedLaunch::AtGate(_) | ForkedLaunch::Placing(_) | ForkedLaunch::Executed(_) => false,
         };
-        let is_overdue = self.phase == LaunchPhase::Resolving && process.kill_at.is_none();
         let why = match status {
             ExitStatus::Killed(_) if is_overdue => Some("it was not over in time".to_owned()),
             // It has told why, or the whole service is stopped.
@@ -255,17 +334,17 @@ impl<'a> Launches<'a> {
 
     /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.
     pub fn cancel(&mut self, notices: &mut Notices<'_>) {
-        if matches!(self.phase, LaunchPhase::Placing | LaunchPhase::Executed) {
+        if let ForkedLaunch::Placing(_) | ForkedLaunch::Executed(_) = self.current {
             self.await_end(notices);
         }
-        self.process = None;
+        self.current = ForkedLaunch::Absent;
     }
 
     /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process
     /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
         let end = Instant::now() + GRACE;
-        while let Some(descriptor) = self.process.as_ref().and_then(LaunchProcess::descriptor)
+        while let Some(descriptor) = self.descriptor()
             && let Some(left) = end.checked_duration_since(Instant::now())
         {
             wait_for([descriptor], None, Some(left));

@@ -18,7 +18,7 @@ use crate::model::options::RotationOptions;
 use crate::model::problem::{Problem, Status};
 use crate::report::Report;
 use crate::supervise::process::{
-    Job, LaunchProcess, Pid, Signals, StandardError, StateChange, adopt_orphans, next_state_change,
+    Job, Pid, Signals, StandardError, StateChange, adopt_orphans, next_state_change,
 };
 use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::notify::Notifier;
@@ -177,12 +177,10 @@ impl Parent<'_> {
     /// Sleeps until a descriptor is readable or it is time for something.
     fn sleep(&self, state: &SupervisorState) {
         let check = has_remains(state).then_some(GROUP_INTERVAL);
-        let launch = self.launches.process.as_ref();
-        let launch_left = launch.and_then(LaunchProcess::time_left);
-        let times = [self.timer.left(), launch_left, check];
+        let times = [self.timer.left(), self.launches.time_left(), check];
         let descriptors = [self.signals.as_fd()]
             .into_iter()
-            .chain(launch.and_then(LaunchProcess::descriptor));
+            .chain(self.launches.descriptor());
         wait_for(descriptors, None, times.into_iter().flatten().min());
     }
 

@@ -8,7 +8,6 @@
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
@@ -25,8 +24,6 @@ use crate::system::ending;
 /// A forked launch, as its parent has it. Dropping the value closes the gate.
 pub struct LaunchProcess {
     pub pid: Pid,
-    /// The time at which it is killed; `None` once it got SIGKILL, or has no limit any more.
-    pub kill_at: Option<Instant>,
     gate: PipeWriter,
     /// `None` after the end of the pipe: the launch has executed the command, or it has ended.
     messages: Option<PipeReader>,
@@ -41,27 +38,23 @@ pub struct Gate {
     pub parent: Pid,
 }
 
-/// Forks a process that calls `run`, for as long as `limit`, and exits with the status that it returns. This process must have one thread;
-/// its end closes the gate.
+/// Forks a process that calls `run`, and exits with the status that it returns. This process must have one thread; its end closes the
+/// gate.
 ///
 /// # Errors
 /// When there is no new process, or no descriptor for the pipes.
-pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
+pub fn fork(run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
     let ((opening, gate), (messages, sender)) = (pipe()?, pipe()?);
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let parent = getpid();
     // SAFETY: this process has one thread, so the child may call any function.
     match unsafe { fork_process() }? {
-        ForkResult::Parent { child: pid } => {
-            let kill_at = Some(Instant::now() + limit);
-            Ok(LaunchProcess {
-                pid,
-                kill_at,
-                gate,
-                messages: Some(messages),
-                received: Vec::new(),
-            })
-        }
+        ForkResult::Parent { child: pid } => Ok(LaunchProcess {
+            pid,
+            gate,
+            messages: Some(messages),
+            received: Vec::new(),
+        }),
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
             drop((gate, messages));
@@ -83,18 +76,9 @@ impl LaunchProcess {
         let _ = self.gate.write_all(&[1]);
     }
 
-    /// The time until it is overdue.
-    pub fn time_left(&self) -> Option<Duration> {
-        self.kill_at
-            .map(|kill_at| kill_at.saturating_duration_since(Instant::now()))
-    }
-
-    /// Kills a launch that did not end by itself in its time.
-    pub fn kill_if_overdue(&mut self) {
-        if self.time_left() == Some(Duration::ZERO) {
-            let _ = kill(self.pid, Signal::SIGKILL);
-            self.kill_at = None;
-        }
+    /// Sends SIGKILL.
+    pub fn kill(&self) {
+        let _ = kill(self.pid, Signal::SIGKILL);
     }
 
     /// Sends a termination signal, also to a launch that is stopped or at the gate, where it would not look for one.
