@@ -40,7 +40,6 @@ mod commands;
 pub mod fuzz;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use commands::check::check;
 use commands::credential::{credential, refuse_others, take_connection};
@@ -49,7 +48,7 @@ use commands::get::get;
 use commands::launch::launch;
 use commands::migrate::migrate;
 use commands::policy::policy;
-use commands::{install, install_panic_hook, settle};
+use commands::{finish, install, install_panic_hook};
 use input::cli::{self, Invocation, completion_script, man_page};
 use model::inherited::Inherited;
 use model::options::LogFormat;
@@ -58,25 +57,13 @@ use report::{Report, terminal};
 
 /// Runs secrets-exec with `arguments`, without the program's own name, and `environment`.
 ///
-/// A successful launch does not return. Returns 0 after help or version, with `--on-rotation` the command's exit status, else one of
-/// docs/reference.md (sysexits(3)).
-pub fn run(
-    arguments: Vec<OsString>,
-    environment: impl Iterator<Item = (OsString, OsString)>,
-) -> ExitCode {
+/// A successful launch becomes the command. Otherwise this process ends with status 0 after help or version, with `--on-rotation` with
+/// the command's exit status, or with one of docs/reference.md (sysexits(3)).
+pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     // First of all: what is printed on a credential's connection would become the credential.
     if let Err(status) = take_connection(&arguments) {
-        return ExitCode::from(status);
+        finish(Ok(status));
     }
-    let exit_code = start(arguments, environment);
-    settle();
-    exit_code
-}
-
-fn start(
-    arguments: Vec<OsString>,
-    environment: impl Iterator<Item = (OsString, OsString)>,
-) -> ExitCode {
     install_panic_hook();
     let inherited = Inherited::new(environment);
     terminal::choose_colours(&inherited);
@@ -87,15 +74,11 @@ fn start(
     {
         terminal::choose_format(LogFormat::Json);
     }
-    dispatch(arguments, &inherited).unwrap_or_else(print_failures)
+    finish(dispatch(arguments, &inherited))
 }
 
-fn print_failures(report: Report) -> ExitCode {
-    settle();
-    ExitCode::from(terminal::print_rendered(|| report.render()))
-}
-
-fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode, Report> {
+/// Runs the command that the arguments name, and returns the exit status.
+fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse(arguments, inherited);
     let invocation = invocation.map_err(|errors| errors.into_iter().collect::<Report>())?;
     refuse_others(&invocation)?;
@@ -103,7 +86,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
         Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
         Invocation::Usage(text) => {
             terminal::print_text(text.as_bytes());
-            return Ok(ExitCode::from(Status::Usage as u8));
+            return Ok(Status::Usage as u8);
         }
         Invocation::Print(text) => terminal::print(text).map_err(Into::into),
         Invocation::Get { inputs, reveal } => get(*inputs, reveal, inherited),
@@ -122,5 +105,5 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<ExitCode,
         Invocation::Credential { inputs } => credential(*inputs, inherited),
         Invocation::Install(arguments) => install(&arguments.directory),
     };
-    done.map(|()| ExitCode::SUCCESS)
+    done.map(|()| 0)
 }

@@ -1,7 +1,5 @@
 //! The binary, the only place that reads argv and the environment of the process.
 
-use std::process::ExitCode;
-
 /// With musl's own allocator a launch with many secrets takes a quarter longer.
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -81,7 +79,7 @@ mod aws_lc_memory {
     }
 }
 
-fn main() -> ExitCode {
+fn main() -> ! {
     #[cfg(target_env = "musl")]
     assert!(
         aws_lc_memory::set(),

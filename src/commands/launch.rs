@@ -1,7 +1,5 @@
 //! `secrets-exec -- COMMAND`: resolves every value, delivers the files, and executes the command in place of this process.
 
-use std::process::ExitCode;
-
 use super::launch_steps::Launch;
 use super::prepare::prepare;
 #[cfg(target_os = "linux")]
@@ -18,11 +16,7 @@ use crate::report::Report;
 ///
 /// # Errors
 /// Every reason why the command does not run.
-pub fn launch(
-    inputs: Inputs,
-    command: &CommandLine,
-    inherited: &Inherited,
-) -> Result<ExitCode, Report> {
+pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> Result<u8, Report> {
     let launch = Launch::new(prepare(inputs, EntryScope::Launch, inherited)?, command)?;
     #[cfg(target_os = "linux")]
     if let Some(rotation) = launch.prepared.options.rotation {

@@ -23,8 +23,7 @@ use std::thread;
 use crate::deliver;
 use crate::model::problem::Status;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::ending;
-pub use crate::system::ending::settle;
+use crate::system::ending::{End, end};
 
 /// Runs `secrets-exec install`: copies the running program to a directory, for images that cannot be rebuilt. Warns of another user's
 /// directory.
@@ -47,8 +46,18 @@ pub fn install_panic_hook() {
             // Another thread ends the process.
             thread::park();
         }
-        settle();
-        terminal::print_on_worker([report::bug(panic)]);
-        ending::exit(Status::Bug as i32)
+        end(End::Status(Status::Bug as u8), || {
+            terminal::print_records([report::bug(panic)]);
+        })
     }));
+}
+
+/// Ends this process with the exit status that a command has returned, or prints its failures and ends with theirs.
+pub fn finish(outcome: Result<u8, Report>) -> ! {
+    match outcome {
+        Ok(status) => end(End::Status(status), || ()),
+        Err(report) => end(End::Status(report.exit_status()), || {
+            terminal::print_rendered(|| report.render())
+        }),
+    }
 }

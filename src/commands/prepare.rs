@@ -19,7 +19,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::ending;
+use crate::system::signals;
 
 /// The merged inputs.
 pub struct Prepared {
@@ -109,7 +109,7 @@ fn merge(
     let loaded = match (&files[..], found) {
         // No file is read, so that no thread is needed. Signals are held as by a wait, since what follows may print.
         ([], None) => {
-            ending::hold_signals();
+            signals::hold();
             Ok(Default::default())
         }
         (files, found) => {

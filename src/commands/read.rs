@@ -253,7 +253,7 @@ fn open(
                 .awaits(format!("the file {} (--local)", path.display()));
             let secrets = report.value_of(local_file::read_secrets(&path));
             if is_announced && secrets.is_some() {
-                terminal::print_on_worker([report::local_notice(&path)]);
+                terminal::print_records([report::local_notice(&path)]);
             }
             secrets.map(|secrets| Backend::Local(LocalFile::new(secrets)))
         }

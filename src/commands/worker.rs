@@ -1,9 +1,7 @@
-//! The wait of the main thread for a worker. A signal, the deadline or the other end of a pipe ends the process meanwhile. During a long
-//! wait the terminal and the service manager get messages about what is awaited.
+//! The worker that reads and resolves, and what the main thread does while it waits. A signal, the deadline or the other end of a pipe
+//! ends the process. During a long wait the terminal and the service manager get messages about what is awaited.
 
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,18 +11,15 @@ use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::ending::{self, settle};
+use crate::system::ending::{End, asks_on_terminal, end};
 use crate::system::notify::Notifier;
-use crate::system::{os_error, wait_for};
+use crate::system::waiting::{WaitEvent, while_working};
+use crate::system::{connection, os_error, signals};
 use crate::time::deadline::Deadline;
 use crate::time::progress::Progress;
 
-/// The stack of the worker in bytes, of which only what it uses takes memory. MiniJinja recurses for each operator: a template of 16 KiB
-/// takes 6 MB, and 15 MB in a build without optimization.
-const STACK: usize = 32 * 1024 * 1024;
-
 /// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
-const GRACE: Duration = Duration::from_millis(500);
+const OVERTIME: Duration = Duration::from_millis(500);
 
 /// The time before a wait is long.
 const LONG: Duration = Duration::from_secs(2);
@@ -70,7 +65,7 @@ impl Reporter for ThisProcess {
 
     /// The connection of a credential.
     fn other_end(&self) -> Option<BorrowedFd<'_>> {
-        ending::connection().map(AsFd::as_fd)
+        connection::taken().map(AsFd::as_fd)
     }
 }
 
@@ -86,8 +81,9 @@ pub fn run<T: Send>(
 ) -> Result<T, Report> {
     let trace = options
         .trace
-        .then_some((|event| terminal::print_on_worker([report::trace(event)])) as fn(&_));
+        .then_some((|event| terminal::print_records([report::trace(event)])) as fn(&_));
     let deadline = Deadline::new(options.timeout).traced_by(trace);
+    let progress = deadline.progress().clone();
     let mut watch = Watch::new(options, deadline.clone());
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -100,8 +96,8 @@ pub fn run<T: Send>(
         runtime.shutdown_background();
         result
     };
-    let progress = watch.deadline.progress().clone();
-    let result = wait_for_thread(reporter, &progress, Some(&mut watch), work);
+
+    let result = wait(reporter, &progress, || Some(watch.look(reporter)), work);
     if watch.is_long {
         terminal::erase_progress();
         reporter.notify("STATUS=");
@@ -118,7 +114,7 @@ pub fn run<T: Send>(
 pub fn run_unlimited<T: Send>(awaited: &str, work: impl FnOnce() -> T + Send) -> Result<T, Report> {
     let progress = Progress::default();
     let _awaited = progress.awaits(awaited.to_owned());
-    wait_for_thread(&ThisProcess::default(), &progress, None, work)
+    wait(&ThisProcess::default(), &progress, || None, work)
 }
 
 /// The main thread's watch over the time of a resolution.
@@ -129,7 +125,7 @@ struct Watch<'a> {
     /// The time of the next message about a long wait.
     next_message: Instant,
     is_long: bool,
-    /// The first look after the deadline, from which [`GRACE`] counts: this process may have been stopped meanwhile.
+    /// The first look after the deadline, from which [`OVERTIME`] counts: this process may have been stopped meanwhile.
     overdue_since: Option<Instant>,
 }
 
@@ -149,27 +145,31 @@ impl<'a> Watch<'a> {
     /// Ends this process if the worker is overdue, sends the messages about a long wait, and returns the time until the next look.
     fn look(&mut self, reporter: &impl Reporter) -> Duration {
         let now = Instant::now();
-        let Some(end) = self.deadline.end() else {
+        let Some(deadline) = self.deadline.end() else {
             // A question to the user, after which the wait begins.
             self.next_message = now + LONG;
             return TICK;
         };
-        self.overdue_since = if now < end {
+
+        self.overdue_since = if now < deadline {
             None
         } else {
             self.overdue_since.or(Some(now))
         };
-        let end = self.overdue_since.map_or(end, |since| since + GRACE);
-        if end <= now {
+        let limit = self
+            .overdue_since
+            .map_or(deadline, |since| since + OVERTIME);
+        if limit <= now {
             let report = Report::from(report::overdue(&self.deadline.progress().waiting()));
-            end_temporarily(|| reporter.fail(&report));
+            end(End::Status(report.exit_status()), || reporter.fail(&report));
         }
+
         if self.next_message <= now {
             self.send_messages(reporter);
             self.is_long = true;
             self.next_message = now + TICK;
         }
-        end.min(self.next_message).saturating_duration_since(now)
+        limit.min(self.next_message).saturating_duration_since(now)
     }
 
     /// Says to the terminal and the service manager what is awaited, and for how long at most.
@@ -186,7 +186,7 @@ impl<'a> Watch<'a> {
             return;
         }
         let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
-        if !self.options.quiet && !ending::asks_on_terminal() {
+        if !self.options.quiet && !asks_on_terminal() {
             terminal::show_progress(&text);
         }
         reporter.notify(&format!(
@@ -196,68 +196,30 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. A signal, the end of `watch`, or a close
-/// of the reporter's other end ends this process.
-fn wait_for_thread<T: Send>(
+/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. Before each sleep, `look` returns its
+/// limit. A signal, or a close of the reporter's other end, ends this process.
+fn wait<T: Send>(
     reporter: &impl Reporter,
     progress: &Progress,
-    mut watch: Option<&mut Watch<'_>>,
+    mut look: impl FnMut() -> Option<Duration>,
     work: impl FnOnce() -> T + Send,
 ) -> Result<T, Report> {
     let begun = Instant::now();
-    ending::hold_signals();
-    let signals = ending::signal_descriptor().map_err(|errno| no_thread(&errno.into()))?;
-    let (done, end) = io::pipe().map_err(|error| no_thread(&error))?;
-    thread::scope(|scope| {
-        let work = move || {
-            let result = work();
-            drop(end);
-            result
-        };
-        let worker = thread::Builder::new()
-            .stack_size(STACK)
-            .spawn_scoped(scope, work);
-        let worker = worker.map_err(|error| no_thread(&error))?;
-        loop {
-            let limit = watch.as_mut().map(|watch| watch.look(reporter));
-            let awaited = [done.as_fd()]
-                .into_iter()
-                .chain(signals.iter().map(AsFd::as_fd));
-            let woken = wait_for(awaited, reporter.other_end(), limit);
-            if let Some(signal) = ending::pending_signal() {
-                let line =
-                    report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
-                settle();
-                reporter.interrupted(line);
-                ending::by_signal(signal);
-            }
-            if woken.readable.first() == Some(&true) {
-                // An error is a panic, whose hook has already ended the process.
-                return worker
-                    .join()
-                    .map_err(|_| Problem::nothing_resolved("a thread ended").into());
-            }
-            if woken.is_closed {
-                end_temporarily(print_lost_client);
-            }
+    signals::hold();
+    let result = while_working(work, reporter.other_end(), |event| match event {
+        WaitEvent::Sleep => look(),
+        WaitEvent::Signal(signal) => {
+            let line = report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
+            end(End::Signal(signal), || reporter.interrupted(line))
         }
-    })
-}
-
-fn no_thread(error: &io::Error) -> Problem {
-    Problem::nothing_resolved(&os_error::no_thread(error))
-}
-
-/// Ends this process with the status of a temporary failure, after `print`.
-fn end_temporarily<T>(print: impl FnOnce() -> T) -> ! {
-    settle();
-    print();
-    ending::exit(Status::Temporary as i32)
+        WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
+    });
+    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)).into())
 }
 
 /// Prints that systemd has given up its request for a credential. A launch whose gate is closed prints nothing.
 fn print_lost_client() {
-    if let Some(request) = ending::connection().and_then(|connection| connection.request().ok()) {
+    if let Some(request) = connection::taken().and_then(|connection| connection.request().ok()) {
         let text = format!("{request}: the client closed the connection before the value was sent");
         ThisProcess::default().fail(&Problem::temporary(text).into());
     }

@@ -13,8 +13,9 @@ use super::access::WRITE;
 use super::directory::DirectoryEntry;
 use crate::model::entry::{Origin, Subject};
 use crate::model::problem::{Impact, Problem};
-use crate::system::ending;
+use crate::system::ending::{End, end};
 use crate::system::os_error::{errno, failed};
+use crate::system::signals;
 
 /// A file at a path. Dropping the value removes a temporary file, and a new one unless [`Self::keep`] was called.
 #[derive(Debug)]
@@ -106,11 +107,11 @@ fn copy(path: &Path) -> Result<Option<String>, Problem> {
     // The kernel's link also leads to a program whose name was removed or replaced. macOS has none, and images of containers are Linux's.
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| failed("the running program cannot be read", errno(&error)))?;
-    ending::hold_signals();
+    signals::hold();
     let mut file = DiskFile::stage(entry, |file| fill(file, &mut program))?;
-    if let Some(signal) = ending::pending_signal() {
+    if let Some(signal) = signals::held_signal() {
         drop(file);
-        ending::by_signal(signal);
+        end(End::Signal(signal), || ());
     }
     file.place()?;
     file.keep();

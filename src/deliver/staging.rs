@@ -21,7 +21,8 @@ use crate::model::entry::{FilePlace, Origin, Subject};
 use crate::model::env_name::EnvName;
 use crate::model::problem::{Impact, Problem};
 use crate::model::resolved::FileValue;
-use crate::system::ending;
+use crate::system::ending::{End, end};
+use crate::system::signals;
 
 /// Files to deliver. The directory of each is open already and is not looked up again.
 #[derive(Debug)]
@@ -198,9 +199,9 @@ impl Delivery {
     /// Ends this process if a held signal has come; no temporary or new file is left then.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
-        if let Some(signal) = ending::pending_signal() {
+        if let Some(signal) = signals::held_signal() {
             drop(self);
-            ending::by_signal(signal);
+            end(End::Signal(signal), || ());
         }
         self
     }

@@ -19,8 +19,8 @@ use nix::unistd::{SysconfVar, execve, sysconf};
 use crate::model::command_line::CommandLine;
 use crate::model::environment::{Environment, Limits};
 use crate::model::problem::{Problem, Status};
-use crate::system::ending;
 use crate::system::os_error::describe;
+use crate::system::signals;
 
 /// Replaces the process with `program`, which inherits the process id, the signal mask and dispositions that this process inherited,
 /// and `descriptors` despite FD_CLOEXEC. A held signal that is pending ends the process instead.
@@ -36,9 +36,9 @@ pub fn exec<'a>(
     for descriptor in descriptors {
         let _ = fcntl(descriptor, FcntlArg::F_SETFD(FdFlag::empty()));
     }
-    ending::restore_signals();
+    signals::restore();
     let errno = execute(program, command, environment);
-    ending::hold_signals();
+    signals::hold();
     let why = match errno {
         Errno::ENOENT if first_line(program).is_ok_and(|line| line.starts_with(b"#!") && line.ends_with(b"\r\n")) => {
             "its lines end with CRLF, and no interpreter's name ends with a carriage return; save it with LF line ends"

@@ -105,12 +105,17 @@ impl Report {
             .consequence
             .as_ref()
             .and_then(|consequence| self.summary(consequence));
-        let status = self.problems.iter().map(|problem| problem.status).max();
         Rendered {
             errors,
             summary,
-            exit_status: status.unwrap_or(Status::Bug) as u8,
+            exit_status: self.exit_status(),
         }
+    }
+
+    /// Returns the highest exit status of all problems.
+    pub fn exit_status(&self) -> u8 {
+        let status = self.problems.iter().map(|problem| problem.status).max();
+        status.unwrap_or(Status::Bug) as u8
     }
 
     /// Returns the number of missing values with the consequence; `None` if no value is missing.

@@ -14,6 +14,7 @@
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
@@ -26,6 +27,7 @@ use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 use crate::model::credential::{CredentialRequest, MAX_LENGTH};
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, describe};
+use crate::system::signals;
 use crate::system::terminal::write_all;
 
 /// The connection, close-on-exec. It is never closed.
@@ -35,6 +37,9 @@ pub struct CredentialConnection {
     is_answered: AtomicBool,
 }
 
+/// The connection that [`take`] has taken.
+static TAKEN: OnceLock<CredentialConnection> = OnceLock::new();
+
 /// The length of a refusal: a byte more than a credential may have.
 const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
 
@@ -42,6 +47,28 @@ const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
 const SETUP: &str = "a socket unit with Accept=yes starts it, and a unit's LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 static PADDING: [u8; 4_096] = [0; 4_096];
+
+/// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection.
+/// Termination signals are held from then on, so that the connection is refused before a signal ends this process.
+///
+/// Must be called before anything is printed.
+///
+/// # Errors
+/// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
+pub fn take(is_expected: bool) -> Result<(), Errno> {
+    if !CredentialConnection::is_standard_input(is_expected) {
+        return Ok(());
+    }
+    signals::hold();
+    let connection = CredentialConnection::take()?;
+    let _ = TAKEN.set(connection);
+    Ok(())
+}
+
+/// Returns the connection that [`take`] has taken.
+pub fn taken() -> Option<&'static CredentialConnection> {
+    TAKEN.get()
+}
 
 /// Standard input, output and error.
 fn standard_streams() -> [BorrowedFd<'static>; 3] {
@@ -53,7 +80,7 @@ fn standard_streams() -> [BorrowedFd<'static>; 3] {
 impl CredentialConnection {
     /// True if standard input is the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client:
     /// [`Self::request`] says what its address lacks.
-    pub fn is_standard_input(is_expected: bool) -> bool {
+    fn is_standard_input(is_expected: bool) -> bool {
         let [input, ..] = standard_streams();
         cfg!(target_os = "linux")
             && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
@@ -66,7 +93,7 @@ impl CredentialConnection {
     ///
     /// # Errors
     /// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
-    pub fn take() -> Result<Self, Errno> {
+    fn take() -> Result<Self, Errno> {
         let streams = standard_streams();
         let copied = streams[0]
             .try_clone_to_owned()
@@ -206,7 +233,7 @@ fn refuse(connection: BorrowedFd<'_>) {
     let _ = shutdown(connection.as_raw_fd(), Shutdown::Write);
 }
 
-/// Sends bytes, however long the client does not read them. SIGPIPE is ignored ([`super::ending::hold_signals`]).
+/// Sends bytes, however long the client does not read them. SIGPIPE is ignored ([`signals::hold`]).
 fn send_all(connection: BorrowedFd<'_>, bytes: &[u8]) -> Result<(), Problem> {
     write_all(connection, bytes).map_err(|error| match os_error::errno(&error) {
         Errno::EPIPE | Errno::ECONNRESET => {

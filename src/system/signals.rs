@@ -1,13 +1,21 @@
 //! The mask and the dispositions of signals, which the command gets as this process inherited them.
+//!
+//! The termination signals are blocked ([`hold`]) before the first thread starts, which each thread inherits, so no handler runs while
+//! values are resolved: the main thread polls for the signals. They stay blocked while this process prints, since the kernel drops a
+//! signal of PID 1 that is neither blocked nor handled (pid_namespaces(7)). For the same reason PID 1 has a handler from [`restore`] to
+//! execve(2). On systems other than Linux the signals keep their default action.
 
 #![allow(
     unsafe_code,
     reason = "an initializer before `main`, the query of dispositions, which nix does not offer, and a signal handler"
 )]
 
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{mem, ptr};
 
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::getpid;
@@ -22,6 +30,9 @@ pub const TERMINATION: [Signal; 4] = [
 
 /// True if SIGPIPE had its default action when the process began.
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
+
+/// The inherited state, from the first call of [`hold`] on.
+static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 /// An initializer that runs before `main`.
 #[used]
@@ -39,18 +50,66 @@ extern "C" fn before_main() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
+/// Blocks the termination signals that would end this process, until [`restore`]. To be called on the main thread before it starts
+/// another.
+pub fn hold() {
+    INHERITED.get_or_init(InheritedSignals::look).hold();
+}
+
+/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here, and in PID 1
+/// one that comes before execve(2), too. Async-signal-safe, since a child calls it between fork and execve. [`hold`] reverts it.
+pub fn restore() {
+    if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
+        set_action(Signal::SIGPIPE, libc::SIG_DFL);
+    }
+    if let Some(inherited) = INHERITED.get() {
+        inherited.restore();
+    }
+}
+
+/// True once termination signals are held, which only Linux does.
+pub fn are_held() -> bool {
+    cfg!(target_os = "linux") && INHERITED.get().is_some()
+}
+
+/// Returns a held signal that came. It stays pending.
+pub fn held_signal() -> Option<Signal> {
+    let pending = pending();
+    INHERITED
+        .get()?
+        .watched
+        .iter()
+        .find(|signal| pending.contains(*signal))
+}
+
+/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is polled, not read. `None` where no signal is
+/// held.
+///
+/// # Errors
+/// Without a free descriptor.
+pub fn descriptor() -> Result<Option<OwnedFd>, Errno> {
+    #[cfg(target_os = "linux")]
+    if let Some(InheritedSignals { watched, .. }) = INHERITED.get() {
+        use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+        return SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC)
+            .map(|descriptor| Some(descriptor.into()));
+    }
+    Ok(None)
+}
+
 /// The state of signals at the start of this process, which the command gets.
-pub struct InheritedSignals {
+struct InheritedSignals {
     mask: SigSet,
     /// The termination signals that were neither ignored nor blocked: a blocked signal is queued even if it is ignored, so an ignored
     /// one is left alone (`nohup`).
-    pub watched: SigSet,
+    watched: SigSet,
     /// True if SIGCHLD was ignored, with which the kernel reaps children by itself and loses their status.
     ignores_children: bool,
 }
 
 impl InheritedSignals {
-    pub fn look() -> Self {
+    fn look() -> Self {
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
         let is_watched = |signal: &Signal| {
             cfg!(target_os = "linux")
@@ -67,7 +126,7 @@ impl InheritedSignals {
     /// Blocks the watched signals, SIGTTOU, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so
     /// that a write beyond the limit on the size of files fails instead. SIGCHLD gets its default action, and so do the signals for which
     /// [`Self::restore`] has installed a handler.
-    pub fn hold(&self) {
+    fn hold(&self) {
         if self.ignores_children {
             set_action(Signal::SIGCHLD, libc::SIG_DFL);
         }
@@ -82,7 +141,7 @@ impl InheritedSignals {
 
     /// Restores the mask and the action of SIGCHLD. In PID 1 a watched signal gets a handler first, which execve(2) resets: the kernel drops
     /// a signal of PID 1 that is neither blocked nor handled, so one that comes before execve(2) would be lost.
-    pub fn restore(&self) {
+    fn restore(&self) {
         if self.ignores_children {
             set_action(Signal::SIGCHLD, libc::SIG_IGN);
         }
@@ -97,13 +156,6 @@ impl InheritedSignals {
                 set_action(signal, action);
             }
         }
-    }
-}
-
-/// Restores the inherited action of SIGPIPE.
-pub fn restore_pipe_signal() {
-    if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
-        set_action(Signal::SIGPIPE, libc::SIG_DFL);
     }
 }
 

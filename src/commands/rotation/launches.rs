@@ -2,7 +2,6 @@
 
 use std::mem::take;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::child::{self, Baseline, Message, Ready};
@@ -14,7 +13,9 @@ use crate::model::problem::Problem;
 use crate::report::Report;
 use crate::supervise::process::{LaunchProcess, Pid, fork};
 use crate::supervise::{Event, ExitStatus, PollResult};
-use crate::system::{ending, os_error, wait_for};
+use crate::system::ending::{End, end};
+use crate::system::waiting::wait_for;
+use crate::system::{os_error, signals};
 
 /// The time in which a launch ends by itself: after its deadline, after a termination signal, and once its gate is open.
 const GRACE: Duration = Duration::from_secs(5);
@@ -130,28 +131,28 @@ impl<'a> Launches<'a> {
     ///
     /// # Errors
     /// When it cannot be started, or is killed.
-    pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<ExitCode>, Report> {
+    pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<u8>, Report> {
         self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
-        let held = ending::signal_descriptor().ok().flatten();
+        let held = signals::descriptor().ok().flatten();
         while self.at_gate().is_none() {
             wait_for(
                 held.iter().map(AsFd::as_fd).chain(self.descriptor()),
                 None,
                 self.time_left(),
             );
-            if let Some(signal) = ending::pending_signal() {
+            if let Some(signal) = signals::held_signal() {
                 if let Some(process) = self.current.process_mut() {
                     process.terminate(signal);
                 }
                 self.await_end(notices);
-                ending::by_signal(signal);
+                end(End::Signal(signal), || ());
             }
             self.receive(notices);
             if let Some(process) = self.current.process()
                 && process.descriptor().is_none()
             {
                 return match process.wait() {
-                    ExitStatus::Exited(status) => Ok(Some(status.into())),
+                    ExitStatus::Exited(status) => Ok(Some(status)),
                     ExitStatus::Killed(signal) => {
                         let why =
                             format!("the process that resolves the values was ended by {signal}");

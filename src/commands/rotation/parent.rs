@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::mem::take;
 use std::os::fd::AsFd;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::child::ChangedValues;
@@ -23,7 +22,7 @@ use crate::supervise::process::{
 use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
 use crate::system::notify::Notifier;
 use crate::system::os_error::describe;
-use crate::system::wait_for;
+use crate::system::waiting::wait_for;
 
 /// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end
 /// raises no signal here.
@@ -40,7 +39,7 @@ pub fn supervise(
     rotation: &RotationOptions,
     launch: Launch<'_>,
     inherited: &Inherited,
-) -> Result<ExitCode, Report> {
+) -> Result<u8, Report> {
     let options = launch.prepared.options.clone();
     let mut notices = Notices {
         rotation,
@@ -85,7 +84,7 @@ struct Parent<'a> {
 
 impl Parent<'_> {
     /// Opens the gate of the first launch, and returns the exit status once the command has ended.
-    fn run(mut self) -> ExitCode {
+    fn run(mut self) -> u8 {
         let rotation = *self.notices.rotation;
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
@@ -107,17 +106,16 @@ impl Parent<'_> {
         }
     }
 
-    fn end(mut self, outcome: Outcome) -> ExitCode {
+    fn end(mut self, outcome: Outcome) -> u8 {
         self.notices
             .remains(take(&mut self.launches.written).remove());
-        let status = match outcome {
+        match outcome {
             Outcome::Rotated => {
                 self.notices.exiting();
                 Status::Temporary as u8
             }
             Outcome::Command(status) => status.code(),
-        };
-        status.into()
+        }
     }
 
     fn perform(&mut self, action: Action) {

@@ -15,8 +15,9 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::quoting::escaped;
+use crate::system::os_error;
 use crate::system::terminal::{ERASE_LINE, is_writable, may_write, write_all};
-use crate::system::{ending, os_error};
+use crate::system::waiting::interruptibly;
 
 const PREFIX: &str = "secrets-exec: ";
 
@@ -74,27 +75,20 @@ fn is_json() -> bool {
 }
 
 /// Prints records on standard error, each line after `secrets-exec: ` and its label, or as JSON. A failing write is ignored. On a terminal
-/// the label is coloured. The progress line is erased.
-///
-/// To be called on the main thread: a termination signal ends this process even while the reader stalls.
+/// the label is coloured. The progress line is erased. A termination signal ends this process even while the reader stalls.
 pub fn print_records(records: impl IntoIterator<Item = Record>) {
     let text = text(records);
     if !text.is_empty() {
-        ending::interruptibly(|| replace_progress(&text, false));
+        interruptibly(|| replace_progress(&text, false));
     }
-}
-
-/// Prints records as [`print_records`] does on another thread, while the main thread watches for signals.
-pub fn print_on_worker(records: impl IntoIterator<Item = Record>) {
-    replace_progress(&text(records), false);
 }
 
 /// Words a report and prints it as [`print_records`] does. Returns the exit status, which its records have in JSON.
 pub fn print_rendered(render: impl Fn() -> Rendered + Sync) -> u8 {
-    ending::interruptibly(|| {
+    interruptibly(|| {
         let rendered = render();
         let exit_status = rendered.exit_status;
-        print_on_worker(
+        print_records(
             rendered
                 .records()
                 .map(|record| record.with("status", exit_status)),
@@ -106,7 +100,7 @@ pub fn print_rendered(render: impl Fn() -> Rendered + Sync) -> u8 {
 /// Prints a record unless its reader is stalled, which must not delay the end of this process.
 pub fn print_without_blocking(record: Record) {
     if is_writable(io::stderr().as_fd()) {
-        print_on_worker([record]);
+        replace_progress(&text([record]), false);
     }
 }
 
@@ -242,9 +236,9 @@ pub fn print_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes on the main thread, as [`print_records`] does.
+/// Writes to standard output, as [`print_records`] does to standard error.
 fn write_output(text: &[u8]) -> io::Result<()> {
-    ending::interruptibly(|| write_all(io::stdout().as_fd(), text))
+    interruptibly(|| write_all(io::stdout().as_fd(), text))
 }
 
 fn not_written(error: io::Error) -> Problem {

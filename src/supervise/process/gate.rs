@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use crate::model::options::SignalNumber;
 use crate::supervise::event::ExitStatus;
-use crate::system::ending;
+use crate::system::ending::{End, end};
 
 /// A forked launch, as its parent has it. Dropping the value closes the gate.
 pub struct LaunchProcess {
@@ -58,14 +58,12 @@ pub fn fork(run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
             drop((gate, messages));
-            ending::exit(
-                run(Gate {
-                    opening,
-                    messages: sender,
-                    parent,
-                })
-                .into(),
-            )
+            let status = run(Gate {
+                opening,
+                messages: sender,
+                parent,
+            });
+            end(End::Status(status), || ())
         }
     }
 }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::aws::protocol::error_text;
 use crate::system::ending::{self, AskedProgram};
-use crate::system::terminal;
+use crate::system::{signals, terminal};
 
 /// The limit for the output, in bytes. Credentials take a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -120,7 +120,7 @@ fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
     if is_alone {
         setsid()?;
     }
-    ending::restore_signals();
+    signals::restore();
     Ok(())
 }
 

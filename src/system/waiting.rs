@@ -1,0 +1,147 @@
+//! Waits in poll(2): for descriptors, and by the main thread while a worker works.
+//!
+//! Whatever may take long, such as a request, a file on a network or a write whose reader stalls, is done on a thread of its own, so that
+//! the main thread can react to a termination signal at once.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use super::ending::{End, end};
+use super::signals;
+
+/// The stack of the worker in bytes, of which only what it uses takes memory. MiniJinja recurses for each operator: a template of 16 KiB
+/// takes 6 MB, and 15 MB in a build without optimization.
+const STACK: usize = 32 * 1024 * 1024;
+
+/// What the main thread reacts to while it waits.
+pub enum WaitEvent {
+    /// It is about to sleep.
+    Sleep,
+    /// A held signal came. It stays pending.
+    Signal(Signal),
+    /// The other end of a pipe or connection is closed.
+    OtherEndClosed,
+}
+
+/// Does `work` on a thread of its own, and returns its result. The main thread waits, and calls `react` for each event. After
+/// [`WaitEvent::Sleep`], `react` returns the limit of the sleep; after another event it may end this process.
+///
+/// # Errors
+/// When no thread can be started; the work is not done then.
+pub fn while_working<T: Send>(
+    work: impl FnOnce() -> T + Send,
+    other_end: Option<BorrowedFd<'_>>,
+    mut react: impl FnMut(WaitEvent) -> Option<Duration>,
+) -> io::Result<T> {
+    let signals = signals::descriptor()?;
+    let (done, not_done) = io::pipe()?;
+    thread::scope(|scope| {
+        let work = move || {
+            let result = work();
+            drop(not_done);
+            result
+        };
+        let worker = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work)?;
+        loop {
+            let limit = react(WaitEvent::Sleep);
+            let awaited = [done.as_fd()]
+                .into_iter()
+                .chain(signals.iter().map(AsFd::as_fd));
+            let woken = wait_for(awaited, other_end, limit);
+
+            if let Some(signal) = signals::held_signal() {
+                react(WaitEvent::Signal(signal));
+            }
+            if woken.readable.first() == Some(&true) {
+                // An error is a panic, whose hook has already ended the process.
+                return Ok(worker
+                    .join()
+                    .unwrap_or_else(|_| end(End::Status(70), || ())));
+            }
+            if woken.is_closed {
+                react(WaitEvent::OtherEndClosed);
+            }
+        }
+    })
+}
+
+/// Does `work`, such as a write whose reader may stall. On the main thread a held signal that comes meanwhile ends this process; while
+/// any other thread works, the main thread waits for signals anyway.
+pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    if !signals::are_held() || !is_main_thread() {
+        return work();
+    }
+    let done = while_working(&work, None, |event| match event {
+        WaitEvent::Signal(signal) => end(End::Signal(signal), || ()),
+        WaitEvent::Sleep | WaitEvent::OtherEndClosed => None,
+    });
+    // Without another thread the work is done here.
+    done.unwrap_or_else(|_| work())
+}
+
+/// True on the thread with which this process began. No other thread waits for signals.
+fn is_main_thread() -> bool {
+    #[cfg(target_os = "linux")]
+    return nix::unistd::gettid() == nix::unistd::getpid();
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}
+
+/// The state of descriptors after a sleep.
+pub struct Woken {
+    /// In the order of the descriptors: true for one that is readable or at its end.
+    pub readable: Vec<bool>,
+    /// True if the other end of the pipe or connection is closed.
+    pub is_closed: bool,
+}
+
+/// Sleeps until one of `readable` is, the other end of `closing` is closed, or the time is over.
+pub fn wait_for<'a>(
+    readable: impl IntoIterator<Item = BorrowedFd<'a>>,
+    closing: Option<BorrowedFd<'a>>,
+    limit: Option<Duration>,
+) -> Woken {
+    let mut files: Vec<_> = readable
+        .into_iter()
+        .map(|file| PollFd::new(file, PollFlags::POLLIN))
+        .collect();
+    let count = files.len();
+    // POLLHUP needs no flag.
+    files.extend(closing.map(|file| PollFd::new(file, PollFlags::empty())));
+    // After an error, of which only EINTR is possible, no descriptor has an event.
+    let _ = poll(&mut files, limit.map_or(PollTimeout::NONE, timeout));
+    let mut states = files.iter().map(|file| file.any() == Some(true));
+    Woken {
+        readable: states.by_ref().take(count).collect(),
+        is_closed: states.next() == Some(true),
+    }
+}
+
+/// Rounds up to milliseconds, so that the time is over at the end. The longest timeout is some 24 days.
+fn timeout(limit: Duration) -> PollTimeout {
+    let milliseconds = limit.as_micros().div_ceil(1000);
+    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_never_too_short() {
+        assert_eq!(timeout(Duration::ZERO), PollTimeout::ZERO);
+        assert_eq!(timeout(Duration::from_micros(1)), PollTimeout::from(1_u8));
+        assert_eq!(
+            timeout(Duration::from_micros(2001)),
+            PollTimeout::from(3_u8)
+        );
+        assert_eq!(timeout(Duration::MAX), PollTimeout::MAX);
+    }
+}
