@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{BackendConfig, Prepared, prepare};
-use super::read::{Inspection, read_plan};
+use super::read::{Inspection, Pass, read_plan};
 use super::scope::EntryScope;
 use super::worker::{ThisProcess, run};
 use crate::backend::agent::Agent;
@@ -117,6 +117,7 @@ impl Check<'_> {
                 findings.has_cache = options.cache.is_some();
                 read_plan(
                     prepared,
+                    Pass::First,
                     &ThisProcess::new(self.inherited),
                     Some(&mut inspection),
                 )

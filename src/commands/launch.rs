@@ -2,6 +2,7 @@
 
 use super::launch_steps::Launch;
 use super::prepare::prepare;
+use super::read::Pass;
 #[cfg(target_os = "linux")]
 use super::rotation::supervise;
 use super::scope::EntryScope;
@@ -24,11 +25,11 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     }
     let options = &launch.prepared.options;
     let here = ThisProcess::new(inherited);
-    let values = launch.resolve(&here)?;
-    let (delivery, environment) = launch.stage(values)?;
+    let values = launch.resolve(Pass::First, &here)?;
+    let (delivery, environment) = launch.stage(Pass::First, values)?;
     let placed = delivery.place()?.unless_interrupted();
     if options.notify_ready {
         here.notify("READY=1");
     }
-    match launch.execute(&placed, &environment)? {}
+    match launch.execute(&launch.program, &placed, &environment)? {}
 }

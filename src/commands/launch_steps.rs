@@ -2,13 +2,9 @@
 
 use std::convert::Infallible;
 
-#[cfg(target_os = "linux")]
-use super::prepare::BackendConfig;
 use super::prepare::Prepared;
-use super::read::read_plan;
+use super::read::{Pass, read_plan};
 use super::worker::Reporter;
-#[cfg(target_os = "linux")]
-use crate::backend::cached::CacheDirectory;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::model::answer::Fetched;
@@ -45,38 +41,17 @@ impl<'a> Launch<'a> {
         })
     }
 
-    /// Makes this a later launch for the same command: it repeats no warning, does not wait, takes nothing from the cache, and does without
-    /// a cache whose directory cannot be used.
-    #[cfg(target_os = "linux")]
-    pub fn repeat(&mut self) {
-        let Prepared {
-            options, backend, ..
-        } = &mut self.prepared;
-        options.quiet = true;
-        options.wait = None;
-        options.cache = options
-            .cache
-            .take()
-            .filter(|cache| CacheDirectory::open(&cache.directory).is_ok());
-        if let Some(cache) = &mut options.cache {
-            (cache.ttl, cache.stale) = Default::default();
-        }
-        if let BackendConfig::Local { is_announced, .. } = backend {
-            *is_announced = false;
-        }
-    }
-
     /// Resolves every value.
     ///
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
-    pub fn resolve(&self, reporter: &impl Reporter) -> Result<LaunchValues, Report> {
+    pub fn resolve(&self, pass: Pass, reporter: &impl Reporter) -> Result<LaunchValues, Report> {
         let (
             Resolution {
                 resolved, errors, ..
             },
             fetched,
-        ) = read_plan(&self.prepared, reporter, None)?;
+        ) = read_plan(&self.prepared, pass, reporter, None)?;
         let consequence = format!(
             "{} was not started",
             self.command.program().to_string_lossy()
@@ -100,6 +75,7 @@ impl<'a> Launch<'a> {
     /// Every file that cannot be written, or the length of an environment that the kernel would not accept.
     pub fn stage(
         &self,
+        pass: Pass,
         LaunchValues { resolved, fetched }: LaunchValues,
     ) -> Result<(Delivery, Environment), Report> {
         let Prepared {
@@ -108,9 +84,11 @@ impl<'a> Launch<'a> {
         if options.verbose {
             terminal::print_records(report::provenance(&resolved, &fetched));
         }
-        terminal::print_notices(report::empty_values(&resolved), options);
         let files = Files::find(resolved.files());
-        terminal::print_notices(report::disk_notices(files.persistent_files()), options);
+        if pass == Pass::First {
+            terminal::print_notices(report::empty_values(&resolved), options);
+            terminal::print_notices(report::disk_notices(files.persistent_files()), options);
+        }
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = resolved
             .variables()
@@ -126,11 +104,12 @@ impl<'a> Launch<'a> {
     /// When execve fails.
     pub fn execute(
         &self,
+        program: &Program,
         delivery: &Delivery,
         environment: &Environment,
     ) -> Result<Infallible, Report> {
         Ok(exec::exec(
-            &self.program,
+            program,
             self.command,
             environment,
             delivery.descriptors(),

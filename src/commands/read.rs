@@ -30,6 +30,19 @@ use crate::time::deadline::Deadline;
 /// The longest pause between two tries of `--wait`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The passes over the values of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    First,
+    /// A later read of the same values, for a command that runs. It repeats no warning, does not wait, uses nothing that is in the cache, and
+    /// does without a cache whose directory cannot be used.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only Linux has --on-rotation")
+    )]
+    Poll,
+}
+
 /// The facts beside the values for which `check` asks.
 #[derive(Debug, Default)]
 pub struct Inspection {
@@ -56,7 +69,7 @@ pub fn read_values(
             resolved, errors, ..
         },
         fetched,
-    ) = read_plan(prepared, &ThisProcess::new(inherited), None)?;
+    ) = read_plan(prepared, Pass::First, &ThisProcess::new(inherited), None)?;
     let report = Report::of_values(
         errors
             .into_iter()
@@ -80,14 +93,24 @@ pub fn read_plan(
         plan,
         ..
     }: &Prepared,
+    pass: Pass,
     reporter: &impl Reporter,
     inspection: Option<&mut Inspection>,
 ) -> Result<(Resolution, Fetched), Report> {
     let begun = Instant::now();
+    let wait = match pass {
+        Pass::First => options.wait,
+        Pass::Poll => None,
+    };
     let (outcome, fetched, cache_notices) = run(options, reporter, async |deadline| {
-        let mut backend = open(backend.clone(), options, inspection.is_some(), &deadline)?;
-        let (mut outcome, fetched) =
-            fetch_and_resolve(&mut backend, plan, options.wait, &deadline).await?;
+        let mut backend = open(
+            backend.clone(),
+            options,
+            pass,
+            inspection.is_some(),
+            &deadline,
+        )?;
+        let (mut outcome, fetched) = fetch_and_resolve(&mut backend, plan, wait, &deadline).await?;
         outcome.resolved.requests = deadline.progress().requests();
         outcome.resolved.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {
@@ -101,8 +124,11 @@ pub fn read_plan(
         }
         Ok((outcome, fetched, backend.take_cache_notices()))
     })?;
-    if let (Some(CacheOptions { directory, .. }), false) = (&options.cache, options.quiet) {
-        terminal::print_records(cache_warnings(directory, &cache_notices, &fetched));
+    if let Some(cache) = &options.cache
+        && pass == Pass::First
+        && !options.quiet
+    {
+        terminal::print_records(cache_warnings(&cache.directory, &cache_notices, &fetched));
     }
     Ok((outcome, fetched))
 }
@@ -219,6 +245,7 @@ fn is_stale(answer: &Answer) -> bool {
 fn open(
     config: BackendConfig,
     options: &Options,
+    pass: Pass,
     asks_identity: bool,
     deadline: &Deadline,
 ) -> Result<ManuallyDrop<Backend>, Report> {
@@ -226,17 +253,13 @@ fn open(
         is_unattended: options.rotation.is_some(),
         asks_identity,
     };
-    let mut report = Report::default();
     let backend = match config {
         BackendConfig::Aws(settings) => {
-            let aws = Box::new(Aws::new(*settings, purpose, deadline.clone()));
-            match &options.cache {
-                None => Some(Backend::Aws(aws)),
-                Some(cache) => {
-                    let directory = report.value_of(CacheDirectory::open(&cache.directory));
-                    directory.map(|directory| {
-                        Backend::Cached(Box::new(Cached::new(*aws, directory, cache)))
-                    })
+            let aws = Aws::new(*settings, purpose, deadline.clone());
+            match open_cache(options, pass).map_err(Report::from_iter)? {
+                None => Backend::Aws(Box::new(aws)),
+                Some((directory, cache)) => {
+                    Backend::Cached(Box::new(Cached::new(aws, directory, &cache)))
                 }
             }
         }
@@ -245,18 +268,45 @@ fn open(
             let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
             let aws =
                 has_fallback.then(|| Box::new(Aws::new(*settings, purpose, deadline.clone())));
-            Some(Backend::Agent(Box::new(agent), aws))
+            Backend::Agent(Box::new(agent), aws)
         }
         BackendConfig::Local { path, is_announced } => {
             let _awaited = deadline
                 .progress()
                 .awaits(format!("the file {} (--local)", path.display()));
-            let secrets = report.value_of(local_file::read_secrets(&path));
-            if is_announced && secrets.is_some() {
+            let secrets = local_file::read_secrets(&path).map_err(Report::from_iter)?;
+            if is_announced && pass == Pass::First {
                 terminal::print_records([report::local_notice(&path)]);
             }
-            secrets.map(|secrets| Backend::Local(LocalFile::new(secrets)))
+            Backend::Local(LocalFile::new(secrets))
         }
     };
-    backend.map(ManuallyDrop::new).ok_or(report)
+    Ok(ManuallyDrop::new(backend))
+}
+
+/// Opens the directory of `--cache`, and returns it with the ages of answers that a pass uses. `None` without `--cache`, and for a poll
+/// without a directory that can be used.
+///
+/// # Errors
+/// When the directory cannot hold values.
+fn open_cache(
+    options: &Options,
+    pass: Pass,
+) -> Result<Option<(CacheDirectory, CacheOptions)>, Vec<Problem>> {
+    let Some(cache) = &options.cache else {
+        return Ok(None);
+    };
+    match (CacheDirectory::open(&cache.directory), pass) {
+        (directory, Pass::First) => Ok(Some((directory?, cache.clone()))),
+        (Ok(directory), Pass::Poll) => {
+            // AWS's answers are kept for the next launch, and none is used.
+            let unused = CacheOptions {
+                ttl: Duration::ZERO,
+                stale: Duration::ZERO,
+                ..cache.clone()
+            };
+            Ok(Some((directory, unused)))
+        }
+        (Err(_), Pass::Poll) => Ok(None),
+    }
 }

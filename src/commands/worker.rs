@@ -29,6 +29,11 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// The receiver of reports about a resolution: the service manager and standard error of this process, or the parent of a rotation.
 pub trait Reporter {
+    /// True if warnings are printed, and the terminal shows what a long wait is for.
+    fn shows_progress(&self) -> bool {
+        true
+    }
+
     /// Sends assignments to the service manager (sd_notify(3)).
     fn notify(&self, assignments: &str);
 
@@ -102,8 +107,10 @@ pub fn run<T: Send>(
         terminal::erase_progress();
         reporter.notify("STATUS=");
     }
-    let warnings = progress.warnings().into_iter().map(Record::warning);
-    terminal::print_notices(warnings, options);
+    if reporter.shows_progress() {
+        let warnings = progress.warnings().into_iter().map(Record::warning);
+        terminal::print_notices(warnings, options);
+    }
     result?
 }
 
@@ -186,7 +193,7 @@ impl<'a> Watch<'a> {
             return;
         }
         let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
-        if !self.options.quiet && !asks_on_terminal() {
+        if !self.options.quiet && reporter.shows_progress() && !asks_on_terminal() {
             terminal::show_progress(&text);
         }
         reporter.notify(&format!(

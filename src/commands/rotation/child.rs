@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
 use crate::commands::launch_steps::{Launch, LaunchValues};
+use crate::commands::read::Pass;
 use crate::commands::worker::Reporter;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
@@ -74,11 +75,11 @@ impl Baseline {
 
 /// A launch at its gate, with the parent's knowledge of earlier launches.
 struct GatedLaunch<'a> {
+    launch: &'a Launch<'a>,
     gate: Gate,
     baseline: &'a Baseline,
     rotation: &'a RotationOptions,
-    options: Options,
-    command: String,
+    pass: Pass,
 }
 
 /// Makes the launch, and returns the exit status unless this process becomes the command.
@@ -88,71 +89,64 @@ pub fn run(
     baseline: &Baseline,
     rotation: &RotationOptions,
 ) -> u8 {
-    let options = launch.prepared.options.clone();
-    if baseline.current.is_some() {
+    let pass = match baseline.current {
+        None => Pass::First,
+        Some(_) => Pass::Poll,
+    };
+    if pass == Pass::Poll {
         gate.leave_group();
-        launch.repeat();
     }
     launch
         .prepared
         .retained
         .rename_process(gate.parent.as_raw(), std::process::id());
-    let command = launch.command.program().to_string_lossy().into_owned();
     let child = GatedLaunch {
+        launch,
         gate,
         baseline,
         rotation,
-        options,
-        command,
+        pass,
     };
-    child
-        .resolve(launch)
-        .unwrap_or_else(|report| child.fail(&report))
+    child.resolve().unwrap_or_else(|report| child.fail(&report))
 }
 
 impl GatedLaunch<'_> {
     /// Resolves the values, and goes on if they changed. Each step that can fail comes before the gate, while the old command runs. Returns
     /// the exit status.
-    fn resolve(&self, launch: &mut Launch<'_>) -> Result<u8, Report> {
-        let values = launch.resolve(self)?;
+    fn resolve(&self) -> Result<u8, Report> {
+        let values = self.launch.resolve(self.pass, self)?;
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.resolved, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
-        let is_poll = self.baseline.current.is_some();
-        let is_unchanged = is_poll && changed.is_none();
+        let is_unchanged = self.pass == Pass::Poll && changed.is_none();
         let ready = Message::Ready(Ready {
             fingerprint,
             changed,
             lines,
         });
-        match self.rotation.on_rotation {
+        match (self.rotation.on_rotation, self.pass) {
             _ if is_unchanged => {
                 self.gate.send(&ready);
                 Ok(0)
             }
-            OnRotation::Signal(_) if is_poll => self.replace_files(&values.resolved, &ready),
-            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
-                self.start(launch, values, &ready)
+            (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.resolved, &ready),
+            (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {
+                self.start(values, &ready)
             }
         }
     }
 
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
-    fn start(
-        &self,
-        launch: &mut Launch<'_>,
-        values: LaunchValues,
-        ready: &Message,
-    ) -> Result<u8, Report> {
-        let (delivery, environment) = launch.stage(values)?;
+    fn start(&self, values: LaunchValues, ready: &Message) -> Result<u8, Report> {
+        let (delivery, environment) = self.launch.stage(self.pass, values)?;
         // Its file may have vanished since the last start.
-        launch.program = launch.prepared.find(launch.command)?;
+        let program = self.launch.prepared.find(self.launch.command)?;
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
         let executed = delivery.place().map_err(Report::from).and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
-            launch.execute(&placed, &environment)
+            self.launch.execute(&program, &placed, &environment)
         });
         let Err(report) = executed;
         self.gate.send(&Message::Failed);
@@ -186,7 +180,7 @@ impl GatedLaunch<'_> {
             .changes(fingerprint);
         let lines = terminal::text(terminal::shown(
             found.iter().map(rotation::changed),
-            &self.options,
+            self.options(),
         ));
         let mut changed = ChangedValues::default();
         for change in current.changes(fingerprint) {
@@ -195,34 +189,45 @@ impl GatedLaunch<'_> {
         }
         ((!changed.secrets.is_empty()).then_some(changed), lines)
     }
+
+    fn options(&self) -> &Options {
+        &self.launch.prepared.options
+    }
 }
 
 impl Reporter for GatedLaunch<'_> {
+    fn shows_progress(&self) -> bool {
+        self.pass == Pass::First
+    }
+
     fn notify(&self, assignments: &str) {
-        if self.baseline.current.is_none() {
+        if self.pass == Pass::First {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     /// A poll that fails is one warning.
     fn fail(&self, failures: &Report) -> u8 {
-        if self.baseline.current.is_none() {
+        if self.pass == Pass::First {
             return terminal::print_rendered(|| failures.render());
         }
         let failures = failures.render();
-        let warning =
-            rotation::poll_failed(&self.command, self.baseline.failing_since, &failures.errors);
+        let warning = rotation::poll_failed(
+            &self.launch.command.program().to_string_lossy(),
+            self.baseline.failing_since,
+            &failures.errors,
+        );
         self.gate
             .send(&Message::PollFailed(terminal::text(terminal::shown(
                 [warning],
-                &self.options,
+                self.options(),
             ))));
         failures.exit_status
     }
 
     /// A stop of the whole service ends a poll, too.
     fn interrupted(&self, record: Record) {
-        if self.baseline.current.is_none() {
+        if self.pass == Pass::First {
             terminal::print_without_blocking(record);
         }
     }
