@@ -8,13 +8,11 @@ use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{DEFAULT_NAMES, in_parent};
+use crate::input::declaration::{DEFAULT_NAMES, Declaration, Found, in_parent};
 use crate::input::{declaration, env_references};
 use crate::model::command_line::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{
-    AwsOptions, OnRotation, Options, RotationOptions, SourceOption, TypedOptions,
-};
+use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
@@ -30,7 +28,7 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Reads the declarations, merges all inputs, and makes the plan.
+/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the inputs.
 ///
 /// # Errors
 /// Every error in them.
@@ -39,31 +37,40 @@ pub fn prepare(
     scope: EntryScope<'_>,
     inherited: &Inherited,
 ) -> Result<Prepared, Report> {
-    let mut report = Report::default();
-    let (supervises, has_quiet_flag) = (inputs.supervises, inputs.has_quiet_flag);
-    let (mut options, layers) = merge(inputs, scope, inherited, &mut report);
-    options.rotation = options.rotation.filter(|_| supervises);
-    let retained = inherited.retained(&options.retention);
+    let has_quiet_flag = inputs.has_quiet_flag;
+    let found = if inputs.find_file {
+        declaration::find()
+    } else {
+        Ok(None)
+    };
+    let has_file = !inputs.files.is_empty() || matches!(found, Ok(Some(_)));
+
+    // A file may not answer, and it may have so many entries that the plan takes long. Without one no thread is needed, but signals are
+    // held as by a wait, since what follows may print.
+    let planned = if has_file {
+        run_unlimited("the declarations", || {
+            plan_inputs(inputs, found, scope, inherited)
+        })?
+    } else {
+        signals::hold();
+        plan_inputs(inputs, found, scope, inherited)
+    };
+
+    let PlannedInputs {
+        options,
+        retained,
+        plan,
+        mut report,
+    } = planned;
     let backend = report.value_of(BackendConfig::new(
         &options.aws,
         &options.source,
         has_quiet_flag,
         inherited,
     ));
-    let kept = options.keep_existing.then_some(&retained);
-    let plan = report.value_of(Plan::new(layers, inherited, kept));
-    let signals = matches!(
-        options.rotation,
-        Some(RotationOptions {
-            on_rotation: OnRotation::Signal(_),
-            ..
-        })
-    );
-    if signals && plan.as_ref().is_some_and(|plan| !plan.has_path()) {
-        let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
-                    or of a file in memory";
-        let remedy = "declare a file with `path` under `files:`, or write --on-rotation restart";
-        report.extend([Problem::usage(text).help(remedy)]);
+    let plan = report.value_of(plan);
+    if let Some(plan) = &plan {
+        report.extend(signalled_for_nothing(&options, plan));
     }
     match (backend, plan) {
         (Some(backend), Some(plan)) if report.is_empty() => {
@@ -79,83 +86,99 @@ pub fn prepare(
     }
 }
 
-/// Merges the inputs to the options and the layers, of which a later one takes precedence, and adds the errors to `report`.
-fn merge(
+/// The merged inputs before the backend is configured.
+struct PlannedInputs {
+    options: Options,
+    retained: Inherited,
+    plan: Result<Plan, Vec<Problem>>,
+    /// The errors in the inputs other than those of the plan.
+    report: Report,
+}
+
+/// Reads the declarations, with the one that was found in the working directory. Merges and validates all inputs, and makes the plan.
+/// Prints the warnings about the inputs.
+fn plan_inputs(
     inputs: Inputs,
+    found: Result<Option<Found>, Problem>,
     scope: EntryScope<'_>,
     inherited: &Inherited,
-    report: &mut Report,
-) -> (Options, Vec<Layer>) {
-    let Inputs {
-        options,
-        layer,
-        files,
-        find_file,
-        resolve_env,
-        has_misplaced_option,
-        errors,
-        warnings,
-        ..
-    } = inputs;
-    report.extend(errors);
-    let found = if find_file {
-        declaration::find()
-    } else {
-        Ok(None)
-    };
+) -> PlannedInputs {
+    let mut report = Report::from_iter(inputs.errors);
+
     let found = report
         .value_of(found.map_err(|problem| vec![problem]))
         .flatten();
-    let loaded = match (&files[..], found) {
-        // No file is read, so that no thread is needed. Signals are held as by a wait, since what follows may print.
-        ([], None) => {
-            signals::hold();
-            Ok(Default::default())
-        }
-        (files, found) => {
-            // Otherwise an entry that is wrong does not matter.
-            let reads_entries = !matches!(scope, EntryScope::Argument);
-            run_unlimited("the declarations", || {
-                declaration::load(files, found, reads_entries)
-            })
-        }
-    };
-    let (declarations, errors) = loaded.unwrap_or_else(|failed| {
-        report.append(failed);
-        Default::default()
-    });
+    // `get` has an entry of its own, so that an entry of a declaration does not matter, even if it is wrong.
+    let reads_entries = !matches!(scope, EntryScope::Argument);
+    let (declarations, errors) = declaration::load(&inputs.files, found, reads_entries);
     report.extend(errors);
-    let mut defaults = TypedOptions::default();
-    let (mut layers, mut read) = (Vec::new(), Vec::new());
-    for declaration in declarations {
-        read.push(file_name(&declaration.path));
-        defaults = declaration.options.over(defaults);
-        layers.push(declaration.layer);
-    }
-    layers.extend(report.value_of(env_references::layer(inherited, &resolve_env)));
-    layers.push(layer);
-    let merged = options.over(defaults);
+    let read: Vec<String> = declarations
+        .iter()
+        .map(|declaration| file_name(&declaration.path))
+        .collect();
+
+    let (merged, mut layers) = merge(inputs.options, declarations);
+    layers.extend(report.value_of(env_references::layer(inherited, &inputs.resolve_env)));
+    layers.push(inputs.layer);
     let (turned_off, ignored) = (merged.turned_off.clone(), merged.ignored.clone());
-    let (options, conflicts) = merged.resolve(inherited);
-    terminal::choose_format(options.log_format);
-    if options.verbose {
-        terminal::print_records(turned_off.into_iter().map(Record::note));
-    }
-    let warnings = warnings.into_iter().chain(ignored).map(Record::warning);
-    terminal::print_notices(warnings, &options);
+    let (mut options, conflicts) = merged.resolve(inherited);
+    options.rotation = options.rotation.filter(|_| inputs.supervises);
+    print_warnings(turned_off, [inputs.warnings, ignored].concat(), &options);
     report.extend(conflicts);
+
     let narrowed = scope.narrow(&mut layers);
     // An error before may be the reason that a credential is not declared.
     if report.is_empty() {
         report.extend(narrowed.err());
     }
     // A generic image carries `--resolve-env '*'`, and not every task has references.
-    if report.is_empty() && resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
-        let problem = nothing_to_resolve(&read, find_file);
+    if report.is_empty() && inputs.resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
+        let problem = nothing_to_resolve(&read, inputs.find_file);
         let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
-        report.extend([problem.replace_help(has_misplaced_option.then_some(help))]);
+        report.extend([problem.replace_help(inputs.has_misplaced_option.then_some(help))]);
     }
-    (options, layers)
+
+    let retained = inherited.retained(&options.retention);
+    let kept = options.keep_existing.then_some(&retained);
+    let plan = Plan::new(layers, inherited, kept);
+    PlannedInputs {
+        options,
+        retained,
+        plan,
+        report,
+    }
+}
+
+/// Puts the options over those of the declarations, of which a later one takes precedence. Returns them, and the declarations' layers.
+fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions, Vec<Layer>) {
+    let mut defaults = TypedOptions::default();
+    let mut layers = Vec::new();
+    for declaration in declarations {
+        defaults = declaration.options.over(defaults);
+        layers.push(declaration.layer);
+    }
+    (options.over(defaults), layers)
+}
+
+/// Sets the format of all lines from here on, and prints the notes about options that are turned off and the warnings about arguments.
+fn print_warnings(turned_off: Vec<String>, warnings: Vec<String>, options: &Options) {
+    terminal::choose_format(options.log_format);
+    if options.verbose {
+        terminal::print_records(turned_off.into_iter().map(Record::note));
+    }
+    terminal::print_notices(warnings.into_iter().map(Record::warning), options);
+}
+
+/// Returns the error of a signal on rotation that would never tell the command of a new value.
+fn signalled_for_nothing(options: &Options, plan: &Plan) -> Option<Problem> {
+    let on_rotation = options.rotation.as_ref()?.on_rotation;
+    if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
+        return None;
+    }
+    let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
+                or of a file in memory";
+    let remedy = "declare a file with `path` under `files:`, or write --on-rotation restart";
+    Some(Problem::usage(text).help(remedy))
 }
 
 /// Returns the error of inputs without any entry, in which these declarations were read.

@@ -7,7 +7,7 @@ mod reader;
 mod top_level;
 
 pub use find::{DEFAULT_NAMES, Found, find, in_parent};
-pub use top_level::parse_declaration;
+pub use top_level::{Declaration, parse_declaration};
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,7 +17,6 @@ use crate::input::env_file::is_env_file;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
-use top_level::Declaration;
 
 /// Reads `files` and the declaration that was found in the working directory.
 ///
