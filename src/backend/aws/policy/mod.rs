@@ -48,76 +48,124 @@ pub fn policy(
     locators: &BTreeSet<&Locator>,
     options: &PolicyOptions,
 ) -> Result<(String, Vec<PolicyNotice>), Problem> {
-    let requests: BTreeSet<_> = locators
+    let requests: BTreeSet<Locator> = locators
         .iter()
         .map(|locator| settings.complete(locator))
         .collect();
-    let of_requests: BTreeSet<Arn> = requests
+    let role = PolicyRole::find(settings.caller_roles(chain), &requests, options)?;
+    let read: Vec<&Locator> = requests
         .iter()
-        .filter_map(|request| Some(request.role.as_ref()?.arn.clone()))
+        .filter(|request| role.reads(request))
         .collect();
-    // A web identity and a profile assume roles in turn to find the credentials. The last role is the caller.
-    let chain = settings.caller_roles(chain);
-    let named = options.for_role.as_ref().map(|role| &role.arn);
-    if let Some(role) = named.filter(|role| !of_requests.contains(role) && !chain.contains(role)) {
-        let roles: BTreeSet<String> = of_requests
+
+    let statements = statements(settings, &role, &read, options);
+    let policy = statements.policy(&options.kms_keys);
+    let length = policy.to_string().chars().count();
+    let notices = notices(&role, &read, options, length, statements.is_empty());
+    Ok((format!("{policy:#}\n"), notices))
+}
+
+/// The identity whose policy is printed.
+struct PolicyRole<'a> {
+    /// The role that `--for-role` names; `None` for the caller.
+    named: Option<&'a Arn>,
+    /// True for the caller, also if `--for-role` names its role: it makes the requests that name no role.
+    is_caller: bool,
+    /// The roles that it assumes.
+    assumed: BTreeSet<Arn>,
+}
+
+impl<'a> PolicyRole<'a> {
+    /// Looks for the role of `options` among those that a launch assumes. A web identity and a profile assume the roles of `chain` in turn to
+    /// find the credentials. The last of them is the caller.
+    ///
+    /// # Errors
+    /// When the launch does not assume the role.
+    fn find(
+        chain: Vec<Arn>,
+        requests: &BTreeSet<Locator>,
+        options: &'a PolicyOptions,
+    ) -> Result<Self, Problem> {
+        let of_requests: BTreeSet<Arn> = requests
             .iter()
-            .chain(&chain)
-            .map(Arn::to_string)
+            .filter_map(|request| Some(request.role.as_ref()?.arn.clone()))
             .collect();
-        let roles = Vec::from_iter(roles).join(", ");
-        let text = format!(
-            "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
-        );
-        let what = if roles.is_empty() {
-            "it assumes no role".to_owned()
-        } else {
-            format!("the roles are {roles}")
-        };
-        return Err(Problem::usage(text).help(format!(
-            "{what}; leave --for-role out for the caller's policy"
-        )));
+        let named = options.for_role.as_ref().map(|role| &role.arn);
+        if let Some(role) = named
+            && !of_requests.contains(role)
+            && !chain.contains(role)
+        {
+            return Err(unknown_role(role, of_requests.iter().chain(&chain)));
+        }
+
+        let is_caller = named.is_none() || chain.last() == named;
+        let mut assumed = BTreeSet::new();
+        for step in chain.windows(2) {
+            if named == Some(&step[0]) {
+                assumed.insert(step[1].clone());
+            }
+        }
+        if is_caller {
+            assumed.extend(of_requests);
+        }
+        Ok(Self {
+            named,
+            is_caller,
+            assumed,
+        })
     }
-    let is_caller = named.is_none() || chain.last() == named;
-    let steps = chain
-        .iter()
-        .zip(chain.iter().skip(1))
-        .filter(|(from, _)| Some(*from) == named);
-    let mut assumed: BTreeSet<&Arn> = steps.map(|(_, to)| to).collect();
-    if is_caller {
-        assumed.extend(&of_requests);
+
+    /// True if the identity makes the request.
+    fn reads(&self, request: &Locator) -> bool {
+        match &request.role {
+            Some(role) => self.named == Some(&role.arn),
+            None => self.is_caller,
+        }
     }
-    // A named role reads names in its own account.
-    let mut statements = Statements::new(
-        named
-            .and_then(|role| role.account())
-            .or(options.account.as_deref()),
+}
+
+/// Returns the error of a role that is none of `roles`, which the launch assumes.
+fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
+    let roles: BTreeSet<String> = roles.map(Arn::to_string).collect();
+    let what = if roles.is_empty() {
+        "it assumes no role".to_owned()
+    } else {
+        format!("the roles are {}", Vec::from_iter(roles).join(", "))
+    };
+    let text = format!(
+        "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
     );
-    let mut is_any_region = false;
-    let is_read = |request: &&Locator| {
-        request
-            .role
-            .as_ref()
-            .map_or(is_caller, |role| Some(&role.arn) == named)
-    };
-    let is_asked = |request: &&Locator| {
-        !options.metadata || request.store == Store::SecretsManager || is_described(request)
-    };
-    for request in requests.iter().filter(is_read).filter(is_asked) {
-        match &request.region {
-            Some(region) => {
-                // Only a launch reads from the fallback regions.
-                let mut regions = settings.regions(region);
-                regions.truncate(if options.metadata { 1 } else { regions.len() });
-                regions
-                    .iter()
-                    .for_each(|region| statements.add_reading(request, Some(region)));
-            }
+    Problem::usage(text).help(format!(
+        "{what}; leave --for-role out for the caller's policy"
+    ))
+}
+
+/// Returns the statements that allow the requests in `read`, and the roles to be assumed.
+fn statements(
+    settings: &Settings,
+    role: &PolicyRole<'_>,
+    read: &[&Locator],
+    options: &PolicyOptions,
+) -> Statements {
+    // A named role reads names in its own account.
+    let account = role
+        .named
+        .and_then(Arn::account)
+        .or(options.account.as_deref());
+    let mut statements = Statements::new(account);
+    for request in read.iter().filter(|request| is_asked(request, options)) {
+        let Some(region) = &request.region else {
             // Any region includes the fallback regions.
-            None => {
-                statements.add_reading(request, None);
-                is_any_region = true;
-            }
+            statements.add_reading(request, None);
+            continue;
+        };
+        let mut regions = settings.regions(region);
+        if options.metadata {
+            // Only a launch reads from the fallback regions.
+            regions.truncate(1);
+        }
+        for region in &regions {
+            statements.add_reading(request, Some(region));
         }
     }
     if options.describe || options.is_for_agent || options.metadata {
@@ -126,12 +174,30 @@ pub fn policy(
     if options.metadata {
         statements.leave_reading_out();
     }
-    for role in &assumed {
-        statements.add(IamAction::AssumeRole, (*role).clone());
+    for assumed in &role.assumed {
+        statements.add(IamAction::AssumeRole, assumed.clone());
     }
-    let policy = statements.policy(&options.kms_keys);
+    statements
+}
+
+/// True unless the policy is that of `check --metadata`, which does not ask about the request.
+fn is_asked(request: &Locator, options: &PolicyOptions) -> bool {
+    !options.metadata || request.store == Store::SecretsManager || is_described(request)
+}
+
+/// Returns the notices about a policy of `length` characters.
+fn notices(
+    role: &PolicyRole<'_>,
+    read: &[&Locator],
+    options: &PolicyOptions,
+    length: usize,
+    is_empty: bool,
+) -> Vec<PolicyNotice> {
     let mut notices = Vec::new();
     let mut warn = |text: &str| notices.push(PolicyNotice::Warning(text.to_owned()));
+    let is_any_region = read
+        .iter()
+        .any(|request| request.region.is_none() && is_asked(request, options));
     if is_any_region {
         warn(
             "no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile",
@@ -142,28 +208,25 @@ pub fn policy(
             "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
         );
     }
-    let characters = policy.to_string().chars().count();
-    if characters > MAX_CHARACTERS {
+    if length > MAX_CHARACTERS {
         warn(&format!(
-            "the policy has {characters} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
+            "the policy has {length} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
              or split the statements over several policies"
         ));
     }
-    if statements.is_empty() {
+    if is_empty {
         warn("no permission is needed, so the policy has no statement, which IAM does not accept");
     }
-    if named.is_none() {
-        let of_role =
-            |role| PolicyNotice::Note(format!("--for-role {role} prints the policy of that role"));
-        notices.extend(assumed.into_iter().map(of_role));
+
+    if role.named.is_none() {
+        for assumed in &role.assumed {
+            let text = format!("--for-role {assumed} prints the policy of that role");
+            notices.push(PolicyNotice::Note(text));
+        }
     }
-    if options.kms_keys.is_empty()
-        && !options.metadata
-        && requests.iter().any(|request| is_read(&request))
-    {
-        notices.push(PolicyNotice::Note(
-            "customer managed keys need kms:Decrypt (--kms-key ARN)".to_owned(),
-        ));
+    if options.kms_keys.is_empty() && !options.metadata && !read.is_empty() {
+        let text = "customer managed keys need kms:Decrypt (--kms-key ARN)";
+        notices.push(PolicyNotice::Note(text.to_owned()));
     }
-    Ok((format!("{policy:#}\n"), notices))
+    notices
 }
