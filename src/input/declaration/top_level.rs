@@ -133,7 +133,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
     for MappingEntry { name, key, value } in item.members() {
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
-                options.places.insert(spec.name, key.place());
+                options.places.insert(spec.id, key.place());
                 set(&mut options, spec, &value);
             }
             Some(_) => key.named(name).refuse("cannot be set in a declaration"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::signal_number::SignalNumber;
-use super::table::TypedOptions;
+use super::table::{OptionId, TypedOptions};
 use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation};
 use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
@@ -115,7 +115,7 @@ impl TypedOptions {
         };
         let rotation = self.rotation();
         let fallback = self.agent_fallback == Some(true);
-        let region_source = match self.places.contains_key("region") {
+        let region_source = match self.places.contains_key(&OptionId::Region) {
             true => ("the declaration", Status::Configuration),
             false => ("--region", Status::Usage),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::model::url::HttpUrl;
 /// An option of the table.
 #[derive(Debug)]
 pub struct OptionSpec {
+    pub id: OptionId,
     /// The long name, without `--`, and the key under `defaults:`.
     pub name: &'static str,
     pub short: Option<char>,
@@ -55,7 +57,7 @@ impl OptionSpec {
 
     /// True if `defaults:` may set the option. A declaration must not replace AWS by a local file.
     pub fn in_declaration(&self) -> bool {
-        self.name != "local"
+        self.id != OptionId::Local
     }
 }
 
@@ -72,15 +74,26 @@ fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
     field.get_or_insert_default().push(value);
 }
 
-/// Makes the table and the struct of rows `field: type = set_value(name, takes, parser, help);`.
+/// Makes the table, the struct and the enum of rows `field: type = set_value(Variant name, takes, parser, help);`.
 macro_rules! options {
-    ($($heading:literal { $($field:ident: $type:ty = $put:ident($name:literal $($short:literal)?, $takes:expr, $parse:ident, $help:literal);)* })*) => {
+    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $takes:expr, $parse:ident, $help:literal);)* })*) => {
+        /// An option of the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum OptionId { $($($id,)*)* }
+
+        impl Display for OptionId {
+            /// Writes the option's name.
+            fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+                formatter.write_str(match self { $($(Self::$id => $name,)*)* })
+            }
+        }
+
         /// The options that one place sets, the command line, `SECRETS_EXEC_*` or one declaration; `None` for the others.
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($(#[doc = $help] pub $field: Option<$type>,)*)*
             /// The place of each option that a declaration sets.
-            pub places: BTreeMap<&'static str, String>,
+            pub places: BTreeMap<OptionId, String>,
             /// A line for each option that a higher place has turned off.
             pub turned_off: Vec<String>,
             /// A warning for each option that goes with one of a higher place, and so is ignored.
@@ -92,25 +105,26 @@ macro_rules! options {
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
-                lower.places.retain(|name, _| !self.sets(name));
+                lower.places.retain(|option, _| !self.sets(*option));
                 self.places.append(&mut lower.places);
                 self.turned_off.append(&mut lower.turned_off);
                 self.ignored.append(&mut lower.ignored);
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 
-            /// True if the option with this name has a value.
-            pub fn sets(&self, name: &str) -> bool {
-                match name { $($($name => self.$field.is_some(),)*)* _ => false }
+            /// True if the option has a value.
+            pub fn sets(&self, option: OptionId) -> bool {
+                match option { $($(OptionId::$id => self.$field.is_some(),)*)* }
             }
 
-            /// Removes the value of the option with this name.
-            pub fn unset(&mut self, name: &str) {
-                match name { $($($name => self.$field = None,)*)* _ => {} }
+            /// Removes the value of the option.
+            pub fn unset(&mut self, option: OptionId) {
+                match option { $($(OptionId::$id => self.$field = None,)*)* }
             }
         }
 
         pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
+            id: OptionId::$id,
             name: $name,
             short: [$(Some($short),)? None][0],
             takes: $takes,
@@ -123,71 +137,71 @@ macro_rules! options {
 
 options! {
     "How to resolve" {
-        region: Region = set_value("region", Takes::Text("REGION"), region,
+        region: Region = set_value(Region "region", Takes::Text("REGION"), region,
             "The region of secrets that name no region");
-        fallback_regions: Vec<Region> = add_value("fallback-region", Takes::Texts("REGION"), region,
+        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", Takes::Texts("REGION"), region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
-        profile: String = set_value("profile", Takes::Text("NAME"), text,
+        profile: String = set_value(Profile "profile", Takes::Text("NAME"), text,
             "A profile of the AWS configuration files");
-        role_arn: Role = set_value("role-arn", Takes::Text("ARN"), role,
+        role_arn: Role = set_value(RoleArn "role-arn", Takes::Text("ARN"), role,
             "The role to assume before reading secrets");
-        external_id: String = set_value("external-id", Takes::Text("ID"), text,
+        external_id: String = set_value(ExternalId "external-id", Takes::Text("ID"), text,
             "The external id that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value("endpoint-url", Takes::Text("URL"), url,
+        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Takes::Text("URL"), url,
             "The endpoint of Secrets Manager");
-        ca_bundle: PathBuf = set_value("ca-bundle", Takes::Text("FILE"), path,
+        ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Takes::Text("FILE"), path,
             "Root certificates (PEM), the only ones to trust");
-        key_exchange: KeyExchange = set_value("key-exchange", Takes::Text("MODE"), key_exchange,
+        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Takes::Text("MODE"), key_exchange,
             "The key exchange of TLS: hybrid, which is post-quantum, or classical, for firewalls that drop a long first message [default: hybrid]");
-        timeout: Duration = set_value("timeout", Takes::Text("DURATION"), duration,
+        timeout: Duration = set_value(Timeout "timeout", Takes::Text("DURATION"), duration,
             "The limit for all values [default: 30s; Lambda: 8s]");
-        wait: Duration = set_value("wait", Takes::Text("DURATION"), duration,
+        wait: Duration = set_value(Wait "wait", Takes::Text("DURATION"), duration,
             "How long to try again while credentials are missing or the network is unreachable; each try has its own --timeout");
-        agent: AgentChoice = set_value("agent", Takes::Optional("URL"), agent,
+        agent: AgentChoice = set_value(Agent "agent", Takes::Optional("URL"), agent,
             "Read through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]");
-        agent_fallback: bool = set_value("agent-fallback", Takes::Nothing, flag,
+        agent_fallback: bool = set_value(AgentFallback "agent-fallback", Takes::Nothing, flag,
             "With --agent: request from AWS if the agent is unavailable");
-        local: PathBuf = set_value("local", Takes::Text("FILE"), path,
+        local: PathBuf = set_value(Local "local", Takes::Text("FILE"), path,
             "Read secrets from a YAML or JSON file, without AWS");
-        cache: PathBuf = set_value("cache", Takes::Text("DIR"), path,
+        cache: PathBuf = set_value(Cache "cache", Takes::Text("DIR"), path,
             "Keep what AWS answers in this directory in memory, for the next launch");
-        cache_ttl: Duration = set_value("cache-ttl", Takes::Text("DURATION"), duration_or_zero,
+        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Takes::Text("DURATION"), duration_or_zero,
             "With --cache: use answers younger than this without a request [default: 0s]");
-        cache_stale: Duration = set_value("cache-stale", Takes::Text("DURATION"), duration_or_zero,
+        cache_stale: Duration = set_value(CacheStale "cache-stale", Takes::Text("DURATION"), duration_or_zero,
             "With --cache: use answers younger than this if AWS is unavailable [default: 24h]");
-        notify_ready: bool = set_value("notify-ready", Takes::Nothing, flag,
+        notify_ready: bool = set_value(NotifyReady "notify-ready", Takes::Nothing, flag,
             "Tell systemd when the command starts that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = set_value("keep-existing", Takes::Nothing, flag,
+        keep_existing: bool = set_value(KeepExisting "keep-existing", Takes::Nothing, flag,
             "Keep variables that are already set and not empty");
-        clean_env: bool = set_value("clean-env", Takes::Nothing, flag,
+        clean_env: bool = set_value(CleanEnv "clean-env", Takes::Nothing, flag,
             "Pass on only PATH, HOME, the locale and the like");
-        pass: Vec<Pattern> = add_value("pass", Takes::Texts("GLOB"), pattern,
+        pass: Vec<Pattern> = add_value(Pass "pass", Takes::Texts("GLOB"), pattern,
             "With --clean-env: also pass on these variables (repeatable)");
-        unset: Vec<Pattern> = add_value("unset", Takes::Texts("GLOB"), pattern,
+        unset: Vec<Pattern> = add_value(Unset "unset", Takes::Texts("GLOB"), pattern,
             "Do not pass on these variables, for example AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (repeatable)");
     }
     "Rotation" {
-        on_rotation: OnRotation = set_value("on-rotation", Takes::Text("MODE"), mode,
+        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Takes::Text("MODE"), mode,
             "Stay, and on a change restart, signal=NAME or exit");
-        poll_interval: Duration = set_value("poll-interval", Takes::Text("DURATION"), poll_interval,
+        poll_interval: Duration = set_value(PollInterval "poll-interval", Takes::Text("DURATION"), poll_interval,
             "The time between two reads of the secrets, at least 10s [default: 5m]");
-        splay: Duration = set_value("splay", Takes::Text("DURATION"), duration_or_zero,
+        splay: Duration = set_value(Splay "splay", Takes::Text("DURATION"), duration_or_zero,
             "The limit of the random delay after a change, which spreads a fleet [default: 0s]");
-        stop_signal: SignalNumber = set_value("stop-signal", Takes::Text("SIGNAL"), signal,
+        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Takes::Text("SIGNAL"), signal,
             "The signal that stops the command [default: TERM]");
-        grace: Duration = set_value("grace", Takes::Text("DURATION"), duration_or_zero,
+        grace: Duration = set_value(Grace "grace", Takes::Text("DURATION"), duration_or_zero,
             "The time between that signal and KILL [default: 30s]");
-        poll_signal: SignalNumber = set_value("poll-signal", Takes::Text("SIGNAL"), poll_signal,
+        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Takes::Text("SIGNAL"), poll_signal,
             "The signal to secrets-exec that makes it read the secrets at once");
     }
     "Output" {
-        verbose: u8 = set_value("verbose" 'v', Takes::Level, level,
+        verbose: u8 = set_value(Verbose "verbose" 'v', Takes::Level, level,
             "Print each variable's secret and version; -vv: requests too");
-        quiet: bool = set_value("quiet" 'q', Takes::Nothing, flag,
+        quiet: bool = set_value(Quiet "quiet" 'q', Takes::Nothing, flag,
             "Print no warnings, no notes and no progress line");
-        log_format: LogFormat = set_value("log-format", Takes::Text("FORMAT"), log_format,
+        log_format: LogFormat = set_value(LogFormat "log-format", Takes::Text("FORMAT"), log_format,
             "The format of the lines on standard error: text or json [default: text]");
     }
 }
