@@ -87,17 +87,8 @@ impl Report {
 
     /// Returns the errors, and the highest exit status of all problems. Entries that share a reason share its record.
     pub fn render(&self) -> Rendered {
-        let mut groups: Vec<Vec<&Problem>> = Vec::new();
-        let mut numbers = BTreeMap::new();
-        for problem in &self.problems {
-            let next = groups.len();
-            let number = problem
-                .group()
-                .map_or(next, |group| *numbers.entry(group).or_insert(next));
-            groups.resize_with(next.max(number + 1), Vec::new);
-            groups[number].push(problem);
-        }
-        let errors = groups
+        let errors = self
+            .groups()
             .iter()
             .filter_map(|group| error_record(group))
             .collect();
@@ -110,6 +101,24 @@ impl Report {
             summary,
             exit_status: self.exit_status(),
         }
+    }
+
+    /// Returns the problems of each record, in the order of the first of them. A problem without a group has a record of its own.
+    fn groups(&self) -> Vec<Vec<&Problem>> {
+        let mut groups: Vec<Vec<&Problem>> = Vec::new();
+        let mut positions = BTreeMap::new();
+        for problem in &self.problems {
+            let next = groups.len();
+            let position = match problem.group() {
+                Some(group) => *positions.entry(group).or_insert(next),
+                None => next,
+            };
+            if position == next {
+                groups.push(Vec::new());
+            }
+            groups[position].push(problem);
+        }
+        groups
     }
 
     /// Returns the highest exit status of all problems.
