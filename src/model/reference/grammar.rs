@@ -5,9 +5,8 @@
 
 use std::fmt;
 
-use super::alias::Aliases;
 use super::arn::{Arn, Store};
-use super::locator::{Locator, SecretRef};
+use super::locator::{Aliases, Locator, SecretRef};
 use super::placeholder::{expand, placeholders};
 use super::secret_id::{ReferenceError, SecretId, is_name_character};
 use super::selector::{JsonPath, Selector, outside_brackets};

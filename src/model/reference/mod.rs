@@ -3,7 +3,6 @@
 //! A [`Reference`] is completed by aliases and `${NAME}` to a [`SecretRef`]: a [`Locator`] (one request) and a [`Selector`] (one value in
 //! the answer).
 
-mod alias;
 mod arn;
 mod grammar;
 mod locator;
@@ -12,10 +11,9 @@ mod secret_id;
 mod selector;
 mod version;
 
-pub use alias::{Alias, Aliases, validate_alias_name};
 pub use arn::{Arn, Region, Role, Store};
 pub use grammar::Reference;
-pub use locator::{Locator, SecretRef};
+pub use locator::{Alias, Aliases, Locator, SecretRef, validate_alias_name};
 pub use secret_id::{ReferenceError, SecretId};
 pub use selector::{JsonPath, Selector};
 pub use version::{AWS_STAGES, AWSCURRENT, Version};
