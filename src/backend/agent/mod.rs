@@ -106,7 +106,7 @@ impl Agent {
         let mut requests = Requests::new();
         for locator in wanted.iter().copied() {
             requests
-                .entry(self.aws_settings.complete(locator))
+                .entry(self.aws_settings.with_defaults(locator))
                 .or_default()
                 .push(locator);
         }
@@ -120,7 +120,7 @@ impl Agent {
         let configured = self.aws_settings.region.as_ref();
         if self
             .aws_settings
-            .complete(locator)
+            .with_defaults(locator)
             .role
             .is_some_and(|role| role.external_id.is_some())
         {

@@ -99,7 +99,7 @@ impl Aws {
         let mut requests = BTreeSet::new();
         for (locator, region) in wanted {
             // A secret without any region has no answer that could be described.
-            if let Ok(request) = session.complete(locator).await {
+            if let Ok(request) = session.request_for(locator).await {
                 requests.insert(Locator {
                     region: region.or(request.region),
                     version: Version::Current,
@@ -123,7 +123,7 @@ impl Aws {
     ) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
-        let (requests, mut answers) = complete(session, wanted).await;
+        let (requests, mut answers) = requests_for(session, wanted).await;
         let (answered, secrets) =
             metadata::read_all(session, requests.keys().cloned().collect()).await;
         answers.extend(distribute(&requests, answered));
@@ -153,7 +153,7 @@ impl Aws {
 }
 
 async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
-    let (requests, mut answers) = complete(session, wanted).await;
+    let (requests, mut answers) = requests_for(session, wanted).await;
     let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
     add_notes(session, &mut answers);
@@ -161,13 +161,13 @@ async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
 }
 
 /// Returns the distinct requests, and the answers of the locators without a region.
-async fn complete<'a>(
+async fn requests_for<'a>(
     session: &mut Session,
     wanted: &BTreeSet<&'a Locator>,
 ) -> (Requests<'a>, Answers) {
     let (mut requests, mut answers) = (Requests::new(), Vec::new());
     for locator in wanted.iter().copied() {
-        match session.complete(locator).await {
+        match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
             Err(error) => answers.push((
                 locator.clone(),

@@ -94,12 +94,12 @@ impl Session {
         self.callers.retain(|_, caller| is_usable(caller));
     }
 
-    /// Returns a locator with the default region and role if it names none: equal ones are one request.
+    /// Returns the request for a locator, which has a region: its own, the default, or the instance's. Equal requests are one.
     ///
     /// # Errors
     /// When it names no region and there is no default, or IMDS does not answer.
-    pub async fn complete(&mut self, locator: &Locator) -> Result<Locator, FetchError> {
-        let locator = self.settings.complete(locator);
+    pub async fn request_for(&mut self, locator: &Locator) -> Result<Locator, FetchError> {
+        let locator = self.settings.with_defaults(locator);
         if locator.region.is_some() {
             return Ok(locator);
         }

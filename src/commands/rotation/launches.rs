@@ -18,7 +18,7 @@ use crate::system::waiting::wait_for;
 use crate::system::{os_error, signals};
 
 /// The time in which a launch ends by itself: after its deadline, after a termination signal, and once its gate is open.
-const GRACE: Duration = Duration::from_secs(5);
+const TIME_TO_END: Duration = Duration::from_secs(5);
 
 pub struct Launches<'a> {
     rotation: &'a RotationOptions,
@@ -194,7 +194,7 @@ impl<'a> Launches<'a> {
         } else {
             Duration::ZERO
         };
-        let limit = options.timeout + wait + GRACE;
+        let limit = options.timeout + wait + TIME_TO_END;
         let process = fork(|gate| child::run(launch, gate, baseline, rotation))
             .map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?;
         self.current = ForkedLaunch::Resolving {
@@ -344,7 +344,7 @@ impl<'a> Launches<'a> {
     /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process
     /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
     fn await_end(&mut self, notices: &mut Notices<'_>) {
-        let end = Instant::now() + GRACE;
+        let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()
             && let Some(left) = end.checked_duration_since(Instant::now())
         {

@@ -48,7 +48,7 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
         Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),
     };
     let Some((name, mut matches)) = matches.remove_subcommand() else {
-        return launch(
+        return launch_invocation(
             &mut matches,
             arguments.iter().any(|word| word == "--"),
             inherited,
@@ -74,7 +74,11 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-fn launch(
+/// Returns the launch of the command after the options.
+///
+/// # Errors
+/// The missing command, after every error in the options.
+fn launch_invocation(
     matches: &mut ArgMatches,
     has_separator: bool,
     inherited: &Inherited,

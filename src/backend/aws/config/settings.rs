@@ -90,7 +90,7 @@ impl Settings {
     }
 
     /// Returns a locator with the default region and role if it names none. Equal ones are one request.
-    pub fn complete(&self, locator: &Locator) -> Locator {
+    pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let (region, role) = (
             locator.region.as_ref().or(self.region.as_ref()),
             locator.role.as_ref().or(self.role.as_ref()),
@@ -109,7 +109,7 @@ impl Settings {
         format!(
             "{:?}",
             (
-                self.complete(locator),
+                self.with_defaults(locator),
                 endpoints,
                 self.profile(),
                 &self.caller

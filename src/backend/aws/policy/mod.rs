@@ -50,7 +50,7 @@ pub fn policy(
 ) -> Result<(String, Vec<PolicyNotice>), Problem> {
     let requests: BTreeSet<Locator> = locators
         .iter()
-        .map(|locator| settings.complete(locator))
+        .map(|locator| settings.with_defaults(locator))
         .collect();
     let role = PolicyRole::find(settings.caller_roles(chain), &requests, options)?;
     let read: Vec<&Locator> = requests
