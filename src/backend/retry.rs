@@ -7,8 +7,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::answer::{FailedRequest, FetchError, Outage, OutageKind, Refusal};
-use crate::time::deadline::Deadline;
-use crate::time::progress::Progress;
+use crate::time::{Deadline, Progress};
 
 /// The failure of an attempt, by its meaning for further attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use crate::model::resolved::Resolved;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{Resolution, resolve, suggest_aliases, unknown_template_names};
-use crate::time::deadline::Deadline;
+use crate::time::Deadline;
 
 /// The longest pause between two tries of `--wait`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

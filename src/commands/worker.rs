@@ -15,8 +15,7 @@ use crate::system::ending::{End, asks_on_terminal, end};
 use crate::system::notify::Notifier;
 use crate::system::waiting::{WaitEvent, while_working};
 use crate::system::{connection, os_error, signals};
-use crate::time::deadline::Deadline;
-use crate::time::progress::Progress;
+use crate::time::{Deadline, Progress};
 
 /// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
 const OVERTIME: Duration = Duration::from_millis(500);

@@ -11,7 +11,7 @@ use crate::model::entry::Origin;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::resolved::Resolved;
-use crate::time::progress::Waiting;
+use crate::time::Waiting;
 
 /// The notice of `--local`.
 pub fn local_notice(path: &Path) -> Record {

@@ -24,7 +24,7 @@ use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
 use crate::net::http::{Bytes, HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
-use crate::time::deadline::Deadline;
+use crate::time::Deadline;
 
 /// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");

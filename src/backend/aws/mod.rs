@@ -31,7 +31,7 @@ use super::fan_out::{Requests, distribute};
 use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Version};
-use crate::time::deadline::Deadline;
+use crate::time::Deadline;
 use credentials::MfaCodes;
 use session::Session;
 

@@ -20,7 +20,7 @@ use crate::backend::retry::RetryBudget;
 use crate::model::answer::{self, Denial, FetchError, Outage};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
-use crate::time::deadline::Deadline;
+use crate::time::Deadline;
 
 /// A session with AWS. Region, credentials and roles are found when first needed, and kept.
 pub struct Session {

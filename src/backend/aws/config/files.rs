@@ -11,7 +11,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
 use crate::system::os_error;
-use crate::time::progress::Progress;
+use crate::time::Progress;
 
 /// The paths of AWS's configuration files, which need not exist; `None` without a home directory.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,7 @@ use super::settings::{MetadataSettings, Settings};
 use super::variable_reader::{BOOLEAN, COUNT, ENDPOINT, METADATA_MODE, REGION, RETRY_MODE};
 use crate::backend::aws::protocol::{Api, Endpoints};
 use crate::model::problem::{Problem, Status};
-use crate::time::progress::Progress;
+use crate::time::Progress;
 
 /// Completes settings with the profile's, and returns the profile's role chain; `None` if it has no credentials, or they are not used.
 ///

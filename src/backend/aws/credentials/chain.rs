@@ -14,7 +14,7 @@ use crate::backend::aws::config::{Settings, WebIdentity};
 use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
 use crate::model::answer::{CredentialsError, FetchError, Outage, Wanted};
 use crate::model::reference::Region;
-use crate::time::progress::Progress;
+use crate::time::Progress;
 
 /// The providers that were asked, and why each has no credentials.
 type Tried = Vec<(&'static str, String)>;

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use crate::backend::aws::config::ProfileRole;
 use crate::model::answer::{CredentialsError, FetchError, Wanted};
 use crate::model::quoting::{escaped, one_line};
-use crate::time::deadline::Deadline;
+use crate::time::Deadline;
 
 /// The codes that were typed, by the serial number of the device: each is asked for once in a launch.
 #[derive(Clone, Default)]

@@ -1,4 +1,0 @@
-//! Limits of time: the deadline of a launch, and the progress until then.
-
-pub mod deadline;
-pub mod progress;
