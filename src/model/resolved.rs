@@ -100,7 +100,7 @@ impl Resolved {
                     value: value.expose(),
                     subject,
                 }),
-                Target::File(_) | Target::Credential(_) => None,
+                Target::File(_) | Target::Credential(_) | Target::Output => None,
             },
         )
     }
@@ -118,7 +118,7 @@ impl Resolved {
                     value,
                     subject,
                 }),
-                Target::Env(_) | Target::Credential(_) => None,
+                Target::Env(_) | Target::Credential(_) | Target::Output => None,
             },
         )
     }

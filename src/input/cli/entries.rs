@@ -53,22 +53,14 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     layer
 }
 
-/// Parses the REF of `get` into an entry whose value is delivered to nothing but standard output.
+/// Parses the REF of `get` into an entry whose value is only printed.
 pub fn value(text: &str) -> Result<Entry, Problem> {
     let reference = parse_reference("REF".to_owned(), text)?;
-    let target = FileTarget {
-        place: FilePlace::Memory,
-        env: None,
-        mode: Mode::PRIVATE,
-        owner: None,
-    };
-    let mut entry = Entry::new(
-        Target::File(target),
+    Ok(Entry::new(
+        Target::Output,
         EntrySource::Reference(reference),
         Origin::Argument("get"),
-    );
-    "the value".clone_into(&mut entry.subject.label);
-    Ok(entry)
+    ))
 }
 
 /// Parses a `NAME=REF` of an option, which an error without the name calls `place`. Only the first `=` separates: the name of a secret may

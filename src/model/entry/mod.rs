@@ -40,7 +40,7 @@ impl Entry {
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
         let kind = match target {
-            Target::Env(_) | Target::File(_) => SubjectKind::Entry,
+            Target::Env(_) | Target::File(_) | Target::Output => SubjectKind::Entry,
             Target::Credential(_) => SubjectKind::Credential,
         };
         let subject = Subject {

@@ -1,4 +1,4 @@
-//! The target of an entry: a variable, a file and the variable with its path, or a credential of a unit.
+//! The target of an entry: a variable, a file and the variable with its path, a credential of a unit, or the output of `get`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,6 +11,8 @@ pub enum Target {
     Env(EnvName),
     File(FileTarget),
     Credential(CredentialTarget),
+    /// Standard output, for `get`.
+    Output,
 }
 
 /// A credential of systemd.
@@ -65,6 +67,7 @@ impl Target {
                     .collect()
             }
             Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
+            Self::Output => Vec::new(),
         }
     }
 
@@ -79,7 +82,7 @@ impl Target {
         match self {
             Self::Env(name) => Some(name),
             Self::File(file) => file.env.as_ref(),
-            Self::Credential(_) => None,
+            Self::Credential(_) | Self::Output => None,
         }
     }
 }
@@ -101,6 +104,7 @@ impl fmt::Display for Target {
                 ..
             }) => f.write_str("a file in memory"),
             Self::Credential(CredentialTarget { unit, name }) => write!(f, "{unit}/{name}"),
+            Self::Output => f.write_str("the value"),
         }
     }
 }

@@ -184,7 +184,7 @@ impl CheckedValues<'_> {
             .or(self.unchecked(source));
         row.variable = target.variable().map(ToString::to_string);
         match target {
-            Target::Env(_) => {}
+            Target::Env(_) | Target::Output => {}
             Target::File(FileTarget {
                 place: FilePlace::Path(path),
                 ..
@@ -372,8 +372,9 @@ fn label(target: &Target) -> String {
             place: FilePlace::Memory,
             ..
         }) => format!("{name}=memfd"),
-        Target::Env(_) | Target::File(FileTarget { env: None, .. }) | Target::Credential(_) => {
-            target.to_string()
-        }
+        Target::Env(_)
+        | Target::File(FileTarget { env: None, .. })
+        | Target::Credential(_)
+        | Target::Output => target.to_string(),
     }
 }
