@@ -95,8 +95,8 @@ struct PlannedInputs {
     report: Report,
 }
 
-/// Reads the declarations, with the one that was found in the working directory. Merges and validates all inputs, and makes the plan.
-/// Prints the warnings about the inputs.
+/// Reads the declarations, among them `found`, the declaration of the working directory. Merges and validates all inputs, and makes the
+/// plan. Prints the warnings about the inputs.
 fn plan_inputs(
     inputs: Inputs,
     found: Result<Option<Found>, Problem>,
@@ -149,7 +149,8 @@ fn plan_inputs(
     }
 }
 
-/// Puts the options over those of the declarations, of which a later one takes precedence. Returns them, and the declarations' layers.
+/// Merges the options with those of the declarations. The options themselves win, then a later declaration wins over an earlier one. Also
+/// returns the layers of the declarations.
 fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions, Vec<Layer>) {
     let mut defaults = TypedOptions::default();
     let mut layers = Vec::new();

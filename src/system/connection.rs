@@ -48,21 +48,47 @@ const SETUP: &str = "a socket unit with Accept=yes starts it, and a unit's LoadC
 
 static PADDING: [u8; 4_096] = [0; 4_096];
 
-/// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection.
-/// Termination signals are held from then on, so that the connection is refused before a signal ends this process.
+/// Takes the connection of systemd's LoadCredential= from standard input, if that is one; with `is_expected` any stream connection:
+/// [`CredentialConnection::request`] says what its address lacks. Termination signals are held from then on, so that the connection is
+/// refused before a signal ends this process.
 ///
-/// Must be called before anything is printed.
+/// Standard output and error are redirected if they are the connection as well, which is systemd's default: what is printed there would
+/// become the credential. So this must be called before anything is printed.
 ///
 /// # Errors
 /// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
 pub fn take(is_expected: bool) -> Result<(), Errno> {
-    if !CredentialConnection::is_standard_input(is_expected) {
+    let streams = standard_streams();
+    if !is_connection(streams[0], is_expected) {
         return Ok(());
     }
     signals::hold();
-    let connection = CredentialConnection::take()?;
-    let _ = TAKEN.set(connection);
-    Ok(())
+    let copied = streams[0]
+        .try_clone_to_owned()
+        .map_err(|error| os_error::errno(&error));
+    let redirected = copied.and_then(|socket| redirect(streams).map(|()| socket));
+    match redirected {
+        Ok(socket) => {
+            let is_answered = AtomicBool::new(false);
+            let _ = TAKEN.set(CredentialConnection {
+                socket,
+                is_answered,
+            });
+            Ok(())
+        }
+        Err(errno) => {
+            refuse(streams[0]);
+            Err(errno)
+        }
+    }
+}
+
+/// True for the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client.
+fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
+    cfg!(target_os = "linux")
+        && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
+        && getpeername::<UnixAddr>(input.as_raw_fd())
+            .is_ok_and(|address| is_expected || requested_by(&address).is_some())
 }
 
 /// Returns the connection that [`take`] has taken.
@@ -78,39 +104,6 @@ fn standard_streams() -> [BorrowedFd<'static>; 3] {
 }
 
 impl CredentialConnection {
-    /// True if standard input is the connection of a client whose address is that of LoadCredential=; with `is_expected`, of any client:
-    /// [`Self::request`] says what its address lacks.
-    fn is_standard_input(is_expected: bool) -> bool {
-        let [input, ..] = standard_streams();
-        cfg!(target_os = "linux")
-            && getsockopt(&input, sockopt::SockType) == Ok(SockType::Stream)
-            && getpeername::<UnixAddr>(input.as_raw_fd())
-                .is_ok_and(|address| is_expected || requested_by(&address).is_some())
-    }
-
-    /// Takes the connection from standard input. Standard output and error are redirected if they are the connection as well, which is
-    /// systemd's default: what is printed there would become the credential.
-    ///
-    /// # Errors
-    /// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
-    fn take() -> Result<Self, Errno> {
-        let streams = standard_streams();
-        let copied = streams[0]
-            .try_clone_to_owned()
-            .map_err(|error| os_error::errno(&error));
-        let redirected = copied.and_then(|socket| redirect(streams).map(|()| socket));
-        match redirected {
-            Ok(socket) => Ok(Self {
-                socket,
-                is_answered: AtomicBool::new(false),
-            }),
-            Err(errno) => {
-                refuse(streams[0]);
-                Err(errno)
-            }
-        }
-    }
-
     /// Returns the request of the client, by the client's address.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ pub struct AskedProgram {
 /// got its id.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// Ends this process at once, whatever other threads do. Before `print` it kills the program that is asked for credentials, and
+/// Ends this process immediately, whatever other threads do. Before `print` it kills the program that is asked for credentials, and
 /// refuses systemd's connection unless its value was sent.
 ///
 /// A signal that comes while `print` waits for a reader calls this function again, which changes nothing that is settled.

@@ -52,18 +52,39 @@ extern "C" fn before_main() {
 
 /// Blocks the termination signals that would end this process, until [`restore`]. To be called on the main thread before it starts
 /// another.
+///
+/// It also blocks SIGTTOU, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so that a write beyond
+/// the limit on the size of files fails instead. SIGCHLD gets its default action, and so do the signals for which [`restore`] has
+/// installed a handler.
 pub fn hold() {
-    INHERITED.get_or_init(InheritedSignals::look).hold();
+    let inherited = INHERITED.get_or_init(InheritedSignals::look);
+    if inherited.ignores_children {
+        set_action(Signal::SIGCHLD, libc::SIG_DFL);
+    }
+    set_action(Signal::SIGPIPE, libc::SIG_IGN);
+    let mut held = inherited.mask;
+    held.extend(inherited.watched.iter());
+    held.add(Signal::SIGTTOU);
+    held.add(Signal::SIGXFSZ);
+    let _ = held.thread_set_mask();
+    inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
-/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here, and in PID 1
-/// one that comes before execve(2), too. Async-signal-safe, since a child calls it between fork and execve. [`hold`] reverts it.
+/// Restores the inherited mask and dispositions, which execve(2) keeps; a held signal that is pending ends the process here. [`hold`]
+/// reverts it. Async-signal-safe, since a child calls it between fork and execve.
+///
+/// In PID 1 a watched signal gets a handler first, which execve(2) resets: the kernel drops a signal of PID 1 that is neither blocked nor
+/// handled, so a signal that comes before execve(2) would be lost.
 pub fn restore() {
     if SIGPIPE_WAS_DEFAULT.load(Ordering::Relaxed) {
         set_action(Signal::SIGPIPE, libc::SIG_DFL);
     }
     if let Some(inherited) = INHERITED.get() {
-        inherited.restore();
+        if inherited.ignores_children {
+            set_action(Signal::SIGCHLD, libc::SIG_IGN);
+        }
+        inherited.set_actions_of_pid_1(exit_by_signal as *const () as libc::sighandler_t);
+        let _ = inherited.mask.thread_set_mask();
     }
 }
 
@@ -121,32 +142,6 @@ impl InheritedSignals {
             watched: TERMINATION.into_iter().filter(is_watched).collect(),
             ignores_children: has_action(libc::SIGCHLD, libc::SIG_IGN),
         }
-    }
-
-    /// Blocks the watched signals, SIGTTOU, so that a line on a terminal (`stty tostop`) does not stop a background job, and SIGXFSZ, so
-    /// that a write beyond the limit on the size of files fails instead. SIGCHLD gets its default action, and so do the signals for which
-    /// [`Self::restore`] has installed a handler.
-    fn hold(&self) {
-        if self.ignores_children {
-            set_action(Signal::SIGCHLD, libc::SIG_DFL);
-        }
-        set_action(Signal::SIGPIPE, libc::SIG_IGN);
-        let mut held = self.mask;
-        held.extend(self.watched.iter());
-        held.add(Signal::SIGTTOU);
-        held.add(Signal::SIGXFSZ);
-        let _ = held.thread_set_mask();
-        self.set_actions_of_pid_1(libc::SIG_DFL);
-    }
-
-    /// Restores the mask and the action of SIGCHLD. In PID 1 a watched signal gets a handler first, which execve(2) resets: the kernel drops
-    /// a signal of PID 1 that is neither blocked nor handled, so one that comes before execve(2) would be lost.
-    fn restore(&self) {
-        if self.ignores_children {
-            set_action(Signal::SIGCHLD, libc::SIG_IGN);
-        }
-        self.set_actions_of_pid_1(exit_by_signal as *const () as libc::sighandler_t);
-        let _ = self.mask.thread_set_mask();
     }
 
     /// Sets the action of the watched signals if this process is PID 1, and does nothing in any other.

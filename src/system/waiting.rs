@@ -1,7 +1,7 @@
 //! Waits in poll(2): for descriptors, and by the main thread while a worker works.
 //!
 //! Whatever may take long, such as a request, a file on a network or a write whose reader stalls, is done on a thread of its own, so that
-//! the main thread can react to a termination signal at once.
+//! the main thread can react to a termination signal immediately.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -72,8 +72,8 @@ pub fn while_working<T: Send>(
     })
 }
 
-/// Does `work`, such as a write whose reader may stall. On the main thread a held signal that comes meanwhile ends this process; while
-/// any other thread works, the main thread waits for signals anyway.
+/// Does `work`, such as a write whose reader may stall. If the main thread calls this function, a held signal ends the
+/// process during the work. If another thread does, the main thread waits for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     if !signals::are_held() || !is_main_thread() {
         return work();
@@ -82,7 +82,7 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
         WaitEvent::Signal(signal) => end(End::Signal(signal), || ()),
         WaitEvent::Sleep | WaitEvent::OtherEndClosed => None,
     });
-    // Without another thread the work is done here.
+    // The work is done here if there is no other thread.
     done.unwrap_or_else(|_| work())
 }
 

@@ -124,7 +124,7 @@ impl<'a> PolicyRole<'a> {
     }
 }
 
-/// Returns the error of a role that is none of `roles`, which the launch assumes.
+/// Returns the error of a role that the launch does not assume. `roles` are those that it assumes.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let roles: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let what = if roles.is_empty() {
