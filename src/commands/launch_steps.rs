@@ -3,28 +3,19 @@
 use std::convert::Infallible;
 
 use super::prepare::Prepared;
-use super::read::{Pass, read_plan};
+use super::read::{Pass, ReadValues, read_usable};
 use super::worker::Reporter;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
-use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
-use crate::model::environment::{Environment, unusable};
-use crate::model::resolved::Resolved;
+use crate::model::environment::Environment;
 use crate::report::{self, Report, terminal};
-use crate::resolve::Resolution;
 
 /// A command whose values are not resolved yet.
 pub struct Launch<'a> {
     pub prepared: Prepared,
     pub command: &'a CommandLine,
     pub program: Program,
-}
-
-/// The values of a command, all of which an environment can hold.
-pub struct LaunchValues {
-    pub resolved: Resolved,
-    pub fetched: Fetched,
 }
 
 impl<'a> Launch<'a> {
@@ -45,28 +36,15 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
-    pub fn resolve(&self, pass: Pass, reporter: &impl Reporter) -> Result<LaunchValues, Report> {
-        let (
-            Resolution {
-                resolved, errors, ..
-            },
-            fetched,
-        ) = read_plan(&self.prepared, pass, reporter, None)?;
-        let consequence = format!(
-            "{} was not started",
-            self.command.program().to_string_lossy()
-        );
-        let mut report = Report::of_values(
-            errors
-                .into_iter()
-                .chain(unusable(&resolved, exec::limits())),
-            consequence,
-        );
+    pub fn resolve(&self, pass: Pass, reporter: &impl Reporter) -> Result<ReadValues, Report> {
+        let program = self.command.program().to_string_lossy();
+        let consequence = format!("{program} was not started");
+        let (values, mut report) = read_usable(&self.prepared, pass, reporter, &consequence)?;
         if !report.is_empty() {
-            report.extend(Files::find(resolved.files()).undeliverable());
+            report.extend(Files::find(values.resolved.files()).undeliverable());
             return Err(report);
         }
-        Ok(LaunchValues { resolved, fetched })
+        Ok(values)
     }
 
     /// Writes the files under temporary names, and makes the environment. Dropping the files removes those that are temporary or new.
@@ -76,7 +54,7 @@ impl<'a> Launch<'a> {
     pub fn stage(
         &self,
         pass: Pass,
-        LaunchValues { resolved, fetched }: LaunchValues,
+        ReadValues { resolved, fetched }: ReadValues,
     ) -> Result<(Delivery, Environment), Report> {
         let Prepared {
             options, retained, ..

@@ -54,7 +54,13 @@ pub struct Inspection {
     pub caller: Option<Caller>,
 }
 
-/// Resolves every value for a command that hands it on itself, and prints where each comes from with `--verbose`. The report has each value
+/// The values of a command, and the answers from which they come.
+pub struct ReadValues {
+    pub resolved: Resolved,
+    pub fetched: Fetched,
+}
+
+/// Resolves every value for a command that passes it on itself, and prints where each comes from with `--verbose`. The report has each value
 /// that cannot be read, or that no environment or credential can hold, and the consequence.
 ///
 /// # Errors
@@ -64,22 +70,31 @@ pub fn read_values(
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Resolved, Report), Report> {
-    let (
-        Resolution {
-            resolved, errors, ..
-        },
-        fetched,
-    ) = read_plan(prepared, Pass::First, &ThisProcess::new(inherited), None)?;
-    let report = Report::of_values(
-        errors
-            .into_iter()
-            .chain(unusable(&resolved, exec::limits())),
-        consequence,
-    );
+    let here = ThisProcess::new(inherited);
+    let (ReadValues { resolved, fetched }, report) =
+        read_usable(prepared, Pass::First, &here, consequence)?;
     if prepared.options.verbose && report.is_empty() {
         terminal::print_records(report::provenance(&resolved, &fetched));
     }
     Ok((resolved, report))
+}
+
+/// Resolves every value. The report has each value that cannot be read, or that no environment or credential can hold, and the
+/// consequence.
+///
+/// # Errors
+/// When nothing can be fetched at all.
+pub fn read_usable(
+    prepared: &Prepared,
+    pass: Pass,
+    reporter: &impl Reporter,
+    consequence: &str,
+) -> Result<(ReadValues, Report), Report> {
+    let (outcome, fetched) = read_plan(prepared, pass, reporter, None)?;
+    let resolved = outcome.resolved;
+    let unusable = unusable(&resolved, exec::limits());
+    let report = Report::of_values([outcome.errors, unusable].concat(), consequence);
+    Ok((ReadValues { resolved, fetched }, report))
 }
 
 /// Resolves the plan within the deadline of the options, and then fills the inspection of `check`. Returns every answer beside the outcome.

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprint;
-use crate::commands::launch_steps::{Launch, LaunchValues};
-use crate::commands::read::Pass;
+use crate::commands::launch_steps::Launch;
+use crate::commands::read::{Pass, ReadValues};
 use crate::commands::worker::Reporter;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
@@ -137,7 +137,7 @@ impl GatedLaunch<'_> {
     }
 
     /// Becomes the command once the gate is open. Returns the exit status if the gate is closed or the command is not executed.
-    fn start(&self, values: LaunchValues, ready: &Message) -> Result<u8, Report> {
+    fn start(&self, values: ReadValues, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment) = self.launch.stage(self.pass, values)?;
         // Its file may have vanished since the last start.
         let program = self.launch.prepared.find(self.launch.command)?;
