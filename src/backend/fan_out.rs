@@ -6,12 +6,7 @@ use futures_util::stream::{Stream, StreamExt};
 
 use crate::model::answer::{Answers, Document};
 use crate::model::reference::Locator;
-
-/// The limit on requests in flight.
-///
-/// Each request has its own connection, so a lower limit costs round trips: it is above the 20 secrets of a usual launch, and low
-/// enough not to flood a service.
-pub const MAX_IN_FLIGHT: usize = 32;
+use crate::net::pool::MAX_CONNECTIONS;
 
 /// The requests, which are complete locators, each with the locators that it answers: a locator with and one without the default region
 /// can be one request.
@@ -36,7 +31,7 @@ pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
     answers
 }
 
-/// Completes futures, up to [`MAX_IN_FLIGHT`] at the same time. Each is made when its turn comes.
+/// Completes requests, as many at the same time as a host may have connections. Each is made when its turn comes.
 pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
-    requests.buffer_unordered(MAX_IN_FLIGHT).collect().await
+    requests.buffer_unordered(MAX_CONNECTIONS).collect().await
 }

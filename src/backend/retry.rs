@@ -1,4 +1,4 @@
-//! Retries: exponential backoff with full jitter, limited by attempts and by the deadline.
+//! Retries, in a region by exponential backoff with full jitter, and in one region after the other, limited by attempts and by the deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,30 +6,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::answer::{FailedRequest, FetchError, Outage, OutageKind, Refusal};
+use crate::model::answer::{Again, FailedRequest, FetchError, Outage, OutageKind};
+use crate::model::reference::Region;
 use crate::time::{Deadline, Progress};
-
-/// The failure of an attempt, by its meaning for further attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AttemptFailure {
-    /// The request would fail the same way again.
-    Permanent(FetchError),
-    /// The request may succeed later. The duration is that of AWS's header `x-amz-retry-after`.
-    Transient(Outage, Option<Duration>),
-}
-
-/// Without the header `x-amz-retry-after`.
-impl From<Outage> for AttemptFailure {
-    fn from(outage: Outage) -> Self {
-        Self::Transient(outage, None)
-    }
-}
-
-impl From<Refusal> for AttemptFailure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Permanent(FetchError::Refused(refusal))
-    }
-}
 
 /// No attempt starts with less time left than this.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
@@ -67,15 +46,6 @@ impl RetryBudget {
         }
     }
 
-    /// Returns a budget of 1/`count` of the remaining time, for the first of `count` regions or providers.
-    pub fn share(&self, count: usize) -> Self {
-        let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
-        Self {
-            share: Some(Instant::now() + self.left() / count),
-            ..self.clone()
-        }
-    }
-
     /// Returns a budget that ends with part `index` of `count` equal parts of the time from `begun` to the deadline.
     pub fn part(&self, begun: Instant, index: usize, count: usize) -> Self {
         let [index, count] =
@@ -96,7 +66,7 @@ impl RetryBudget {
     }
 
     /// Traces an attempt. `result` is `None` if the budget ended first.
-    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, AttemptFailure>>) {
+    fn trace<T>(&self, number: u32, begun: Instant, result: Option<&Result<T, FetchError>>) {
         if let Some(request) = self
             .request
             .as_ref()
@@ -110,11 +80,8 @@ impl RetryBudget {
             };
             let failure = match result {
                 Some(Ok(_)) => String::new(),
-                Some(Err(AttemptFailure::Permanent(error))) => why(error),
-                Some(Err(AttemptFailure::Transient(outage, _))) => {
-                    why(&FetchError::Unavailable(outage.clone()))
-                }
-                None => why(&FetchError::Unavailable(Outage::unanswered())),
+                Some(Err(error)) => why(error),
+                None => why(&Outage::unanswered().into()),
             };
             let milliseconds = begun.elapsed().as_millis();
             self.deadline
@@ -142,16 +109,10 @@ impl RetryBudget {
         self.deadline.progress()
     }
 
-    /// Pauses after `attempts` failed attempts; returns false without a pause if there is no further attempt.
-    ///
-    /// `last` and `retry_after` come from the last failure.
-    pub async fn pause(
-        &self,
-        attempts: u32,
-        last: OutageKind,
-        retry_after: Option<Duration>,
-    ) -> bool {
-        let Some(pause) = self.pause_for(attempts, last, retry_after, fastrand::f64) else {
+    /// Pauses after `attempts` failed attempts, of which the last one failed by `last`. Returns false, without a pause, if there is no
+    /// further attempt.
+    async fn pause(&self, attempts: u32, last: &Outage) -> bool {
+        let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
             return false;
         };
         tokio::time::sleep(pause).await;
@@ -162,13 +123,7 @@ impl RetryBudget {
     ///
     /// Full jitter: between nothing and the longest pause, so that clients that were throttled together spread out (AWS
     /// Architecture Blog, "Exponential Backoff And Jitter").
-    fn pause_for(
-        &self,
-        attempts: u32,
-        last: OutageKind,
-        retry_after: Option<Duration>,
-        random: fn() -> f64,
-    ) -> Option<Duration> {
+    fn pause_for(&self, attempts: u32, last: &Outage, random: fn() -> f64) -> Option<Duration> {
         let is_last = self.max_attempts.is_some_and(|max| attempts >= max);
         let left = self.left();
         if is_last || left < SHORTEST_ATTEMPT {
@@ -177,7 +132,7 @@ impl RetryBudget {
 
         // The first pause and the longest one in milliseconds, and the factor between two. Other clients that were throttled retry as well,
         // so these pauses grow fast to what a large fleet needs (docs/benchmarks.md); another outage may be over in a moment.
-        let (first, factor, longest) = if last == OutageKind::Throttled {
+        let (first, factor, longest) = if last.kind == OutageKind::Throttled {
             (2_000, 4_u64, 30_000)
         } else {
             (100, 2, 5_000)
@@ -187,9 +142,10 @@ impl RetryBudget {
             .saturating_mul(first)
             .min(longest);
         let backoff = Duration::from_millis(backoff).mul_f64(random());
-        let pause = retry_after
-            .unwrap_or_default()
-            .clamp(backoff, backoff + LONGEST_EXTENSION);
+        let mut pause = backoff;
+        if let Again::Here { after: Some(after) } = last.again {
+            pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
+        }
 
         let longest_that_fits = left - SHORTEST_ATTEMPT;
         if pause <= longest_that_fits {
@@ -201,17 +157,25 @@ impl RetryBudget {
     }
 }
 
-/// Repeats `attempt` until it succeeds, fails permanently, or the budget ends.
+/// Repeats `attempt` until it succeeds, fails in a way that is not asked again here, or the budget ends.
 ///
 /// # Errors
-/// The permanent failure, or [`FetchError::Unavailable`] with the last outage.
+/// That failure, or the last outage at the end of the budget.
 pub async fn retry<T>(
     budget: &RetryBudget,
-    attempt: impl AsyncFn() -> Result<T, AttemptFailure>,
+    attempt: impl AsyncFn() -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let (begun, mut tried) = (Instant::now(), 0);
+    retry_or(Outage::unanswered(), budget, attempt).await
+}
+
+/// Does the same as [`retry`], but fails with `unanswered` if the budget ends before the first attempt does.
+pub async fn retry_or<T>(
+    unanswered: Outage,
+    budget: &RetryBudget,
+    attempt: impl AsyncFn() -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    let (begun, mut tried, mut last) = (Instant::now(), 0, unanswered);
     let mut malformed_answers = 0;
-    let mut last = Outage::unanswered();
     for attempts in 1.. {
         tried = attempts;
         let attempt_begun = Instant::now();
@@ -220,21 +184,17 @@ pub async fn retry<T>(
         }
         let result = budget.within(attempt()).await;
         budget.trace(attempts, attempt_begun, result.as_ref());
-        let retry_after = match result {
+        match result {
             None => break,
-            Some(Ok(answer)) => return Ok(answer),
-            Some(Err(AttemptFailure::Permanent(error))) => return Err(error),
-            Some(Err(AttemptFailure::Transient(outage, retry_after))) => {
-                budget.progress().note_reason(outage.reason.to_string());
-                last = outage;
-                retry_after
-            }
-        };
+            Some(Err(FetchError::Unavailable(outage))) if outage.again.is_here() => last = outage,
+            Some(ended) => return ended,
+        }
+        budget.progress().note_reason(last.reason.to_string());
         malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
         if malformed_answers >= MOST_MALFORMED_ANSWERS {
             break;
         }
-        if !budget.pause(attempts, last.kind, retry_after).await {
+        if !budget.pause(attempts, &last).await {
             break;
         }
     }
@@ -249,7 +209,29 @@ pub async fn retry<T>(
             begun.elapsed().as_secs_f64()
         );
     }
-    Err(FetchError::Unavailable(last))
+    Err(last.into())
+}
+
+/// Asks one region after the other, until one answers or fails in a way that the next region is not asked. The regions share the time from
+/// `begun` to the deadline, and each also has what earlier ones leave.
+///
+/// # Errors
+/// The failure of the last region that was asked.
+pub async fn over_regions<T>(
+    budget: &RetryBudget,
+    begun: Instant,
+    regions: &[Region],
+    mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    let mut last = Outage::unanswered().into();
+    for (index, region) in regions.iter().enumerate() {
+        let budget = budget.part(begun, index, regions.len());
+        match attempt(region, budget).await {
+            Err(error) if error.again().is_in_next_region() => last = error,
+            ended => return ended,
+        }
+    }
+    Err(last)
 }
 
 #[cfg(test)]
@@ -263,7 +245,7 @@ mod tests {
     #[test]
     fn the_longest_pause_grows_up_to_a_bound() {
         let pause = |attempts, last, random| {
-            let pause = budget(600, None).pause_for(attempts, last, None, random);
+            let pause = budget(600, None).pause_for(attempts, &Outage::new(last, ""), random);
             pause.unwrap().as_millis()
         };
         let service = [1, 2, 3, 7, 60].map(|attempts| pause(attempts, OutageKind::Service, || 1.0));
@@ -277,7 +259,7 @@ mod tests {
     #[test]
     fn a_pause_that_does_not_fit_ends_within_what_is_left_if_that_is_a_second_or_more() {
         let pause = |budget: RetryBudget, attempts, random| {
-            budget.pause_for(attempts, OutageKind::Service, None, random)
+            budget.pause_for(attempts, &Outage::new(OutageKind::Service, ""), random)
         };
         assert_eq!(pause(budget(60, Some(3)), 3, || 0.0), None);
         assert!(pause(budget(60, Some(3)), 2, || 0.0).is_some());
@@ -288,22 +270,26 @@ mod tests {
             "{latest:?} of two seconds"
         );
         // A share of a third of two seconds. Even a longer first pause ends within it.
-        let first = budget(2, None)
-            .share(3)
-            .pause_for(1, OutageKind::Throttled, None, || 1.0);
+        let third = || budget(2, None).part(Instant::now(), 0, 3);
+        let throttled = Outage::new(OutageKind::Throttled, "");
+        let first = third().pause_for(1, &throttled, || 1.0);
         assert!(
             first.is_some_and(|pause| pause < Duration::from_secs(1)),
             "{first:?}"
         );
-        assert_eq!(pause(budget(2, None).share(3), 9, || 1.0), None);
-        assert!(pause(budget(2, None).share(3), 1, || 1.0).is_some());
+        assert_eq!(pause(third(), 9, || 1.0), None);
+        assert!(pause(third(), 1, || 1.0).is_some());
     }
 
     #[test]
     fn a_retry_after_is_honoured_within_the_backoff_and_five_seconds_more() {
+        let outage = |kind, after| Outage {
+            again: Again::Here { after },
+            ..Outage::new(kind, "")
+        };
         let pause = |retry_after, random| {
-            let retry_after = Some(Duration::from_millis(retry_after));
-            budget(60, None).pause_for(1, OutageKind::Service, retry_after, random)
+            let after = Some(Duration::from_millis(retry_after));
+            budget(60, None).pause_for(1, &outage(OutageKind::Service, after), random)
         };
         for (retry_after, shortest, longest) in [
             (50, 50, 100),
@@ -323,7 +309,7 @@ mod tests {
         let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
         assert!(
             almost_over
-                .pause_for(1, OutageKind::Throttled, year, || 0.5)
+                .pause_for(1, &outage(OutageKind::Throttled, year), || 0.5)
                 .is_some_and(|pause| pause < Duration::from_secs(2))
         );
     }
@@ -332,16 +318,10 @@ mod tests {
     fn a_share_is_a_fraction_of_the_remaining_time() {
         let left = |budget: &RetryBudget| budget.left().as_secs_f64();
         let whole = budget(60, None);
-        assert!(
-            (left(&whole.share(3)) - 20.0).abs() < 1.0,
-            "{}",
-            left(&whole.share(3))
-        );
-        assert!(
-            (left(&whole.share(1)) - 60.0).abs() < 1.0,
-            "{}",
-            left(&whole.share(1))
-        );
+        let third = whole.part(Instant::now(), 0, 3);
+        assert!((left(&third) - 20.0).abs() < 1.0, "{}", left(&third));
+        let all = whole.part(Instant::now(), 0, 1);
+        assert!((left(&all) - 60.0).abs() < 1.0, "{}", left(&all));
         // Thirty seconds after the beginning of ninety, the second of three parts has the next thirty.
         let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
         assert!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::scope::EntryScope;
 use super::worker::run_unlimited;
 use crate::backend::agent::AgentSettings;
-use crate::backend::aws::{Settings, remove_empty_variables};
+use crate::backend::aws::{Settings, read_settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{DEFAULT_NAMES, Declaration, Found, in_parent};
@@ -241,10 +241,10 @@ impl BackendConfig {
                 path: path.clone(),
                 is_announced: !has_quiet_flag,
             }),
-            SourceOption::Aws => Ok(Self::Aws(Box::new(Settings::new(aws, inherited)?))),
+            SourceOption::Aws => Ok(Self::Aws(Box::new(read_settings(aws, inherited)?))),
             SourceOption::Agent { url, fallback } => {
                 let agent = AgentSettings::new(url.as_ref(), *fallback, inherited);
-                match (Settings::new(aws, inherited), agent) {
+                match (read_settings(aws, inherited), agent) {
                     (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
                     (settings, agent) => Err(settings
                         .err()

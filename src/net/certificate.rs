@@ -8,31 +8,8 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-use super::errors::{HostError, find_source};
-use crate::model::answer::{FetchError, Outage, OutageKind, Refusal};
-use crate::model::quoting::one_line;
-
-/// Returns the error of a server's certificate, if a chain has one. One that is not valid yet is that of a clock that is not set, as at boot.
-pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<FetchError> {
-    let rustls::Error::InvalidCertificate(why) = find_source(error)? else {
-        return None;
-    };
-    let host = find_source::<HostError>(error)
-        .map(|error| error.host.as_str())
-        .unwrap_or_default();
-    let (text, help) = reason_and_remedy(why);
-    let text = one_line(&format!("{host}: {text}"));
-    Some(match why {
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            let why = format!("the certificate of {text}");
-            FetchError::Unavailable(Outage::new(OutageKind::ClockSkew, why))
-        }
-        _ => FetchError::Refused(Refusal::Certificate { why: text, help }),
-    })
-}
-
-/// Describes a certificate error. rustls prints the names of its own types, and times in seconds since 1970.
-fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
+/// Returns why a certificate is not trusted, and what to do. rustls prints the names of its own types, and times in seconds since 1970.
+pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
     const RENEW: &str = "renew the certificate, or set this machine's clock";
     let moment = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));

@@ -1,6 +1,6 @@
 //! Opens connections of HTTP/1.1, direct or through a proxy.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,21 +17,21 @@ use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::dns::DnsResolver;
-use super::errors::{
-    BoxError, HandshakeError, HostError, TimedOut, find_source, host_and_port, is_connect_timeout,
-    within,
-};
-use super::proxy::{ProxyRules, ProxySettings};
-use super::proxy_login::{ProxyLogin, open_tunnel};
+use super::errors::{NetFailure, host_and_port, within};
+use super::proxy::{ProxyLogin, ProxyRules, ProxySettings, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 
 /// The connector for TCP.
 type Tcp = HttpConnector<DnsResolver>;
+
+/// An open connection of TCP.
+type TcpIo = TokioIo<TcpStream>;
 
 /// TLS over a stream.
 type TlsIo<S> = TokioIo<TlsStream<TokioIo<S>>>;
@@ -72,37 +72,48 @@ impl Connector {
     }
 
     /// Opens a connection. `limit` bounds all of DNS, TCP, proxy and TLS.
-    pub async fn connect(&self, to: &Uri, limit: Option<Duration>) -> Result<Connection, BoxError> {
+    pub async fn connect(
+        &self,
+        to: &Uri,
+        limit: Option<Duration>,
+    ) -> Result<Connection, NetFailure> {
         let mut connector = self.clone();
         // hyper-util divides this timeout among a name's addresses, so that one that never answers leaves time for the next.
         connector.tcp.set_connect_timeout(limit);
         let mut in_handshake = false;
-        let opened = within(limit, connector.open(to, &mut in_handshake)).await;
-        let stream = opened.map_err(|source| {
-            let is_unanswered = in_handshake && find_source::<rustls::Error>(&*source).is_none();
-            let source = if is_unanswered {
-                HandshakeError { source }.into()
-            } else {
-                source
+        let opening = within(limit, connector.open(to, &mut in_handshake)).await;
+        let opened = opening.unwrap_or_else(|late| match late {
+            NetFailure::Timeout(why) if in_handshake => Err(NetFailure::unanswered_handshake(&why)),
+            late => Err(late),
+        });
+        let stream = opened.map_err(|failure| {
+            let failure = match (failure, limit) {
+                // The connect timeout of one address and the overall timeout race; both are reported alike.
+                (
+                    NetFailure::Io {
+                        kind: Some(ErrorKind::TimedOut),
+                        ..
+                    },
+                    Some(limit),
+                ) => NetFailure::late(limit),
+                (failure, _) => failure,
             };
-            let mut host = host_and_port(to);
-            if let Some(proxy) = self.proxy.intercept(to) {
-                host.push_str(&format!(
-                    " through the proxy {}",
-                    host_and_port(proxy.uri())
-                ));
-            }
-            // The connect timeout of one address and the overall timeout race; both are reported alike.
-            match limit {
-                Some(limit) if is_connect_timeout(&*source) => {
-                    HostError::new(host, TimedOut(limit).into())
-                }
-                _ => HostError::new(host, source),
-            }
+            failure.at(&self.host_and_proxy(to))
         })?;
-        let (connection, exchanges) = http_handshake(stream).await?;
+        let (connection, exchanges) = http_handshake(stream)
+            .await
+            .map_err(|error| NetFailure::of(error).at(&host_and_port(to)))?;
         tokio::spawn(exchanges);
         Ok(connection)
+    }
+
+    /// Returns the host and port of a URL, and those of its proxy, as a message names them.
+    fn host_and_proxy(&self, to: &Uri) -> String {
+        let host = host_and_port(to);
+        match self.proxy.intercept(to) {
+            None => host,
+            Some(proxy) => format!("{host} through the proxy {}", host_and_port(proxy.uri())),
+        }
     }
 
     /// Sets `in_handshake` while TLS begins.
@@ -110,17 +121,18 @@ impl Connector {
         mut self,
         to: &Uri,
         in_handshake: &mut bool,
-    ) -> Result<Box<dyn Stream>, BoxError> {
+    ) -> Result<Box<dyn Stream>, NetFailure> {
         let is_tls = to.scheme() == Some(&Scheme::HTTPS);
         match (self.proxy.intercept(to), is_tls) {
-            (None, false) => Ok(Box::new(self.tcp.call(to.clone()).await?)),
+            (None, false) => Ok(Box::new(self.open_tcp(to).await?)),
             (None, true) => {
                 // The roots are read while DNS and TCP wait for the network.
-                let connecting = self.tcp.call(to.clone()).map_err(BoxError::from);
-                let reading = async { self.tls.config().map_err(BoxError::from) };
-                let (stream, config) = try_join(connecting, reading).await?;
+                let tls = Arc::clone(&self.tls);
+                let reading = async { tls.config() };
+                let (stream, config) = try_join(self.open_tcp(to), reading).await?;
                 *in_handshake = true;
-                Ok(Box::new(handshake(config, to, stream).await?))
+                let secured = handshake(config, to, stream).await;
+                Ok(Box::new(secured.map_err(NetFailure::of_handshake)?))
             }
             (Some(proxy), true) => {
                 let config = self.tls.config()?;
@@ -130,18 +142,24 @@ impl Connector {
                 // On the heap, as every launch moves this future, and few have a proxy.
                 let tunnel = Box::pin(login.run(&proxy, opening)).await?;
                 *in_handshake = true;
-                Ok(Box::new(handshake(config, to, tunnel).await?))
+                let secured = handshake(config, to, tunnel).await;
+                Ok(Box::new(secured.map_err(NetFailure::of_handshake)?))
             }
             (Some(proxy), false) => Box::pin(self.open_to_proxy(&proxy)).await,
         }
     }
 
-    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<Box<dyn Stream>, BoxError> {
-        let stream = self.tcp.call(proxy.uri().clone()).await?;
-        Ok(match proxy.uri().scheme() == Some(&Scheme::HTTPS) {
-            true => Box::new(handshake(self.tls.config()?, proxy.uri(), stream).await?),
-            false => Box::new(stream),
-        })
+    async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<Box<dyn Stream>, NetFailure> {
+        let stream = self.open_tcp(proxy.uri()).await?;
+        if proxy.uri().scheme() != Some(&Scheme::HTTPS) {
+            return Ok(Box::new(stream));
+        }
+        let secured = handshake(self.tls.config()?, proxy.uri(), stream).await;
+        Ok(Box::new(secured.map_err(NetFailure::of)?))
+    }
+
+    fn open_tcp(&mut self, to: &Uri) -> impl Future<Output = Result<TcpIo, NetFailure>> + use<> {
+        self.tcp.call(to.clone()).map_err(NetFailure::of)
     }
 }
 
@@ -157,9 +175,6 @@ async fn handshake<S: Read + Write + Unpin>(
         .trim_matches(['[', ']'])
         .to_owned();
     let name = ServerName::try_from(host).map_err(io::Error::other)?;
-    Ok(TokioIo::new(
-        TlsConnector::from(config)
-            .connect(name, TokioIo::new(stream))
-            .await?,
-    ))
+    let connecting = TlsConnector::from(config).connect(name, TokioIo::new(stream));
+    Ok(TokioIo::new(connecting.await?))
 }

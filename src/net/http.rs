@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
+use futures_util::FutureExt;
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
 use http::uri::{PathAndQuery, Scheme};
@@ -19,13 +20,10 @@ pub use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper_util::client::proxy::matcher::Intercept;
 
-use super::certificate::certificate_error;
 use super::connector::Connector;
-use super::errors::{
-    BoxError, HostError, TimedOut, TrustError, find_source, host_and_port, proxy_error, within,
-};
+use super::errors::{BoxError, NetFailure, host_and_port, within};
 use super::pool::{InUse, Pool};
-use super::proxy_login::authentication_required;
+use super::proxy::authentication_required;
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +94,7 @@ impl HttpClient {
     pub async fn send(
         &self,
         mut request: Request<Bytes>,
-    ) -> Result<(Parts, Result<Vec<u8>, BoxError>), ConnectorError> {
+    ) -> Result<(Parts, Result<Vec<u8>, NetFailure>), NetFailure> {
         let uri = request.uri().clone();
         // A proxy reads its password in a request that it forwards; a tunnel has it in its own.
         let proxy = (uri.scheme() != Some(&Scheme::HTTPS))
@@ -123,7 +121,9 @@ impl HttpClient {
             self.timeouts.connect,
             request.map(Full::new),
         );
-        let answer = within(self.timeouts.read, sending);
+        let late = |late: NetFailure| late.at(&host_and_port(&uri));
+        let answer = within(self.timeouts.read, sending)
+            .map(|sent| sent.unwrap_or_else(|error| Err(late(error))));
         let answered = match proxy {
             None => answer.await,
             // On the heap, as few requests have a proxy.
@@ -137,20 +137,16 @@ impl HttpClient {
                 .await
             }
         };
-        let failed = |error| connector_error(host_and_port(&uri), error);
-        let (in_use, response) = answered.map_err(failed)?;
+        let (in_use, response) = answered?;
         let (head, body) = response.into_parts();
         let mut body = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
-        while let Some(frame) = within(self.timeouts.read, async {
-            Ok::<_, BoxError>(body.frame().await)
-        })
-        .await
-        .map_err(failed)?
-        {
-            match frame {
-                Ok(frame) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Err(error) => return Ok((head, Err(error))),
+        loop {
+            let frame = within(self.timeouts.read, body.frame()).await;
+            match frame.map_err(late)? {
+                Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Some(Err(error)) => return Ok((head, Err(NetFailure::of(error)))),
+                None => break,
             }
         }
         in_use.give_back();
@@ -160,12 +156,12 @@ impl HttpClient {
 
 /// Turns a proxy's status 407 into an error.
 async fn unless_rejected<'h>(
-    answer: impl Future<Output = Result<(InUse<'h>, Response<Incoming>), BoxError>>,
+    answer: impl Future<Output = Result<(InUse<'h>, Response<Incoming>), NetFailure>>,
     proxy: &Intercept,
-) -> Result<(InUse<'h>, Response<Incoming>), BoxError> {
+) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
     let (in_use, response) = answer.await?;
     match response.status() {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy).into()),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy)),
         _ => Ok((in_use, response)),
     }
 }
@@ -194,8 +190,8 @@ impl HttpConnector for SdkConnector {
 
 async fn answer(client: &HttpClient, request: HttpRequest) -> SdkAnswer {
     let request = in_memory(request).map_err(ConnectorError::user)?;
-    let (head, body) = client.send(request).await?;
-    let body = body.map_err(ConnectorError::io)?;
+    let (head, body) = client.send(request).await.map_err(connector_error)?;
+    let body = body.map_err(connector_error)?;
     let response = Response::from_parts(head, SdkBody::from(body));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
@@ -238,23 +234,14 @@ fn add_headers(headers: &mut HeaderMap, to: &Uri) {
     }
 }
 
-/// Classifies an error for the SDK, which retries I/O and timeouts: a certificate, a file of roots or a password would fail again.
-fn connector_error(host: String, error: BoxError) -> ConnectorError {
-    // Only the errors of a connector have the host already.
-    let has_host = find_source::<HostError>(&*error).is_some();
-    let error = if has_host {
-        error
-    } else {
-        HostError::new(host, error).into()
-    };
-    if find_source::<TimedOut>(&*error).is_some() {
-        ConnectorError::timeout(error)
-    } else if find_source::<TrustError>(&*error).is_some()
-        || certificate_error(&*error).is_some()
-        || proxy_error(&*error).is_some()
-    {
-        ConnectorError::user(error)
-    } else {
-        ConnectorError::io(error)
+/// Returns a failure as the SDK's providers expect it, which retry I/O and timeouts: a certificate, a file of roots or a password would fail
+/// again.
+fn connector_error(failure: NetFailure) -> ConnectorError {
+    match failure {
+        NetFailure::Trust(_) | NetFailure::Certificate { .. } | NetFailure::Proxy { .. } => {
+            ConnectorError::user(failure.into())
+        }
+        NetFailure::Timeout(_) => ConnectorError::timeout(failure.into()),
+        NetFailure::Handshake(_) | NetFailure::Io { .. } => ConnectorError::io(failure.into()),
     }
 }

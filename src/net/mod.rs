@@ -7,5 +7,4 @@ pub mod errors;
 pub mod http;
 pub mod pool;
 pub mod proxy;
-pub mod proxy_login;
 pub mod tls;

@@ -1,7 +1,7 @@
-//! The connections to each host: at most 32, idle and busy together, each with one request at a time.
+//! The connections to each host: at most [`MAX_CONNECTIONS`], idle and busy together, each with one request at a time.
 //!
 //! A request takes a permit, and then an idle connection, one that was opened in advance, or a new one; it gives both back once it has read
-//! the response. It opens one only when none is idle, while it holds one of 32 permits: so there are never more connections than
+//! the response. It opens one only when none is idle, while it holds one of as many permits: so there are never more connections than
 //! permits. A server may close an idle connection at the moment when a request is written to it. Such a request is sent once more, on a
 //! new connection.
 
@@ -16,10 +16,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
 use super::connector::{Connection, Connector};
-use super::errors::BoxError;
+use super::errors::{NetFailure, host_and_port};
 
-/// The most connections to a host.
-const MAX_CONNECTIONS: usize = 32;
+/// The most connections to a host, which is also the most requests that a backend has in flight: each has a connection of its own.
+///
+/// A lower limit would cost round trips: it is above the 20 secrets of a usual launch, and low enough not to flood a service.
+pub const MAX_CONNECTIONS: usize = 32;
 
 /// The connections of all hosts. Clones share them.
 #[derive(Clone)]
@@ -41,7 +43,7 @@ pub struct Host {
 struct Spare {
     idle: Vec<Connection>,
     /// Connections that are opened in advance, the oldest first.
-    preconnected: VecDeque<JoinHandle<Result<Connection, BoxError>>>,
+    preconnected: VecDeque<JoinHandle<Result<Connection, NetFailure>>>,
 }
 
 /// A connection with its request. Dropping it before [`Self::give_back`] closes the connection.
@@ -100,8 +102,8 @@ impl Host {
         to: &Uri,
         limit: Option<Duration>,
         request: Request<Full<Bytes>>,
-    ) -> Result<(InUse<'h>, Response<Incoming>), BoxError> {
-        let _permit = self.permits.acquire().await?;
+    ) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
+        let _permit = self.permits.acquire().await.map_err(NetFailure::of)?;
         if let Some(mut connection) = self.spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
@@ -115,14 +117,14 @@ impl Host {
             ));
         }
         let mut connection = connector.connect(to, limit).await?;
-        let response = connection.send_request(request).await?;
+        let response = connection.send_request(request).await;
         Ok((
             InUse {
                 host: self,
                 connection,
                 _permit,
             },
-            response,
+            response.map_err(|error| NetFailure::of(error).at(&host_and_port(to)))?,
         ))
     }
 

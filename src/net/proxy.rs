@@ -1,9 +1,17 @@
-//! The choice of a proxy for a request, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+//! The choice of a proxy for a request, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, the tunnel through it (CONNECT), and its name and
+//! password: several rejected ones can lock an account.
+
+use std::sync::Arc;
 
 use http::Uri;
 use http::uri::Scheme;
+use hyper::rt::{Read, Write};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Mutex;
 
+use super::errors::{NetFailure, host_and_port};
 use crate::model::url::HttpUrl;
 
 /// The proxy variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ALL_PROXY is not read, as in botocore.
@@ -63,4 +71,104 @@ fn split_port(entry: &str) -> Option<(&str, u16)> {
         .ok()
         .filter(|_| !host.is_empty() && !is_bare_address)?;
     Some((host.trim_start_matches('[').trim_end_matches(']'), port))
+}
+
+/// The limit for the head of the proxy's answer, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// The proxy's answer to the name and password; `None` until the proxy has answered. Clones share it.
+#[derive(Clone, Default)]
+pub struct ProxyLogin(Arc<Mutex<Option<Result<(), NetFailure>>>>);
+
+impl ProxyLogin {
+    /// Runs `action`, which sends the name and password of `proxy`, if any. Actions run one after the other until one has succeeded; after
+    /// status 407 no action runs.
+    ///
+    /// # Errors
+    /// The errors of `action`, and [`NetFailure::Proxy`] again.
+    pub async fn run<T>(
+        &self,
+        proxy: &Intercept,
+        action: impl Future<Output = Result<T, NetFailure>>,
+    ) -> Result<T, NetFailure> {
+        if proxy.basic_auth().is_none() {
+            return action.await;
+        }
+        let mut answer = self.0.lock().await;
+        match &*answer {
+            Some(Err(rejected)) => return Err(rejected.clone()),
+            Some(Ok(())) => {
+                drop(answer);
+                return action.await;
+            }
+            None => {}
+        }
+        let done = action.await;
+        *answer = match &done {
+            Ok(_) => Some(Ok(())),
+            Err(rejected @ NetFailure::Proxy { .. }) => Some(Err(rejected.clone())),
+            Err(_) => None,
+        };
+        done
+    }
+}
+
+/// Asks `proxy` at the other end of `stream` for a tunnel. Of its answer only the status counts, so that no header hides status 407.
+///
+/// # Errors
+/// [`NetFailure::Proxy`] for status 407, and [`NetFailure::Io`] for any other answer than status 200.
+pub async fn open_tunnel<S: Read + Write + Unpin>(
+    stream: S,
+    to: &Uri,
+    proxy: &Intercept,
+) -> Result<S, NetFailure> {
+    let host = format!(
+        "{}:{}",
+        to.host().unwrap_or_default(),
+        to.port_u16().unwrap_or(443)
+    );
+    let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
+    if let Some(authorization) = proxy.basic_auth() {
+        request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+    let mut stream = TokioIo::new(stream);
+    let written = stream.write_all(&request).await;
+    written.map_err(NetFailure::of)?;
+    let mut head = Vec::with_capacity(MAX_HEAD);
+    loop {
+        let count = stream.read_buf(&mut head).await.map_err(NetFailure::of)?;
+        match status(&head) {
+            Some(b"407") => return Err(authentication_required(proxy)),
+            Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
+                return Ok(stream.into_inner());
+            }
+            Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
+            Some(b"200" | b"") | None => {
+                let why = "the proxy's answer is not HTTP, cut short or too long";
+                return Err(NetFailure::of(why));
+            }
+            Some(status) => {
+                let status = status.escape_ascii();
+                return Err(NetFailure::of(format!(
+                    "the proxy answers with HTTP status {status}"
+                )));
+            }
+        }
+    }
+}
+
+/// The three digits of the status; empty if the answer is not HTTP, `None` before they are complete.
+fn status(head: &[u8]) -> Option<&[u8]> {
+    let (version, rest) = head.split_at_checked(9)?;
+    let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
+    if is_http { rest.get(..3) } else { Some(b"") }
+}
+
+/// Returns the failure for HTTP status 407 of a proxy.
+pub fn authentication_required(proxy: &Intercept) -> NetFailure {
+    NetFailure::Proxy {
+        proxy: host_and_port(proxy.uri()),
+        has_password: proxy.basic_auth().is_some(),
+    }
 }

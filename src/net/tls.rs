@@ -20,8 +20,9 @@ use rustls::{
 use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths, load_native_certs};
 
 use super::certificate::UnknownIssuer;
-use super::errors::TrustError;
+use super::errors::NetFailure;
 use crate::model::options::KeyExchange;
+use crate::system::os_error;
 
 /// The root certificates that the user names. They count alone.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub struct TrustSettings {
 /// The TLS client configuration. The roots are read when a connection first needs them.
 pub struct Tls {
     settings: TrustSettings,
-    config: OnceLock<Result<Arc<ClientConfig>, TrustError>>,
+    config: OnceLock<Result<Arc<ClientConfig>, NetFailure>>,
 }
 
 impl Tls {
@@ -50,7 +51,7 @@ impl Tls {
         }
     }
 
-    pub fn config(&self) -> Result<Arc<ClientConfig>, TrustError> {
+    pub fn config(&self) -> Result<Arc<ClientConfig>, NetFailure> {
         self.config
             .get_or_init(|| client_config(&self.settings))
             .clone()
@@ -59,7 +60,7 @@ impl Tls {
 
 /// TLS 1.2 and 1.3, and X25519MLKEM768 as the first group, unless the key exchange is classical. HTTP/1.1 only: with HTTP/2 all requests
 /// would share one connection, and wait for its packets.
-fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustError> {
+fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailure> {
     let verifier = match named_roots(settings)? {
         Some(named) => Verifier::new(verifier(named)?, None),
         None => {
@@ -76,7 +77,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, TrustErr
     let builder = ClientConfig::builder_with_provider(Arc::new(offered))
         .with_safe_default_protocol_versions();
     let builder = builder
-        .map_err(|error| TrustError::new(Path::new("TLS"), error.to_string()))?
+        .map_err(|error| NetFailure::Trust(format!("TLS: {error}")))?
         .dangerous();
     let mut config = builder
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -91,16 +92,16 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, TrustError> {
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, NetFailure> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-    verifier.map_err(|error| TrustError::new(Path::new("root certificates"), error.to_string()))
+    verifier.map_err(|error| NetFailure::Trust(format!("root certificates: {error}")))
 }
 
 /// Reads the roots that the user names. A missing directory of several is no error, as in OpenSSL.
 ///
 /// # Errors
 /// When there is no root in what the user names.
-fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, TrustError> {
+fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFailure> {
     let file = settings.bundle.as_deref().or(settings.file.as_deref());
     let list = settings
         .directory
@@ -124,15 +125,16 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, TrustE
     }
     let roots = parsed(found.certs);
     if roots.is_empty() {
-        return Err(
-            match found.errors.into_iter().next().map(|error| error.kind) {
-                Some(ErrorKind::Io { inner, path }) => TrustError::unreadable(&path, &inner),
-                _ => TrustError::new(
-                    named,
-                    "holds no root certificate (PEM) that can be used".to_owned(),
-                ),
-            },
-        );
+        let why = match found.errors.into_iter().next().map(|error| error.kind) {
+            Some(ErrorKind::Io { inner, path }) => {
+                format!("{}: {}", path.display(), os_error::text(&inner))
+            }
+            Some(_) | None => {
+                let path = named.display();
+                format!("{path}: holds no root certificate (PEM) that can be used")
+            }
+        };
+        return Err(NetFailure::Trust(why));
     }
     Ok(Some(roots))
 }

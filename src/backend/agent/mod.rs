@@ -11,13 +11,12 @@ use std::time::Duration;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::Instant;
 
-use super::aws::{Settings, apply_settings, classify_connector_error, malformed_response};
+use super::aws::{Settings, apply_settings, malformed_response};
 use super::fan_out::{Requests, distribute, in_flight};
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
-use crate::model::answer::{
-    Answers, Document, FetchError, FetchFailure, Outage, OutageKind, Refusal,
-};
+use crate::backend::retry::{RetryBudget, retry};
+use crate::model::answer::{Answers, Document, FetchError, FetchFailure, OutageKind, Refusal};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
 use crate::net::connector::Connector;
@@ -163,7 +162,7 @@ impl Agent {
     /// Reads one secret, with a fallback within half of the time.
     async fn read(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let budget = if self.settings.has_fallback {
-            self.budget.share(2)
+            self.budget.part(Instant::now(), 0, 2)
         } else {
             self.budget.clone()
         };
@@ -176,35 +175,23 @@ impl Agent {
         retry(&budget, async || self.send(request, token).await)
             .await
             .map_err(|error| match error {
-                FetchError::Unavailable(Outage { kind, reason }) => {
-                    let kind = if kind == OutageKind::Connection {
-                        OutageKind::AgentConnection
-                    } else {
-                        kind
-                    };
-                    FetchError::Unavailable(
-                        Outage::new(kind, reason).of("the Secrets Manager Agent"),
-                    )
+                FetchError::Unavailable(mut outage) => {
+                    if outage.kind == OutageKind::Connection {
+                        outage.kind = OutageKind::AgentConnection;
+                    }
+                    outage.of("the Secrets Manager Agent").into()
                 }
                 error => error,
             })
     }
 
-    async fn send(
-        &self,
-        request: &Locator,
-        token: &HeaderValue,
-    ) -> Result<Document, AttemptFailure> {
+    async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let http_request = Request::get(self.url(request))
             .header(TOKEN_HEADER, token)
             .body(Bytes::new());
         let http_request =
             http_request.map_err(|error| Refusal::Request(error.to_string().into()))?;
-        let (head, body) = self
-            .http
-            .send(http_request)
-            .await
-            .map_err(|error| classify_connector_error(&error))?;
+        let (head, body) = self.http.send(http_request).await?;
         let status = head.status.as_u16();
         match body {
             Ok(body) => response::parse(status, &body, request),

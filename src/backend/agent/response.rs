@@ -3,7 +3,6 @@
 use serde_json::Value;
 
 use crate::backend::aws::{ServiceError, code_and_message, read_secret};
-use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Denial, Document, FetchError, Outage, OutageKind, Reason, Refusal};
 use crate::model::reference::Locator;
 
@@ -11,7 +10,7 @@ use crate::model::reference::Locator;
 ///
 /// # Errors
 /// The meaning of AWS's error code, or else of the status.
-pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
+pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     if status == 200 {
         return read_document(body, request);
     }
@@ -29,13 +28,11 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, At
     };
     match error.classify() {
         // The agent's own words: every error of AssumeRole is a 403.
-        AttemptFailure::Permanent(FetchError::Denied { message, .. })
-            if message.text.contains("caching client from role") =>
-        {
+        FetchError::Denied { message, .. } if message.text.contains("caching client from role") => {
             Err(denied(message, Denial::Role))
         }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
-        AttemptFailure::Transient(outage, _) if status == 403 => {
+        FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {
             Err(denied(outage.reason, Denial::PolicyOrMissing))
         }
         classified => Err(classified),
@@ -43,7 +40,7 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, At
 }
 
 /// Reads a secret. The agent was not told the region, so that a secret of this name in another one would be taken for the requested one.
-fn read_document(body: &[u8], request: &Locator) -> Result<Document, AttemptFailure> {
+fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
     let document = read_secret(body, &request.id, &request.version)?;
     match (&request.region, &document.region) {
         (Some(asked), Some(found)) if asked != found => {
@@ -57,16 +54,16 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, AttemptFail
     }
 }
 
-fn denied(message: Reason, cause: Denial) -> AttemptFailure {
-    AttemptFailure::Permanent(FetchError::Denied {
+fn denied(message: Reason, cause: Denial) -> FetchError {
+    FetchError::Denied {
         message,
         cause,
         identity: None,
-    })
+    }
 }
 
 /// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
-fn classify_text(status: u16, has_role: bool) -> AttemptFailure {
+fn classify_text(status: u16, has_role: bool) -> FetchError {
     match status {
         403 => denied("the agent does not accept the token".into(), Denial::Token),
         429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),

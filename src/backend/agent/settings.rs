@@ -3,7 +3,7 @@
 use http::HeaderValue;
 
 use crate::backend::aws::VariableReader;
-use crate::model::answer::{CredentialsError, Wanted};
+use crate::model::answer::{Again, CredentialsError, Wanted};
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::url::HttpUrl;
@@ -61,19 +61,15 @@ impl AgentSettings {
             } else {
                 why
             };
-            let mut tried = vec![(name, why)];
+            let mut tried = vec![format!("{name}: {why}")];
             let has_tried_all = self.token.is_none();
             if has_tried_all {
-                tried.insert(0, ("AWS_TOKEN", "is not set".to_owned()));
+                tried.insert(0, "AWS_TOKEN: is not set".to_owned());
             }
-            let (temporary, is_final) = (false, false);
             CredentialsError {
-                what: Wanted::Token,
                 tried,
                 has_tried_all,
-                temporary,
-                is_final,
-                help: None,
+                ..CredentialsError::new(Wanted::Token, Again::Later)
             }
         })
     }

@@ -16,14 +16,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::config::Settings;
 use super::protocol::{
-    ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, classify_connector_error, error_response,
-    error_text, find_endpoint,
+    ATTEMPT_TIMEOUT, Api, Client, READ_TIMEOUT, classify_sdk_error, error_response, find_endpoint,
 };
-use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
 use crate::net::connector::Connector;
-use crate::net::errors::find_source;
+use crate::net::errors::{error_text, find_source};
 use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;
 
@@ -92,7 +90,7 @@ impl Clients {
                     let body = response.body().bytes().unwrap_or_default();
                     error_response(response.status().as_u16(), header, body)
                 }
-                Err(error) => classify_connector_error(error),
+                Err(error) => classify_sdk_error(error, None),
             };
             let _ = noted.set(failure);
             answer
@@ -135,7 +133,7 @@ impl Clients {
 }
 
 /// The failure of a request of the SDK's whose result hides it.
-pub type HiddenFailure = Arc<OnceLock<AttemptFailure>>;
+pub type HiddenFailure = Arc<OnceLock<FetchError>>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the metadata service answered with HTTP status {0}")]

@@ -10,9 +10,8 @@ use super::credentials::with_provider;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::fan_out::in_flight;
-use crate::model::answer::{
-    Answers, Denial, Document, FetchError, FetchFailure, OutageKind, PassedOver,
-};
+use crate::backend::retry::{RetryBudget, over_regions};
+use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, PassedOver};
 use crate::model::reference::{Locator, Region, Role, Store};
 
 /// Answers complete locators, many at the same time, with the credentials of their roles.
@@ -106,8 +105,8 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
         .into_iter()
         .map(|request| (request, Vec::new()))
         .collect();
-    for (index, region) in regions.iter().enumerate() {
-        let budget = session.budget.part(begun, index, regions.len());
+
+    let read_in = async |region: &Region, budget: RetryBudget| {
         let (requests, earlier): (Vec<_>, Vec<_>) =
             std::mem::take(&mut unanswered).into_iter().unzip();
         let client = session
@@ -129,6 +128,8 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
                 .await
             }
         };
+
+        let mut result = Ok(());
         for ((request, mut passed_over), found) in requests.into_iter().zip(earlier).zip(found) {
             match found {
                 Ok(document) => answers.push((
@@ -138,14 +139,12 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
                         ..document
                     }),
                 )),
-                // A wrong clock is wrong in every region.
                 Err(FetchError::Unavailable(outage))
-                    if index + 1 < regions.len() && outage.kind != OutageKind::ClockSkew =>
+                    if outage.again.is_in_next_region() && regions.last() != Some(region) =>
                 {
-                    passed_over.push(PassedOver {
-                        region: region.clone(),
-                        outage,
-                    });
+                    result = Err(outage.clone().into());
+                    let region = region.clone();
+                    passed_over.push(PassedOver { region, outage });
                     unanswered.push((request, passed_over));
                 }
                 Err(error) => {
@@ -155,10 +154,10 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
                 }
             }
         }
-        if unanswered.is_empty() {
-            break;
-        }
-    }
+        result
+    };
+    // The answers have each failure.
+    let _ = over_regions(&session.budget, begun, &regions, read_in).await;
     answers
 }
 

@@ -19,7 +19,7 @@ pub use config::parse_ini;
 pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
 pub use policy::{PolicyNotice, PolicyOptions, policy};
-pub use protocol::{ServiceError, classify_connector_error, code_and_message, malformed_response};
+pub use protocol::{ServiceError, code_and_message, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
@@ -29,11 +29,24 @@ use std::time::Duration;
 
 use super::fan_out::{Requests, distribute};
 use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
+use crate::model::inherited::Inherited;
+use crate::model::options::AwsOptions;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Version};
 use crate::time::Deadline;
-use credentials::MfaCodes;
+use credentials::{MfaCodes, caller_variables};
 use session::Session;
+
+/// Returns the settings of the options and of the variables that the AWS CLI reads as well.
+///
+/// # Errors
+/// Every variable with an invalid value.
+pub fn read_settings(
+    options: &AwsOptions,
+    inherited: &Inherited,
+) -> Result<Settings, Vec<Problem>> {
+    Settings::new(options, inherited, caller_variables())
+}
 
 /// The client of Secrets Manager and Parameter Store.
 pub struct Aws {

@@ -5,7 +5,6 @@ use http::Response;
 use super::parameter_store::{read_page, read_parameters};
 use super::protocol::read_body;
 use super::secrets_manager::read_secret;
-use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Document, FetchError, Missing};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 use crate::model::secret_value::SecretValue;
@@ -43,11 +42,10 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         Store::ParameterStore if request.is_path() => {
             let (parameters, _) = read_page(&body, &request, &region)?;
             if parameters.is_empty() {
-                let absent = FetchError::NotFound {
+                return Err(FetchError::NotFound {
                     missing: Missing::Secret,
                     nearest: None,
-                };
-                return Err(AttemptFailure::Permanent(absent));
+                });
             }
             Ok(Document {
                 parameters,
@@ -56,11 +54,8 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         }
         Store::ParameterStore => {
             let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;
-            results.remove(0).map_err(AttemptFailure::Permanent)
+            results.remove(0)
         }
     });
-    Some(document.map_err(|failure| match failure {
-        AttemptFailure::Permanent(error) => error,
-        AttemptFailure::Transient(outage, _) => FetchError::Unavailable(outage),
-    }))
+    Some(document)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::protocol::{Client, call, read_object, timestamp};
-use crate::backend::retry::{AttemptFailure, RetryBudget};
+use crate::backend::retry::RetryBudget;
 use crate::model::answer::{Document, FetchError, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -75,11 +75,7 @@ struct GetSecretValueResponse {
 /// # Errors
 /// [`OutageKind::MalformedResponse`] for a body that is no such response, or is about another secret or version; a refusal for one
 /// without a value. No error quotes the body.
-pub fn read_secret(
-    body: &[u8],
-    id: &SecretId,
-    version: &Version,
-) -> Result<Document, AttemptFailure> {
+pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
         read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);

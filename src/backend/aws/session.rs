@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
@@ -15,9 +16,8 @@ use super::credentials::{
 };
 use super::parameter_store::MAX_BATCH;
 use super::protocol::Api;
-use crate::backend::fan_out::MAX_IN_FLIGHT;
-use crate::backend::retry::RetryBudget;
-use crate::model::answer::{self, Denial, FetchError, Outage};
+use crate::backend::retry::{RetryBudget, over_regions};
+use crate::model::answer::{self, Denial, FetchError};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::Deadline;
@@ -140,7 +140,7 @@ impl Session {
                 Store::ParameterStore => count.div_ceil(MAX_BATCH),
             };
             self.clients
-                .preconnect(store.into(), region, connections.min(MAX_IN_FLIGHT))
+                .preconnect(store.into(), region, connections)
                 .await;
         }
     }
@@ -186,22 +186,14 @@ impl Session {
             .progress()
             .awaits(format!("the role {}", role.arn));
         let base = self.found(None)?;
-        let mut assumed = Err(FetchError::Unavailable(Outage::unanswered()));
-        for (index, region) in self.sts_regions.iter().enumerate() {
-            let budget = self.budget.share(self.sts_regions.len() - index);
-            assumed = match self
+        let assume_in = async |region: &Region, budget: RetryBudget| {
+            let client = self
                 .clients
                 .client(Api::Sts, region, Some(&base.credentials))
-                .await
-            {
-                Ok(client) => assume(&client, role, &budget).await,
-                Err(error) => Err(error),
-            };
-            if !matches!(assumed, Err(FetchError::Unavailable(_))) {
-                break;
-            }
-        }
-        assumed
+                .await?;
+            assume(&client, role, &budget).await
+        };
+        over_regions(&self.budget, Instant::now(), &self.sts_regions, assume_in).await
     }
 
     /// Returns the credentials of a role, which is assumed once, or without a role the base credentials.

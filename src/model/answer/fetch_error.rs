@@ -1,8 +1,9 @@
 //! The reasons that a backend returns no document.
 
+use std::iter;
 use std::time::Duration;
 
-use super::outage::{Outage, OutageKind, Reason};
+use super::outage::{Again, Outage, OutageKind, Reason};
 use crate::model::problem::Status;
 use crate::model::reference::{Region, SecretRef, Selector, Store};
 
@@ -27,11 +28,9 @@ pub struct FetchFailure {
 impl FetchFailure {
     /// True if `--wait` waits for every region.
     pub fn is_waited_for(&self) -> bool {
-        self.error.is_waited_for()
-            && self
-                .elsewhere
-                .iter()
-                .all(|(_, error)| error.is_waited_for())
+        let mut errors =
+            iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error));
+        errors.all(|error| error.again().is_waited_for())
     }
 
     /// True if the name of the secret may be a value that was written instead of a reference, as in `--env DB_PASSWORD=hunter2`, so that no
@@ -96,9 +95,20 @@ pub enum FetchError {
     NoCredentials(CredentialsError),
     /// No source names a region.
     NoRegion {
-        /// True if the instance metadata is disabled, so that none will come.
-        is_final: bool,
+        again: Again,
     },
+}
+
+impl From<Outage> for FetchError {
+    fn from(outage: Outage) -> Self {
+        Self::Unavailable(outage)
+    }
+}
+
+impl From<Refusal> for FetchError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl FetchError {
@@ -118,9 +128,9 @@ impl FetchError {
     /// Returns the reason of the last attempt; of credentials that are missing, that of the last source.
     pub fn last_reason(&self) -> String {
         if let Self::NoCredentials(CredentialsError { tried, .. }) = self
-            && let Some((source, why)) = tried.last()
+            && let Some(last) = tried.last()
         {
-            return format!("{source}: {why}");
+            return last.clone();
         }
         self.text()
     }
@@ -185,21 +195,13 @@ impl FetchError {
         }
     }
 
-    /// True for missing credentials, an unreachable network and a wrong clock, which `--wait` waits for: at boot they come late.
-    pub fn is_waited_for(&self) -> bool {
+    /// Returns who is asked again.
+    pub fn again(&self) -> Again {
         match self {
-            Self::NoCredentials(error) => !error.is_final,
-            Self::Unavailable(outage) => match outage.kind {
-                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => {
-                    true
-                }
-                OutageKind::Timeout | OutageKind::ClockSkew => true,
-                OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => {
-                    false
-                }
-            },
-            Self::NoRegion { is_final } => !is_final,
-            Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => false,
+            Self::Unavailable(outage) => outage.again,
+            Self::NoCredentials(error) => error.again,
+            Self::NoRegion { again } => *again,
+            Self::NotFound { .. } | Self::Denied { .. } | Self::Refused(_) => Again::Never,
         }
     }
 
@@ -279,16 +281,29 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsError {
     pub what: Wanted,
-    /// Each source that was tried, and the reason that it has none.
-    pub tried: Vec<(&'static str, String)>,
+    /// Each source that was tried, with the reason that it has none.
+    pub tried: Vec<String>,
     /// True if these are all sources: none is configured, or the last one fails.
     pub has_tried_all: bool,
     /// True if a source did not answer, so that a later attempt may succeed.
     pub temporary: bool,
-    /// True if the settings themselves are wrong, so that waiting does not help.
-    pub is_final: bool,
+    pub again: Again,
     /// The remedy of the source that fails.
     pub help: Option<String>,
+}
+
+impl CredentialsError {
+    /// Returns the error of a source that has none, before the sources and their reasons are known.
+    pub fn new(what: Wanted, again: Again) -> Self {
+        Self {
+            what,
+            tried: Vec::new(),
+            has_tried_all: false,
+            temporary: false,
+            again,
+            help: None,
+        }
+    }
 }
 
 /// The credentials of a request, by backend.

@@ -273,7 +273,7 @@ fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
     help.to_owned()
 }
 
-fn unavailable(Outage { kind, reason }: &Outage) -> Problem {
+fn unavailable(Outage { kind, reason, .. }: &Outage) -> Problem {
     let help = match kind {
         OutageKind::Throttled | OutageKind::Service => {
             "try again later; outside Lambda, --timeout allows more time"
@@ -354,10 +354,7 @@ fn no_credentials(
             "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
         ),
     };
-    let mut notes: Vec<String> = tried
-        .iter()
-        .map(|(source, why)| format!("{source}: {why}"))
-        .collect();
+    let mut notes = tried.clone();
     // A source that is configured, and fails, ends the search, and is the reason.
     let failed = if *has_tried_all { None } else { notes.pop() };
     let text = match failed {

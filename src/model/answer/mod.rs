@@ -13,7 +13,7 @@ pub use failed_request::{FailedRequest, NOT_SHOWN};
 pub use fetch_error::{
     CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
 };
-pub use outage::{Outage, OutageKind, Reason};
+pub use outage::{Again, Outage, OutageKind, Reason};
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
-//! A failure that may be temporary, and the description of a failure.
+//! A failure that may be temporary, who is asked again after a failure, and the description of one.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A failure that may be temporary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,6 +9,42 @@ pub struct Outage {
     pub kind: OutageKind,
     /// The failure of the last attempt.
     pub reason: Reason,
+    pub again: Again,
+}
+
+/// Who is asked again after a failure: the same service, another, or nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Nobody, since the answer would be the same.
+    Never,
+    /// The next provider of credentials. This one is not configured, or does not answer.
+    NextProvider,
+    /// The next region. The service in this one would answer the same.
+    NextRegion,
+    /// The same service until the time of its region ends, and then the next region. `after` is the time of AWS's header
+    /// `x-amz-retry-after`.
+    Here { after: Option<Duration> },
+    /// The same as for [`Self::Here`], and then everything again with `--wait`: at boot, the network comes late.
+    HereOrLater,
+    /// Everything again with `--wait`, but nobody before: at boot, credentials, the region and the right time come late, too.
+    Later,
+}
+
+impl Again {
+    /// True if the same service is asked again, as long as its region has time.
+    pub fn is_here(self) -> bool {
+        matches!(self, Self::Here { .. } | Self::HereOrLater)
+    }
+
+    /// True if the next region is asked.
+    pub fn is_in_next_region(self) -> bool {
+        self == Self::NextRegion || self.is_here()
+    }
+
+    /// True if `--wait` asks again.
+    pub fn is_waited_for(self) -> bool {
+        matches!(self, Self::HereOrLater | Self::Later)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,10 +81,23 @@ impl OutageKind {
 }
 
 impl Outage {
+    /// Returns an outage after which is asked again what usually is after one of its kind.
     pub fn new(kind: OutageKind, reason: impl Into<Reason>) -> Self {
+        let again = match kind {
+            OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => {
+                Again::Here { after: None }
+            }
+            OutageKind::Timeout
+            | OutageKind::Connection
+            | OutageKind::Handshake
+            | OutageKind::AgentConnection => Again::HereOrLater,
+            // A wrong clock is wrong in every region.
+            OutageKind::ClockSkew => Again::Later,
+        };
         Self {
             kind,
             reason: reason.into(),
+            again,
         }
     }
 

@@ -31,26 +31,16 @@ const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 /// The variables that name the profile.
 const PROFILE_VARIABLES: [&str; 2] = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"];
 
-/// The variables that choose the credentials, except for [`PROFILE_VARIABLES`] and for a session name or token, which each start changes.
-const CALLER: [&str; 10] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "HOME",
-];
-
 impl Settings {
-    /// Merges the options with the variables that the AWS CLI reads as well.
+    /// Merges the options with the variables that the AWS CLI reads as well. `caller_variables` choose the credentials.
     ///
     /// # Errors
     /// Every variable with an invalid value.
-    pub fn new(options: &AwsOptions, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
+    pub fn new(
+        options: &AwsOptions,
+        inherited: &Inherited,
+        caller_variables: impl Iterator<Item = &'static str>,
+    ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
         check_sdk_variables(&mut reader);
         reader.parse("AWS_RETRY_MODE", &RETRY_MODE);
@@ -84,9 +74,9 @@ impl Settings {
             web_identity_session: reader.text("AWS_ROLE_SESSION_NAME"),
             web_identity_role: web_identity_role.map(|role| role.arn),
             variable_keys: variable_keys(&mut reader),
-            caller: CALLER
+            caller: caller_variables
                 .map(|name| inherited.filled(name).map(ToOwned::to_owned))
-                .into(),
+                .collect(),
             config_files: config_files(inherited),
             remedies: Vec::new(),
         };

@@ -1,28 +1,84 @@
 //! The chain of credential providers in AWS's order, with the reason why each has no credentials.
 
-use std::cell::RefCell;
 use std::future::ready;
 
 use aws_credential_types::Credentials;
 use futures_util::future::{FutureExt, LocalBoxFuture};
+use tokio::time::Instant;
 
 use super::imds::instance;
 use super::profile::profile_credentials;
-use super::provider::{FailureKind, ProviderError, ProviderName, SearchContext, defect};
+use super::provider::{
+    ProviderName, SearchContext, defect, misconfigured, not_configured, unusable,
+};
 use super::sources::{container, environment, web_identity};
-use crate::backend::aws::config::{Settings, WebIdentity};
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
-use crate::model::answer::{CredentialsError, FetchError, Outage, Wanted};
+use crate::backend::aws::config::WebIdentity;
+use crate::backend::retry::{RetryBudget, over_regions, retry_or};
+use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind, Wanted};
 use crate::model::reference::Region;
-use crate::time::Progress;
 
-/// The providers that were asked, and why each has no credentials.
-type Tried = Vec<(&'static str, String)>;
+/// A provider of credentials.
+struct Provider {
+    name: &'static str,
+    /// The future is boxed, since that of the instance's is that of a whole client of the SDK.
+    ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, FetchError>>,
+    /// The variables that choose among the credentials that it may return, except for those that name the profile, and for a session's name
+    /// or token, which each start changes. The name of a cache's entry depends on them.
+    variables: &'static [&'static str],
+    /// True if the provider is not asked with `--profile`.
+    is_replaced_by_profile: bool,
+}
+
+/// The providers in AWS's order.
+static PROVIDERS: [Provider; 5] = [
+    Provider {
+        name: "environment",
+        ask: |context| ready(environment(&context.settings.variable_keys)).boxed_local(),
+        variables: &["AWS_ACCESS_KEY_ID"],
+        is_replaced_by_profile: true,
+    },
+    Provider {
+        name: "profile",
+        ask: |context| profile_credentials(context).boxed_local(),
+        variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
+        is_replaced_by_profile: false,
+    },
+    Provider {
+        name: "web identity",
+        ask: |context| web_identity_of_variables(context).boxed_local(),
+        variables: &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
+        is_replaced_by_profile: false,
+    },
+    Provider {
+        name: "container",
+        ask: |context| container(context).boxed_local(),
+        variables: &[
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        ],
+        is_replaced_by_profile: false,
+    },
+    Provider {
+        name: "instance metadata",
+        ask: |context| instance(context).boxed_local(),
+        variables: &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
+        is_replaced_by_profile: false,
+    },
+];
+
+/// Returns the variables that choose the credentials.
+pub fn caller_variables() -> impl Iterator<Item = &'static str> {
+    PROVIDERS
+        .iter()
+        .flat_map(|provider| provider.variables)
+        .copied()
+}
 
 /// Returns the credentials of the first provider that has some.
 ///
 /// A provider that is configured and fails ends the search, as in every AWS tool: the next one could have another identity. After an
-/// outage the search is repeated like any request: until its region's share of the time ends, and then with STS in the next of `regions`.
+/// outage it is asked again like any service: until its region's share of the time ends, and then with STS in the next of `regions`.
 ///
 /// # Errors
 /// [`FetchError::NoCredentials`] with the reason of every provider, or [`FetchError::Refused`] for a certificate, CA bundle or proxy.
@@ -31,158 +87,104 @@ pub async fn find_credentials(
     regions: &[Region],
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
-    let tried = RefCell::new(Tried::new());
-    for (index, region) in regions.iter().enumerate() {
+    let begun = Instant::now();
+    let has_profile = context.settings.profile.is_some();
+    let providers = PROVIDERS
+        .iter()
+        .filter(|provider| !(has_profile && provider.is_replaced_by_profile));
+    let count = providers.clone().count();
+
+    let mut failure = CredentialsError::new(Wanted::Credentials, Again::Later);
+    for provider in providers {
+        let error = match ask_in_regions(provider, context, regions, begun, budget).await {
+            Ok(mut credentials) => {
+                let name = provider.name;
+                credentials.set_property(ProviderName(name));
+                let progress = budget.progress();
+                progress.trace(|| format!("credentials: from the provider {name}"));
+                return Ok(credentials);
+            }
+            Err(FetchError::NoCredentials(error)) => error,
+            Err(FetchError::Unavailable(outage)) => CredentialsError {
+                tried: vec![outage.reason.to_string()],
+                temporary: true,
+                ..CredentialsError::new(Wanted::Credentials, Again::Later)
+            },
+            Err(error) => return Err(error),
+        };
+        failure.tried.extend(error.tried);
+        failure.temporary = error.temporary;
+        if error.again != Again::NextProvider {
+            failure.again = error.again;
+            failure.help = error.help;
+            break;
+        }
+    }
+    failure.has_tried_all = failure.tried.len() == count;
+    Err(FetchError::NoCredentials(failure))
+}
+
+/// Asks one provider, again after each outage, with STS in one region after the other. If the time ends first, the error has the reason of the
+/// last outage, which says more.
+async fn ask_in_regions(
+    provider: &Provider,
+    context: &SearchContext<'_>,
+    regions: &[Region],
+    begun: Instant,
+    budget: &RetryBudget,
+) -> Result<Credentials, FetchError> {
+    let late = format!("{}: no answer in time", provider.name);
+    let mut last = Outage::new(OutageKind::Timeout, late);
+    let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
             region,
             ..context.clone()
         };
-        let budget = budget.share(regions.len() - index);
-        match retry(&budget, async || {
-            search(&context, &tried, budget.progress()).await
+        let found = retry_or(last.clone(), &budget, async || {
+            let found = (provider.ask)(&context).await;
+            let found = found.and_then(without_defect);
+            found.map_err(|error| named(error, provider.name))
         })
-        .await
-        {
-            Err(FetchError::Unavailable(_)) => {}
-            found => return found,
+        .await;
+        if let Err(FetchError::Unavailable(outage)) = &found {
+            last = outage.clone();
         }
-    }
-    let error = CredentialsError {
-        temporary: true,
-        ..no_credentials()
+        found
     };
-    Err(with_tried(error, tried.take(), context.settings))
+    over_regions(budget, begun, regions, ask_in).await
 }
 
-fn no_credentials() -> CredentialsError {
-    let (what, tried) = (Wanted::Credentials, Tried::new());
-    CredentialsError {
-        what,
-        tried,
-        has_tried_all: false,
-        temporary: false,
-        is_final: false,
-        help: None,
+/// Returns the credentials, if each of them fits into a header.
+fn without_defect(credentials: Credentials) -> Result<Credentials, FetchError> {
+    match defect(&credentials) {
+        Some(why) => Err(unusable(why)),
+        None => Ok(credentials),
     }
 }
 
-fn with_tried(error: CredentialsError, tried: Tried, settings: &Settings) -> FetchError {
-    let has_tried_all = tried.len() == providers(settings).len();
-    FetchError::NoCredentials(CredentialsError {
-        tried,
-        has_tried_all,
-        ..error
-    })
-}
-
-/// A provider. Its future is boxed, since that of the instance's is that of a whole client of the SDK.
-type Provider =
-    for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, ProviderError>>;
-
-/// The providers in AWS's order.
-static PROVIDERS: [(&str, Provider); 5] = [
-    ("environment", |context| {
-        ready(environment(&context.settings.variable_keys)).boxed_local()
-    }),
-    ("profile", |context| {
-        profile_credentials(context).boxed_local()
-    }),
-    ("web identity", |context| {
-        web_identity_of_variables(context).boxed_local()
-    }),
-    ("container", |context| container(context).boxed_local()),
-    ("instance metadata", |context| {
-        instance(context).boxed_local()
-    }),
-];
-
-/// Returns the providers that are asked: the profile of the option precedes credentials in variables.
-fn providers(settings: &Settings) -> &'static [(&'static str, Provider)] {
-    if settings.profile.is_some() {
-        &PROVIDERS[1..]
-    } else {
-        &PROVIDERS
-    }
-}
-
-/// Asks the providers in turn. `tried` has the reasons of an earlier search, which say more than the end of the time.
-async fn search(
-    context: &SearchContext<'_>,
-    tried: &RefCell<Tried>,
-    progress: &Progress,
-) -> Result<Credentials, AttemptFailure> {
-    let mut error = no_credentials();
-    for (index, (provider, ask)) in providers(context.settings).iter().copied().enumerate() {
-        if tried.borrow().len() == index {
-            tried
-                .borrow_mut()
-                .push((provider, "no answer in time".to_owned()));
+/// Puts the name of a provider before the reason of its failure.
+fn named(error: FetchError, provider: &str) -> FetchError {
+    match error {
+        FetchError::NoCredentials(mut error) => {
+            for why in &mut error.tried {
+                *why = format!("{provider}: {why}");
+            }
+            FetchError::NoCredentials(error)
         }
-        let found = ask(context)
-            .await
-            .and_then(|credentials| match defect(&credentials) {
-                Some(why) => Err(ProviderError::new(FailureKind::Defect(None), why)),
-                None => Ok(credentials),
-            });
-        let ProviderError { kind, why } = match found {
-            Ok(mut credentials) => {
-                credentials.set_property(ProviderName(provider));
-                progress.trace(|| format!("credentials: from the provider {provider}"));
-                return Ok(credentials);
-            }
-            Err(error) => error,
-        };
-        let mut tried = tried.borrow_mut();
-        tried[index].1.clone_from(&why);
-        match kind {
-            FailureKind::NotConfigured => continue,
-            FailureKind::Unanswered => {
-                error.temporary = true;
-                continue;
-            }
-            FailureKind::Defect(help) => {
-                error = CredentialsError {
-                    help,
-                    ..no_credentials()
-                }
-            }
-            FailureKind::Misconfigured => {
-                error = CredentialsError {
-                    is_final: true,
-                    ..no_credentials()
-                }
-            }
-            FailureKind::Request(AttemptFailure::Transient(outage, retry_after)) => {
-                tried.truncate(index + 1);
-                let outage = Outage::new(outage.kind, format!("{provider}: {why}"));
-                return Err(AttemptFailure::Transient(outage, retry_after));
-            }
-            FailureKind::Request(permanent) => {
-                tried.truncate(index + 1);
-                return Err(permanent);
-            }
-        }
-        tried.truncate(index + 1);
-        break;
+        FetchError::Unavailable(outage) => outage.of(provider).into(),
+        error => error,
     }
-    Err(AttemptFailure::Permanent(with_tried(
-        error,
-        tried.take(),
-        context.settings,
-    )))
 }
 
-async fn web_identity_of_variables(
-    context: &SearchContext<'_>,
-) -> Result<Credentials, ProviderError> {
+async fn web_identity_of_variables(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
-        return Err(ProviderError::new(FailureKind::NotConfigured, why));
+        return Err(not_configured(why));
     };
     let Some(role) = &settings.web_identity_role else {
         let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
-        return Err(ProviderError::new(FailureKind::Misconfigured, why));
+        return Err(misconfigured(why));
     };
     let session_name = settings.web_identity_session.clone();
     web_identity(

@@ -1,7 +1,7 @@
 //! The instance metadata service (IMDS): the credentials of the instance's role, and the instance's region.
 
 use std::error::Error;
-use std::io;
+use std::io::ErrorKind;
 
 use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
@@ -10,47 +10,27 @@ use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::provider::{FailureKind, ProviderError, SearchContext};
+use super::provider::{SearchContext, failed, not_configured, of_response, of_sdk, unanswered};
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
-use crate::backend::aws::protocol::{classify_sdk_error, error_text};
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
-use crate::model::answer::{FetchError, Outage, OutageKind};
+use crate::backend::aws::protocol::{classify_sdk_error, sdk_error_text};
+use crate::backend::retry::{RetryBudget, retry};
+use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
-use crate::net::errors::{find_source, is_timeout};
+use crate::net::errors::{NetFailure, find_source};
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
-pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, ProviderError> {
+pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
     let settings = &context.settings.metadata;
-    let without = |why: &str| ProviderError::new(FailureKind::NotConfigured, why);
     // The SDK checks AWS_EC2_METADATA_DISABLED only after its request for a token.
     if settings.is_disabled {
-        return Err(without("AWS_EC2_METADATA_DISABLED is true"));
+        return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
     let client = client(settings, context.clients);
     let roles = client
         .get("/latest/meta-data/iam/security-credentials/")
         .await
-        .map_err(|error| match &error {
-            ImdsError::ErrorResponse(response) if response.response().status().as_u16() == 404 => {
-                without("the instance has no role")
-            }
-            ImdsError::FailedToLoadToken(token)
-                if token.is_dispatch_failure() && status(&error).is_none() =>
-            {
-                let is_unanswered = is_timeout(&error) || is_unreachable(&error);
-                let kind = if is_unanswered {
-                    FailureKind::Unanswered
-                } else {
-                    FailureKind::NotConfigured
-                };
-                ProviderError::new(kind, error_text(&error))
-            }
-            _ => ProviderError {
-                kind: FailureKind::of_response(&error, status(&error)),
-                why: error_text(&error),
-            },
-        })?;
+        .map_err(|error| no_role(&error))?;
     let role = roles.as_ref().trim().to_owned();
     if role.is_empty()
         || !role
@@ -58,13 +38,32 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, Provid
             .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
     {
         let why = "the response is not one of the instance metadata service";
-        return Err(ProviderError::temporary(why));
+        return Err(failed(why));
     }
     let provider = ImdsCredentialsProvider::builder()
         .configure(&context.clients.link_local(is_token))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
-    found.map_err(|error| ProviderError::of_sdk(&error, status(&error)))
+    found.map_err(|error| of_sdk(&error, status(&error)))
+}
+
+/// Returns the failure of the request for the name of the instance's role. Without a service at its address there is no instance; one that does
+/// not answer may be an instance's.
+fn no_role(error: &ImdsError) -> FetchError {
+    let (why, status) = (sdk_error_text(error), status(error));
+    match error {
+        ImdsError::ErrorResponse(_) if status == Some(404) => {
+            not_configured("the instance has no role")
+        }
+        ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
+            match find_source(error) {
+                Some(NetFailure::Timeout(_) | NetFailure::Handshake(_)) => unanswered(why),
+                _ if is_unreachable(error) => unanswered(why),
+                _ => not_configured(why),
+            }
+        }
+        _ => of_response(error, status, &why),
+    }
 }
 
 fn client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
@@ -112,7 +111,9 @@ pub async fn instance_region(
     budget: &RetryBudget,
 ) -> Result<Region, FetchError> {
     if settings.is_disabled {
-        return Err(FetchError::NoRegion { is_final: true });
+        return Err(FetchError::NoRegion {
+            again: Again::Never,
+        });
     }
     let client = client(settings, clients);
     let budget = budget.for_request(|| "the region of the instance".to_owned());
@@ -122,16 +123,18 @@ pub async fn instance_region(
     .await;
     found.map_err(|error| match error {
         FetchError::Unavailable(outage) if outage.kind == OutageKind::Timeout => {
-            FetchError::NoRegion { is_final: false }
+            FetchError::NoRegion {
+                again: Again::Later,
+            }
         }
         FetchError::Unavailable(outage) => {
-            FetchError::Unavailable(outage.of("the region from the instance metadata"))
+            outage.of("the region from the instance metadata").into()
         }
         error => error,
     })
 }
 
-fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, AttemptFailure> {
+fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, FetchError> {
     let error = match answer {
         Ok(text) => {
             let region = Region::parse(text.as_ref().trim());
@@ -141,29 +144,30 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Att
         Err(error) => error,
     };
     if is_unreachable(&error) {
-        let outage = Outage::new(OutageKind::Connection, error_text(&error));
-        return Err(AttemptFailure::Permanent(FetchError::Unavailable(outage)));
+        return Err(FetchError::Unavailable(Outage {
+            again: Again::Later,
+            ..Outage::new(OutageKind::Connection, sdk_error_text(&error))
+        }));
     }
-    let failure = classify_sdk_error(&error, status(&error));
-    match &failure {
-        AttemptFailure::Transient(
-            Outage {
-                kind: OutageKind::Service | OutageKind::Throttled,
-                ..
-            },
-            _,
-        ) => Err(failure),
-        _ => Err(AttemptFailure::Permanent(FetchError::NoRegion {
-            is_final: false,
-        })),
+    match classify_sdk_error(&error, status(&error)) {
+        FetchError::Unavailable(outage)
+            if matches!(outage.kind, OutageKind::Service | OutageKind::Throttled) =>
+        {
+            Err(outage.into())
+        }
+        _ => Err(FetchError::NoRegion {
+            again: Again::Later,
+        }),
     }
 }
 
 /// True without a route to the service, as before the network is up. A host without the service refuses the connection.
 fn is_unreachable(error: &ImdsError) -> bool {
-    let kind = find_source::<io::Error>(error).map(io::Error::kind);
     matches!(
-        kind,
-        Some(io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)
+        find_source(error),
+        Some(NetFailure::Io {
+            kind: Some(ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable),
+            ..
+        })
     )
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::backend::aws::config::ProfileRole;
-use crate::model::answer::{CredentialsError, FetchError, Wanted};
+use crate::model::answer::{Again, CredentialsError, FetchError, Wanted};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::Deadline;
 
@@ -82,14 +82,8 @@ fn ask(question: &str) -> io::Result<Option<String>> {
 }
 
 fn no_credentials(why: String) -> FetchError {
-    let (what, tried) = (Wanted::Credentials, vec![("profile", why)]);
-    let (has_tried_all, temporary, is_final) = (false, false, true);
     FetchError::NoCredentials(CredentialsError {
-        what,
-        tried,
-        has_tried_all,
-        temporary,
-        is_final,
-        help: None,
+        tried: vec![format!("profile: {why}")],
+        ..CredentialsError::new(Wanted::Credentials, Again::Never)
     })
 }

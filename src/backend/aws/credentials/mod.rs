@@ -11,7 +11,7 @@ mod sources;
 mod sso;
 mod sts;
 
-pub use chain::find_credentials;
+pub use chain::{caller_variables, find_credentials};
 pub use imds::instance_region;
 pub use mfa::MfaCodes;
 pub use provider::{ProviderName, SearchContext, with_provider};

@@ -12,20 +12,21 @@ use aws_smithy_types::date_time::Format;
 use serde::Deserialize;
 
 use super::program::CredentialProcess;
-use super::provider::{FailureKind, ProviderError};
+use super::provider::{unusable, with_help};
 use super::sso::shell_word;
+use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
 use crate::system::os_error;
 
 /// Runs a command of the shell, whose arguments may be secret, and returns the credentials that it prints.
-pub async fn process_credentials(command: &str) -> Result<Credentials, ProviderError> {
+pub async fn process_credentials(command: &str) -> Result<Credentials, FetchError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
     printed_credentials(shell, "credential_process").await
 }
 
 /// Asks the AWS CLI for the credentials of a profile of `aws login`, whose session the CLI renews itself.
-pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderError> {
+pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError> {
     let mut cli = Command::new("aws");
     cli.args([
         "configure",
@@ -39,25 +40,18 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, ProviderErr
     let name = format!(
         "`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)"
     );
-    printed_credentials(cli, &name)
-        .await
-        .map_err(|error| match error.kind {
-            FailureKind::Defect(_) => ProviderError {
-                kind: FailureKind::Defect(Some(format!("aws login --profile {profile}"))),
-                ..error
-            },
-            _ => error,
-        })
+    let printed = printed_credentials(cli, &name).await;
+    printed.map_err(|error| with_help(error, format!("aws login --profile {profile}")))
 }
 
-async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, ProviderError> {
+async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        ProviderError::new(
-            FailureKind::Defect(None),
-            format!("{name} cannot be started: {}", os_error::text(&error)),
-        )
+        unusable(format!(
+            "{name} cannot be started: {}",
+            os_error::text(&error)
+        ))
     })?;
-    let failed = |why| ProviderError::new(FailureKind::Defect(None), format!("{name} {why}"));
+    let failed = |why| unusable(format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
     parse(&output).map_err(failed)
 }

@@ -18,7 +18,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use zeroize::Zeroizing;
 
-use crate::backend::aws::protocol::error_text;
+use crate::net::errors::error_text;
 use crate::system::ending::{self, AskedProgram};
 use crate::system::{signals, terminal};
 

@@ -1,4 +1,4 @@
-//! A credential provider's part of a search: the clients and settings that it may use, and its failure.
+//! A credential provider's part of a search: the clients and settings that it may use, and its failures.
 
 use std::error::Error;
 use std::io;
@@ -11,9 +11,10 @@ use http::HeaderValue;
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::protocol::{classify_sdk_error, error_text};
-use crate::backend::retry::AttemptFailure;
-use crate::model::answer::{Denial, FetchError, Outage, OutageKind, Refusal};
+use crate::backend::aws::protocol::{classify_sdk_error, sdk_error_text};
+use crate::model::answer::{
+    Again, CredentialsError, Denial, FetchError, Outage, OutageKind, Reason, Refusal, Wanted,
+};
 use crate::model::reference::Region;
 use crate::system::os_error;
 
@@ -29,122 +30,115 @@ pub struct SearchContext<'a> {
     pub mfa_codes: &'a MfaCodes,
 }
 
-/// The failure of a credential provider.
-#[derive(Debug)]
-pub struct ProviderError {
-    pub kind: FailureKind,
-    pub why: String,
+/// Returns the failure of a provider that is not configured: the search goes on with the next one.
+pub fn not_configured(why: impl Into<String>) -> FetchError {
+    without_credentials(why, Again::NextProvider)
 }
 
-/// The kind of a failure, which decides how the search for credentials continues.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// Not configured: continue with the next provider.
-    NotConfigured,
-    /// Perhaps configured, but without an answer: continue with the next provider. A later search may succeed.
-    Unanswered,
-    /// Configured but unusable: end the search, and repeat it only with `--wait`. With the remedy, if one is known.
-    Defect(Option<String>),
-    /// Configured with invalid settings: end the search, even with `--wait`.
-    Misconfigured,
-    /// A request that failed in a way that no other provider can mend: repeat the search like the request, here or in the next region. A
-    /// certificate, CA bundle or proxy ends it.
-    Request(AttemptFailure),
+/// Returns the failure of a provider that may be configured, but does not answer: the search goes on with the next one, and a later search may
+/// succeed.
+pub fn unanswered(why: impl Into<String>) -> FetchError {
+    FetchError::NoCredentials(CredentialsError {
+        tried: vec![why.into()],
+        temporary: true,
+        ..CredentialsError::new(Wanted::Credentials, Again::NextProvider)
+    })
 }
 
-impl ProviderError {
-    pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
-        Self {
-            kind,
-            why: why.into(),
+/// Returns the failure of a provider that is configured, but cannot be used: the search ends, and only `--wait` repeats it.
+pub fn unusable(why: impl Into<String>) -> FetchError {
+    without_credentials(why, Again::Later)
+}
+
+/// Returns the failure of a provider with invalid settings: the search ends, even with `--wait`.
+pub fn misconfigured(why: impl Into<String>) -> FetchError {
+    without_credentials(why, Again::Never)
+}
+
+fn without_credentials(why: impl Into<String>, again: Again) -> FetchError {
+    FetchError::NoCredentials(CredentialsError {
+        tried: vec![why.into()],
+        ..CredentialsError::new(Wanted::Credentials, again)
+    })
+}
+
+/// Returns the failure of a service or of this machine, after which the provider is asked again.
+pub fn failed(why: impl Into<Reason>) -> FetchError {
+    Outage::new(OutageKind::Service, why).into()
+}
+
+/// Returns the failure of a provider whose file cannot be read.
+pub fn unreadable(path: &Path, error: &io::Error) -> FetchError {
+    let why = os_error::text_of_file(path, error);
+    unusable(format!("{}: {why}", path.display()))
+}
+
+/// Returns the failure of a provider for that of its request. The text begins with `subject`.
+pub fn of_request(subject: &str, error: FetchError) -> FetchError {
+    match error {
+        FetchError::Unavailable(outage) => outage.of(subject).into(),
+        FetchError::Denied {
+            message,
+            identity: Some(identity),
+            ..
+        } => unusable(format!("{subject}: {message} (credentials: {identity})")),
+        FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
+            unusable(format!("{subject}: {message}"))
         }
-    }
-
-    /// The failure of a service or of the machine.
-    pub fn temporary(why: impl Into<String>) -> Self {
-        let why = why.into();
-        Self {
-            kind: FailureKind::Request(Outage::new(OutageKind::Service, why.as_str()).into()),
-            why,
-        }
-    }
-
-    /// A file that cannot be read.
-    pub fn unreadable(path: &Path, error: &io::Error) -> Self {
-        Self::new(
-            FailureKind::Defect(None),
-            format!(
-                "{}: {}",
-                path.display(),
-                os_error::text_of_file(path, error)
-            ),
-        )
-    }
-
-    /// The failure of a request. The text begins with `subject`.
-    pub fn of_request(subject: &str, failure: AttemptFailure) -> Self {
-        let why = match &failure {
-            AttemptFailure::Transient(outage, _)
-            | AttemptFailure::Permanent(FetchError::Unavailable(outage)) => {
-                outage.reason.to_string()
-            }
-            AttemptFailure::Permanent(FetchError::Denied {
-                message,
-                identity: Some(identity),
-                ..
-            }) => {
-                format!("{message} (credentials: {identity})")
-            }
-            AttemptFailure::Permanent(
-                FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)),
-            ) => message.to_string(),
-            AttemptFailure::Permanent(_) => "refused".to_owned(),
-        };
-        let why = format!("{subject}: {why}");
-        Self {
-            kind: FailureKind::of(failure),
-            why,
-        }
-    }
-
-    /// The failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
-    pub fn of_sdk(error: &SdkCredentialsError, status: Option<u16>) -> Self {
-        // The outermost error only says that the provider failed.
-        let why = error.source().map_or_else(|| error.to_string(), error_text);
-        let kind = match error {
-            SdkCredentialsError::CredentialsNotLoaded(_) => FailureKind::NotConfigured,
-            SdkCredentialsError::ProviderTimedOut(_) => return Self::temporary(why),
-            SdkCredentialsError::InvalidConfiguration(_) => FailureKind::Misconfigured,
-            error => FailureKind::of_response(error, status),
-        };
-        Self { kind, why }
+        error => only_if_general(error, &format!("{subject}: refused")),
     }
 }
 
-impl FailureKind {
-    fn of(failure: AttemptFailure) -> Self {
-        match failure {
-            AttemptFailure::Transient(..)
-            | AttemptFailure::Permanent(
-                FetchError::Unavailable(_)
-                | FetchError::Refused(
-                    Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. },
-                ),
-            ) => Self::Request(failure),
-            AttemptFailure::Permanent(_) => Self::Defect(None),
-        }
+/// Returns the failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
+pub fn of_sdk(error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
+    // The outermost error only says that the provider failed.
+    let why = error
+        .source()
+        .map_or_else(|| error.to_string(), sdk_error_text);
+    match error {
+        SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(why),
+        SdkCredentialsError::ProviderTimedOut(_) => failed(why),
+        SdkCredentialsError::InvalidConfiguration(_) => misconfigured(why),
+        error => of_response(error, status, &why),
     }
+}
 
-    /// Returns the kind of an error of the SDK, in which `status` is that of an HTTP response.
-    pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>) -> Self {
-        match classify_sdk_error(error, status) {
-            // A response that is none of the metadata service's may be that of what is before it.
-            AttemptFailure::Permanent(FetchError::Refused(Refusal::Request(why))) => {
-                Self::Request(Outage::new(OutageKind::Service, why).into())
-            }
-            failure => Self::of(failure),
-        }
+/// Returns the failure of a provider whose request the SDK made. `status` is that of an HTTP response in the error.
+pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>, why: &str) -> FetchError {
+    match classify_sdk_error(error, status) {
+        // A response that is none of the metadata service's may be that of what is before it.
+        FetchError::Refused(Refusal::Request(_)) => failed(why),
+        FetchError::Unavailable(outage) => FetchError::Unavailable(Outage {
+            reason: why.into(),
+            ..outage
+        }),
+        error => only_if_general(error, why),
     }
+}
+
+/// Returns the error of a certificate, a CA bundle or a proxy, which no other provider can mend. Any other one makes the provider unusable.
+fn only_if_general(error: FetchError, why: &str) -> FetchError {
+    match error {
+        FetchError::Refused(
+            Refusal::Certificate { .. } | Refusal::TrustStore(_) | Refusal::Proxy { .. },
+        ) => error,
+        FetchError::NotFound { .. }
+        | FetchError::Denied { .. }
+        | FetchError::Unavailable(_)
+        | FetchError::Refused(_)
+        | FetchError::NoCredentials(_)
+        | FetchError::NoRegion { .. } => unusable(why),
+    }
+}
+
+/// Adds the remedy to the failure of a provider that cannot be used.
+pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
+    if let FetchError::NoCredentials(error) = &mut error
+        && error.again == Again::Later
+    {
+        error.help = Some(help.into());
+    }
+    error
 }
 
 /// Returns the defect of credentials that no header can hold: signing would panic over a line break, for example.

@@ -10,11 +10,10 @@ use aws_sdk_sso::operation::get_role_credentials::{
     GetRoleCredentials, GetRoleCredentialsError, GetRoleCredentialsInput, GetRoleCredentialsOutput,
 };
 
-use super::provider::{FailureKind, ProviderError, SearchContext};
+use super::provider::{self, SearchContext, of_request, unusable, with_help};
 use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::protocol::{Api, error_text};
-use crate::backend::retry::AttemptFailure;
+use crate::backend::aws::protocol::{Api, sdk_error_text};
 use crate::model::answer::{Denial, FetchError, Outage, OutageKind};
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
@@ -22,11 +21,8 @@ pub async fn sso_credentials(
     sso: &Sso,
     profile: &str,
     context: &SearchContext<'_>,
-) -> Result<Credentials, ProviderError> {
-    let log_in = FailureKind::Defect(Some(format!(
-        "aws sso login --profile {}",
-        shell_word(profile)
-    )));
+) -> Result<Credentials, FetchError> {
+    let log_in = format!("aws sso login --profile {}", shell_word(profile));
     let refresh_failure = HiddenFailure::default();
     let config = context.clients.sso_oidc_config(&refresh_failure);
     let tokens = SsoTokenProvider::builder()
@@ -39,35 +35,30 @@ pub async fn sso_credentials(
         .await;
     let token = tokens.provide_token().await.map_err(|error| {
         let why =
-            error_text(&error).replace("an error occurred while loading an access token: ", "");
+            sdk_error_text(&error).replace("an error occurred while loading an access token: ", "");
         let uncached = "there is no cached SSO token, or it cannot be read";
-        ProviderError::new(
-            log_in.clone(),
-            why.replace("failed to load the cached SSO token", uncached),
-        )
+        let why = why.replace("failed to load the cached SSO token", uncached);
+        with_help(unusable(why), &log_in)
     })?;
     // After a failed refresh the SDK returns the old token, which may still be valid for some minutes.
     let is_valid = token.expiration().is_none_or(|end| end > SystemTime::now());
     if !is_valid {
-        return Err(refresh_error(refresh_failure.get(), log_in));
+        return Err(refresh_error(refresh_failure.get().cloned(), log_in));
     }
-    let failed = |failure| ProviderError::of_request("the SSO portal", failure);
+    let failed = |error| of_request("the SSO portal", error);
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
-    let client = client.map_err(|error| failed(AttemptFailure::Permanent(error)))?;
+    let client = client.map_err(failed)?;
     let input = GetRoleCredentialsInput::builder().access_token(token.token());
     let input = input.account_id(&sso.account).role_name(&sso.role).build();
     let operation = GetRoleCredentials::new();
     let calling =
         client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
-    let output = calling.await.map_err(|failure| match failure {
-        AttemptFailure::Permanent(FetchError::Denied {
+    let output = calling.await.map_err(|error| match error {
+        FetchError::Denied {
             cause: Denial::Credentials,
             ..
-        }) => ProviderError {
-            kind: log_in,
-            ..failed(failure)
-        },
-        _ => failed(failure),
+        } => with_help(failed(error), log_in),
+        _ => failed(error),
     })?;
     let found = output.role_credentials.and_then(|found| {
         let expiry =
@@ -80,26 +71,21 @@ pub async fn sso_credentials(
             "SSO",
         ))
     });
-    found.ok_or_else(|| ProviderError::temporary("the SSO portal: a response without credentials"))
+    found.ok_or_else(|| provider::failed("the SSO portal: a response without credentials"))
 }
 
-/// Returns the error of a token that has expired and was not refreshed. `log_in` is the kind of the error if AWS says that the session is
-/// over. The refresh is tried again after any other failure.
-fn refresh_error(failure: Option<&AttemptFailure>, log_in: FailureKind) -> ProviderError {
-    let no_token = Outage::new(OutageKind::Service, "no answer with a valid token");
-    let failure = failure.cloned().unwrap_or_else(|| no_token.into());
-    let is_over = matches!(
-        failure,
-        AttemptFailure::Permanent(FetchError::Denied { .. })
-    );
+/// Returns the error of a token that has expired and was not refreshed, for the failure of the refresh. If AWS says that the session is over,
+/// the remedy is `log_in`. The refresh is tried again after any other failure.
+fn refresh_error(failure: Option<FetchError>, log_in: String) -> FetchError {
+    let no_token = || Outage::new(OutageKind::Service, "no answer with a valid token").into();
+    let failure = failure.unwrap_or_else(no_token);
+    let is_over = matches!(failure, FetchError::Denied { .. });
 
-    let mut error = ProviderError::of_request("the SSO token could not be refreshed", failure);
-    if is_over {
-        error.kind = log_in;
-    } else if error.kind == FailureKind::Defect(None) {
-        error = ProviderError::temporary(error.why);
+    match of_request("the SSO token could not be refreshed", failure) {
+        error if is_over => with_help(error, log_in),
+        error @ FetchError::NoCredentials(_) => provider::failed(error.last_reason()),
+        error => error,
     }
-    error
 }
 
 /// Returns a word of a POSIX shell's command, in single quotes if it has special characters.

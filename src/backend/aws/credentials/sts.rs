@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::provider::{defect, with_provider};
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
 use crate::backend::aws::protocol::Client;
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
+use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Denial, FetchError, Outage, Refusal};
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
@@ -41,7 +41,7 @@ pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
     mfa: Option<(&str, &str)>,
-) -> Result<CallerIdentity, AttemptFailure> {
+) -> Result<CallerIdentity, FetchError> {
     let input = AssumeRoleInput::builder()
         .role_arn(&role.arn)
         .role_session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME))
@@ -51,12 +51,8 @@ pub async fn assume_once(
         .set_token_code(mfa.map(|(_, code)| code.to_owned()));
     let operation = AssumeRole::new();
     let calling = client.call::<_, AssumeRoleOutput, AssumeRoleError>(&operation, input.build());
-    let output = calling.await.map_err(|failure| match failure {
-        AttemptFailure::Permanent(error) => {
-            AttemptFailure::Permanent(with_provider(error, client.credentials.as_ref()))
-        }
-        transient @ AttemptFailure::Transient(..) => transient,
-    })?;
+    let called = calling.await;
+    let output = called.map_err(|error| with_provider(error, client.credentials.as_ref()))?;
     let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
@@ -69,7 +65,7 @@ pub async fn exchange(
     client: &Client,
     identity: &WebIdentity,
     token: String,
-) -> Result<Credentials, AttemptFailure> {
+) -> Result<Credentials, FetchError> {
     let input = AssumeRoleWithWebIdentityInput::builder()
         .role_arn(&identity.role)
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
@@ -107,7 +103,7 @@ pub async fn assume(
 
 fn read_credentials(
     found: Option<aws_sdk_sts::types::Credentials>,
-) -> Result<Credentials, AttemptFailure> {
+) -> Result<Credentials, FetchError> {
     let Some(found) = found else {
         return Err(Outage::malformed("a response without credentials").into());
     };
@@ -135,8 +131,9 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
         FetchError::Denied { message, .. } => (message, Denial::Role, None),
         FetchError::Refused(Refusal::Request(message)) => (message, Denial::RoleRequest, None),
         FetchError::Unavailable(outage) => {
-            let outage = outage.of(format_args!("STS, AssumeRole of {}", role.arn));
-            return FetchError::Unavailable(outage);
+            return outage
+                .of(format_args!("STS, AssumeRole of {}", role.arn))
+                .into();
         }
         error => return error,
     };

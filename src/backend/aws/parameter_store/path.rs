@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::response::{Parameter, base_name};
 use crate::backend::aws::protocol::{Client, call, read_object};
-use crate::backend::retry::{AttemptFailure, RetryBudget};
+use crate::backend::retry::RetryBudget;
 use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Locator, Region, SecretId};
 use crate::model::secret_value::SecretValue;
@@ -102,7 +102,7 @@ pub fn read_page(
     body: &[u8],
     request: &Locator,
     region: &Region,
-) -> Result<PageContents, AttemptFailure> {
+) -> Result<PageContents, FetchError> {
     let page: Page = read_object(body)
         .ok_or_else(|| Outage::malformed("a response that is no list of parameters"))?;
     let path = path(&request.id);
@@ -118,9 +118,7 @@ pub fn read_page(
             )
             .into());
         };
-        let document = parameter
-            .into_document(&request.version, region)
-            .map_err(AttemptFailure::Permanent)?;
+        let document = parameter.into_document(&request.version, region)?;
         parameters.push((rest, document));
     }
     Ok((

@@ -4,7 +4,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::backend::aws::protocol::{read_object, timestamp};
-use crate::backend::retry::AttemptFailure;
 use crate::model::answer::{Document, FetchError, Missing, Outage, Refusal};
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
@@ -37,7 +36,7 @@ pub fn read_parameters(
     body: &[u8],
     requests: &[Locator],
     region: &Region,
-) -> Result<Vec<Result<Document, FetchError>>, AttemptFailure> {
+) -> Result<Vec<Result<Document, FetchError>>, FetchError> {
     let results = read_object(body).and_then(|mut response: GetParametersResponse| {
         requests
             .iter()

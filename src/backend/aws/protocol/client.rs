@@ -29,14 +29,11 @@ use http::header::CONTENT_TYPE;
 use http::{Request, Response, Uri};
 use tokio::time::timeout;
 
-use super::classify::{classify_connector_error, is_incomplete};
 use super::endpoints::Api;
-use super::error_codes::{ServiceError, unreadable_response};
-use super::error_text::error_text;
-use crate::backend::retry::AttemptFailure;
-use crate::model::answer::{Outage, OutageKind, Refusal};
+use super::errors::{ServiceError, not_sent, unreadable_response};
+use crate::model::answer::{FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
-use crate::net::errors::BoxError;
+use crate::net::errors::{BoxError, NetFailure};
 use crate::net::http::{Bytes, HttpClient, in_memory};
 
 /// A client. It makes one attempt for each request.
@@ -65,7 +62,7 @@ impl Client {
         &self,
         operation: &impl RuntimePlugin,
         input: Result<I, BuildError>,
-    ) -> Result<O, AttemptFailure>
+    ) -> Result<O, FetchError>
     where
         I: fmt::Debug + Send + Sync + 'static,
         O: fmt::Debug + Send + Sync + 'static,
@@ -110,17 +107,17 @@ impl Client {
     ///
     /// # Errors
     /// When there is no response, or no whole one.
-    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, AttemptFailure> {
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, FetchError> {
         let answer = self
             .http
             .send(self.signed(request).map_err(|error| not_sent(&*error))?);
         let late = |_| Outage::new(OutageKind::Timeout, "no answer to a request in time");
         let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(late)?;
-        let (head, body) = answered.map_err(|error| classify_connector_error(&error))?;
+        let (head, body) = answered?;
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            Err(error) if status < 500 && is_incomplete(&*error) => {
+            Err(NetFailure::Io { kind: Some(_), .. }) if status < 500 => {
                 Err(Outage::new(OutageKind::Connection, "the response is incomplete").into())
             }
             Err(_) => {
@@ -188,9 +185,4 @@ fn serialized<'p, I: fmt::Debug + Send + Sync + 'static>(
         .ok_or("an operation without serialization")?;
     let request = serializer.serialize_input(Input::erase(input?), settings)?;
     Ok((in_memory(request)?, deserializer))
-}
-
-/// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.
-pub fn not_sent(error: &(dyn Error + 'static)) -> AttemptFailure {
-    Refusal::Request(error_text(error).into()).into()
 }

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::client::{Client, not_sent};
-use super::error_codes::{ServiceError, malformed_response};
-use crate::backend::retry::{AttemptFailure, RetryBudget, retry};
+use super::client::Client;
+use super::errors::{ServiceError, malformed_response, not_sent};
+use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::FetchError;
 use crate::net::errors::{BoxError, host_and_port};
 use crate::net::http::Bytes;
@@ -31,7 +31,7 @@ pub async fn call<T>(
     subject: impl fmt::Display,
     input: &impl Serialize,
     budget: &RetryBudget,
-    read: impl Fn(&[u8]) -> Result<T, AttemptFailure>,
+    read: impl Fn(&[u8]) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
     let operation = target.rsplit('.').next().unwrap_or(target);
     let budget = budget.for_request(|| {
@@ -58,7 +58,7 @@ fn request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes
 ///
 /// # Errors
 /// The meaning of AWS's error, or of a response that is none of AWS's.
-pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, AttemptFailure> {
+pub fn read_body(response: Response<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, FetchError> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if !status.is_success() {
@@ -75,7 +75,7 @@ pub fn error_response<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
     body: &[u8],
-) -> AttemptFailure {
+) -> FetchError {
     // A response with another body can have a code in a header.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (code, message) = code_and_message(&object);

@@ -1,12 +1,18 @@
-//! The meaning of AWS's error codes: absence, clock skew, denial, outage or refusal.
+//! The meaning of errors: of AWS's error codes (absence, clock skew, denial, outage or refusal), and of the errors of the SDK's providers.
 
+use std::error::Error;
 use std::time::Duration;
 
+use aws_config::imds::client::error::ImdsError;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 
-use crate::backend::retry::AttemptFailure;
-use crate::model::answer::{Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal};
+use crate::model::answer::{
+    Again, Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal,
+};
 use crate::model::quoting::one_line;
+use crate::net::errors::{NetFailure, error_text, find_source, joined_texts, text_without_sources};
 
 /// An error of one of AWS's services, as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +45,7 @@ impl<'a> ServiceError<'a> {
     }
 
     /// Classifies by the code, some by their message, or if the code is unknown by the status.
-    pub fn classify(&self) -> AttemptFailure {
+    pub fn classify(&self) -> FetchError {
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
         let has = |part: &str| message.contains(part);
@@ -97,10 +103,8 @@ impl<'a> ServiceError<'a> {
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(OutageKind::Throttled),
             _ if self.status == 408 || self.status >= 500 => self.outage(OutageKind::Service),
             // Every error of AWS has a code: a proxy's policy answers, and would answer the same again.
-            "" if matches!(self.status, 401 | 403) => {
-                AttemptFailure::Permanent(FetchError::Unavailable(malformed_response(self.status, self.content_type)))
-            }
-            "" => AttemptFailure::Transient(malformed_response(self.status, self.content_type), self.retry_after),
+            "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
+            "" => self.not_from_aws(Again::Here { after: self.retry_after }),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
             // The message names the invalid parameter of the request. The last two codes are STS's: the message says which limit of a role is
             // exceeded, or why a web identity is not trusted.
@@ -111,23 +115,30 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    fn skewed(&self) -> AttemptFailure {
-        AttemptFailure::Permanent(FetchError::Unavailable(Outage::new(
-            OutageKind::ClockSkew,
-            self.reason(self.message),
-        )))
+    fn skewed(&self) -> FetchError {
+        Outage::new(OutageKind::ClockSkew, self.reason(self.message)).into()
     }
 
-    fn denied(&self, cause: Denial) -> AttemptFailure {
-        AttemptFailure::Permanent(FetchError::Denied {
+    fn denied(&self, cause: Denial) -> FetchError {
+        FetchError::Denied {
             message: self.reason(self.message),
             cause,
             identity: None,
-        })
+        }
     }
 
-    fn outage(&self, kind: OutageKind) -> AttemptFailure {
-        AttemptFailure::Transient(Outage::new(kind, self.reason(None)), self.retry_after)
+    fn outage(&self, kind: OutageKind) -> FetchError {
+        let again = Again::Here {
+            after: self.retry_after,
+        };
+        let outage = Outage::new(kind, self.reason(None));
+        Outage { again, ..outage }.into()
+    }
+
+    /// Returns the outage for an error without AWS's code.
+    fn not_from_aws(&self, again: Again) -> FetchError {
+        let outage = malformed_response(self.status, self.content_type);
+        Outage { again, ..outage }.into()
     }
 
     /// Returns the code, or else the status, with `message`. The messages of most errors are dropped, since they could quote a value.
@@ -164,19 +175,55 @@ pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
     )
 }
 
-fn absent(missing: Missing) -> AttemptFailure {
-    AttemptFailure::Permanent(FetchError::NotFound {
+fn absent(missing: Missing) -> FetchError {
+    FetchError::NotFound {
         missing,
         nearest: None,
-    })
+    }
+}
+
+/// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.
+pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
+    Refusal::Request(error_text(error).into()).into()
+}
+
+/// Returns the meaning of an error of one of the SDK's credential providers or of IMDS. `status` is that of an HTTP response in it.
+///
+/// The SDK does not expose the kind of its errors, so this looks for the failure that our connector has given to it.
+pub fn classify_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> FetchError {
+    match (status, find_source::<NetFailure>(error)) {
+        (Some(status), _) => classify_status(status),
+        (None, Some(failure)) => failure.clone().into(),
+        (None, None) => Refusal::Request(sdk_error_text(error).into()).into(),
+    }
 }
 
 /// Classifies a status without a code, as the metadata services return it.
-pub fn classify_status(status: u16) -> AttemptFailure {
+fn classify_status(status: u16) -> FetchError {
     match status {
         408 | 429 | 500.. => {
             Outage::new(OutageKind::Service, format!("HTTP status {status}")).into()
         }
         _ => Refusal::Status(status).into(),
     }
+}
+
+/// Returns the texts of an error of the SDK's and its sources in one line, without repetitions, and with nothing of a response's body.
+pub fn sdk_error_text(error: &(dyn Error + 'static)) -> String {
+    joined_texts(error, |error| {
+        if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
+            let status = response.response().status().as_u16();
+            return format!("the metadata service answered with HTTP status {status}");
+        }
+        let is_wrapped = matches!(
+            error.downcast_ref(),
+            Some(CredentialsError::ProviderError(_))
+        );
+        let text = text_without_sources(error);
+        // These only say that they have a source.
+        if is_wrapped || error.is::<ConnectorError>() || text == "dispatch failure" {
+            return String::new();
+        }
+        text
+    })
 }
