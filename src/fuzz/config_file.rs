@@ -1,6 +1,5 @@
 //! AWS's configuration files: what is read is read again from its own printed form, and an error has a line.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::backend::aws::parse_ini;
@@ -20,22 +19,19 @@ pub fn config_file(data: &[u8]) {
         // A setting that is written again, with a value, keeps the settings that were below it, and so has no printed form.
         Ok(sections)
             if sections.iter().any(|(_, _, section)| {
-                section.keys().any(|key| is_below_a_value(section, key))
+                let mut outer = section.nested.keys().map(|(outer, _)| outer);
+                outer.any(|outer| section.get(outer).is_some_and(|value| !value.is_empty()))
             }) => {}
         Ok(sections) => {
             let mut printed = String::new();
             for (_, name, section) in &sections {
                 let _ = writeln!(printed, "[{name}]");
-                for (key, value) in section.iter().filter(|(key, _)| !key.contains('\n')) {
+                for (key, value) in &section.settings {
                     let _ = writeln!(printed, "{key} = {}", value.replace('\n', "\n "));
                     // Settings below another one are indented, as are further lines of a value.
-                    for (below, value) in section {
-                        let name = below
-                            .strip_prefix(key.as_str())
-                            .and_then(|rest| rest.strip_prefix('\n'));
-                        let _ = name.map(|name| {
-                            writeln!(printed, " {name} = {}", value.replace('\n', "\n "))
-                        });
+                    let below = section.nested.iter().filter(|((outer, _), _)| outer == key);
+                    for ((_, name), value) in below {
+                        let _ = writeln!(printed, " {name} = {}", value.replace('\n', "\n "));
                     }
                 }
             }
@@ -48,9 +44,4 @@ pub fn config_file(data: &[u8]) {
             );
         }
     }
-}
-
-fn is_below_a_value(section: &BTreeMap<String, String>, key: &str) -> bool {
-    key.split_once('\n')
-        .is_some_and(|(outer, _)| section.get(outer).is_some_and(|value| !value.is_empty()))
 }

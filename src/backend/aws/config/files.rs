@@ -5,7 +5,6 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::ini::{Section, parse};
 use super::variable_reader::Format;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
@@ -42,6 +41,25 @@ impl ConfigFiles {
     }
 }
 
+/// The settings of a section, by names in lower case.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Section {
+    pub settings: BTreeMap<String, String>,
+    /// The indented settings below another one without a value, such as `s3 =`, by the names of both.
+    pub nested: BTreeMap<(String, String), String>,
+}
+
+impl Section {
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.settings.get(key).map(String::as_str)
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.settings.extend(other.settings);
+        self.nested.extend(other.nested);
+    }
+}
+
 /// A profile of the files.
 #[derive(Clone, Copy)]
 pub struct Profile<'a> {
@@ -51,7 +69,7 @@ pub struct Profile<'a> {
 
 impl<'a> Profile<'a> {
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.section.get(key).map(String::as_str)
+        self.section.get(key)
     }
 
     /// Returns a parsed setting.
@@ -141,9 +159,8 @@ impl Profiles {
     /// Returns the `endpoint_url` of a service in a `services` section.
     pub fn service_endpoint(&self, section: &str, service: &str) -> Option<&str> {
         let section = self.sections.get(&(SERVICES, section.to_owned()))?;
-        section
-            .get(&format!("{service}\nendpoint_url"))
-            .map(String::as_str)
+        let setting = (service.to_owned(), "endpoint_url".to_owned());
+        section.nested.get(&setting).map(String::as_str)
     }
 
     /// Returns the error for a profile that does not exist. `setting` is the option, variable or setting that names the profile.
@@ -191,7 +208,7 @@ impl Profiles {
         };
         let text = std::fs::read_to_string(path)
             .map_err(|error| failure(format!(" {}", os_error::text_of_file(path, &error))))?;
-        let sections = parse(&text)
+        let sections = parse_ini(&text)
             .map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
         let sections = sections?;
 
@@ -236,4 +253,77 @@ fn section_of_config(name: &str) -> Option<(&'static str, String)> {
     let bare =
         (!name.contains(|c: char| c.is_whitespace() || c == '"' || c == '\'')).then_some(name);
     Some((kind, quoted.or(bare)?.to_owned()))
+}
+
+/// Sections in the order of a file: the number of the line with the name, the name, and the settings.
+type Sections<'a> = Vec<(usize, &'a str, Section)>;
+
+/// Returns the sections of a file in the dialect of botocore, which is that of Python's `configparser`.
+///
+/// # Errors
+/// The number of a line that is neither a section nor a setting, and what is expected there.
+pub fn parse_ini(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
+    let mut sections = Sections::new();
+    // The last setting of the section, and the indentation of the last section or setting. A line with more continues the value.
+    let (mut last, mut indent) = (None::<String>, 0);
+    for (index, line) in text.lines().enumerate() {
+        let failure = |expected| (index + 1, expected);
+        let content = line.trim();
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            continue;
+        }
+        let line_indent = line.chars().take_while(|c| c.is_whitespace()).count();
+        if let (Some(setting), Some((_, _, section)), true) =
+            (&last, sections.last_mut(), line_indent > indent)
+        {
+            continue_setting(section, setting, content).map_err(failure)?;
+            continue;
+        }
+        indent = line_indent;
+        if let Some(header) = content.strip_prefix('[') {
+            let (name, _) = header
+                .rsplit_once(']')
+                .ok_or_else(|| failure("a closing bracket, as in [profile NAME]"))?;
+            sections.push((index + 1, name.trim(), Section::default()));
+            last = None;
+            continue;
+        }
+        let (_, _, section) = sections
+            .last_mut()
+            .ok_or_else(|| failure("a section before the first setting, as in [default]"))?;
+        let (name, value) = setting(content, &['=', ':']).ok_or_else(|| failure("KEY = VALUE"))?;
+        section
+            .settings
+            .insert(name.to_lowercase(), value.to_owned());
+        last = Some(name.to_lowercase());
+    }
+    Ok(sections)
+}
+
+/// Adds a line to the value of a setting, or, if that has none on its own line, a setting below it.
+fn continue_setting(section: &mut Section, name: &str, content: &str) -> Result<(), &'static str> {
+    match section
+        .settings
+        .get_mut(name)
+        .filter(|value| !value.is_empty())
+    {
+        Some(value) => {
+            value.push('\n');
+            value.push_str(content);
+        }
+        None => {
+            let (below, value) = setting(content, &['='])
+                .ok_or("KEY = VALUE, since it is indented below a setting without a value")?;
+            section
+                .nested
+                .insert((name.to_owned(), below.to_owned()), value.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Splits `NAME = VALUE`.
+fn setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
+    let (name, value) = content.split_once(separators)?;
+    Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())
 }

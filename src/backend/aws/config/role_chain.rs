@@ -217,9 +217,7 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
         )));
     }
     let setting = |key: &str| {
-        let found = profile
-            .get(key)
-            .or_else(|| section?.get(key).map(String::as_str));
+        let found = profile.get(key).or_else(|| section?.get(key));
         found.ok_or_else(|| profile.inconsistent(format!("has settings of SSO, but no {key}")))
     };
     let start_url = setting("sso_start_url")?;
