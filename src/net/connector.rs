@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryFutureExt;
 use futures_util::future::try_join;
 use http::Uri;
 use http::uri::Scheme;
@@ -17,24 +16,14 @@ use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower_service::Service;
 
 use super::dns::DnsResolver;
 use super::errors::{NetFailure, host_and_port, within};
-use super::proxy::{ProxyLogin, ProxyRules, ProxySettings, open_tunnel};
+use super::proxy::{ProxyLogin, ProxySettings, open_tunnel};
 use super::tls::{Tls, TrustSettings};
-
-/// The connector for TCP.
-type Tcp = HttpConnector<DnsResolver>;
-
-/// An open connection of TCP.
-type TcpIo = TokioIo<TcpStream>;
-
-/// TLS over a stream.
-type TlsIo<S> = TokioIo<TlsStream<TokioIo<S>>>;
 
 /// A stream of bytes of any kind: TCP or TLS, direct or through a proxy.
 trait Stream: Read + Write + Send + Unpin {}
@@ -47,21 +36,21 @@ pub type Connection = SendRequest<Full<Bytes>>;
 /// Opens connections. Clones share the roots and the DNS answers.
 #[derive(Clone)]
 pub struct Connector {
-    tcp: Tcp,
+    tcp: HttpConnector<DnsResolver>,
     tls: Arc<Tls>,
-    proxy: Arc<ProxyRules>,
+    proxy: Arc<ProxySettings>,
     pub login: ProxyLogin,
 }
 
 impl Connector {
     pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
-        let mut tcp = Tcp::new_with_resolver(DnsResolver::default());
+        let mut tcp = HttpConnector::new_with_resolver(DnsResolver::default());
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         Self {
             tcp,
             tls: Arc::new(Tls::new(trust.clone())),
-            proxy: Arc::new(ProxyRules::new(proxy)),
+            proxy: Arc::new(proxy.clone()),
             login: ProxyLogin::default(),
         }
     }
@@ -116,59 +105,61 @@ impl Connector {
         }
     }
 
-    /// Sets `in_handshake` while TLS begins.
+    /// Opens a connection up to the end of the TLS handshake. Sets `in_handshake` when that begins.
     async fn open(
         mut self,
         to: &Uri,
         in_handshake: &mut bool,
     ) -> Result<Box<dyn Stream>, NetFailure> {
         let is_tls = to.scheme() == Some(&Scheme::HTTPS);
-        match (self.proxy.intercept(to), is_tls) {
-            (None, false) => Ok(Box::new(self.open_tcp(to).await?)),
-            (None, true) => {
-                // The roots are read while DNS and TCP wait for the network.
-                let tls = Arc::clone(&self.tls);
-                let reading = async { tls.config() };
-                let (stream, config) = try_join(self.open_tcp(to), reading).await?;
-                *in_handshake = true;
-                let secured = handshake(config, to, stream).await;
-                Ok(Box::new(secured.map_err(NetFailure::of_handshake)?))
-            }
-            (Some(proxy), true) => {
-                let config = self.tls.config()?;
-                let login = self.login.clone();
-                let opening =
-                    async { open_tunnel(self.open_to_proxy(&proxy).await?, to, &proxy).await };
-                // On the heap, as every launch moves this future, and few have a proxy.
-                let tunnel = Box::pin(login.run(&proxy, opening)).await?;
-                *in_handshake = true;
-                let secured = handshake(config, to, tunnel).await;
-                Ok(Box::new(secured.map_err(NetFailure::of_handshake)?))
-            }
-            (Some(proxy), false) => Box::pin(self.open_to_proxy(&proxy)).await,
+        let tls = Arc::clone(&self.tls);
+        // The roots are read while DNS and TCP wait for the network.
+        let reading = async { is_tls.then(|| tls.config()).transpose() };
+        let (stream, config) = try_join(self.open_stream(to, is_tls), reading).await?;
+        let Some(config) = config else {
+            return Ok(stream);
+        };
+
+        *in_handshake = true;
+        let secured = handshake(config, to, stream).await;
+        Ok(Box::new(secured.map_err(NetFailure::of_handshake)?))
+    }
+
+    /// Opens a connection to a host, to the proxy for it, or through the tunnel of that proxy, which TLS needs.
+    async fn open_stream(&mut self, to: &Uri, is_tls: bool) -> Result<Box<dyn Stream>, NetFailure> {
+        let Some(proxy) = self.proxy.intercept(to) else {
+            return self.open_tcp(to).await;
+        };
+        // On the heap, as every launch moves this future, and few have a proxy.
+        if !is_tls {
+            return Box::pin(self.open_to_proxy(&proxy)).await;
         }
+        let login = self.login.clone();
+        let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, to, &proxy).await };
+        Box::pin(login.run(&proxy, opening)).await
     }
 
     async fn open_to_proxy(&mut self, proxy: &Intercept) -> Result<Box<dyn Stream>, NetFailure> {
         let stream = self.open_tcp(proxy.uri()).await?;
         if proxy.uri().scheme() != Some(&Scheme::HTTPS) {
-            return Ok(Box::new(stream));
+            return Ok(stream);
         }
         let secured = handshake(self.tls.config()?, proxy.uri(), stream).await;
         Ok(Box::new(secured.map_err(NetFailure::of)?))
     }
 
-    fn open_tcp(&mut self, to: &Uri) -> impl Future<Output = Result<TcpIo, NetFailure>> + use<> {
-        self.tcp.call(to.clone()).map_err(NetFailure::of)
+    async fn open_tcp(&mut self, to: &Uri) -> Result<Box<dyn Stream>, NetFailure> {
+        let stream = self.tcp.call(to.clone()).await;
+        Ok(Box::new(stream.map_err(NetFailure::of)?))
     }
 }
 
 /// Begins TLS on an open stream.
-async fn handshake<S: Read + Write + Unpin>(
+async fn handshake(
     config: Arc<ClientConfig>,
     to: &Uri,
-    stream: S,
-) -> io::Result<TlsIo<S>> {
+    stream: Box<dyn Stream>,
+) -> io::Result<TokioIo<TlsStream<TokioIo<Box<dyn Stream>>>>> {
     let host = to
         .host()
         .unwrap_or_default()

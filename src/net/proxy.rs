@@ -22,25 +22,18 @@ pub struct ProxySettings {
     pub no_proxy: Option<String>,
 }
 
-/// The settings, and their hosts and ports that need no proxy.
-pub struct ProxyRules(ProxySettings);
-
-impl ProxyRules {
-    pub fn new(settings: &ProxySettings) -> Self {
-        Self(settings.clone())
-    }
-
+impl ProxySettings {
     /// Returns the proxy for a request, or `None` for a direct connection.
     pub fn intercept(&self, to: &Uri) -> Option<Intercept> {
-        let ProxySettings {
-            http,
-            https,
-            no_proxy,
-        } = &self.0;
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
-        let proxy = if is_https { https } else { http }.as_ref()?;
+        let proxy = if is_https {
+            self.https.as_ref()?
+        } else {
+            self.http.as_ref()?
+        };
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        let entries = no_proxy
+        let entries = self
+            .no_proxy
             .as_deref()
             .unwrap_or_default()
             .split(',')

@@ -113,12 +113,15 @@ pub async fn find_credentials(
             Err(error) => return Err(error),
         };
         failure.tried.extend(error.tried);
-        failure.temporary = error.temporary;
-        if error.again != Again::NextProvider {
-            failure.again = error.again;
-            failure.help = error.help;
-            break;
+        if error.again == Again::NextProvider {
+            failure.temporary |= error.temporary;
+            continue;
         }
+        failure = CredentialsError {
+            tried: failure.tried,
+            ..error
+        };
+        break;
     }
     failure.has_tried_all = failure.tried.len() == count;
     Err(FetchError::NoCredentials(failure))
