@@ -109,8 +109,7 @@ impl RetryBudget {
         self.deadline.progress()
     }
 
-    /// Pauses after `attempts` failed attempts, of which the last one failed by `last`. Returns false, without a pause, if there is no
-    /// further attempt.
+    /// Pauses after `attempts` failed attempts and their last outage. Returns false, without a pause, if no attempt follows.
     async fn pause(&self, attempts: u32, last: &Outage) -> bool {
         let Some(pause) = self.pause_for(attempts, last, fastrand::f64) else {
             return false;

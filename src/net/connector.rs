@@ -77,7 +77,7 @@ impl Connector {
         });
         let stream = opened.map_err(|failure| {
             let failure = match (failure, limit) {
-                // The connect timeout of one address and the overall timeout race; both are reported alike.
+                // The connect timeout of one address and the overall timeout race, and have the same message.
                 (
                     NetFailure::Io {
                         kind: Some(ErrorKind::TimedOut),

@@ -15,8 +15,7 @@ use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason that a request has no response, or no whole one. A text begins with the host and the port, and with those of the proxy, if
-/// there is one.
+/// The reason that a request got no response, or only a part of it. A text begins with the host and the port, and with those of a proxy.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NetFailure {
     /// The root certificates cannot be read.
@@ -44,7 +43,7 @@ pub enum NetFailure {
     /// A time limit was reached.
     #[error("{0}")]
     Timeout(String),
-    /// There is no connection, or it is broken.
+    /// The connection could not be opened, or broke.
     #[error("{why}")]
     Io {
         why: String,
@@ -192,7 +191,7 @@ pub fn joined_texts(
     one_line(&parts.join(": "))
 }
 
-/// Returns the text of one error without its sources, in the words of a message.
+/// Returns the text of one error without its sources, reworded where it would puzzle a user.
 pub fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(rustls::Error::InvalidMessage(_)) = error.downcast_ref() {
         return "the answer is not TLS; the endpoint may speak http".to_owned();

@@ -47,8 +47,8 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     found.map_err(|error| of_sdk(&error, status(&error)))
 }
 
-/// Returns the failure of the request for the name of the instance's role. Without a service at its address there is no instance; one that does
-/// not answer may be an instance's.
+/// Returns the failure of the request for the name of the instance's role. A refused connection means that this is not an instance. Silence
+/// or a missing route can also mean that its network is not up yet.
 fn no_role(error: &ImdsError) -> FetchError {
     let (why, status) = (sdk_error_text(error), status(error));
     match error {
@@ -56,10 +56,14 @@ fn no_role(error: &ImdsError) -> FetchError {
             not_configured("the instance has no role")
         }
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
-            match find_source(error) {
-                Some(NetFailure::Timeout(_) | NetFailure::Handshake(_)) => unanswered(why),
-                _ if is_unreachable(error) => unanswered(why),
-                _ => not_configured(why),
+            let is_silent = matches!(
+                find_source(error),
+                Some(NetFailure::Timeout(_) | NetFailure::Handshake(_))
+            );
+            if is_silent || is_unreachable(error) {
+                unanswered(why)
+            } else {
+                not_configured(why)
             }
         }
         _ => of_response(error, status, &why),

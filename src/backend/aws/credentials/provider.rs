@@ -106,7 +106,7 @@ pub fn of_sdk(error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
 /// Returns the failure of a provider whose request the SDK made. `status` is that of an HTTP response in the error.
 pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>, why: &str) -> FetchError {
     match classify_sdk_error(error, status) {
-        // A response that is none of the metadata service's may be that of what is before it.
+        // The response may come from something else, in front of the metadata service.
         FetchError::Refused(Refusal::Request(_)) => failed(why),
         FetchError::Unavailable(outage) => FetchError::Unavailable(Outage {
             reason: why.into(),
