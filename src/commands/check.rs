@@ -16,15 +16,15 @@ use crate::model::answer::Fetched;
 use crate::model::command_line::CommandLine;
 use crate::model::environment::{Environment, unusable};
 use crate::model::inherited::Inherited;
+use crate::model::outcome::Outcomes;
+use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::report::check::{
     CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
-    by_entry, description_warnings, override_notes, override_object, overrides, rows, text,
+    description_warnings, override_note, override_object, text,
 };
 use crate::report::{self, Report, terminal};
-use crate::resolve::{
-    Resolution, failed_references, resolve, suggest_aliases, unknown_template_names,
-};
+use crate::resolve::{failed_references, resolve, suggest_aliases, unknown_template_names};
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -101,8 +101,15 @@ impl Check<'_> {
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
             CheckArguments { .. } => CheckDepth::Values,
         };
+        let mut unsupported = Vec::new();
         let read = match depth {
-            CheckDepth::Declaration => self.resolve_offline(prepared),
+            CheckDepth::Declaration => {
+                let resolved = self.resolve_offline(prepared);
+                resolved.map(|(outcomes, refused)| {
+                    unsupported = refused;
+                    (outcomes, Fetched::default())
+                })
+            }
             CheckDepth::Metadata => {
                 findings.source = Some("aws");
                 self.resolve_metadata(prepared, &mut inspection)
@@ -123,9 +130,10 @@ impl Check<'_> {
                 )
             }
         };
-        let (outcome, fetched) = read
-            .map_err(|failed| report.append(failed))
-            .unwrap_or_default();
+        let (outcomes, fetched) = read.unwrap_or_else(|failed| {
+            report.append(failed);
+            (Outcomes::unread(plan), Fetched::default())
+        });
         let Inspection {
             mut secrets,
             cached,
@@ -135,18 +143,17 @@ impl Check<'_> {
         let now = SystemTime::now();
         findings.caller = caller.map(CheckedCaller::new);
         let limits = exec::limits();
-        let mut undeliverable = unusable(&outcome.resolved, limits);
+        let mut problems = outcomes.problems();
+        problems.extend(unsupported);
+        problems.extend(unusable(&outcomes, limits));
         if !self.arguments.offline {
-            let files = Files::find(outcome.resolved.files());
+            let files = Files::find(outcomes.files());
             terminal::print_notices(report::disk_notices(files.persistent_files()), options);
-            undeliverable.extend(files.undeliverable());
+            problems.extend(files.undeliverable());
         }
-        let problems = [outcome.errors, undeliverable].concat();
-
-        let problems_of = by_entry(&problems);
 
         // A name that may be a value is not shown by the description of a secret, either.
-        for (_, _, reference) in plan.references() {
+        for (_, reference) in plan.references() {
             if let Some(Err(failure)) = fetched.get(&reference.locator)
                 && failure.hides_name(reference)
             {
@@ -157,20 +164,24 @@ impl Check<'_> {
             .iter()
             .map(|secret| SecretRow::new(secret, now))
             .collect();
-        let overridden = overrides(plan, &outcome.resolved, &problems_of);
-        findings.overridden = overridden.iter().map(override_object).collect();
-        findings.values = rows(&CheckedValues {
-            plan,
-            resolved: &outcome.resolved,
+        for (outcome, holder) in outcomes.overridden() {
+            findings.overridden.push(override_object(outcome, holder));
+        }
+        let checked = CheckedValues {
+            outcomes: &outcomes,
             fetched: &fetched,
             cached: &cached,
-            problems: &problems_of,
+            problems: &problems,
             now,
             depth,
-        });
+        };
+        findings.values = checked.rows();
         if options.verbose {
-            terminal::print_records(report::provenance(&outcome.resolved, &fetched));
-            terminal::print_records(override_notes(&overridden));
+            terminal::print_records(report::provenance(&outcomes, &fetched));
+            let overridden = outcomes.overridden();
+            terminal::print_records(
+                overridden.map(|(outcome, holder)| override_note(outcome, holder)),
+            );
         }
         // With --metadata a failure is an error of its value.
         if depth == CheckDepth::Values {
@@ -188,8 +199,7 @@ impl Check<'_> {
         ));
         if report.is_empty() {
             // A file's variable has a short path.
-            let values = outcome
-                .resolved
+            let values = outcomes
                 .variables()
                 .map(|variable| (variable.name, variable.value));
             let environment = Environment::new(retained, values);
@@ -210,7 +220,7 @@ impl Check<'_> {
             ..
         }: &Prepared,
         inspection: &mut Inspection,
-    ) -> Result<(Resolution, Fetched), Report> {
+    ) -> Result<(Outcomes, Fetched), Report> {
         let (BackendConfig::Aws(settings) | BackendConfig::Agent(settings, _)) = backend else {
             let text = "check --metadata and --local exclude each other: a local file has nothing but values";
             return Err(Problem::usage(text).into());
@@ -236,16 +246,16 @@ impl Check<'_> {
                 let (mut fetched, found): (Fetched, Fetched) =
                     answers.into_iter().partition(|(_, answer)| answer.is_err());
                 suggest_aliases(&mut fetched, plan);
-                let mut outcome = resolve(plan, &fetched);
-                outcome.resolved.requests = deadline.progress().requests();
-                outcome.resolved.elapsed = begun.elapsed();
+                let mut outcomes = resolve(plan, &fetched);
+                outcomes.requests = deadline.progress().requests();
+                outcomes.elapsed = begun.elapsed();
                 fetched.extend(found);
-                Ok((outcome, fetched))
+                Ok((outcomes, fetched))
             },
         )
     }
 
-    /// Resolves what needs no request, and fails what the agent can never read.
+    /// Resolves the entries that don't read a secret, and returns an error for each reference that the agent can never read.
     fn resolve_offline(
         &self,
         Prepared {
@@ -254,14 +264,15 @@ impl Check<'_> {
             plan,
             ..
         }: &Prepared,
-    ) -> Result<(Resolution, Fetched), Report> {
+    ) -> Result<(Outcomes, Vec<(EntryId, Problem)>), Report> {
         run(
             options,
             &ThisProcess::new(self.inherited),
             async |deadline| {
                 let _awaited = deadline.progress().awaits("the templates".to_owned());
-                let mut outcome = unknown_template_names(plan)
+                let outcomes = unknown_template_names(plan)
                     .unwrap_or_else(|| resolve(plan, &Fetched::default()));
+                let mut unsupported = Vec::new();
                 if let BackendConfig::Agent(settings, agent_settings) = backend {
                     let agent = Agent::new(
                         agent_settings.clone(),
@@ -269,9 +280,9 @@ impl Check<'_> {
                         deadline.clone(),
                     );
                     let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-                    outcome.errors.extend(failed_references(plan, &answers));
+                    unsupported = failed_references(plan, &answers);
                 }
-                Ok((outcome, Fetched::default()))
+                Ok((outcomes, unsupported))
             },
         )
     }

@@ -65,12 +65,12 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         "{} did not get its credential {}",
         request.unit, request.name
     );
-    let (resolved, report) = read_values(&prepared, inherited, &consequence)?;
+    let (outcomes, report) = read_values(&prepared, inherited, &consequence)?;
     report.into_result()?;
     // The plan has one entry, and it is resolved.
-    let Some(credential) = resolved.values.first() else {
+    let Some((credential, value)) = outcomes.values().next() else {
         return Err(Report::default());
     };
-    let sent = connection.answer(credential.value.expose());
+    let sent = connection.answer(value.expose());
     Ok(sent.map_err(|problem| problem.of(credential.subject.clone(), Impact::Undelivered))?)
 }

@@ -11,8 +11,9 @@ use crate::input::cli::{ExportArguments, Inputs};
 use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::options::ExportFormat;
+use crate::model::outcome::FileValue;
+use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
-use crate::model::resolved::FileValue;
 use crate::model::secret_value::SecretValue;
 use crate::report::export::{export as export_variables, shell_warning, variables};
 use crate::report::{Record, Report, terminal};
@@ -46,8 +47,8 @@ pub fn export(
         .errors
         .extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
     let prepared = prepare(inputs, EntryScope::Launch, inherited)?;
-    let (resolved, mut report) = read_values(&prepared, inherited, "nothing was exported")?;
-    let variables = variables(&resolved, exec::limits());
+    let (outcomes, mut report) = read_values(&prepared, inherited, "nothing was exported")?;
+    let variables = variables(&outcomes, exec::limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let Some(text) = exported.filter(|_| report.is_empty()) else {
         return Err(report);
@@ -56,7 +57,7 @@ pub fn export(
         let warnings = variables.iter().copied().filter_map(shell_warning);
         terminal::print_notices(warnings.map(Record::warning), &prepared.options);
     }
-    terminal::print_notices(resolved.files().map(unwritten), &prepared.options);
+    terminal::print_notices(outcomes.files().map(unwritten), &prepared.options);
     match output {
         Some(path) => write(path.clone(), text),
         None => Ok(terminal::print_whole(text.expose())?),
@@ -94,6 +95,7 @@ fn write(path: PathBuf, value: SecretValue) -> Result<(), Report> {
         owner: None,
     };
     let files = Files::find([FileValue {
+        id: EntryId::default(),
         target: &target,
         value: &value,
         subject: &subject,

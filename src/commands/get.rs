@@ -21,11 +21,11 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         .err(),
     );
     let prepared = prepare(inputs, EntryScope::Argument, inherited)?;
-    let (resolved, report) = read_values(&prepared, inherited, "nothing was printed")?;
+    let (outcomes, report) = read_values(&prepared, inherited, "nothing was printed")?;
     report.into_result()?;
-    terminal::print_notices(report::empty_values(&resolved), &prepared.options);
-    for resolved in &resolved.values {
-        terminal::print_whole(resolved.value.expose())?;
+    terminal::print_notices(report::empty_values(&outcomes), &prepared.options);
+    for (_, value) in outcomes.values() {
+        terminal::print_whole(value.expose())?;
     }
     if terminal::is_output_terminal() {
         terminal::print("\n")?;

@@ -41,7 +41,8 @@ impl<'a> Launch<'a> {
         let consequence = format!("{program} was not started");
         let (values, mut report) = read_usable(&self.prepared, pass, reporter, &consequence)?;
         if !report.is_empty() {
-            report.extend(Files::find(values.resolved.files()).undeliverable());
+            let undeliverable = Files::find(values.outcomes.files()).undeliverable();
+            report.extend(undeliverable.into_iter().map(|(_, problem)| problem));
             return Err(report);
         }
         Ok(values)
@@ -54,21 +55,21 @@ impl<'a> Launch<'a> {
     pub fn stage(
         &self,
         pass: Pass,
-        ReadValues { resolved, fetched }: ReadValues,
+        ReadValues { outcomes, fetched }: ReadValues,
     ) -> Result<(Delivery, Environment), Report> {
         let Prepared {
             options, retained, ..
         } = &self.prepared;
         if options.verbose {
-            terminal::print_records(report::provenance(&resolved, &fetched));
+            terminal::print_records(report::provenance(&outcomes, &fetched));
         }
-        let files = Files::find(resolved.files());
+        let files = Files::find(outcomes.files());
         if pass == Pass::First {
-            terminal::print_notices(report::empty_values(&resolved), options);
+            terminal::print_notices(report::empty_values(&outcomes), options);
             terminal::print_notices(report::disk_notices(files.persistent_files()), options);
         }
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
-        let values = resolved
+        let values = outcomes
             .variables()
             .map(|variable| (variable.name, variable.value));
         let environment = Environment::new(retained, values.chain(delivery.variables()));

@@ -18,13 +18,13 @@ use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetche
 use crate::model::environment::unusable;
 use crate::model::inherited::Inherited;
 use crate::model::options::{CacheOptions, Options};
+use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::model::resolved::Resolved;
 use crate::report::cache::cache_warnings;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{Resolution, resolve, suggest_aliases, unknown_template_names};
+use crate::resolve::{resolve, suggest_aliases, unknown_template_names};
 use crate::time::Deadline;
 
 /// The longest pause between two tries of `--wait`.
@@ -56,7 +56,7 @@ pub struct Inspection {
 
 /// The values of a command, and the answers from which they come.
 pub struct ReadValues {
-    pub resolved: Resolved,
+    pub outcomes: Outcomes,
     pub fetched: Fetched,
 }
 
@@ -69,14 +69,14 @@ pub fn read_values(
     prepared: &Prepared,
     inherited: &Inherited,
     consequence: &str,
-) -> Result<(Resolved, Report), Report> {
+) -> Result<(Outcomes, Report), Report> {
     let here = ThisProcess::new(inherited);
-    let (ReadValues { resolved, fetched }, report) =
+    let (ReadValues { outcomes, fetched }, report) =
         read_usable(prepared, Pass::First, &here, consequence)?;
     if prepared.options.verbose && report.is_empty() {
-        terminal::print_records(report::provenance(&resolved, &fetched));
+        terminal::print_records(report::provenance(&outcomes, &fetched));
     }
-    Ok((resolved, report))
+    Ok((outcomes, report))
 }
 
 /// Resolves every value. The report has each value that cannot be read, or that no environment or credential can hold, and the
@@ -90,17 +90,17 @@ pub fn read_usable(
     reporter: &impl Reporter,
     consequence: &str,
 ) -> Result<(ReadValues, Report), Report> {
-    let (outcome, fetched) = read_plan(prepared, pass, reporter, None)?;
-    let resolved = outcome.resolved;
-    let unusable = unusable(&resolved, exec::limits());
-    let report = Report::of_values([outcome.errors, unusable].concat(), consequence);
-    Ok((ReadValues { resolved, fetched }, report))
+    let (outcomes, fetched) = read_plan(prepared, pass, reporter, None)?;
+    let mut problems = outcomes.problems();
+    problems.extend(unusable(&outcomes, exec::limits()));
+    let report = Report::of_values(problems, consequence);
+    Ok((ReadValues { outcomes, fetched }, report))
 }
 
-/// Resolves the plan within the deadline of the options, and then fills the inspection of `check`. Returns every answer beside the outcome.
+/// Resolves the plan within the deadline of the options, and then fills the inspection of `check`. Also returns every answer.
 ///
 /// # Errors
-/// When nothing can be fetched at all. The failures of single values are part of the outcome.
+/// When nothing can be fetched at all. The failures of single values are outcomes.
 pub fn read_plan(
     Prepared {
         options,
@@ -111,13 +111,13 @@ pub fn read_plan(
     pass: Pass,
     reporter: &impl Reporter,
     inspection: Option<&mut Inspection>,
-) -> Result<(Resolution, Fetched), Report> {
+) -> Result<(Outcomes, Fetched), Report> {
     let begun = Instant::now();
     let wait = match pass {
         Pass::First => options.wait,
         Pass::Poll => None,
     };
-    let (outcome, fetched, cache_notices) = run(options, reporter, async |deadline| {
+    let (outcomes, fetched, cache_notices) = run(options, reporter, async |deadline| {
         let mut backend = open(
             backend.clone(),
             options,
@@ -125,9 +125,10 @@ pub fn read_plan(
             inspection.is_some(),
             &deadline,
         )?;
-        let (mut outcome, fetched) = fetch_and_resolve(&mut backend, plan, wait, &deadline).await?;
-        outcome.resolved.requests = deadline.progress().requests();
-        outcome.resolved.elapsed = begun.elapsed();
+        let (mut outcomes, fetched) =
+            fetch_and_resolve(&mut backend, plan, wait, &deadline).await?;
+        outcomes.requests = deadline.progress().requests();
+        outcomes.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {
             (inspection.cached, inspection.caller) =
                 (backend.cached_ages(&fetched), backend.caller());
@@ -137,7 +138,7 @@ pub fn read_plan(
                 inspection.secrets = backend.describe(&fetched).await?;
             }
         }
-        Ok((outcome, fetched, backend.take_cache_notices()))
+        Ok((outcomes, fetched, backend.take_cache_notices()))
     })?;
     if let Some(cache) = &options.cache
         && pass == Pass::First
@@ -145,7 +146,7 @@ pub fn read_plan(
     {
         terminal::print_records(cache_warnings(&cache.directory, &cache_notices, &fetched));
     }
-    Ok((outcome, fetched))
+    Ok((outcomes, fetched))
 }
 
 /// Fetches what `plan` names, and resolves it. If credentials or the network are not there yet, it fetches what is missing
@@ -158,7 +159,7 @@ async fn fetch_and_resolve(
     plan: &Plan,
     wait: Option<Duration>,
     deadline: &Deadline,
-) -> Result<(Resolution, Fetched), Problem> {
+) -> Result<(Outcomes, Fetched), Problem> {
     if let Some(refused) = unknown_template_names(plan) {
         return Ok((refused, Fetched::default()));
     }
@@ -170,14 +171,10 @@ async fn fetch_and_resolve(
         .collect();
     if wanted.is_empty() || !fetched.is_empty() {
         // Neither credentials nor a profile are needed for literals, and no request if the agent can never read one of the values.
-        let outcome = resolve(plan, &fetched);
-        if wanted.is_empty()
-            || outcome
-                .lacking
-                .iter()
-                .any(|locator| fetched.contains_key(locator))
-        {
-            return Ok((outcome, fetched));
+        let outcomes = resolve(plan, &fetched);
+        let lacking = outcomes.lacking(&fetched);
+        if wanted.is_empty() || lacking.iter().any(|locator| fetched.contains_key(locator)) {
+            return Ok((outcomes, fetched));
         }
     }
     let begun = Instant::now();
@@ -185,13 +182,14 @@ async fn fetch_and_resolve(
     let mut asked = wanted.clone();
     loop {
         // On the heap: the future is large, and every future around would contain it.
-        let mut answers =
-            Box::pin(backend.fetch(&asked, &|cached| resolve(plan, cached).lacking.is_empty()))
-                .await?;
+        let mut answers = Box::pin(backend.fetch(&asked, &|cached| {
+            resolve(plan, cached).lacking(cached).is_empty()
+        }))
+        .await?;
         // Only a failure looks for the file.
         let remedy = LazyCell::new(|| {
             plan.references()
-                .find_map(|(_, subject, _)| local_file::remedy(&subject.origin))
+                .find_map(|(entry, _)| local_file::remedy(&entry.subject.origin))
         });
         for (_, answer) in &mut answers {
             if let Err(failure) = answer {
@@ -205,9 +203,9 @@ async fn fetch_and_resolve(
             "the backend left a locator out"
         );
         suggest_aliases(&mut fetched, plan);
-        let outcome = resolve(plan, &fetched);
-        let failures: Vec<&FetchFailure> = outcome
-            .lacking
+        let outcomes = resolve(plan, &fetched);
+        let lacking = outcomes.lacking(&fetched);
+        let failures: Vec<&FetchFailure> = lacking
             .iter()
             .filter_map(|locator| fetched.get(locator)?.as_ref().err())
             .collect();
@@ -215,7 +213,7 @@ async fn fetch_and_resolve(
         let is_waited_for =
             !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for());
         let Some(wait) = wait.filter(|_| is_waited_for) else {
-            return Ok((outcome, fetched));
+            return Ok((outcomes, fetched));
         };
         let Some(left) = wait.checked_sub(begun.elapsed()) else {
             for failure in fetched
@@ -239,7 +237,7 @@ async fn fetch_and_resolve(
         backend.forget();
         asked.clone_from(&wanted);
         asked.retain(|locator| {
-            outcome.lacking.contains(*locator) || fetched.get(*locator).is_some_and(is_stale)
+            lacking.contains(*locator) || fetched.get(*locator).is_some_and(is_stale)
         });
     }
 }

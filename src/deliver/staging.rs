@@ -19,8 +19,9 @@ use super::disk::DiskFile;
 use super::{memory::MemoryFile, written::PlacedFile};
 use crate::model::entry::{FilePlace, Origin, Subject};
 use crate::model::env_name::EnvName;
+use crate::model::outcome::FileValue;
+use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem};
-use crate::model::resolved::FileValue;
 use crate::system::ending::{End, end};
 use crate::system::signals;
 
@@ -96,16 +97,11 @@ impl<'a> Files<'a> {
             })
     }
 
-    /// Checks owners and places without writing anything, and returns an error for each reason that a file cannot be delivered.
-    pub fn undeliverable(&self) -> Vec<Problem> {
+    /// Checks owners and places without writing anything, and returns an error for each reason that a file cannot be delivered, with the id
+    /// of its outcome.
+    pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
-        for Pending {
-            file: FileValue {
-                target, subject, ..
-            },
-            destination,
-        } in &self.0
-        {
+        for Pending { file, destination } in &self.0 {
             let place = match destination {
                 Ok(None) => Ok(()),
                 Ok(Some(entry)) => entry
@@ -113,11 +109,11 @@ impl<'a> Files<'a> {
                     .and_then(|_| entry.expect_writable()),
                 Err(problem) => Err(problem.clone()),
             };
-            let found = [Access::wanted(target).err(), place.err()]
-                .into_iter()
-                .flatten();
-            problems
-                .extend(found.map(|problem| problem.of((*subject).clone(), Impact::Undelivered)));
+            let found = [Access::wanted(file.target).err(), place.err()];
+            for problem in found.into_iter().flatten() {
+                let problem = problem.of(file.subject.clone(), Impact::Undelivered);
+                problems.push((file.id, problem));
+            }
         }
         problems
     }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::support::{
-    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, message, plan, resolve_all,
+    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, message, plan, reasons,
+    resolve_all,
 };
 use crate::input::declaration;
 
@@ -35,7 +36,7 @@ pub fn declaration(data: &[u8]) {
             .into_iter()
             .for_each(|error| assert_quotes_no_value(&error)),
         Ok(plan) => {
-            assert_hold_no_value(resolve_all(&plan, SECRET.as_bytes()).errors);
+            assert_hold_no_value(reasons(&resolve_all(&plan, SECRET.as_bytes())));
         }
     }
 }

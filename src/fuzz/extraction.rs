@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::support::{CANARY, assert_hold_no_value, layer, plan, resolve_all, resolve_one};
+use super::support::{
+    CANARY, assert_hold_no_value, layer, plan, reasons, resolve_all, resolve_one,
+};
 use crate::model::entry::EntrySource;
+use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::reference::{Reference, Selector};
-use crate::resolve::Resolution;
 
 /// The first line of `data` is KEY of a reference and the fields after it; the rest is the secret.
 pub fn extraction(data: &[u8]) {
@@ -36,7 +38,7 @@ pub fn extraction(data: &[u8]) {
         .iter()
         .any(|text| String::from_utf8_lossy(text).contains(CANARY));
     for body in planted(body).iter().filter(|_| !is_a_name) {
-        assert_hold_no_value(resolve_all(&plan, body).errors);
+        assert_hold_no_value(reasons(&resolve_all(&plan, body)));
     }
 }
 
@@ -83,22 +85,21 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 }
 
 /// Asserts that a path in a hint matches a value.
-fn assert_hints_lead_to_values(outcome: &Resolution, body: &[u8]) {
-    let help = outcome
-        .errors
-        .iter()
-        .filter_map(|error| error.help.as_ref());
-    for path in help.filter_map(|help| {
-        help.strip_prefix("a KEY is one top-level key; for a nested value write ")
-    }) {
+fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
+    let help = reasons(outcomes).into_iter().filter_map(|error| error.help);
+    for help in help {
+        let Some(path) = help.strip_prefix("a KEY is one top-level key; for a nested value write ")
+        else {
+            continue;
+        };
         let leads = planned(path).is_some_and(|(plan, _)| finds_one(&resolve_all(&plan, body)));
         assert!(leads, "{path:?} is a hint, but matches nothing");
     }
 }
 
 /// True if the path matches one node, which may be null.
-fn finds_one(outcome: &Resolution) -> bool {
-    outcome.errors.iter().all(|error| error.code == "null")
+fn finds_one(outcomes: &Outcomes) -> bool {
+    reasons(outcomes).iter().all(|error| error.code == "null")
 }
 
 /// Returns the secret without escapes; empty if it is not JSON.

@@ -4,11 +4,12 @@ use crate::model::answer::Document;
 use crate::model::entry::{Entry, EntrySource, Origin, Target};
 use crate::model::env_name::EnvName;
 use crate::model::inherited::Inherited;
+use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::{Report, terminal};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::resolve;
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
 pub const CANARY: &str = "c4n4ryInAValue";
@@ -61,7 +62,7 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
 }
 
 /// Resolves a plan in which each secret has the value `body`.
-pub fn resolve_all(plan: &Plan, body: &[u8]) -> Resolution {
+pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
     let document = || Document::new(SecretValue::new(body));
     let answers = plan
         .locators()
@@ -70,22 +71,22 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Resolution {
     resolve(plan, &answers.collect())
 }
 
+/// Returns the reasons of missing values.
+pub fn reasons(outcomes: &Outcomes) -> Vec<Problem> {
+    let problems = outcomes.problems();
+    problems.into_iter().map(|(_, problem)| problem).collect()
+}
+
 /// Returns the value of a plan with one variable; `None` if there is an error.
 pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
-    let Resolution {
-        resolved, errors, ..
-    } = resolve_all(plan, body);
+    let outcomes = resolve_all(plan, body);
+    let errors = reasons(&outcomes);
+    let value = outcomes.values().next();
     assert_eq!(
-        resolved.values.len() + usize::from(!errors.is_empty()),
+        outcomes.values().count() + usize::from(!errors.is_empty()),
         1,
         "neither a value nor an error"
     );
-    if !errors.is_empty() {
-        assert!(errors.iter().all(|error| !error.text.is_empty()));
-        return None;
-    }
-    resolved
-        .values
-        .first()
-        .map(|resolved| resolved.value.expose().to_vec())
+    assert!(errors.iter().all(|error| !error.text.is_empty()));
+    value.map(|(_, value)| value.expose().to_vec())
 }

@@ -1,7 +1,7 @@
 //! Templates: rendering ends, and no error quotes a value.
 
 use super::support::{
-    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, resolve_all,
+    CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, plan, reasons, resolve_all,
 };
 use crate::model::entry::EntrySource;
 use crate::model::entry::template::Template;
@@ -55,7 +55,7 @@ pub fn template(data: &[u8]) {
         Ok(plan) => {
             unknown_template_names(&plan);
             for body in [SECRET, CANARY] {
-                assert_hold_no_value(resolve_all(&plan, body.as_bytes()).errors);
+                assert_hold_no_value(reasons(&resolve_all(&plan, body.as_bytes())));
             }
         }
     }

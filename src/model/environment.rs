@@ -12,8 +12,9 @@ use super::credential::MAX_LENGTH;
 use super::entry::Target;
 use super::env_name::EnvName;
 use super::inherited::Inherited;
+use super::outcome::{Outcomes, Variable};
+use super::plan::EntryId;
 use super::problem::{Impact, Problem};
-use super::resolved::{Resolved, ResolvedValue, Variable};
 
 /// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -51,29 +52,24 @@ pub fn variable_problem(
     Some(problem.of(subject.clone(), Impact::Undelivered))
 }
 
-/// Returns the reason of each variable and each credential that cannot have its value.
-pub fn unusable(resolved: &Resolved, limits: Limits) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = resolved
-        .variables()
-        .filter_map(|variable| variable_problem(variable, limits))
-        .collect();
-    for ResolvedValue {
-        target,
-        value,
-        subject,
-        ..
-    } in &resolved.values
-    {
-        if matches!(target, Target::Credential(_)) && value.len() > MAX_LENGTH {
+/// Returns the reason of each variable and then of each credential that cannot have its value, with the id of its outcome.
+pub fn unusable(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> {
+    let mut problems = Vec::new();
+    for outcome in &outcomes.list {
+        let variable = outcome.variable();
+        if let Some(problem) = variable.and_then(|variable| variable_problem(variable, limits)) {
+            problems.push((outcome.id, problem));
+        }
+    }
+    for (outcome, value) in outcomes.values() {
+        if matches!(outcome.target, Target::Credential(_)) && value.len() > MAX_LENGTH {
             let text = format!(
                 "the value has {} bytes, and a credential at most {MAX_LENGTH}",
                 value.len()
             );
-            problems.push(
-                Problem::configuration(text)
-                    .code("too-long")
-                    .of(subject.clone(), Impact::Undelivered),
-            );
+            let problem = Problem::configuration(text).code("too-long");
+            let problem = problem.of(outcome.subject.clone(), Impact::Undelivered);
+            problems.push((outcome.id, problem));
         }
     }
     problems

@@ -1,6 +1,7 @@
 //! Data and its invariants, shared by all stages: no I/O, no clap, no AWS client.
 
 pub mod answer;
+pub mod claims;
 pub mod command_line;
 pub mod credential;
 pub mod entry;
@@ -8,11 +9,11 @@ pub mod env_name;
 pub mod environment;
 pub mod inherited;
 pub mod options;
+pub mod outcome;
 pub mod plan;
 pub mod problem;
 pub mod quoting;
 pub mod reference;
-pub mod resolved;
 pub mod secret_value;
 pub mod suggest;
 pub mod url;

@@ -21,6 +21,7 @@ pub use record::{Label, Record, Rendered};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
 
 /// The problems of a launch; empty if the command can run.
@@ -55,12 +56,13 @@ impl Extend<Problem> for Report {
 impl Report {
     /// Creates the report of values that could not be read or delivered, with what follows from them and from every other value in it.
     pub fn of_values(
-        errors: impl IntoIterator<Item = Problem>,
+        problems: impl IntoIterator<Item = (EntryId, Problem)>,
         consequence: impl Into<String>,
     ) -> Self {
+        let problems = problems.into_iter().map(|(_, problem)| problem);
         Self {
+            problems: problems.collect(),
             consequence: Some(consequence.into()),
-            ..Self::from_iter(errors)
         }
     }
 

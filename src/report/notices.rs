@@ -8,9 +8,9 @@ use super::record::Record;
 use super::rotation::some_of;
 use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
+use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
-use crate::model::resolved::Resolved;
 use crate::time::Waiting;
 
 /// The notice of `--local`.
@@ -87,9 +87,12 @@ pub fn disk_notices<'a>(
 }
 
 /// The warning about values that were read and are empty, if there are some.
-pub fn empty_values(resolved: &Resolved) -> Option<Record> {
-    let empty = resolved.values.iter().filter(|value| value.is_read_empty());
-    let subjects: Vec<String> = empty.map(|value| value.subject.to_string()).collect();
+pub fn empty_values(outcomes: &Outcomes) -> Option<Record> {
+    let empty = outcomes
+        .list
+        .iter()
+        .filter(|outcome| outcome.is_read_empty());
+    let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
     (!subjects.is_empty())
         .then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
 }

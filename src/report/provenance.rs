@@ -2,20 +2,22 @@
 
 use super::record::{Record, age};
 use crate::model::answer::{Document, Fetched};
-use crate::model::reference::Store;
-use crate::model::resolved::{OmittedEntry, ReadFrom, Resolved, ResolvedValue};
+use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
+use crate::model::reference::{Locator, Store};
 
-pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
-    let mut records: Vec<Record> = resolved
-        .values
-        .iter()
-        .map(|value| value_note(value, fetched))
-        .collect();
-    for OmittedEntry {
-        target, subject, ..
-    } in &resolved.omitted
+pub fn provenance(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (outcome, _) in outcomes.values() {
+        records.push(value_note(outcome, fetched));
+    }
+    for EntryOutcome {
+        target,
+        subject,
+        fate,
+        ..
+    } in &outcomes.list
     {
-        if !resolved.sets(target) {
+        if matches!(fate, Fate::Absent) && !outcomes.sets(target) {
             let text = format!("{subject}: not set, since it is optional and absent");
             records.push(
                 Record::note(text)
@@ -24,20 +26,14 @@ pub fn provenance(resolved: &Resolved, fetched: &Fetched) -> Vec<Record> {
             );
         }
     }
-    records.extend((!resolved.elapsed.is_zero()).then(|| total(resolved, fetched)));
+    if !outcomes.elapsed.is_zero() {
+        records.push(total(outcomes, fetched));
+    }
     records
 }
 
 /// Returns the note about the whole resolution.
-fn total(
-    Resolved {
-        values,
-        elapsed,
-        requests,
-        ..
-    }: &Resolved,
-    fetched: &Fetched,
-) -> Record {
+fn total(outcomes: &Outcomes, fetched: &Fetched) -> Record {
     let answers = Vec::from_iter(fetched.values().flatten());
     let from_cache = answers
         .iter()
@@ -45,11 +41,12 @@ fn total(
         .count();
     let counted =
         |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let (values, secrets, milliseconds) = (values.len(), answers.len(), elapsed.as_millis() as u64);
+    let (values, secrets) = (outcomes.values().count(), answers.len());
+    let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
     let [value, secret, request] = [
         (values, "value"),
         (secrets, "secret"),
-        (*requests, "request"),
+        (requests, "request"),
     ]
     .map(|(count, what)| counted(count, what));
     Record::note(format!(
@@ -59,60 +56,53 @@ fn total(
     .with("values", values)
     .with("secrets", secrets)
     .with("milliseconds", milliseconds)
-    .with("requests", *requests)
+    .with("requests", requests)
     .with("from_cache", from_cache)
 }
 
-fn value_note(resolved: &ResolvedValue, fetched: &Fetched) -> Record {
-    let ResolvedValue {
-        subject,
-        read_from,
-        is_default,
-        ..
-    } = resolved;
+fn value_note(outcome: &EntryOutcome, fetched: &Fetched) -> Record {
+    let (subject, read_from) = (&outcome.subject, outcome.read_from());
+    let parameter_name = outcome.parameter_name.as_deref();
     let mut sources = Vec::new();
-    for from in read_from {
-        if let Some(Ok(answer)) = fetched.get(&from.locator) {
-            sources.push(source(from, answer));
+    for reference in read_from {
+        if let Some(Ok(answer)) = fetched.get(&reference.locator) {
+            sources.push(source(&reference.locator, parameter_name, answer));
         }
     }
-    let text = match (read_from.as_slice(), &subject.written) {
-        ([], _) if *is_default => "absent, so its default is set".to_owned(),
+    let text = match (read_from, &subject.written) {
+        ([], _) if outcome.is_default() => "absent, so its default is set".to_owned(),
         ([], None) => "literal".to_owned(),
         ([], Some(_)) => "names no secret".to_owned(),
         ([_, ..], _) => sources.join("; "),
     };
-    let remark = resolved
+    let remark = outcome
         .remark()
         .map(|remark| format!("; {remark}"))
         .unwrap_or_default();
     let record = Record::note(format!("{subject}: {text}{remark}")).event("resolved");
     let record = record.with("variables", vec![subject.label.as_str()]);
-    let [only] = read_from.as_slice() else {
+    let [only] = read_from else {
         return record;
     };
-    let secret = only.locator.written_id() + only.parameter_name.as_deref().unwrap_or_default();
-    let answer = fetched
-        .get(&only.locator)
-        .and_then(|answer| answer.as_ref().ok());
-    let read = answer.and_then(|answer| answer.part(only.parameter_name.as_deref()));
+    let locator = &only.locator;
+    let secret = locator.written_id() + parameter_name.unwrap_or_default();
+    let answer = fetched.get(locator).and_then(|answer| answer.as_ref().ok());
+    let read = answer.and_then(|answer| answer.part(parameter_name));
     record
         .with("secret", secret)
         .with_some("version", read.and_then(|read| read.version_id.clone()))
 }
 
 /// Describes a secret or parameter, its version, and where it was read.
-fn source(from: &ReadFrom, answer: &Document) -> String {
-    let document = answer
-        .part(from.parameter_name.as_deref())
-        .unwrap_or(answer);
+fn source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
+    let document = answer.part(parameter_name).unwrap_or(answer);
     let version = document.version_id.as_deref().unwrap_or("without id");
     let place = document.region.as_ref().map_or_else(
         || "local file".to_owned(),
         |region| format!("region {region}"),
     );
-    let name = from.locator.name_of(from.parameter_name.as_deref());
-    let labels = match (document.stages.join(", "), from.locator.store) {
+    let name = locator.name_of(parameter_name);
+    let labels = match (document.stages.join(", "), locator.store) {
         (labels, _) if labels.is_empty() => labels,
         (labels, Store::SecretsManager) => format!(", stage {labels}"),
         (labels, Store::ParameterStore) => format!(", label {labels}"),

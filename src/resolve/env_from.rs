@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use super::extract::{ONE_VARIABLE, kind, text_of};
 use crate::model::answer::Document;
-use crate::model::entry::{EnvFrom, NamingError, Origin};
+use crate::model::claims::{Claims, Holder};
+use crate::model::entry::{NamingError, Origin, Subject};
 use crate::model::env_name::EnvName;
+use crate::model::plan::ObjectSource;
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::quoting::is_quotable;
-use crate::model::reference::{Region, SecretRef};
+use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -27,13 +29,13 @@ fn key_or_placeholder(key: &str) -> String {
 /// and neither has null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns the members of the object that the selector of `entry` has found.
+/// Returns the members of the JSON that the selector of `object` has found.
 ///
 /// # Errors
 /// For JSON that is no object.
-pub fn keys<'j>(json: &'j Value, entry: &EnvFrom<SecretRef>) -> Result<Members<'j>, Problem> {
+pub fn keys<'j>(json: &'j Value, object: &ObjectSource) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
-        let place = entry.reference.selector.to_string();
+        let place = object.reference.selector.to_string();
         let place = if place.is_empty() {
             "is".to_owned()
         } else {
@@ -51,7 +53,7 @@ pub fn keys<'j>(json: &'j Value, entry: &EnvFrom<SecretRef>) -> Result<Members<'
     for (key, value) in map {
         members.push((
             key,
-            if entry.naming.selects(key) {
+            if object.naming.selects(key) {
                 text_of(value)
             } else {
                 None
@@ -62,10 +64,10 @@ pub fn keys<'j>(json: &'j Value, entry: &EnvFrom<SecretRef>) -> Result<Members<'
 }
 
 /// Returns the members of a path.
-pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom<SecretRef>) -> Members<'d> {
+pub fn parameters<'d>(document: &'d Document, object: &ObjectSource) -> Members<'d> {
     let mut members = Members::new();
     for (name, parameter) in &document.parameters {
-        let is_selected = entry.naming.selects(name);
+        let is_selected = object.naming.selects(name);
         members.push((
             name,
             is_selected.then(|| SecretValue::new(parameter.body.expose())),
@@ -74,24 +76,26 @@ pub fn parameters<'d>(document: &'d Document, entry: &EnvFrom<SecretRef>) -> Mem
     members
 }
 
-/// A key of an object and the variable that it becomes.
-pub struct KeyVariable {
+/// A key of an object that gives a variable.
+pub struct ObjectKey {
+    /// Its number in the object, from 1.
+    pub number: usize,
     pub key: String,
-    pub name: EnvName,
-    /// The variable in messages, or the number of the key in its object if the key may not be quoted.
+    /// The variable in messages, or the number of the key if the key may not be quoted.
     pub label: String,
-    pub value: SecretValue,
+    /// The variable and its value, or what holds the variable already.
+    pub variable: Result<(EnvName, SecretValue), Holder>,
 }
 
-/// Returns the variables of an object or a path, and every error in it. A key whose variable `is_set` already is skipped
-/// silently; `is_set` takes the variable and its label.
+/// Returns the keys of an object or a path that give variables, and every error in it. A key whose variable is held already is skipped
+/// without an error, even if its name is unsafe.
 pub fn variables(
     members: Members<'_>,
-    entry: &EnvFrom<SecretRef>,
-    mut is_set: impl FnMut(&str, &str) -> bool,
-) -> (Vec<KeyVariable>, Vec<Problem>) {
-    let naming = &entry.naming;
-    let mut errors = missing_keys(&members, entry);
+    object: &ObjectSource,
+    subject: &Subject,
+    claims: &Claims<'_>,
+) -> (Vec<ObjectKey>, Vec<Problem>) {
+    let mut errors = missing_keys(&members, object);
     // The errors with one remedy, each with the other keys that it is about.
     let mut wrong: Vec<(Problem, Vec<&str>)> = Vec::new();
     let mut add =
@@ -99,23 +103,37 @@ pub fn variables(
             Some((_, others)) => others.push(key),
             None => wrong.push((error, Vec::new())),
         };
-    let mut variables = Vec::new();
+    let mut keys = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
-        let label = |name: &str| {
-            if is_quotable(key) {
+        let object_key = |name: &str, variable| ObjectKey {
+            number,
+            key: key.to_owned(),
+            label: if is_quotable(key) {
                 name.to_owned()
             } else {
                 format!("key {number}, not printed")
-            }
+            },
+            variable,
         };
-        let name = match naming.name(key) {
-            Ok(name) if is_set(name.as_str(), &label(name.as_str())) => continue,
+
+        let named = object.naming.name(key);
+        let legal_name = match &named {
+            Ok(name) => Some(name.as_str()),
+            Err(NamingError::Unsafe(name)) => Some(name.as_str()),
+            Err(NamingError::Illegal(_)) => None,
+        };
+        if let Some(name) = legal_name
+            && let Some(holder) = claims.variable_holder(name)
+        {
+            keys.push(object_key(name, Err(holder)));
+            continue;
+        }
+        let name = match named {
             Ok(name) => name,
-            Err(NamingError::Unsafe(name)) if is_set(&name, &label(&name)) => continue,
             Err(error) => {
-                add(unnamed(key, &error, entry), key);
+                add(unnamed(key, &error, object, subject), key);
                 continue;
             }
         };
@@ -128,18 +146,13 @@ pub fn variables(
             add(clash(&name, other, key), key);
             continue;
         }
-        variables.push(KeyVariable {
-            key: key.to_owned(),
-            label: label(name.as_str()),
-            name,
-            value,
-        });
+        keys.push(object_key(name.as_str(), Ok((name.clone(), value))));
     }
     errors.extend(wrong.into_iter().map(|(error, others)| Problem {
         text: error.text + &likewise(&others),
         ..error
     }));
-    (variables, errors)
+    (keys, errors)
 }
 
 /// Returns the end of an error that is about these keys as well. At most 19 are listed.
@@ -159,33 +172,28 @@ fn likewise(others: &[&str]) -> String {
 }
 
 /// Returns an error for each key of `only` and `rename` that does not exist, and for each key of `only` that is null.
-fn missing_keys(members: &Members<'_>, entry: &EnvFrom<SecretRef>) -> Vec<Problem> {
+fn missing_keys(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
     let mut errors = Vec::new();
-    for key in entry.naming.only.iter().flatten() {
+    for key in object.naming.only.iter().flatten() {
         match members.iter().find(|(name, _)| name == key) {
-            None => errors.push(missing_key(key, "only", members, entry)),
-            Some((_, None)) if entry.naming.selects(key) => {
+            None => errors.push(missing_key(key, "only", members, object)),
+            Some((_, None)) if object.naming.selects(key) => {
                 let text = format!("{key:?}, which `only` names, is null, which counts as absent");
                 errors.push(Problem::configuration(text).code("null"));
             }
             Some(_) => {}
         }
     }
-    for key in entry.naming.rename.keys() {
+    for key in object.naming.rename.keys() {
         if !members.iter().any(|(name, _)| name == key) {
-            errors.push(missing_key(key, "rename", members, entry));
+            errors.push(missing_key(key, "rename", members, object));
         }
     }
     errors
 }
 
-fn missing_key(
-    key: &str,
-    list: &str,
-    members: &Members<'_>,
-    entry: &EnvFrom<SecretRef>,
-) -> Problem {
-    let has_no = if entry.reference.locator.is_path() {
+fn missing_key(key: &str, list: &str, members: &Members<'_>, object: &ObjectSource) -> Problem {
+    let has_no = if object.reference.locator.is_path() {
         "there is no"
     } else {
         "has no key"
@@ -203,7 +211,7 @@ fn missing_key(
 }
 
 /// Returns the error of a key that gives no legal name, or an unsafe one.
-fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Problem {
+fn unnamed(key: &str, error: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
     if !is_quotable(key) {
         let text = "a key, which is not printed since it could be a value, cannot be a variable";
         let help = "check the secret, or select keys with `only` in an entry under `env-from`";
@@ -211,7 +219,7 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Proble
             .code("variable-name")
             .help(help);
     }
-    let the_key = if entry.reference.locator.is_path() {
+    let the_key = if object.reference.locator.is_path() {
         "the parameter"
     } else {
         "the key"
@@ -231,7 +239,7 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Proble
         ),
     };
     // An option can only have a prefix.
-    let help = match (&entry.subject.origin, entry.subject.reference()) {
+    let help = match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
             format!(
                 "write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {remedy}"
@@ -249,11 +257,12 @@ fn unnamed(key: &str, error: &NamingError, entry: &EnvFrom<SecretRef>) -> Proble
 /// Names the entry, and the secret that was read from `region`, in a problem.
 pub fn with_entry(
     problem: Problem,
-    entry: &EnvFrom<SecretRef>,
+    object: &ObjectSource,
+    subject: &Subject,
     region: Option<&Region>,
 ) -> Problem {
-    let about = Some(About::new(&entry.reference, region, false));
-    Problem { about, ..problem }.of(entry.subject.clone(), Impact::Unread)
+    let about = Some(About::new(&object.reference, region, false));
+    Problem { about, ..problem }.of(subject.clone(), Impact::Unread)
 }
 
 /// Returns the error of two keys of one object that both give `name`.

@@ -1,4 +1,4 @@
-//! Resolves a plan with the fetched documents: to a value for each target, or to every error at once.
+//! Resolves a plan with the fetched documents. Each entry gets an outcome, so that one report has every error.
 //!
 //! One pass, from the latest layer to the earliest: a target that a later layer has set is passed over, so neither its value nor its
 //! failure counts. Nothing is requested here.
@@ -7,37 +7,32 @@ mod encoding;
 mod env_from;
 mod extract;
 mod json;
-mod layer_walk;
 mod template;
 mod value;
+mod walk;
 
-pub use layer_walk::Resolution;
+pub use walk::resolve;
 
 use crate::model::answer::{FetchError, Fetched, Missing};
-use crate::model::plan::Plan;
+use crate::model::outcome::{Fate, Outcomes};
+use crate::model::plan::{EntryId, Plan, PlannedSource};
 use crate::model::problem::Problem;
 use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
-use layer_walk::LayerWalk;
 use template::find_unknown_name;
 
-/// Resolves every variable, file and credential. One whose locator has no answer in `fetched` is in neither `resolved` nor `errors`.
-pub fn resolve(plan: &Plan, fetched: &Fetched) -> Resolution {
-    let mut walk = LayerWalk::new(plan, fetched);
-    for layer in &plan.layers {
-        walk.resolve_layer(layer);
+/// Looks for templates that name a filter, test or function that does not exist, by rendering them without values. Returns outcomes in
+/// which these templates fail and nothing else is read; `None` if it finds no such template.
+pub fn unknown_template_names(plan: &Plan) -> Option<Outcomes> {
+    let mut outcomes = Outcomes::unread(plan);
+    for (entry, outcome) in plan.entries.iter().zip(&mut outcomes.list) {
+        if let PlannedSource::Value(source) = &entry.source
+            && let Some(problem) = find_unknown_name(source, &entry.subject)
+        {
+            outcome.fate = Fate::Failed(vec![problem]);
+        }
     }
-    walk.outcome
-}
-
-/// Returns an error for each template with a filter, test or function that does not exist, as far as a rendering without values shows;
-/// `None` without any.
-pub fn unknown_template_names(plan: &Plan) -> Option<Resolution> {
-    let errors: Vec<_> = plan.bindings().filter_map(find_unknown_name).collect();
-    (!errors.is_empty()).then(|| Resolution {
-        errors,
-        ..Resolution::default()
-    })
+    (!outcomes.problems().is_empty()).then_some(outcomes)
 }
 
 /// Adds the most similar alias to each absence of a secret for which the backend has found no similar id, up to the usual number.
@@ -59,12 +54,13 @@ pub fn suggest_aliases(fetched: &mut Fetched, plan: &Plan) {
     }
 }
 
-/// Returns an error for each reference that `answers` has a failure for, of covered targets, too.
-pub fn failed_references(plan: &Plan, answers: &Fetched) -> Vec<Problem> {
+/// Returns an error for each reference that `answers` has a failure for, of covered targets, too, with the id of its entry.
+pub fn failed_references(plan: &Plan, answers: &Fetched) -> Vec<(EntryId, Problem)> {
     let mut errors = Vec::new();
-    for (_, subject, reference) in plan.references() {
+    for (entry, reference) in plan.references() {
         if let Some(Err(failure)) = answers.get(&reference.locator) {
-            errors.push(failure.problem(reference, subject, &plan.aliases));
+            let problem = failure.problem(reference, &entry.subject, &plan.aliases);
+            errors.push((entry.id, problem));
         }
     }
     errors

@@ -12,7 +12,7 @@ use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Part, Subject};
-use crate::model::plan::{Binding, Plan, ValueSource};
+use crate::model::plan::{Plan, Planned, ValueSource};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector, Store};
 use crate::model::secret_value::SecretValue;
@@ -33,13 +33,17 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Resolves the value of a binding.
+    /// Resolves the value of an entry.
     ///
     /// # Errors
     /// Every error of its references. The list is empty if all that fails is a reference whose locator was not requested.
-    pub fn attempt(&mut self, binding: &'a Binding) -> Result<SecretValue, Vec<NoValue>> {
-        let subject = &binding.subject;
-        let value = match &binding.source {
+    pub fn attempt(
+        &mut self,
+        entry: &'a Planned,
+        source: &'a ValueSource,
+    ) -> Result<SecretValue, Vec<NoValue>> {
+        let subject = &entry.subject;
+        let value = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
             ValueSource::Secret(reference) => self.secret(reference, subject)?,
             ValueSource::Composed(parts) => self.composed(parts, subject)?,
@@ -47,13 +51,13 @@ impl<'a> ParsedAnswers<'a> {
                 self.template(template, inputs, subject)?
             }
         };
-        encoding::apply(binding.transform, value).ok_or_else(|| {
+        encoding::apply(entry.transform, value).ok_or_else(|| {
             let why = NoValue::failed(
                 "not-base64",
                 "the value is not base64, which `decode` expects".to_owned(),
             );
             let why = why.help("leave `decode` out, or correct the value");
-            let read = match &binding.source {
+            let read = match source {
                 ValueSource::Secret(reference) => self
                     .document(reference, subject)
                     .ok()

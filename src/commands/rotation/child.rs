@@ -14,7 +14,7 @@ use crate::commands::worker::Reporter;
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
-use crate::model::resolved::Resolved;
+use crate::model::outcome::Outcomes;
 use crate::report::{Record, Report, rotation, terminal};
 use crate::supervise::process::Gate;
 
@@ -116,7 +116,7 @@ impl GatedLaunch<'_> {
     fn resolve(&self) -> Result<u8, Report> {
         let values = self.launch.resolve(self.pass, self)?;
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
-        let fingerprint = Fingerprint::new(key, mode, &values.resolved, &values.fetched);
+        let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
         let is_unchanged = self.pass == Pass::Poll && changed.is_none();
         let ready = Message::Ready(Ready {
@@ -129,7 +129,7 @@ impl GatedLaunch<'_> {
                 self.gate.send(&ready);
                 Ok(0)
             }
-            (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.resolved, &ready),
+            (OnRotation::Signal(_), Pass::Poll) => self.replace_files(&values.outcomes, &ready),
             (OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit, _) => {
                 self.start(values, &ready)
             }
@@ -154,8 +154,8 @@ impl GatedLaunch<'_> {
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
-    fn replace_files(&self, resolved: &Resolved, ready: &Message) -> Result<u8, Report> {
-        let files = resolved
+    fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
+        let files = outcomes
             .files()
             .filter(|file| matches!(file.target.place, FilePlace::Path(_)));
         let staged = Delivery::stage(Files::find(files)).map_err(Report::from_iter)?;

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{FilePlace, FileTarget, Target};
 use crate::model::options::OnRotation;
+use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::model::reference::Locator;
-use crate::model::resolved::{Resolved, ResolvedValue};
 use crate::report::rotation::Change;
 
 /// The values of one resolution.
@@ -51,18 +51,14 @@ impl Fingerprint {
     pub fn new(
         key: &RandomState,
         on_rotation: OnRotation,
-        resolved: &Resolved,
+        outcomes: &Outcomes,
         fetched: &Fetched,
     ) -> Self {
         let mut values = BTreeMap::new();
-        for ResolvedValue {
-            target,
-            subject,
-            value,
-            read_from,
-            ..
-        } in &resolved.values
-        {
+        for (outcome, value) in outcomes.values() {
+            let EntryOutcome {
+                target, subject, ..
+            } = outcome;
             let has_path = matches!(
                 target,
                 Target::File(FileTarget {
@@ -71,10 +67,13 @@ impl Fingerprint {
                 })
             );
             if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
-                let read_from = read_from
-                    .iter()
-                    .map(|source| map_key(&source.locator, source.parameter_name.as_deref()))
-                    .collect();
+                let mut read_from = Vec::new();
+                for reference in outcome.read_from() {
+                    read_from.push(map_key(
+                        &reference.locator,
+                        outcome.parameter_name.as_deref(),
+                    ));
+                }
                 let value = Value {
                     label: subject.label.clone(),
                     hash: key.hash_one(value.expose()),

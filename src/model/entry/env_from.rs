@@ -5,15 +5,14 @@ use std::sync::LazyLock;
 
 use glob::Pattern;
 
-use super::origin::{EntryId, Origin, Subject, SubjectKind, Written};
+use super::origin::{Origin, Subject, SubjectKind, Written};
 use crate::model::env_name::{EnvName, known_patterns, matches_any};
 use crate::model::reference::Reference;
 
-/// A JSON object whose keys give variables: its reference as written, or looked up.
+/// A JSON object whose keys give variables.
 #[derive(Clone, Debug)]
-pub struct EnvFrom<R = Reference> {
-    pub id: EntryId,
-    pub reference: R,
+pub struct EnvFrom {
+    pub reference: Reference,
     pub naming: Naming,
     /// The name of the entry in messages.
     pub subject: Subject,
@@ -29,7 +28,6 @@ impl EnvFrom {
             written,
         };
         Self {
-            id: EntryId::default(),
             reference,
             naming,
             subject,

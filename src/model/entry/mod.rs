@@ -13,18 +13,17 @@ pub mod template;
 
 pub use env_from::{Case, EnvFrom, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
-pub use origin::{EntryId, Origin, Subject, SubjectKind, Written};
+pub use origin::{Origin, Subject, SubjectKind, Written};
 pub use target::{Claim, CredentialTarget, FilePlace, FileTarget, Target};
 
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;
 
-/// A target and the source of its value: as written, or with its references looked up.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Entry<S = EntrySource> {
-    pub id: EntryId,
+/// A target and the source of its value, as written.
+#[derive(Clone, Debug)]
+pub struct Entry {
     pub target: Target,
-    pub source: S,
+    pub source: EntrySource,
     pub transform: Transform,
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
@@ -41,6 +40,7 @@ impl Entry {
         };
         let kind = match target {
             Target::Env(_) | Target::File(_) | Target::Output => SubjectKind::Entry,
+            Target::Variables(_) => SubjectKind::EnvFrom,
             Target::Credential(_) => SubjectKind::Credential,
         };
         let subject = Subject {
@@ -49,14 +49,11 @@ impl Entry {
             kind,
             written,
         };
-        let (id, transform, on_missing) =
-            (EntryId::default(), Transform::default(), OnMissing::Fail);
         Self {
-            id,
             target,
             source,
-            transform,
-            on_missing,
+            transform: Transform::default(),
+            on_missing: OnMissing::Fail,
             subject,
         }
     }

@@ -6,11 +6,6 @@ use std::sync::Arc;
 
 use crate::model::quoting::file_name;
 
-/// The number of an entry in its plan, from 1; 0 before it is in one. The texts of two entries may be equal: two on one line, or a file
-/// that is given twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EntryId(pub usize);
-
 /// The name of an entry in messages: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subject {
@@ -63,6 +58,11 @@ impl Subject {
             subject.written = Some(Written::Hidden(reference));
         }
         subject
+    }
+
+    /// True if the reference is not shown.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.written, Some(Written::Hidden(_)))
     }
 
     /// The reference as written; `None` for an entry without one, and for one that is not shown.

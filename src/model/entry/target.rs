@@ -1,4 +1,5 @@
-//! The target of an entry: a variable, a file and the variable with its path, a credential of a unit, or the output of `get`.
+//! The target of an entry: a variable, a file and the variable with its path, the variables of `env-from`, a credential of a unit, or the
+//! output of `get`.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use crate::model::env_name::EnvName;
 pub enum Target {
     Env(EnvName),
     File(FileTarget),
+    /// Variables that the keys of an object give, by the beginning of their names.
+    Variables(String),
     Credential(CredentialTarget),
     /// Standard output, for `get`.
     Output,
@@ -66,6 +69,8 @@ impl Target {
                     .chain(path)
                     .collect()
             }
+            // Each key claims its variable once it is known.
+            Self::Variables(_) => Vec::new(),
             Self::Credential(credential) => vec![Claim::Credential(credential.clone())],
             Self::Output => Vec::new(),
         }
@@ -82,12 +87,12 @@ impl Target {
         match self {
             Self::Env(name) => Some(name),
             Self::File(file) => file.env.as_ref(),
-            Self::Credential(_) | Self::Output => None,
+            Self::Variables(_) | Self::Credential(_) | Self::Output => None,
         }
     }
 }
 
-/// The variable, else the path, else the unit and the credential.
+/// Writes the variable, or the path of a file without a variable, or the unit and the credential, or the pattern of several variables.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,6 +108,7 @@ impl fmt::Display for Target {
                 place: FilePlace::Memory,
                 ..
             }) => f.write_str("a file in memory"),
+            Self::Variables(prefix) => write!(f, "{prefix}*"),
             Self::Credential(CredentialTarget { unit, name }) => write!(f, "{unit}/{name}"),
             Self::Output => f.write_str("the value"),
         }

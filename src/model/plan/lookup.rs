@@ -1,18 +1,15 @@
-//! Turns entries into bindings: looks up aliases and expands `${NAME}`.
+//! Looks up the references of entries: aliases, and `${NAME}`.
 
 use std::collections::BTreeMap;
 
 use crate::model::entry::template::Template;
-use crate::model::entry::{Entry, EntrySource, EnvFrom, Origin, Part, Subject};
+use crate::model::entry::{EntrySource, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
-use crate::model::reference::{Aliases, Locator, Reference, ReferenceError, SecretRef};
+use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
 use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
 
-/// An entry whose references are looked up.
-pub type Binding = Entry<ValueSource>;
-
-/// The source of a value.
+/// The source of a value, with its references looked up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ValueSource {
     Secret(SecretRef),
@@ -26,14 +23,6 @@ pub enum ValueSource {
 }
 
 impl ValueSource {
-    /// Returns the locators to request for the value.
-    pub fn locators(&self) -> Vec<&Locator> {
-        self.references()
-            .into_iter()
-            .map(|reference| &reference.locator)
-            .collect()
-    }
-
     /// The references that the value is made of.
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
@@ -64,61 +53,32 @@ pub struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
-    pub fn bind(&mut self, entry: Entry) -> Option<Binding> {
-        let Entry {
-            id,
-            target,
-            source,
-            transform,
-            on_missing,
-            subject,
-        } = entry;
-        let source = match source {
-            EntrySource::Literal(text) => ValueSource::Literal(text),
+    pub fn value(&mut self, source: EntrySource, subject: &Subject) -> Option<ValueSource> {
+        match source {
+            EntrySource::Literal(text) => Some(ValueSource::Literal(text)),
             EntrySource::Reference(reference) => {
-                ValueSource::Secret(self.locate(&reference, &subject)?)
+                self.locate(&reference, subject).map(ValueSource::Secret)
             }
-            EntrySource::Composed(parts) => ValueSource::Composed(parts),
+            EntrySource::Composed(parts) => Some(ValueSource::Composed(parts)),
             EntrySource::Template(template) => {
                 let mut inputs = BTreeMap::new();
                 for name in &template.names {
-                    if let Some(reference) = self.alias(name, &template, &subject) {
+                    if let Some(reference) = self.alias(name, &template, subject) {
                         inputs.insert(name.clone(), reference);
                     }
                 }
                 if inputs.len() < template.names.len() {
                     return None;
                 }
-                ValueSource::Template { template, inputs }
+                Some(ValueSource::Template { template, inputs })
             }
-        };
-        Some(Binding {
-            id,
-            target,
-            source,
-            transform,
-            on_missing,
-            subject,
-        })
+        }
     }
 
-    pub fn bind_env_from(&mut self, object: EnvFrom) -> Option<EnvFrom<SecretRef>> {
-        let EnvFrom {
-            id,
-            reference,
-            naming,
-            subject,
-        } = object;
+    /// Looks up the reference of an `env-from` entry, which may be a path. Returns `None`, and adds the error, if that fails.
+    pub fn object(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = reference.locate(self.aliases, self.inherited);
-        let reference = located
-            .map_err(|error| self.refuse(&subject, &error))
-            .ok()?;
-        Some(EnvFrom {
-            id,
-            reference,
-            naming,
-            subject,
-        })
+        located.map_err(|error| self.refuse(subject, &error)).ok()
     }
 
     /// Looks up a reference to one secret or parameter.

@@ -9,8 +9,8 @@ mod secret_row;
 mod table;
 
 pub use findings::{CheckedCaller, CheckedCommand, Findings};
-pub use overrides::{override_notes, override_object, overrides};
-pub use row::{CheckDepth, CheckedValues, by_entry, rows};
+pub use overrides::{override_note, override_object};
+pub use row::{CheckDepth, CheckedValues};
 pub use secret_row::SecretRow;
 pub use table::text;
 
@@ -24,7 +24,8 @@ use crate::report::record::Record;
 pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
     let mut warnings = Vec::new();
     let mut looked_up = 0;
-    for (_, subject, _) in plan.references() {
+    for (entry, _) in plan.references() {
+        let subject = &entry.subject;
         let Some(name) = subject
             .reference()
             .and_then(|written| written.split(':').next())

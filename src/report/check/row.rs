@@ -1,5 +1,6 @@
 //! The rows of the table: a variable, a file or a credential, where its value comes from, and its state.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -8,25 +9,24 @@ use serde_json::json;
 use super::findings::{CacheState, Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Answer, Fetched, NOT_SHOWN};
+use crate::model::claims::Holder;
 use crate::model::entry::{
-    CredentialTarget, EntryId, EnvFrom, FilePlace, FileTarget, Origin, Subject, SubjectKind,
-    Target, Written,
+    CredentialTarget, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written,
 };
 use crate::model::env_name::is_name;
-use crate::model::plan::{Binding, OverriddenBy, Override, Plan, ValueSource};
+use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
+use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector, Store, Version};
-use crate::model::resolved::{OmittedEntry, Resolved, ResolvedValue};
 
 /// All that is known about the values of a plan.
 pub struct CheckedValues<'a> {
-    pub plan: &'a Plan,
-    pub resolved: &'a Resolved,
+    pub outcomes: &'a Outcomes,
     pub fetched: &'a Fetched,
     /// The ages of entries in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
-    /// The problems of each entry.
-    pub problems: &'a EntryProblems<'a>,
+    /// Every problem of a value, with the id of its outcome.
+    pub problems: &'a [(EntryId, Problem)],
     /// The time from which ages are counted.
     pub now: SystemTime,
     pub depth: CheckDepth,
@@ -41,52 +41,6 @@ pub enum CheckDepth {
     Metadata,
     /// `--offline`: none.
     Declaration,
-}
-
-/// The problems of each entry, whose reference is hidden if the problems hide it.
-pub type EntryProblems<'a> = BTreeMap<&'a Subject, Vec<&'a Problem>>;
-
-/// Returns the problems of each entry.
-pub fn by_entry(problems: &[Problem]) -> EntryProblems<'_> {
-    let mut by_entry = EntryProblems::new();
-    for problem in problems {
-        for entry in &problem.entries {
-            by_entry.entry(entry).or_default().push(problem);
-        }
-    }
-    by_entry
-}
-
-/// Returns an entry as its problems show it, without a reference that they hide.
-pub fn shown<'a>(subject: &'a Subject, problems: &EntryProblems<'a>) -> &'a Subject {
-    match problems.get_key_value(&subject.hidden()) {
-        Some((hidden, _)) => hidden,
-        None => subject,
-    }
-}
-
-/// Returns the rows, those of the earliest layer first.
-pub fn rows(values: &CheckedValues<'_>) -> Vec<Row> {
-    let mut rows = Vec::new();
-    for layer in values.plan.layers.iter().rev() {
-        let start = rows.len();
-        rows.extend(
-            layer
-                .bindings
-                .iter()
-                .filter_map(|binding| values.binding(binding)),
-        );
-        rows.extend(
-            layer
-                .env_from
-                .iter()
-                .flat_map(|object| values.env_from(object)),
-        );
-        rows.extend(layer.overridden.iter().filter_map(unset_row));
-        // Entries of `env:`, of `env-from:` and of `files:` may stand in any order.
-        rows[start..].sort_by_key(|row: &Row| row.line);
-    }
-    rows
 }
 
 fn kind(subject: &Subject) -> RowKind {
@@ -121,70 +75,67 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// The status of a value that was not read, of which these are the references.
-    fn unread<'r>(&self, references: impl IntoIterator<Item = &'r SecretRef>) -> &'static str {
-        match self.depth {
-            CheckDepth::Values => "unread",
-            CheckDepth::Metadata => {
-                let mut locators = references.into_iter().map(|reference| &reference.locator);
-                if locators.all(|locator| self.fetched.contains_key(locator)) {
-                    "not-read"
-                } else {
-                    "not-checked"
-                }
+    /// Returns the rows, those of the earliest layer first. Within a layer they are in the order of the lines, since `env:`, `env-from:`
+    /// and `files:` may come in any order.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows: Vec<(EntryId, Row)> = Vec::new();
+        for outcome in &self.outcomes.list {
+            let has_key_row = rows
+                .last()
+                .is_some_and(|(last, _)| last.is_same_entry(outcome.id));
+            // The keys of an object stand for it.
+            if has_key_row && matches!(outcome.fate, Fate::Keys(_)) {
+                continue;
             }
-            CheckDepth::Declaration => "valid",
+            if let Some(row) = self.row(outcome) {
+                rows.push((outcome.id, row));
+            }
         }
+        rows.sort_by_key(|(id, row)| (Reverse(id.layer), row.line, id.number));
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The remark on a value that was not read, if its parameter's version or label is not known to exist.
-    fn unchecked(&self, source: &ValueSource) -> Option<&'static str> {
-        let is_unchecked = source.references().iter().any(|reference| {
-            let Locator { store, version, .. } = &reference.locator;
-            *store == Store::ParameterStore && *version != Version::Current
-        });
-        (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
-    }
-
-    /// Returns `None` for an entry that another one overrides, and for an optional one whose variable a later layer leaves unset, too.
-    fn binding(
-        &self,
-        Binding {
-            id,
-            subject,
-            target,
-            source,
-            ..
-        }: &Binding,
-    ) -> Option<Row> {
-        let Resolved {
-            values, omitted, ..
-        } = self.resolved;
-        let is_omitted = omitted.iter().any(|omitted| omitted.entry == *id);
-        let latest = omitted
-            .iter()
-            .find(|omitted| omitted.target.overlaps(target));
-        let is_repeated = latest.is_some_and(|OmittedEntry { entry, .. }| entry != id);
-        if self.is_overridden(*id) || is_omitted && (is_repeated || self.resolved.sets(target)) {
-            return None;
-        }
-        let resolved = values.iter().find(|resolved| resolved.entry == *id);
-        let status = match resolved {
-            Some(ResolvedValue {
+    /// Returns `None` for an entry that another one overrides, unless both are keys of objects, and for an optional entry that is absent if
+    /// its target has a row already.
+    fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
+        let status = match &outcome.fate {
+            Fate::Overridden(holder) => return overridden_row(&outcome.subject, holder),
+            Fate::Absent if self.is_superseded(outcome) => return None,
+            Fate::Absent => "unset",
+            Fate::Value {
                 is_default: true, ..
-            }) => "default",
-            Some(_) => "ok",
-            None if is_omitted => "unset",
-            None => self.unread(source.references()),
+            } => "default",
+            Fate::Value { .. } => "ok",
+            Fate::Keys(0) => "empty",
+            Fate::Keys(_) => "overridden",
+            Fate::Unread => self.unread(&outcome.reads),
+            Fate::Failed(_) => "failed",
         };
-        let subject = shown(subject, self.problems);
-        let mut row = Row::new(label(target), subject, status);
-        row.note = resolved
-            .and_then(ResolvedValue::remark)
-            .or(self.unchecked(source));
-        row.variable = target.variable().map(ToString::to_string);
+        Some(self.with_problems(self.row_of_status(outcome, status), outcome.id))
+    }
+
+    /// Returns the row of an entry or a key that has effect, with its sources.
+    fn row_of_status(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
+        let EntryOutcome {
+            id,
+            target,
+            subject,
+            parameter_name,
+            ..
+        } = outcome;
+        let is_key = id.key.is_some();
+        let label = if is_key {
+            subject.label.clone()
+        } else {
+            label(target)
+        };
+        let mut row = Row::new(label, subject, status);
+        if !is_key {
+            row.variable = target.variable().map(ToString::to_string);
+        }
+        row.note = outcome.remark().or(self.unchecked(outcome));
         match target {
-            Target::Env(_) | Target::Output => {}
+            Target::Env(_) | Target::Variables(_) | Target::Output => {}
             Target::File(FileTarget {
                 place: FilePlace::Path(path),
                 ..
@@ -199,81 +150,60 @@ impl CheckedValues<'_> {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }
-        row.sources = source
-            .references()
-            .into_iter()
-            .map(|reference| self.source(reference, None))
-            .collect();
-        Some(self.with_problems(row, subject))
-    }
-
-    /// Returns a row for each variable, and one for the object itself if it fails, is not read or sets nothing.
-    fn env_from(&self, object: &EnvFrom<SecretRef>) -> Vec<Row> {
-        let subject = shown(&object.subject, self.problems);
-        let row = |label: String, parameter_name: Option<&str>, status| {
-            let row = Row::new(label, subject, status);
-            let reference = row
-                .reference
-                .map(|written| written + parameter_name.unwrap_or_default());
-            Row {
-                reference,
-                sources: vec![self.source(&object.reference, parameter_name)],
-                ..row
-            }
-        };
-        let resolved = self
-            .resolved
-            .values
-            .iter()
-            .filter(|resolved| resolved.entry == object.id);
-        let mut rows: Vec<Row> = resolved
-            .map(|value| {
-                let parameter_name = value
-                    .read_from
-                    .iter()
-                    .find_map(|read_from| read_from.parameter_name.as_deref());
-                let row = row(value.subject.label.clone(), parameter_name, "ok");
-                self.with_problems(
-                    Row {
-                        note: value.remark(),
-                        ..row
-                    },
-                    &value.subject,
-                )
-            })
-            .collect();
-        let unset = self
-            .resolved
-            .overridden
-            .iter()
-            .filter(|other| other.entry == object.id);
-        rows.extend(unset.filter_map(unset_row));
-        let status = match self.fetched.get(&object.reference.locator) {
-            _ if self.is_overridden(object.id) => "overridden",
-            Some(Ok(_)) if self.depth == CheckDepth::Values => "empty",
-            Some(_) | None => self.unread([&object.reference]),
-        };
-        let whole = self.with_problems(
-            row(format!("{}*", object.naming.prefix), None, status),
-            subject,
-        );
-        if rows.is_empty() || whole.error.is_some() {
-            rows.push(whole);
+        if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
+            *written += name;
         }
-        rows
+        for reference in &outcome.reads {
+            row.sources
+                .push(self.source(reference, parameter_name.as_deref()));
+        }
+        row
     }
 
-    fn is_overridden(&self, id: EntryId) -> bool {
-        self.resolved
-            .overridden
-            .iter()
-            .any(|unused| unused.entry == id)
+    /// True for an absent entry whose target another entry sets, or is absent in a later layer, too.
+    fn is_superseded(&self, absent: &EntryOutcome) -> bool {
+        self.outcomes.list.iter().any(|other| {
+            let comes_first = match other.fate {
+                Fate::Value { .. } => true,
+                Fate::Absent => other.id < absent.id,
+                Fate::Keys(_) | Fate::Overridden(_) | Fate::Unread | Fate::Failed(_) => false,
+            };
+            comes_first && other.target.overlaps(&absent.target)
+        })
     }
 
-    /// Adds the problems of an entry.
-    fn with_problems(&self, row: Row, subject: &Subject) -> Row {
-        let problems = self.problems.get(subject).map(Vec::as_slice);
-        let Some(problems @ [first, ..]) = problems else {
+    /// The status of a value that was not read.
+    fn unread(&self, reads: &[SecretRef]) -> &'static str {
+        match self.depth {
+            CheckDepth::Values => "unread",
+            CheckDepth::Metadata => {
+                let is_found = |read: &SecretRef| self.fetched.contains_key(&read.locator);
+                if reads.iter().all(is_found) {
+                    "not-read"
+                } else {
+                    "not-checked"
+                }
+            }
+            CheckDepth::Declaration => "valid",
+        }
+    }
+
+    /// The remark on a value that was not read, if its parameter's version or label is not known to exist.
+    fn unchecked(&self, outcome: &EntryOutcome) -> Option<&'static str> {
+        let is_object = matches!(outcome.target, Target::Variables(_));
+        let is_unchecked = outcome.reads.iter().any(|read| {
+            let Locator { store, version, .. } = &read.locator;
+            *store == Store::ParameterStore && *version != Version::Current
+        });
+        (self.depth == CheckDepth::Metadata && is_unchecked && !is_object)
+            .then_some("version not checked")
+    }
+
+    /// Adds the problems of an outcome.
+    fn with_problems(&self, row: Row, id: EntryId) -> Row {
+        let of_outcome = self.problems.iter().filter(|(other, _)| *other == id);
+        let problems: Vec<&Problem> = of_outcome.map(|(_, problem)| problem).collect();
+        let Some(first) = problems.first() else {
             return row;
         };
         let code = if first.code.is_empty() {
@@ -337,7 +267,7 @@ impl CheckedValues<'_> {
             status: match answer {
                 Some(Ok(_)) => "ok",
                 Some(Err(_)) => "failed",
-                None => self.unread([reference]),
+                None => self.unread(std::slice::from_ref(reference)),
             },
             error: failure.map(|failure| failure.error.code()),
         }
@@ -345,19 +275,19 @@ impl CheckedValues<'_> {
 }
 
 /// Returns the row of a variable that `--keep-existing` keeps, or that a later `env-from` source sets.
-fn unset_row(Override { subject, by, .. }: &Override) -> Option<Row> {
-    match by {
-        OverriddenBy::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
-        OverriddenBy::Entry(other)
+fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
+    match holder {
+        Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
+        Holder::Entry(other)
             if (subject.kind, other.kind) == (SubjectKind::EnvFrom, SubjectKind::EnvFrom) =>
         {
             Some(Row::new(subject.label.clone(), subject, "overridden"))
         }
-        OverriddenBy::Entry(_) | OverriddenBy::Others => None,
+        Holder::Entry(_) | Holder::Several => None,
     }
 }
 
-/// `NAME`, `NAME=/path`, `NAME=memfd`, `/path` or `UNIT/CREDENTIAL`.
+/// `NAME`, `NAME=/path`, `NAME=memfd`, `/path`, `PREFIX*` or `UNIT/CREDENTIAL`.
 fn label(target: &Target) -> String {
     match target {
         Target::File(FileTarget {
@@ -374,6 +304,7 @@ fn label(target: &Target) -> String {
         }) => format!("{name}=memfd"),
         Target::Env(_)
         | Target::File(FileTarget { env: None, .. })
+        | Target::Variables(_)
         | Target::Credential(_)
         | Target::Output => target.to_string(),
     }

@@ -11,8 +11,8 @@
 //! Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
 
 use super::variable::{push_escaped, unfit, utf8};
+use crate::model::outcome::Variable;
 use crate::model::problem::Problem;
-use crate::model::resolved::Variable;
 
 /// Writes a variable.
 ///

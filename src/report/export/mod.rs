@@ -13,8 +13,8 @@ use serde::Serializer;
 use crate::model::entry::FilePlace;
 use crate::model::environment::{Limits, variable_problem};
 use crate::model::options::ExportFormat;
+use crate::model::outcome::{FileValue, Outcomes, Variable};
 use crate::model::problem::{Impact, Problem};
-use crate::model::resolved::{FileValue, Resolved, Variable};
 use crate::model::secret_value::SecretValue;
 use variable::{unfit, utf8};
 
@@ -23,12 +23,12 @@ const LONGEST_LINE: usize = 64 * 1024 - 1;
 
 /// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
 /// process that made them, and for values that no variable can hold.
-pub fn variables(resolved: &Resolved, limits: Limits) -> Vec<Variable<'_>> {
-    let mut variables = Vec::from_iter(resolved.variables());
+pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
+    let mut variables = Vec::from_iter(outcomes.variables());
     variables.retain(|variable| variable_problem(*variable, limits).is_none());
     for FileValue {
         target, subject, ..
-    } in resolved.files()
+    } in outcomes.files()
     {
         if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
             variables.push(Variable {

@@ -9,7 +9,7 @@
 //! commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
 
 use super::variable::push_escaped;
-use crate::model::resolved::Variable;
+use crate::model::outcome::Variable;
 
 /// Writes the command that sets a variable.
 ///

@@ -1,7 +1,7 @@
 //! What formats of text share.
 
+use crate::model::outcome::Variable;
 use crate::model::problem::Problem;
-use crate::model::resolved::Variable;
 
 /// Returns a value as text, for a format whose files must be UTF-8.
 ///

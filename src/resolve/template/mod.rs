@@ -15,9 +15,10 @@ use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use zeroize::Zeroizing;
 
 use crate::model::answer::Document;
+use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
 use crate::model::inherited::Inherited;
-use crate::model::plan::{Binding, ValueSource};
+use crate::model::plan::ValueSource;
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
@@ -97,8 +98,8 @@ pub fn render(
 
 /// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for
 /// each secret. An error of another kind may be the placeholder's.
-pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
-    let ValueSource::Template { template, inputs } = &binding.source else {
+pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Problem> {
+    let ValueSource::Template { template, inputs } = source else {
         return None;
     };
     let names = inputs.keys().map(String::as_str).chain([template::ENV]);
@@ -110,7 +111,7 @@ pub fn find_unknown_name(binding: &Binding) -> Option<Problem> {
     is_unknown.then(|| {
         template_error(&error)
             .problem
-            .of(binding.subject.clone(), Impact::Unread)
+            .of(subject.clone(), Impact::Unread)
     })
 }
 
