@@ -18,10 +18,10 @@ use crate::report::rotation::Change;
 /// The values of one resolution.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// By a text of their targets that no two share.
-    values: BTreeMap<String, Value>,
-    /// The secrets and parameters by a text that no two of them share.
-    secrets: BTreeMap<String, Secret>,
+    /// By a hash of what their targets claim.
+    values: BTreeMap<u64, Value>,
+    /// The secrets and parameters, by a hash of what was requested.
+    secrets: BTreeMap<u64, Secret>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ struct Value {
     label: String,
     hash: u64,
     /// The keys of `secrets` from which it was read.
-    read_from: Vec<String>,
+    read_from: Vec<u64>,
 }
 
 /// A secret or parameter that was read.
@@ -69,17 +69,15 @@ impl Fingerprint {
             if has_path || !matches!(on_rotation, OnRotation::Signal(_)) {
                 let mut read_from = Vec::new();
                 for reference in outcome.read_from() {
-                    read_from.push(map_key(
-                        &reference.locator,
-                        outcome.parameter_name.as_deref(),
-                    ));
+                    let name = outcome.parameter_name.as_deref();
+                    read_from.push(secret_key(key, &reference.locator, name));
                 }
                 let value = Value {
                     label: subject.label.clone(),
                     hash: key.hash_one(value.expose()),
                     read_from,
                 };
-                values.insert(format!("{:?}", target.claims()), value);
+                values.insert(key.hash_one(target.claims()), value);
             }
         }
         let mut secrets = BTreeMap::new();
@@ -92,7 +90,7 @@ impl Fingerprint {
                     version_id: document.version_id.clone(),
                     content: key.hash_one(document.body.expose()),
                 };
-                secrets.insert(map_key(locator, parameter_name), secret);
+                secrets.insert(secret_key(key, locator, parameter_name), secret);
             };
             if locator.is_path() {
                 document
@@ -106,12 +104,12 @@ impl Fingerprint {
         Self { values, secrets }
     }
 
-    /// Returns the secrets that changed since these values, each with the labels of the values that differ.
+    /// Returns the secrets that changed since these values, ordered by name, each with the labels of the values that differ.
     ///
     /// A secret has changed if it has another content and another value was read from it: a new version may have the same values.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
-        let mut labels_of: BTreeMap<&str, BTreeSet<&String>> = BTreeMap::new();
-        let targets: BTreeSet<&String> = self.values.keys().chain(later.values.keys()).collect();
+        let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
+        let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {
             let (old, new) = (self.values.get(target), later.values.get(target));
             if old.map(|value| value.hash) == new.map(|value| value.hash) {
@@ -144,10 +142,12 @@ impl Fingerprint {
                 names: labels.into_iter().cloned().collect(),
             });
         }
+        changes.sort_by_key(|change| (change.name, change.old_version, change.new_version));
         changes
     }
 }
 
-fn map_key(locator: &Locator, parameter_name: Option<&str>) -> String {
-    format!("{locator:?} {}", parameter_name.unwrap_or_default())
+/// Returns the key of a secret, or of one parameter below a path.
+fn secret_key(key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
+    key.hash_one((locator, parameter_name))
 }
