@@ -21,7 +21,7 @@ use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::report::check::{
     CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
-    description_warnings, override_note, override_object, text,
+    by_outcome, description_warnings, override_note, override_object, text,
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{failed_references, resolve, suggest_aliases, unknown_template_names};
@@ -171,7 +171,7 @@ impl Check<'_> {
             outcomes: &outcomes,
             fetched: &fetched,
             cached: &cached,
-            problems: &problems,
+            problems: by_outcome(&problems),
             now,
             depth,
         };

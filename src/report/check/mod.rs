@@ -10,7 +10,7 @@ mod table;
 
 pub use findings::{CheckedCaller, CheckedCommand, Findings};
 pub use overrides::{override_note, override_object};
-pub use row::{CheckDepth, CheckedValues};
+pub use row::{CheckDepth, CheckedValues, by_outcome};
 pub use secret_row::SecretRow;
 pub use table::text;
 

@@ -25,11 +25,20 @@ pub struct CheckedValues<'a> {
     pub fetched: &'a Fetched,
     /// The ages of entries in the cache.
     pub cached: &'a BTreeMap<Locator, Duration>,
-    /// Every problem of a value, with the id of its outcome.
-    pub problems: &'a [(EntryId, Problem)],
+    /// The problems of each outcome that has some.
+    pub problems: BTreeMap<EntryId, Vec<&'a Problem>>,
     /// The time from which ages are counted.
     pub now: SystemTime,
     pub depth: CheckDepth,
+}
+
+/// Returns the problems of each outcome.
+pub fn by_outcome(problems: &[(EntryId, Problem)]) -> BTreeMap<EntryId, Vec<&Problem>> {
+    let mut by_outcome: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (id, problem) in problems {
+        by_outcome.entry(*id).or_default().push(problem);
+    }
+    by_outcome
 }
 
 /// The requests of a check.
@@ -201,9 +210,8 @@ impl CheckedValues<'_> {
 
     /// Adds the problems of an outcome.
     fn with_problems(&self, row: Row, id: EntryId) -> Row {
-        let of_outcome = self.problems.iter().filter(|(other, _)| *other == id);
-        let problems: Vec<&Problem> = of_outcome.map(|(_, problem)| problem).collect();
-        let Some(first) = problems.first() else {
+        let problems = self.problems.get(&id).map(Vec::as_slice);
+        let Some(problems @ [first, ..]) = problems else {
             return row;
         };
         let code = if first.code.is_empty() {
