@@ -50,6 +50,8 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     }
 
     print();
+    // While `print` waited for a reader, another thread may have asked the first program.
+    kill_program();
 
     let status = match how {
         End::Status(status) => status.into(),

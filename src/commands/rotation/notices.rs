@@ -19,7 +19,8 @@ const REPETITION: Duration = Duration::from_secs(60 * 60);
 /// Polls that fail in succession.
 pub struct FailingPolls {
     pub since: SystemTime,
-    warned: Instant,
+    /// `None` while no warning could be written.
+    warned: Option<Instant>,
 }
 
 pub struct Notices<'a> {
@@ -100,18 +101,21 @@ impl Notices<'_> {
 
     /// Prints the lines about a poll that failed: of several in succession those of the first, and of one in each hour.
     pub fn poll_failed(&mut self, lines: &str) {
-        let warned = Instant::now();
-        match &mut self.failing {
-            Some(failing) if failing.warned.elapsed() < REPETITION => return,
-            Some(failing) => failing.warned = warned,
-            none => {
-                *none = Some(FailingPolls {
-                    since: SystemTime::now(),
-                    warned,
-                })
-            }
+        let failing = self.failing.get_or_insert_with(|| FailingPolls {
+            since: SystemTime::now(),
+            warned: None,
+        });
+        if failing
+            .warned
+            .is_some_and(|warned| warned.elapsed() < REPETITION)
+        {
+            return;
         }
-        self.write_lines(lines);
+
+        let is_written = self.write_lines(lines);
+        if let Some(failing) = self.failing.as_mut().filter(|_| is_written) {
+            failing.warned = Some(Instant::now());
+        }
     }
 
     pub fn notice(&mut self, notice: Notice) {
@@ -217,10 +221,10 @@ impl Notices<'_> {
     }
 
     /// Writes lines without waiting for their reader. If they don't fit, they are dropped, and the next lines come after a warning
-    /// with the number of those that were.
-    pub fn write_lines(&mut self, lines: &str) {
+    /// with the number of those that were. Returns false if they were dropped.
+    pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
-            return;
+            return true;
         }
 
         let mut text = String::new();
@@ -230,10 +234,12 @@ impl Notices<'_> {
         }
         text += lines;
 
-        if self.standard_error.write(&text) {
+        let is_written = self.standard_error.write(&text);
+        if is_written {
             self.dropped_lines = 0;
         } else {
             self.dropped_lines += lines.lines().count();
         }
+        is_written
     }
 }

@@ -117,13 +117,15 @@ impl Settings {
         )
     }
 
-    /// Returns `region` and the fallback regions in the order in which they are tried.
+    /// Returns `region` and the fallback regions in the order in which they are tried, each once.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
-        let others = self
-            .fallback_regions
-            .iter()
-            .filter(|fallback| *fallback != region);
-        std::iter::once(region).chain(others).cloned().collect()
+        let mut regions = vec![region.clone()];
+        for fallback in &self.fallback_regions {
+            if !regions.contains(fallback) {
+                regions.push(fallback.clone());
+            }
+        }
+        regions
     }
 
     /// Checks the regions of those requests that go to AWS's own endpoints. AWS has no host for a code of another form, and a name that
