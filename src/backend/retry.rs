@@ -367,7 +367,7 @@ mod simulation {
         }
     }
 
-    /// What happened to a launch with one secret.
+    /// The course of a launch with one secret.
     struct Launched {
         /// The time until the launch has the secret; `None` if it never gets it.
         time: Option<Duration>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::entry::{Claim, Naming, Origin, Subject, Target};
 use super::env_name::EnvName;
 
-/// What holds the target of an entry that therefore sets nothing.
+/// The holder of an entry's target, because of which the entry sets nothing.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry that takes precedence.

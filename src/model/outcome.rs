@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::reference::{Locator, SecretRef};
 use super::secret_value::SecretValue;
 
-/// What became of an entry, or of a key of an `env-from` entry.
+/// The outcome of an entry, or of a key of an `env-from` entry.
 #[derive(Debug)]
 pub struct EntryOutcome {
     /// Unique, unlike `subject`.
@@ -29,7 +29,7 @@ pub struct EntryOutcome {
     pub fate: Fate,
 }
 
-/// What became of an entry.
+/// The fate of an entry.
 #[derive(Debug)]
 pub enum Fate {
     Value {

@@ -18,7 +18,7 @@ use super::signals;
 /// takes 6 MB, and 15 MB in a build without optimization.
 const STACK: usize = 32 * 1024 * 1024;
 
-/// What the main thread reacts to while it waits.
+/// An event to which the main thread reacts while it waits.
 pub enum WaitEvent {
     /// It is about to sleep.
     Sleep,

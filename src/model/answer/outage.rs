@@ -12,7 +12,7 @@ pub struct Outage {
     pub again: Again,
 }
 
-/// Who is asked again after a failure: the same service, another, or nobody.
+/// The next one to ask after a failure: the same service, another one, or nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
     /// Nobody, since the answer would be the same.

@@ -62,7 +62,7 @@ impl EntryId {
     }
 }
 
-/// What an entry sets its target from.
+/// The source from which an entry sets its target.
 #[derive(Debug)]
 pub enum PlannedSource {
     Value(ValueSource),
