@@ -159,7 +159,7 @@ impl RetryBudget {
 /// Repeats `attempt` until it succeeds, fails in a way that is not asked again here, or the budget ends.
 ///
 /// # Errors
-/// That failure, or the last outage at the end of the budget.
+/// The failure that is not asked again, or the last outage at the end of the budget.
 pub async fn retry<T>(
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::entry::{Claim, Naming, Origin, Subject, Target};
 use super::env_name::EnvName;
 
-/// The holder of an entry's target, because of which the entry sets nothing.
+/// The entry or variable that already holds the target of another entry, which therefore sets nothing.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry that takes precedence.

@@ -32,7 +32,7 @@ pub struct Launches<'a> {
 /// The forked launch in the phase that it has reached. Each variant has what only its phase needs.
 #[derive(Default)]
 enum ForkedLaunch {
-    /// There is no launch: it has executed the command, or it has ended.
+    /// The launch has executed the command, or it has ended, or none was begun yet.
     #[default]
     Absent,
     /// It reads the values, and writes the files under temporary names.

@@ -220,8 +220,8 @@ impl Notices<'_> {
         self.write_lines(&lines);
     }
 
-    /// Writes lines without waiting for their reader. If they don't fit, they are dropped, and the next lines come after a warning
-    /// with the number of those that were. Returns false if they were dropped.
+    /// Writes lines without waiting for their reader. Lines that don't fit are dropped, and the next lines that fit come after a
+    /// warning that says how many are missing. Returns false if these lines were dropped.
     pub fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;

@@ -2,7 +2,7 @@
 //!
 //! The process has one thread, which must go on serving signals and timers while nobody reads its log. It shares standard error with the
 //! command, and O_NONBLOCK belongs to the open file description that both share, so setting it on descriptor 2 would surprise the command.
-//! How a line can be written without that flag depends on what standard error is:
+//! The way to write a line without that flag depends on the kind of standard error:
 //!
 //! | standard error | a line is written |
 //! |---|---|
