@@ -132,7 +132,10 @@ fn plan_inputs(
         report.extend(narrowed.err());
     }
     // A generic image carries `--resolve-env '*'`, and not every task has references.
-    if report.is_empty() && inputs.resolve_env.is_empty() && layers.iter().all(Layer::is_empty) {
+    if report.is_empty()
+        && inputs.resolve_env.is_empty()
+        && layers.iter().all(|layer| layer.entries.is_empty())
+    {
         let problem = nothing_to_resolve(&read, inputs.find_file);
         let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
         report.extend([problem.replace_help(inputs.has_misplaced_option.then_some(help))]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::credential::{CredentialRequest, parse_unit};
-use crate::model::entry::Target;
+use crate::model::entry::{Entry, Target};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::suggest::{self, did_you_mean};
@@ -27,18 +27,14 @@ impl EntryScope<'_> {
     /// When the credential is not declared, or several patterns match its unit.
     pub fn narrow(self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
-            Self::Launch | Self::Argument => Ok(()),
-            Self::Everything => {
+            Self::Launch => {
+                let is_credential = |entry: &Entry| matches!(entry.target, Target::Credential(_));
                 for layer in layers {
-                    let units = std::mem::take(&mut layer.credentials);
-                    layer.entries.extend(
-                        units
-                            .into_iter()
-                            .flat_map(|credentials| credentials.entries),
-                    );
+                    layer.entries.retain(|entry| !is_credential(entry));
                 }
                 Ok(())
             }
+            Self::Everything | Self::Argument => Ok(()),
             Self::Credential(request) => select(layers, request),
         }
     }
@@ -52,25 +48,22 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
     let unit = unit_of(layers, request)?;
     let mut names = BTreeSet::new();
     for layer in &mut *layers {
-        layer.entries.clear();
-        layer.env_from.clear();
-        let units = std::mem::take(&mut layer.credentials)
-            .into_iter()
-            .filter(|credentials| credentials.unit == unit);
-        for mut entry in units.flat_map(|credentials| credentials.entries) {
+        layer.entries.retain_mut(|entry| {
             let Target::Credential(target) = &mut entry.target else {
-                continue;
+                return false;
             };
-            names.insert(target.name.clone());
-            if target.name == request.name {
-                // Messages name the unit that asks, not its pattern.
-                target.unit.clone_from(&request.unit);
-                entry.subject.label = entry.target.to_string();
-                layer.entries.push(entry);
+            if target.unit != unit {
+                return false;
             }
-        }
+            names.insert(target.name.clone());
+            // Messages name the unit that asks, not its pattern.
+            target.unit.clone_from(&request.unit);
+            let is_wanted = target.name == request.name;
+            entry.subject.label = entry.target.to_string();
+            is_wanted
+        });
     }
-    if layers.iter().any(|layer| !layer.is_empty()) {
+    if layers.iter().any(|layer| !layer.entries.is_empty()) {
         return Ok(());
     }
     let names = if names.is_empty() {
@@ -78,18 +71,16 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
     } else {
         Vec::from_iter(names).join(", ")
     };
-    Err(refused(
-        request,
-        &format!("`credentials:` lists {names} for {unit}"),
-    ))
+    let why = format!("`credentials:` lists {names} for {unit}");
+    Err(refused(request, &why))
 }
 
 /// Returns the unit of `credentials:`, a name or a pattern, that stands for the unit of `request`.
 fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Problem> {
     let units: BTreeSet<&str> = layers
         .iter()
-        .flat_map(|layer| &layer.credentials)
-        .map(|credentials| credentials.unit.as_str())
+        .flat_map(|layer| &layer.units)
+        .map(String::as_str)
         .collect();
     if units.contains(request.unit.as_str()) {
         return Ok(request.unit.clone());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use clap::ArgMatches;
 
 use crate::model::entry::{
-    Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming, Origin, Target,
+    Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, Origin, Target,
 };
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
@@ -46,7 +46,7 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
         .flatten()
     {
         match env_from(&text) {
-            Ok(entry) => layer.env_from.push(entry),
+            Ok(entry) => layer.entries.push(entry),
             Err(error) => errors.push(error),
         }
     }
@@ -103,7 +103,7 @@ fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem
 /// Parses `[PREFIX=]REF`.
 ///
 /// The text before the first `=` is a prefix only if it is empty or a name, since an id may contain `=` as well.
-fn env_from(text: &str) -> Result<EnvFrom, Problem> {
+fn env_from(text: &str) -> Result<Entry, Problem> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),
@@ -114,7 +114,7 @@ fn env_from(text: &str) -> Result<EnvFrom, Problem> {
     };
     let equals = if prefix.is_empty() { "" } else { "=" };
     let reference = parse_reference(format!("--env-from {prefix}{equals}…"), reference)?;
-    Ok(EnvFrom::new(
+    Ok(Entry::of_object(
         reference,
         naming,
         Origin::Argument("--env-from"),

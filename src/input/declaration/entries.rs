@@ -7,10 +7,9 @@ use crate::input::tree::Kind;
 use crate::model::credential::{is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, CredentialTarget, Entry, EntrySource, EnvFrom, FilePlace, FileTarget, Mode, Naming,
-    OnMissing, Origin, Owner, Target, Transform,
+    Case, CredentialTarget, Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, OnMissing,
+    Origin, Owner, Target, Transform,
 };
-use crate::model::plan::UnitCredentials;
 use crate::model::reference::Reference;
 
 const VARIABLE: &[&str] = &[
@@ -105,9 +104,9 @@ fn place(path: &Item<'_>) -> Option<FilePlace> {
     })
 }
 
-/// Reads `credentials:`, the values that units load by `LoadCredential=`.
-pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
-    let mut units = Vec::new();
+/// Reads `credentials:`, the values that units load by `LoadCredential=`. Returns the units and the entries.
+pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
+    let (mut units, mut entries) = (Vec::new(), Vec::new());
     for MappingEntry {
         name: unit,
         key,
@@ -117,7 +116,6 @@ pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
         if let Err(expected) = parse_unit(unit) {
             key.refuse_value(unit, expected);
         }
-        let mut entries = Vec::new();
         for MappingEntry { name, key, value } in value.members() {
             if !is_credential_name(name) {
                 key.refuse_value(
@@ -136,27 +134,24 @@ pub fn credentials(item: &Item<'_>) -> Vec<UnitCredentials> {
                 key.origin(),
             ));
         }
-        units.push(UnitCredentials {
-            unit: unit.to_owned(),
-            entries,
-        });
+        units.push(unit.to_owned());
     }
-    units
+    (units, entries)
 }
 
 /// Reads `env-from:`, the JSON objects whose keys become variables.
-pub fn env_from(item: &Item<'_>) -> Vec<EnvFrom> {
+pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     let items = item
         .list("a list of references, or of mappings with `from`")
         .unwrap_or_default();
     items.iter().filter_map(object).collect()
 }
 
-fn object(item: &Item<'_>) -> Option<EnvFrom> {
+fn object(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference, or a mapping with `from`";
     let origin = item.origin();
     let Kind::Table(_) = item.node.kind else {
-        return Some(EnvFrom::new(
+        return Some(Entry::of_object(
             reference(item, EXPECTED, false)?,
             Naming::default(),
             origin,
@@ -202,7 +197,7 @@ fn object(item: &Item<'_>) -> Option<EnvFrom> {
         rename,
         case: case.unwrap_or_default(),
     };
-    Some(EnvFrom::new(from?, naming, origin))
+    Some(Entry::of_object(from?, naming, origin))
 }
 
 /// Reads an entry: a reference, or a mapping with these keys. Without a target, only its errors are added.

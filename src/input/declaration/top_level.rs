@@ -81,50 +81,30 @@ fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declara
         return Declaration::default();
     }
     let mut fields = item.fields(KEYS);
-    let options = fields
-        .take("defaults")
-        .map(|item| defaults(&item))
-        .unwrap_or_default();
-    let aliases = fields
-        .take("secrets")
-        .map(|item| aliases(&item))
-        .unwrap_or_default();
-    if !reads_entries {
-        let layer = Layer {
-            aliases,
-            ..Layer::default()
-        };
-        return Declaration {
-            path: source.path.to_path_buf(),
-            options,
-            layer,
-        };
-    }
-    let variables = fields
-        .take("env")
-        .map(|item| entries::variables(&item))
-        .unwrap_or_default();
-    let env_from = fields
-        .take("env-from")
-        .map(|item| entries::env_from(&item))
-        .unwrap_or_default();
-    let entries = match fields.take("files") {
-        Some(item) => entries::with_files(&item, variables),
-        None => variables,
+    let options = fields.take("defaults").map(|item| defaults(&item));
+    let aliases = fields.take("secrets").map(|item| aliases(&item));
+    let mut layer = Layer {
+        aliases: aliases.unwrap_or_default(),
+        ..Layer::default()
     };
-    let credentials = fields
-        .take("credentials")
-        .map(|item| entries::credentials(&item))
-        .unwrap_or_default();
+    if reads_entries {
+        let variables = fields.take("env").map(|item| entries::variables(&item));
+        layer.entries.extend(variables.unwrap_or_default());
+        if let Some(item) = fields.take("files") {
+            layer.entries = entries::with_files(&item, layer.entries);
+        }
+        if let Some(item) = fields.take("credentials") {
+            let (units, credentials) = entries::credentials(&item);
+            layer.units = units;
+            layer.entries.extend(credentials);
+        }
+        let objects = fields.take("env-from").map(|item| entries::env_from(&item));
+        layer.entries.extend(objects.unwrap_or_default());
+    }
     Declaration {
         path: source.path.to_path_buf(),
-        options,
-        layer: Layer {
-            aliases,
-            entries,
-            env_from,
-            credentials,
-        },
+        options: options.unwrap_or_default(),
+        layer,
     }
 }
 

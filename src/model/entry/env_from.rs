@@ -5,35 +5,7 @@ use std::sync::LazyLock;
 
 use glob::Pattern;
 
-use super::origin::{Origin, Subject, SubjectKind, Written};
 use crate::model::env_name::{EnvName, known_patterns, matches_any};
-use crate::model::reference::Reference;
-
-/// A JSON object whose keys give variables.
-#[derive(Clone, Debug)]
-pub struct EnvFrom {
-    pub reference: Reference,
-    pub naming: Naming,
-    /// The name of the entry in messages.
-    pub subject: Subject,
-}
-
-impl EnvFrom {
-    pub fn new(reference: Reference, naming: Naming, origin: Origin) -> Self {
-        let written = Some(Written::Reference(reference.to_string()));
-        let subject = Subject {
-            label: "env-from".to_owned(),
-            origin,
-            kind: SubjectKind::EnvFrom,
-            written,
-        };
-        Self {
-            reference,
-            naming,
-            subject,
-        }
-    }
-}
 
 /// The selection of keys, and the names of their variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,7 +11,7 @@ mod origin;
 mod target;
 pub mod template;
 
-pub use env_from::{Case, EnvFrom, Naming, NamingError};
+pub use env_from::{Case, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
 pub use origin::{Origin, Subject, SubjectKind, Written};
 pub use target::{Claim, CredentialTarget, FilePlace, FileTarget, Target};
@@ -31,20 +31,30 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Returns an entry of `env-from`.
+    pub fn of_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
+        let target = Target::Variables(naming.prefix.clone());
+        Self::new(target, EntrySource::Object(reference, naming), origin)
+    }
+
     /// Returns an entry whose value is taken as it is, and must exist.
     pub fn new(target: Target, source: EntrySource, origin: Origin) -> Self {
         let written = match &source {
-            EntrySource::Reference(reference) => Some(Written::Reference(reference.to_string())),
+            EntrySource::Reference(reference) | EntrySource::Object(reference, _) => {
+                Some(Written::Reference(reference.to_string()))
+            }
             EntrySource::Template(_) => Some(Written::Template),
             EntrySource::Literal(_) | EntrySource::Composed(_) => None,
         };
-        let kind = match target {
-            Target::Env(_) | Target::File(_) | Target::Output => SubjectKind::Entry,
-            Target::Variables(_) => SubjectKind::EnvFrom,
-            Target::Credential(_) => SubjectKind::Credential,
+        let (kind, label) = match &target {
+            Target::Env(_) | Target::File(_) | Target::Output => {
+                (SubjectKind::Entry, target.to_string())
+            }
+            Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
+            Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
         };
         let subject = Subject {
-            label: target.to_string(),
+            label,
             origin,
             kind,
             written,
@@ -67,6 +77,8 @@ pub enum EntrySource {
     /// Text with references that use neither aliases nor `${NAME}`.
     Composed(Vec<Part>),
     Template(Template),
+    /// The keys of a JSON object, or the parameters below a path, each of which gives a variable.
+    Object(Reference, Naming),
 }
 
 /// A piece of a composed value.

@@ -2,12 +2,40 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::claims::Holder;
 use crate::model::entry::template::Template;
-use crate::model::entry::{EntrySource, Origin, Part, Subject};
+use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
 use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
+
+/// The source from which an entry sets its target, with its references looked up.
+#[derive(Debug)]
+pub enum PlannedSource {
+    Value(ValueSource),
+    Object(ObjectSource),
+    /// Nothing, whatever is read: the target is held already. References are not even looked up.
+    Overridden(Holder),
+}
+
+/// An object of `env-from`, whose keys give variables.
+#[derive(Debug)]
+pub struct ObjectSource {
+    pub reference: SecretRef,
+    pub naming: Naming,
+}
+
+impl PlannedSource {
+    /// The references that the entry reads.
+    pub fn references(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::Value(source) => source.references(),
+            Self::Object(object) => vec![&object.reference],
+            Self::Overridden(_) => Vec::new(),
+        }
+    }
+}
 
 /// The source of a value, with its references looked up.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,13 +81,13 @@ pub struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// Returns `None`, and adds the errors, if a reference cannot be looked up.
-    pub fn value(&mut self, source: EntrySource, subject: &Subject) -> Option<ValueSource> {
-        match source {
-            EntrySource::Literal(text) => Some(ValueSource::Literal(text)),
+    pub fn source(&mut self, source: EntrySource, subject: &Subject) -> Option<PlannedSource> {
+        let value = match source {
+            EntrySource::Literal(text) => ValueSource::Literal(text),
             EntrySource::Reference(reference) => {
-                self.locate(&reference, subject).map(ValueSource::Secret)
+                ValueSource::Secret(self.locate(&reference, subject)?)
             }
-            EntrySource::Composed(parts) => Some(ValueSource::Composed(parts)),
+            EntrySource::Composed(parts) => ValueSource::Composed(parts),
             EntrySource::Template(template) => {
                 let mut inputs = BTreeMap::new();
                 for name in &template.names {
@@ -70,15 +98,16 @@ impl Lookup<'_> {
                 if inputs.len() < template.names.len() {
                     return None;
                 }
-                Some(ValueSource::Template { template, inputs })
+                ValueSource::Template { template, inputs }
             }
-        }
-    }
-
-    /// Looks up the reference of an `env-from` entry, which may be a path. Returns `None`, and adds the error, if that fails.
-    pub fn object(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = reference.locate(self.aliases, self.inherited);
-        located.map_err(|error| self.refuse(subject, &error)).ok()
+            EntrySource::Object(reference, naming) => {
+                // An object may be a path.
+                let located = reference.locate(self.aliases, self.inherited);
+                let reference = located.map_err(|error| self.refuse(subject, &error)).ok()?;
+                return Some(PlannedSource::Object(ObjectSource { reference, naming }));
+            }
+        };
+        Some(PlannedSource::Value(value))
     }
 
     /// Looks up a reference to one secret or parameter.

@@ -1,22 +1,32 @@
 //! The plan of a launch: the layers merged, and their references looked up.
 
-mod layer;
 mod lookup;
 
-pub use layer::{Layer, UnitCredentials};
-pub use lookup::ValueSource;
+pub use lookup::{ObjectSource, PlannedSource, ValueSource};
 
 use std::collections::BTreeSet;
 
 use crate::model::claims::{Claims, Holder};
 use crate::model::entry::{
-    EnvFrom, FilePlace, FileTarget, Naming, OnMissing, Subject, Target, Transform,
+    Entry, EntrySource, FilePlace, FileTarget, OnMissing, Subject, Target, Transform,
 };
 use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Locator, SecretRef};
 use lookup::Lookup;
+
+/// The entries of one declaration, of the inherited variables, or of the command line, as they are written.
+#[derive(Debug, Default)]
+pub struct Layer {
+    /// Aliases for this layer and all later ones.
+    pub aliases: Aliases,
+    /// Entries, no two of which set the same variable, path or credential. The objects of `env-from` come last, because any other entry of
+    /// the layer overrides their keys.
+    pub entries: Vec<Entry>,
+    /// The units under `credentials:`, names and patterns. One without a credential gets none by a pattern either.
+    pub units: Vec<String>,
+}
 
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
@@ -59,33 +69,6 @@ impl EntryId {
     /// True for an object and its keys.
     pub fn is_same_entry(self, other: Self) -> bool {
         (self.layer, self.number) == (other.layer, other.number)
-    }
-}
-
-/// The source from which an entry sets its target.
-#[derive(Debug)]
-pub enum PlannedSource {
-    Value(ValueSource),
-    Object(ObjectSource),
-    /// Nothing, whatever is read: the target is held already. References are not even looked up.
-    Overridden(Holder),
-}
-
-/// An object of `env-from`, whose keys give variables.
-#[derive(Debug)]
-pub struct ObjectSource {
-    pub reference: SecretRef,
-    pub naming: Naming,
-}
-
-impl PlannedSource {
-    /// The references that the entry reads.
-    pub fn references(&self) -> Vec<&SecretRef> {
-        match self {
-            Self::Value(source) => source.references(),
-            Self::Object(object) => vec![&object.reference],
-            Self::Overridden(_) => Vec::new(),
-        }
     }
 }
 
@@ -216,49 +199,36 @@ fn planned(
     mut lookup: Lookup<'_>,
 ) -> Vec<Planned> {
     let mut planned = Vec::new();
-    let mut overridden = Vec::new();
-
-    let mut applied = Vec::new();
     for entry in layer.entries {
-        match claims.holder(&entry.target, &entry.subject.origin) {
-            Some(holder) => {
-                let source = PlannedSource::Overridden(holder);
-                overridden.push(Planned::new(entry.target, entry.subject, source));
-            }
-            None => applied.push(entry),
-        }
-    }
-    for entry in applied {
+        let holder = match &entry.source {
+            EntrySource::Object(_, naming) => claims.cover(naming).then_some(Holder::Several),
+            EntrySource::Reference(_)
+            | EntrySource::Literal(_)
+            | EntrySource::Composed(_)
+            | EntrySource::Template(_) => claims.holder(&entry.target, &entry.subject.origin),
+        };
         // An optional entry may be absent, so it overrides nothing here.
-        if entry.on_missing != OnMissing::Omit {
+        if holder.is_none() && entry.on_missing != OnMissing::Omit {
             claims.add(&entry.target, &entry.subject);
         }
-        if let Some(source) = lookup.value(entry.source, &entry.subject) {
+
+        let source = match holder {
+            Some(holder) => Some(PlannedSource::Overridden(holder)),
+            None => lookup.source(entry.source, &entry.subject),
+        };
+        if let Some(source) = source {
             planned.push(Planned {
+                id: EntryId::default(),
+                target: entry.target,
+                subject: entry.subject,
+                source,
                 transform: entry.transform,
                 on_missing: entry.on_missing,
-                ..Planned::new(entry.target, entry.subject, PlannedSource::Value(source))
             });
         }
     }
 
-    for EnvFrom {
-        reference,
-        naming,
-        subject,
-    } in layer.env_from
-    {
-        let target = Target::Variables(naming.prefix.clone());
-        if claims.cover(&naming) {
-            let source = PlannedSource::Overridden(Holder::Several);
-            overridden.push(Planned::new(target, subject, source));
-        } else if let Some(reference) = lookup.object(&reference, &subject) {
-            let source = PlannedSource::Object(ObjectSource { reference, naming });
-            planned.push(Planned::new(target, subject, source));
-        }
-    }
-
-    planned.extend(overridden);
+    planned.sort_by_key(|entry| matches!(entry.source, PlannedSource::Overridden(_)));
     for (number, entry) in planned.iter_mut().enumerate() {
         entry.id = EntryId {
             layer: layer_number,
@@ -267,18 +237,4 @@ fn planned(
         };
     }
     planned
-}
-
-impl Planned {
-    /// Returns an entry without an id, whose value is taken as it is, and must exist.
-    fn new(target: Target, subject: Subject, source: PlannedSource) -> Self {
-        Self {
-            id: EntryId::default(),
-            target,
-            subject,
-            source,
-            transform: Transform::default(),
-            on_missing: OnMissing::Fail,
-        }
-    }
 }
