@@ -44,6 +44,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// The effect on the value of each entry.
     pub impact: Impact,
+    /// True if the secret, key or variable does not exist or is null, so that the `default` or `optional` of an entry applies.
+    pub is_absence: bool,
 }
 
 /// The secret or parameter that a problem is about.
@@ -81,6 +83,7 @@ impl Problem {
             notes: Vec::new(),
             help: None,
             impact: Impact::None,
+            is_absence: false,
         }
     }
 
@@ -92,6 +95,14 @@ impl Problem {
     /// A mistake in a file, a secret or a value.
     pub fn configuration(text: impl Into<String>) -> Self {
         Self::new(Status::Configuration, text)
+    }
+
+    /// A secret, a key or a variable that does not exist.
+    pub fn absence(code: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            is_absence: true,
+            ..Self::configuration(text).code(code)
+        }
     }
 
     /// A failure that a later launch may not meet.

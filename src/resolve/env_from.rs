@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use super::extract::{ONE_VARIABLE, kind, text_of};
 use crate::model::answer::Document;
-use crate::model::claims::{Claims, Holder};
-use crate::model::entry::{NamingError, Origin, Subject};
+use crate::model::claims::Claims;
+use crate::model::entry::{NamingError, Origin, Subject, Target};
 use crate::model::env_name::EnvName;
-use crate::model::plan::ObjectSource;
-use crate::model::problem::{About, Impact, Problem};
+use crate::model::outcome::{EntryOutcome, Fate};
+use crate::model::plan::{EntryId, ObjectSource, Planned};
+use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
-use crate::model::reference::Region;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
@@ -76,25 +76,14 @@ pub fn parameters<'d>(document: &'d Document, object: &ObjectSource) -> Members<
     members
 }
 
-/// A key of an object that gives a variable.
-pub struct ObjectKey {
-    /// Its number in the object, from 1.
-    pub number: usize,
-    pub key: String,
-    /// The variable in messages, or the number of the key if the key may not be quoted.
-    pub label: String,
-    /// The variable and its value, or what holds the variable already.
-    pub variable: Result<(EnvName, SecretValue), Holder>,
-}
-
-/// Returns the keys of an object or a path that give variables, and every error in it. A key whose variable is held already is skipped
-/// without an error, even if its name is unsafe.
-pub fn variables(
+/// Returns an outcome for each key of an object or a path that gives a variable, first those with a value, and every error in the object. A
+/// key whose variable is held already is overridden without an error, even if its name is unsafe.
+pub fn outcomes(
     members: Members<'_>,
+    entry: &Planned,
     object: &ObjectSource,
-    subject: &Subject,
     claims: &Claims<'_>,
-) -> (Vec<ObjectKey>, Vec<Problem>) {
+) -> (Vec<EntryOutcome>, Vec<Problem>) {
     let mut errors = missing_keys(&members, object);
     // The errors with one remedy, each with the other keys that it is about.
     let mut wrong: Vec<(Problem, Vec<&str>)> = Vec::new();
@@ -103,21 +92,10 @@ pub fn variables(
             Some((_, others)) => others.push(key),
             None => wrong.push((error, Vec::new())),
         };
-    let mut keys = Vec::new();
+    let mut outcomes = Vec::new();
     let mut key_of: BTreeMap<EnvName, &str> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
-        let object_key = |name: &str, variable| ObjectKey {
-            number,
-            key: key.to_owned(),
-            label: if is_quotable(key) {
-                name.to_owned()
-            } else {
-                format!("key {number}, not printed")
-            },
-            variable,
-        };
-
         let named = object.naming.name(key);
         let legal_name = match &named {
             Ok(name) => Some(name.as_str()),
@@ -127,13 +105,14 @@ pub fn variables(
         if let Some(name) = legal_name
             && let Some(holder) = claims.variable_holder(name)
         {
-            keys.push(object_key(name, Err(holder)));
+            let fate = Fate::Overridden(holder);
+            outcomes.push(outcome_of_key(entry, object, number, key, name, fate));
             continue;
         }
         let name = match named {
             Ok(name) => name,
             Err(error) => {
-                add(unnamed(key, &error, object, subject), key);
+                add(unnamed(key, &error, object, &entry.subject), key);
                 continue;
             }
         };
@@ -146,13 +125,50 @@ pub fn variables(
             add(clash(&name, other, key), key);
             continue;
         }
-        keys.push(object_key(name.as_str(), Ok((name.clone(), value))));
+        let is_default = false;
+        let fate = Fate::Value { value, is_default };
+        outcomes.push(EntryOutcome {
+            target: Target::Env(name.clone()),
+            ..outcome_of_key(entry, object, number, key, name.as_str(), fate)
+        });
     }
+    outcomes.sort_by_key(|outcome| matches!(outcome.fate, Fate::Overridden(_)));
     errors.extend(wrong.into_iter().map(|(error, others)| Problem {
         text: error.text + &likewise(&others),
         ..error
     }));
-    (keys, errors)
+    (outcomes, errors)
+}
+
+/// Returns the outcome of a key, by its number in the object and the name of its variable.
+fn outcome_of_key(
+    entry: &Planned,
+    object: &ObjectSource,
+    number: usize,
+    key: &str,
+    name: &str,
+    fate: Fate,
+) -> EntryOutcome {
+    let label = if is_quotable(key) {
+        name.to_owned()
+    } else {
+        format!("key {number}, not printed")
+    };
+    let subject = Subject {
+        label,
+        ..entry.subject.clone()
+    };
+    let id = EntryId {
+        key: Some(number),
+        ..entry.id
+    };
+    let is_path = object.reference.locator.is_path();
+    EntryOutcome {
+        id,
+        subject,
+        parameter_name: is_path.then(|| key.to_owned()),
+        ..EntryOutcome::new(entry, fate)
+    }
 }
 
 /// Returns the end of an error that is about these keys as well. At most 19 are listed.
@@ -252,17 +268,6 @@ fn unnamed(key: &str, error: &NamingError, object: &ObjectSource, subject: &Subj
     Problem::configuration(text)
         .code("variable-name")
         .help(help)
-}
-
-/// Names the entry, and the secret that was read from `region`, in a problem.
-pub fn with_entry(
-    problem: Problem,
-    object: &ObjectSource,
-    subject: &Subject,
-    region: Option<&Region>,
-) -> Problem {
-    let about = Some(About::new(&object.reference, region, false));
-    Problem { about, ..problem }.of(subject.clone(), Impact::Unread)
 }
 
 /// Returns the error of two keys of one object that both give `name`.

@@ -14,39 +14,6 @@ use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// The reason that there is no value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoValue {
-    /// True if the secret, key or variable does not exist or is null, so that `default` and `optional` apply.
-    pub is_absent: bool,
-    pub problem: Problem,
-}
-
-impl NoValue {
-    /// A part of a document that does not exist.
-    pub fn absent(code: &'static str, text: String) -> Self {
-        Self {
-            is_absent: true,
-            problem: Problem::configuration(text).code(code),
-        }
-    }
-
-    /// A document that cannot be used.
-    pub fn failed(code: &'static str, text: String) -> Self {
-        Self {
-            is_absent: false,
-            ..Self::absent(code, text)
-        }
-    }
-
-    pub fn help(self, help: impl Into<String>) -> Self {
-        Self {
-            problem: self.problem.help(help),
-            ..self
-        }
-    }
-}
-
 /// The number of paths or keys that an error lists at most.
 const LISTED: usize = 8;
 
@@ -57,7 +24,7 @@ pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 ///
 /// # Errors
 /// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence.
-pub fn find<'j>(document: &'j ParsedDocument, selector: &Selector) -> Result<&'j Value, NoValue> {
+pub fn find<'j>(document: &'j ParsedDocument, selector: &Selector) -> Result<&'j Value, Problem> {
     let json = match document {
         Ok(json) => json.value(),
         Err(error) => return Err(not_json(*error, selector)),
@@ -72,7 +39,7 @@ pub fn find<'j>(document: &'j ParsedDocument, selector: &Selector) -> Result<&'j
 /// Advice for an `env-from` entry whose secret is not an object.
 pub const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
 
-fn not_json(NotJson { line, column }: NotJson, selector: &Selector) -> NoValue {
+fn not_json(NotJson { line, column }: NotJson, selector: &Selector) -> Problem {
     let (what, help) = match selector {
         Selector::Whole => ("keys".to_owned(), ONE_VARIABLE),
         Selector::Key(_) | Selector::Path(_) => (
@@ -83,17 +50,19 @@ fn not_json(NotJson { line, column }: NotJson, selector: &Selector) -> NoValue {
     let text = format!(
         "is not JSON, or too deeply nested (line {line}, column {column}), so it has no {what}"
     );
-    NoValue::failed("not-json", text).help(help)
+    Problem::configuration(text).code("not-json").help(help)
 }
 
-fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
+fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, Problem> {
     let Value::Object(map) = json else {
         let text = format!(
             "is JSON, but {}, not an object, so it has no key {key:?}",
             kind(json)
         );
         let help = "leave KEY out to take the whole value, or use a JSONPath, which begins with $";
-        return Err(NoValue::failed("not-an-object", text).help(help));
+        return Err(Problem::configuration(text)
+            .code("not-an-object")
+            .help(help));
     };
     map.get(key).ok_or_else(|| {
         let path = format!("$.{}", key.trim_start_matches('.'));
@@ -103,7 +72,7 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, NoValue> {
             true => format!("a KEY is one top-level key; for a nested value write {path}"),
             false => keys_hint(map, key),
         };
-        NoValue::absent("key-not-found", format!("has no key {key:?}")).help(help)
+        Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
     })
 }
 
@@ -138,7 +107,7 @@ fn path_bytes(json: &Value, path: usize, level: usize, descents: u32) -> usize {
     below.saturating_add(path.saturating_mul(level.saturating_pow(descents - 1)))
 }
 
-fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue> {
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
     let descents = path
         .query
         .segments
@@ -147,18 +116,19 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
         .count() as u32;
     if descents > 0 && path_bytes(json, 1, 1, descents) > MOST_PATH_BYTES {
         let text = format!("is too large for {}", path.text);
-        return Err(NoValue::failed("path", text).help("write the path without `..`"));
+        return Err(Problem::configuration(text)
+            .code("path")
+            .help("write the path without `..`"));
     }
     // The error of jsonpath_rust is dropped, since it quotes the value.
-    let found = js_path_process(&path.query, json)
-        .map_err(|_| NoValue::failed("path", format!("{} cannot be evaluated", path.text)))?;
+    let found = js_path_process(&path.query, json).map_err(|_| {
+        let text = format!("{} cannot be evaluated", path.text);
+        Problem::configuration(text).code("path")
+    })?;
     match found.as_slice() {
         [] => {
-            let absent = NoValue::absent("key-not-found", format!("has nothing at {}", path.text));
-            Err(match miss_hint(json, path) {
-                Some(hint) => absent.help(hint),
-                None => absent,
-            })
+            let absent = Problem::absence("key-not-found", format!("has nothing at {}", path.text));
+            Err(absent.replace_help(miss_hint(json, path)))
         }
         [one] => Ok(one.val),
         several => {
@@ -179,7 +149,9 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, NoValue>
                 path.text,
                 paths.join(", ")
             );
-            Err(NoValue::failed("several-matches", text).help("write the path of one of them"))
+            Err(Problem::configuration(text)
+                .code("several-matches")
+                .help("write the path of one of them"))
         }
     }
 }

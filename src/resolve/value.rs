@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::encoding;
-use super::extract::{NoValue, ParsedDocument, find, text_of};
+use super::extract::{ParsedDocument, find, text_of};
 use super::json::Json;
 use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
@@ -41,7 +41,7 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         entry: &'a Planned,
         source: &'a ValueSource,
-    ) -> Result<SecretValue, Vec<NoValue>> {
+    ) -> Result<SecretValue, Vec<Problem>> {
         let subject = &entry.subject;
         let value = match source {
             ValueSource::Literal(text) => SecretValue::new(text.as_str()),
@@ -52,11 +52,9 @@ impl<'a> ParsedAnswers<'a> {
             }
         };
         encoding::apply(entry.transform, value).ok_or_else(|| {
-            let why = NoValue::failed(
-                "not-base64",
-                "the value is not base64, which `decode` expects".to_owned(),
-            );
-            let why = why.help("leave `decode` out, or correct the value");
+            let why = Problem::configuration("the value is not base64, which `decode` expects")
+                .code("not-base64")
+                .help("leave `decode` out, or correct the value");
             let read = match source {
                 ValueSource::Secret(reference) => self
                     .document(reference, subject)
@@ -74,15 +72,11 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<NoValue>> {
+    ) -> Result<SecretValue, Vec<Problem>> {
         let document = self.document(reference, subject)?;
         self.selected(reference, document).map_err(|why| {
-            let NoValue { is_absent, problem } =
-                with_entry(why, Some((reference, document)), subject);
-            vec![NoValue {
-                is_absent,
-                problem: problem.replace_help(version_hint(reference)),
-            }]
+            let problem = with_entry(why, Some((reference, document)), subject);
+            vec![problem.replace_help(version_hint(reference))]
         })
     }
 
@@ -91,14 +85,14 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         reference: &'a SecretRef,
         document: &Document,
-    ) -> Result<SecretValue, NoValue> {
+    ) -> Result<SecretValue, Problem> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
         let value = text_of(find(self.parse(&reference.locator, document), selector)?);
         value.ok_or_else(|| {
-            NoValue::absent(
+            Problem::absence(
                 "null",
                 format!("{:?} is null, which counts as absent", selector.to_string()),
             )
@@ -120,16 +114,13 @@ impl<'a> ParsedAnswers<'a> {
         &self,
         reference: &SecretRef,
         subject: &Subject,
-    ) -> Result<&'a Document, Vec<NoValue>> {
+    ) -> Result<&'a Document, Vec<Problem>> {
         match self.fetched.get(&reference.locator) {
             Some(Ok(document)) => Ok(document),
-            Some(Err(failure)) => {
-                let is_absent = matches!(failure.error, FetchError::NotFound { .. });
-                Err(vec![NoValue {
-                    is_absent,
-                    problem: failure.problem(reference, subject, &self.plan.aliases),
-                }])
-            }
+            Some(Err(failure)) => Err(vec![Problem {
+                is_absence: matches!(failure.error, FetchError::NotFound { .. }),
+                ..failure.problem(reference, subject, &self.plan.aliases)
+            }]),
             None => Err(Vec::new()),
         }
     }
@@ -138,7 +129,7 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         parts: &'a [Part],
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<NoValue>> {
+    ) -> Result<SecretValue, Vec<Problem>> {
         let mut values = Vec::new();
         for part in parts {
             values.push(match part {
@@ -158,7 +149,7 @@ impl<'a> ParsedAnswers<'a> {
         template: &Template,
         aliases: &'a BTreeMap<String, SecretRef>,
         subject: &Subject,
-    ) -> Result<SecretValue, Vec<NoValue>> {
+    ) -> Result<SecretValue, Vec<Problem>> {
         let mut inputs = vec![Ok((ENV.to_owned(), Input::variables(&self.plan.inherited)))];
         for (alias, reference) in aliases {
             inputs.push(
@@ -181,20 +172,18 @@ impl<'a> ParsedAnswers<'a> {
         alias: &str,
         reference: &'a SecretRef,
         subject: &Subject,
-    ) -> Result<Input, Vec<NoValue>> {
+    ) -> Result<Input, Vec<Problem>> {
         let document = self.document(reference, subject)?;
         Input::new(self.parse(&reference.locator, document), document).ok_or_else(|| {
-            let why = NoValue::failed(
-                "not-text",
-                format!("the template's {alias} is binary, not text"),
-            );
+            let text = format!("the template's {alias} is binary, not text");
+            let why = Problem::configuration(text).code("not-text");
             vec![with_entry(why, Some((reference, document)), subject)]
         })
     }
 }
 
 /// Returns every value, or the errors of all results.
-fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, Vec<NoValue>> {
+fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, Vec<Problem>> {
     if results.iter().all(Result::is_ok) {
         return results.into_iter().collect();
     }
@@ -206,18 +195,18 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<NoValue>>>) -> Result<Vec<T>, 
 }
 
 /// Names the entry, and the secret whose document was read.
-fn with_entry(why: NoValue, read: Option<(&SecretRef, &Document)>, subject: &Subject) -> NoValue {
-    let NoValue { is_absent, problem } = why;
+pub fn with_entry(
+    problem: Problem,
+    read: Option<(&SecretRef, &Document)>,
+    subject: &Subject,
+) -> Problem {
     let default = subject
         .default_hint()
-        .filter(|_| is_absent && problem.help.is_none());
+        .filter(|_| problem.is_absence && problem.help.is_none());
     let about =
         read.map(|(reference, document)| About::new(reference, document.region.as_ref(), false));
     let problem = Problem { about, ..problem }.replace_help(default);
-    NoValue {
-        is_absent,
-        problem: problem.of(subject.clone(), Impact::Unread),
-    }
+    problem.of(subject.clone(), Impact::Unread)
 }
 
 /// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.

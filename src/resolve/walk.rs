@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::env_from::{self, Members, ObjectKey};
-use super::extract::{NoValue, find};
-use super::value::ParsedAnswers;
+use super::env_from::{self, Members};
+use super::extract::find;
+use super::value::{ParsedAnswers, with_entry};
 use crate::model::answer::{Document, Fetched};
 use crate::model::claims::{Claims, Holder};
-use crate::model::entry::{OnMissing, Subject, Target};
+use crate::model::entry::{OnMissing, Subject};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
-use crate::model::plan::{EntryId, ObjectSource, Plan, Planned, PlannedSource, ValueSource};
+use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 
@@ -102,17 +102,17 @@ impl<'a> Walk<'a> {
             Ok(value) => (value, false),
             Err(reasons) if reasons.is_empty() => return Fate::Unread,
             Err(mut reasons) => {
-                let is_absent = reasons.iter().all(|reason| reason.is_absent);
+                let is_absent = reasons.iter().all(|reason| reason.is_absence);
                 match &entry.on_missing {
                     OnMissing::Omit if is_absent => return Fate::Absent,
                     OnMissing::Default(text) if is_absent => {
                         (SecretValue::new(text.as_str()), true)
                     }
-                    OnMissing::Fail => return Fate::Failed(problems(reasons)),
+                    OnMissing::Fail => return Fate::Failed(reasons),
                     OnMissing::Omit | OnMissing::Default(_) => {
                         // An absence that is covered isn't reported, even if another error makes the entry fail.
-                        reasons.retain(|reason| !reason.is_absent);
-                        return Fate::Failed(problems(reasons));
+                        reasons.retain(|reason| !reason.is_absence);
+                        return Fate::Failed(reasons);
                     }
                 }
             }
@@ -125,26 +125,25 @@ impl<'a> Walk<'a> {
         let document = match self.answers.document(&object.reference, &entry.subject) {
             Ok(document) => document,
             Err(reasons) if reasons.is_empty() => return self.add(entry, Fate::Unread),
-            Err(reasons) => return self.add(entry, Fate::Failed(problems(reasons))),
+            Err(reasons) => return self.add(entry, Fate::Failed(reasons)),
         };
 
         let (keys, errors) = match members(&mut self.answers, object, document) {
-            Ok(members) => env_from::variables(members, object, &entry.subject, &self.claims),
+            Ok(members) => env_from::outcomes(members, entry, object, &self.claims),
             Err(error) => (Vec::new(), vec![error]),
         };
         let count = keys.len();
-        let (set, overridden): (Vec<_>, Vec<_>) =
-            keys.into_iter().partition(|key| key.variable.is_ok());
-        for key in set.into_iter().chain(overridden) {
-            self.add_key(entry, object, key);
+        for key in keys {
+            self.claims.add(&key.target, &key.subject);
+            self.outcomes.push(key);
         }
         if errors.is_empty() {
             return self.add(entry, Fate::Keys(count));
         }
         let mut named = Vec::new();
         for error in errors {
-            let region = document.region.as_ref();
-            named.push(env_from::with_entry(error, object, &entry.subject, region));
+            let read = Some((&object.reference, document));
+            named.push(with_entry(error, read, &entry.subject));
         }
         self.add(entry, Fate::Failed(named));
     }
@@ -152,36 +151,6 @@ impl<'a> Walk<'a> {
     /// Adds the outcome of an entry.
     fn add(&mut self, entry: &Planned, fate: Fate) {
         self.outcomes.push(EntryOutcome::new(entry, fate));
-    }
-
-    /// Adds the outcome of a key of an object.
-    fn add_key(&mut self, entry: &Planned, object: &ObjectSource, key: ObjectKey) {
-        let subject = Subject {
-            label: key.label,
-            ..entry.subject.clone()
-        };
-        let (target, fate) = match key.variable {
-            Ok((name, value)) => {
-                let (target, is_default) = (Target::Env(name), false);
-                self.claims.add(&target, &subject);
-                (target, Fate::Value { value, is_default })
-            }
-            Err(holder) => (entry.target.clone(), Fate::Overridden(holder)),
-        };
-
-        let reference = object.reference.clone();
-        let parameter_name = reference.locator.is_path().then_some(key.key);
-        self.outcomes.push(EntryOutcome {
-            id: EntryId {
-                key: Some(key.number),
-                ..entry.id
-            },
-            target,
-            subject,
-            reads: vec![reference],
-            parameter_name,
-            fate,
-        });
     }
 }
 
@@ -199,12 +168,5 @@ fn members<'m, 'a>(
         return Ok(env_from::parameters(document, object));
     }
     let parsed = answers.parse(&reference.locator, document);
-    match find(parsed, &reference.selector) {
-        Ok(json) => env_from::keys(json, object),
-        Err(reason) => Err(reason.problem),
-    }
-}
-
-fn problems(reasons: Vec<NoValue>) -> Vec<Problem> {
-    reasons.into_iter().map(|reason| reason.problem).collect()
+    env_from::keys(find(parsed, &reference.selector)?, object)
 }

@@ -22,7 +22,7 @@ use crate::model::plan::ValueSource;
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
-use crate::resolve::extract::{NoValue, ParsedDocument, keys_hint};
+use crate::resolve::extract::{ParsedDocument, keys_hint};
 use crate::resolve::json::{Json, quotable_keys};
 use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, UnreadSecret, follow};
 
@@ -41,7 +41,7 @@ pub enum Input {
 }
 
 /// The alias that an error is about, and the reason that the template gives no value.
-type RenderError = (Option<String>, NoValue);
+type RenderError = (Option<String>, Problem);
 
 impl Input {
     /// Returns the document as an object if it is one, or else its text; `None` for bytes that are not UTF-8.
@@ -108,11 +108,7 @@ pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Prob
         .collect();
     let error = render_with(template, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| {
-        template_error(&error)
-            .problem
-            .of(subject.clone(), Impact::Unread)
-    })
+    is_unknown.then(|| template_error(&error).of(subject.clone(), Impact::Unread))
 }
 
 /// Renders with the value of each name.
@@ -161,7 +157,7 @@ fn render_error(
 }
 
 /// Returns MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
-fn template_error(error: &Error) -> NoValue {
+fn template_error(error: &Error) -> Problem {
     let kind = error.kind();
     let is_safe = matches!(
         kind,
@@ -175,7 +171,7 @@ fn template_error(error: &Error) -> NoValue {
         .line()
         .map(|line| format!("line {line} of the template: "))
         .unwrap_or_default();
-    let why = NoValue::failed("template", place + &text);
+    let why = Problem::configuration(place + &text).code("template");
     if kind == UNREAD_NAME {
         why.help(UNREAD_NAME_HELP)
     } else {
@@ -212,14 +208,10 @@ fn absent(
     } else {
         "does not exist or is null"
     };
-    let absent = NoValue::absent(
-        "key-not-found",
-        format!("the template's {whose}.{} {why}", keys.join(".")),
-    );
-    let problem = absent
-        .problem
-        .replace_help(existing_keys(whose, &path, template, inputs));
-    (alias, NoValue { problem, ..absent })
+    let text = format!("the template's {whose}.{} {why}", keys.join("."));
+    let help = existing_keys(whose, &path, template, inputs);
+    let absence = Problem::absence("key-not-found", text).replace_help(help);
+    (alias, absence)
 }
 
 /// Returns the hint with the keys that exist beside a missing one, if the template spells that out.
@@ -248,7 +240,7 @@ fn existing_keys(
 fn lookups_in_no_object<'t>(
     template: &'t Template,
     inputs: &BTreeMap<String, Input>,
-) -> impl Iterator<Item = (&'t str, NoValue)> {
+) -> impl Iterator<Item = (&'t str, Problem)> {
     template.lookups.iter().filter_map(|lookup| {
         let (alias, key) = lookup.split_once('.')?;
         if let Input::Object(secret) = inputs.get(alias)? {
@@ -260,7 +252,7 @@ fn lookups_in_no_object<'t>(
         }
         let text = format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
         let (parent, _) = lookup.rsplit_once('.')?;
-        let why = NoValue::failed("not-an-object", text).help(format!("write {{{{ {parent} }}}} for the whole value"));
+        let why = Problem::configuration(text).code("not-an-object").help(format!("write {{{{ {parent} }}}} for the whole value"));
         Some((alias, why))
     })
 }
