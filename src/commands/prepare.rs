@@ -246,7 +246,7 @@ impl BackendConfig {
             }),
             SourceOption::Aws => Ok(Self::Aws(Box::new(read_settings(aws, inherited)?))),
             SourceOption::Agent { url, fallback } => {
-                let agent = AgentSettings::new(url.as_ref(), *fallback, inherited);
+                let agent = AgentSettings::new(url.clone(), *fallback, inherited);
                 match (read_settings(aws, inherited), agent) {
                     (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
                     (settings, agent) => Err(settings

@@ -55,13 +55,12 @@ impl<'a> Claims<'a> {
         if *origin == Origin::Inherited {
             return None;
         }
-        self.kept_variable(target.variable()?.as_str())
+        self.kept_variable(target.variable()?)
     }
 
-    /// Returns what holds a variable already. The name need not be legal.
-    pub fn variable_holder(&self, name: &str) -> Option<Holder> {
-        let claim = EnvName::parse(name).map(Claim::Variable);
-        match claim.and_then(|claim| self.holders.get(&claim)) {
+    /// Returns what holds a variable already.
+    pub fn variable_holder(&self, name: &EnvName) -> Option<Holder> {
+        match self.holders.get(&Claim::Variable(name.clone())) {
             Some(entry) => Some(Holder::Entry(entry.clone())),
             None => self.kept_variable(name),
         }
@@ -72,13 +71,13 @@ impl<'a> Claims<'a> {
         let Some(names) = naming.names() else {
             return false;
         };
-        let mut holders = names.iter().map(|name| self.variable_holder(name.as_str()));
+        let mut holders = names.iter().map(|name| self.variable_holder(name));
         !names.is_empty() && holders.all(|holder| holder.is_some())
     }
 
-    fn kept_variable(&self, name: &str) -> Option<Holder> {
+    fn kept_variable(&self, name: &EnvName) -> Option<Holder> {
         self.kept
-            .contains(name)
-            .then(|| Holder::Kept(name.to_owned()))
+            .contains(name.as_str())
+            .then(|| Holder::Kept(name.to_string()))
     }
 }

@@ -93,24 +93,17 @@ impl Environment {
             .iter()
             .map(|(name, _)| OsStr::new(name.as_str()))
             .collect();
+        let others = retained.iter().filter(|(name, _)| !names.contains(name));
+        let others = others.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let set = variables
+            .iter()
+            .map(|(name, value)| (name.as_str().as_bytes(), *value));
+
         let mut strings = Vec::new();
-        for (name, value) in retained.iter() {
-            if !names.contains(name) {
-                // `ok` drops none: a variable that came through execve has no NUL.
-                strings.extend(
-                    CString::new([name.as_bytes(), value.as_bytes()].join(&b'='))
-                        .ok()
-                        .map(Zeroizing::new),
-                );
-            }
-        }
-        for (name, value) in variables {
-            // With capacity for the NUL, `CString::new` does not reallocate, which would leave a copy of the value.
-            let mut string = Vec::with_capacity(name.as_str().len() + value.len() + 2);
-            string.extend_from_slice(name.as_str().as_bytes());
-            string.push(b'=');
-            string.extend_from_slice(value);
-            strings.extend(CString::new(string).ok().map(Zeroizing::new));
+        for (name, value) in others.chain(set) {
+            // `ok` drops none: neither a variable that came through execve nor one that was checked has a NUL.
+            let string = CString::new([name, value].join(&b'=')).ok();
+            strings.extend(string.map(Zeroizing::new));
         }
         Self(strings)
     }

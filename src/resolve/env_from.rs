@@ -97,12 +97,7 @@ pub fn outcomes(
     for (number, (key, value)) in (1..).zip(members) {
         let Some(value) = value else { continue };
         let named = object.naming.name(key);
-        let legal_name = match &named {
-            Ok(name) => Some(name.as_str()),
-            Err(NamingError::Unsafe(name)) => Some(name.as_str()),
-            Err(NamingError::Illegal(_)) => None,
-        };
-        if let Some(name) = legal_name
+        if let Ok(name) | Err(NamingError::Unsafe(name)) = &named
             && let Some(holder) = claims.variable_holder(name)
         {
             let fate = Fate::Overridden(holder);
@@ -129,7 +124,7 @@ pub fn outcomes(
         let fate = Fate::Value { value, is_default };
         outcomes.push(EntryOutcome {
             target: Target::Env(name.clone()),
-            ..outcome_of_key(entry, object, number, key, name.as_str(), fate)
+            ..outcome_of_key(entry, object, number, key, &name, fate)
         });
     }
     outcomes.sort_by_key(|outcome| matches!(outcome.fate, Fate::Overridden(_)));
@@ -146,11 +141,11 @@ fn outcome_of_key(
     object: &ObjectSource,
     number: usize,
     key: &str,
-    name: &str,
+    name: &EnvName,
     fate: Fate,
 ) -> EntryOutcome {
     let label = if is_quotable(key) {
-        name.to_owned()
+        name.to_string()
     } else {
         format!("key {number}, not printed")
     };

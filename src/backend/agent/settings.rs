@@ -22,17 +22,16 @@ pub struct AgentSettings {
 }
 
 impl AgentSettings {
-    /// Reads the variable that the agent's other clients read. The default of `url` is on this host.
+    /// Reads the variable that the agent's other clients read.
     ///
     /// # Errors
     /// AWS_TOKEN is not UTF-8.
     pub fn new(
-        url: Option<&HttpUrl>,
+        url: HttpUrl,
         has_fallback: bool,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
         let mut reader = VariableReader::new(inherited);
-        let url = url.cloned().unwrap_or_else(HttpUrl::of_agent);
         let token = reader.text("AWS_TOKEN");
         reader.finish(Self {
             url,

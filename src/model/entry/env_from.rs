@@ -35,7 +35,7 @@ pub enum NamingError {
     /// A name that begins with a digit, or is empty.
     Illegal(String),
     /// A name that makes programs run code or misread their environment.
-    Unsafe(String),
+    Unsafe(EnvName),
 }
 
 /// Names that `env-from` must not give in any case, since the author of a secret chooses its keys.
@@ -73,10 +73,11 @@ impl Naming {
         let name = format!("{}{rest}", self.prefix);
         static UNSAFE_PATTERNS: LazyLock<Vec<Pattern>> =
             LazyLock::new(|| known_patterns(UNSAFE_NAMES));
-        if matches_any(&UNSAFE_PATTERNS, &name.to_ascii_uppercase()) {
+        let name = EnvName::parse(&name).ok_or(NamingError::Illegal(name))?;
+        if matches_any(&UNSAFE_PATTERNS, &name.as_str().to_ascii_uppercase()) {
             return Err(NamingError::Unsafe(name));
         }
-        EnvName::parse(&name).ok_or(NamingError::Illegal(name))
+        Ok(name)
     }
 
     /// Returns the only names that the object can give; `None` if they depend on its keys, or one is illegal or unsafe.

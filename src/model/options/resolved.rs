@@ -52,11 +52,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
-    Agent {
-        /// `None` for the default address.
-        url: Option<HttpUrl>,
-        fallback: bool,
-    },
+    Agent { url: HttpUrl, fallback: bool },
     Local(PathBuf),
 }
 
@@ -121,14 +117,7 @@ impl TypedOptions {
         };
         let source = match (self.local, self.agent) {
             (Some(path), _) => SourceOption::Local(path),
-            (None, Some(AgentChoice::Default)) => SourceOption::Agent {
-                url: None,
-                fallback,
-            },
-            (None, Some(AgentChoice::At(url))) => SourceOption::Agent {
-                url: Some(url),
-                fallback,
-            },
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
             (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
         };
         let aws = AwsOptions {

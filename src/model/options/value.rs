@@ -19,8 +19,6 @@ pub type Expected = &'static str;
 pub enum AgentChoice {
     /// `0` or `false`.
     Off,
-    /// The agent at its default address.
-    Default,
     At(HttpUrl),
 }
 
@@ -105,7 +103,7 @@ pub fn level(value: &OsStr) -> Result<u8, Expected> {
 pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     match value.to_str() {
         Some("0") => Ok(AgentChoice::Off),
-        Some("1") => Ok(AgentChoice::Default),
+        Some("1") => Ok(AgentChoice::At(HttpUrl::of_agent())),
         Some(_) | None => {
             let url = url(value).ok();
             let url = url.filter(|url| url.is_loopback() || url.is_https());
