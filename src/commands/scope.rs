@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::credential::{CredentialRequest, parse_unit};
+use crate::model::credential::{Credential, parse_unit};
 use crate::model::entry::{Entry, Target};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -15,7 +15,7 @@ pub enum EntryScope<'a> {
     Launch,
     /// These and all credentials.
     Everything,
-    Credential(&'a CredentialRequest),
+    Credential(&'a Credential),
     /// Only the entry of the command line, with the options and aliases of the declarations.
     Argument,
 }
@@ -44,7 +44,7 @@ impl EntryScope<'_> {
 ///
 /// # Errors
 /// When no declaration lists the credential, or several patterns match the unit.
-fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Problem> {
+fn select(layers: &mut [Layer], request: &Credential) -> Result<(), Problem> {
     let unit = unit_of(layers, request)?;
     let mut names = BTreeSet::new();
     for layer in &mut *layers {
@@ -76,7 +76,7 @@ fn select(layers: &mut [Layer], request: &CredentialRequest) -> Result<(), Probl
 }
 
 /// Returns the unit of `credentials:`, a name or a pattern, that stands for the unit of `request`.
-fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Problem> {
+fn unit_of(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
     let units: BTreeSet<&str> = layers
         .iter()
         .flat_map(|layer| &layer.units)
@@ -112,6 +112,6 @@ fn unit_of(layers: &[Layer], request: &CredentialRequest) -> Result<String, Prob
     }
 }
 
-fn refused(CredentialRequest { unit, name }: &CredentialRequest, why: &str) -> Problem {
+fn refused(Credential { unit, name }: &Credential, why: &str) -> Problem {
     Problem::configuration(format!("{unit} is refused the credential {name}: {why}"))
 }

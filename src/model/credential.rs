@@ -7,14 +7,15 @@ use glob::Pattern;
 /// The longest credential that systemd accepts, in bytes (systemd.exec(5)).
 pub const MAX_LENGTH: usize = 1024 * 1024;
 
-/// A unit, and the name of the credential that it loads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CredentialRequest {
+/// A credential of a unit, as the unit requests it or as a declaration lists it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Credential {
+    /// The name of a unit; in a declaration, it may be a pattern.
     pub unit: String,
     pub name: String,
 }
 
-impl CredentialRequest {
+impl Credential {
     /// Parses the abstract address of systemd's end of the connection, without its leading NUL: `RANDOM/unit/UNIT/CREDENTIAL`
     /// (systemd.exec(5), LoadCredential=). Neither name may contain a slash.
     pub fn parse(address: &[u8]) -> Option<Self> {
@@ -29,7 +30,7 @@ impl CredentialRequest {
     }
 }
 
-impl fmt::Display for CredentialRequest {
+impl fmt::Display for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.unit, self.name)
     }

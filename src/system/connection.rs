@@ -24,7 +24,7 @@ use nix::sys::socket::{Shutdown, SockType, UnixAddr, getpeername, getsockopt, sh
 use nix::sys::stat::{Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
-use crate::model::credential::{CredentialRequest, MAX_LENGTH};
+use crate::model::credential::{Credential, MAX_LENGTH};
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, describe};
 use crate::system::signals;
@@ -108,7 +108,7 @@ impl CredentialConnection {
     ///
     /// # Errors
     /// When the client is neither root nor the effective user, or the address names no credential.
-    pub fn request(&self) -> Result<CredentialRequest, Problem> {
+    pub fn request(&self) -> Result<Credential, Problem> {
         #[cfg(target_os = "linux")]
         let user = getsockopt(&self.socket, sockopt::PeerCredentials)
             .map_err(|_| no_connection())?
@@ -159,12 +159,12 @@ impl AsFd for CredentialConnection {
 }
 
 #[cfg(target_os = "linux")]
-fn requested_by(address: &UnixAddr) -> Option<CredentialRequest> {
-    CredentialRequest::parse(address.as_abstract().unwrap_or_default())
+fn requested_by(address: &UnixAddr) -> Option<Credential> {
+    Credential::parse(address.as_abstract().unwrap_or_default())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn requested_by(_: &UnixAddr) -> Option<CredentialRequest> {
+fn requested_by(_: &UnixAddr) -> Option<Credential> {
     None
 }
 

@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, ValueHint};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use glob::Pattern;
 
 use super::inputs::Inputs;
 use crate::model::command_line::CommandLine;
 use crate::model::env_name::parse_pattern;
-use crate::model::options::ExportFormat;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 /// The command that the command line asks for.
@@ -106,7 +105,7 @@ pub struct PolicyArguments {
 #[derive(Args, Debug)]
 pub struct ExportArguments {
     /// The syntax of the output
-    #[arg(long, value_parser = format_parser())]
+    #[arg(long)]
     pub format: ExportFormat,
     /// Write this file, with mode 0600; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -114,6 +113,21 @@ pub struct ExportArguments {
     /// Print values even if standard output is a terminal
     #[arg(long)]
     pub reveal: bool,
+}
+
+/// The syntax in which `export` writes variables. The comments are the help of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Commands for eval
+    Shell,
+    /// A .env file
+    Dotenv,
+    /// An object of strings
+    Json,
+    /// An env file of Docker
+    Docker,
+    /// The file of fileKeyRef
+    Kubernetes,
 }
 
 /// The arguments of `migrate`.
@@ -166,30 +180,6 @@ pub struct InstallArguments {
 
 fn parse_glob(text: &str) -> Result<Pattern, String> {
     parse_pattern(text).map_err(|expected| format!("not {expected}"))
-}
-
-/// The formats of `export`, each with its name and its help.
-const FORMATS: [(&str, ExportFormat, &str); 5] = [
-    ("shell", ExportFormat::Shell, "Commands for eval"),
-    ("dotenv", ExportFormat::Dotenv, "A .env file"),
-    ("json", ExportFormat::Json, "An object of strings"),
-    ("docker", ExportFormat::Docker, "An env file of Docker"),
-    (
-        "kubernetes",
-        ExportFormat::Kubernetes,
-        "The file of fileKeyRef",
-    ),
-];
-
-fn format_parser() -> impl TypedValueParser<Value = ExportFormat> {
-    PossibleValuesParser::new(FORMATS.map(|(name, _, help)| PossibleValue::new(name).help(help)))
-        .try_map(|given| {
-            FORMATS
-                .iter()
-                .find(|(name, ..)| *name == given)
-                .map(|(_, format, _)| *format)
-                .ok_or("not a format")
-        })
 }
 
 fn parse_account(text: &str) -> Result<String, &'static str> {

@@ -9,7 +9,7 @@ mod subcommands;
 mod usage;
 
 pub use arguments::{
-    CheckArguments, ExportArguments, Invocation, MigrateArguments, PolicyArguments,
+    CheckArguments, ExportArguments, ExportFormat, Invocation, MigrateArguments, PolicyArguments,
 };
 pub use command::{completion_script, man_page};
 pub use inputs::Inputs;

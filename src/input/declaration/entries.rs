@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::reader::{Fields, Item, MappingEntry};
 use crate::input::tree::Kind;
-use crate::model::credential::{is_credential_name, parse_unit};
+use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{
-    Case, CredentialTarget, Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, OnMissing,
-    Origin, Owner, Target, Transform,
+    Case, Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
+    Target, Transform,
 };
 use crate::model::reference::Reference;
 
@@ -123,7 +123,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                     "a credential's name (printable ASCII without / and :)",
                 );
             }
-            let target = Target::Credential(CredentialTarget {
+            let target = Target::Credential(Credential {
                 unit: unit.to_owned(),
                 name: name.to_owned(),
             });

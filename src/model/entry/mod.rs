@@ -14,7 +14,7 @@ pub mod template;
 pub use env_from::{Case, Naming, NamingError};
 pub use file_access::{Account, Mode, Owner};
 pub use origin::{Origin, Subject, SubjectKind, Written};
-pub use target::{Claim, CredentialTarget, FilePlace, FileTarget, Target};
+pub use target::{Claim, FilePlace, FileTarget, Target};
 
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::file_access::{Mode, Owner};
+use crate::model::credential::Credential;
 use crate::model::env_name::EnvName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,17 +14,9 @@ pub enum Target {
     File(FileTarget),
     /// Variables that the keys of an object give, by the beginning of their names.
     Variables(String),
-    Credential(CredentialTarget),
+    Credential(Credential),
     /// Standard output, for `get`.
     Output,
-}
-
-/// A credential of systemd.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CredentialTarget {
-    /// The name of a unit, or a pattern.
-    pub unit: String,
-    pub name: String,
 }
 
 /// A file that holds a value.
@@ -51,7 +44,7 @@ pub enum FilePlace {
 pub enum Claim {
     Variable(EnvName),
     Path(PathBuf),
-    Credential(CredentialTarget),
+    Credential(Credential),
 }
 
 impl Target {
@@ -109,7 +102,7 @@ impl fmt::Display for Target {
                 ..
             }) => f.write_str("a file in memory"),
             Self::Variables(prefix) => write!(f, "{prefix}*"),
-            Self::Credential(CredentialTarget { unit, name }) => write!(f, "{unit}/{name}"),
+            Self::Credential(credential) => write!(f, "{credential}"),
             Self::Output => f.write_str("the value"),
         }
     }
@@ -120,7 +113,7 @@ impl fmt::Display for Claim {
         match self {
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Path(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(CredentialTarget { unit, name }) => {
+            Self::Credential(Credential { unit, name }) => {
                 write!(f, "the credential {name} of {unit}")
             }
         }

@@ -12,4 +12,4 @@ pub use resolved::{
 };
 pub use signal_number::{Forwarding, SignalNumber};
 pub use table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
-pub use value::{ExportFormat, KeyExchange, LogFormat, OnRotation};
+pub use value::{KeyExchange, LogFormat, OnRotation};

@@ -52,17 +52,6 @@ pub enum KeyExchange {
     Classical,
 }
 
-/// The syntax in which `export` writes variables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportFormat {
-    Shell,
-    Dotenv,
-    Json,
-    Docker,
-    /// The file of `fileKeyRef` (KEP-3721).
-    Kubernetes,
-}
-
 fn utf8(value: &OsStr) -> Result<&str, Expected> {
     value.to_str().ok_or("text in UTF-8")
 }

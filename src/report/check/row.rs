@@ -10,9 +10,8 @@ use super::findings::{CacheState, Row, RowKind, SourceRow};
 use super::secret_row::{date, seconds_since};
 use crate::model::answer::{Answer, Fetched, NOT_SHOWN};
 use crate::model::claims::Holder;
-use crate::model::entry::{
-    CredentialTarget, FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written,
-};
+use crate::model::credential::Credential;
+use crate::model::entry::{FilePlace, FileTarget, Origin, Subject, SubjectKind, Target, Written};
 use crate::model::env_name::is_name;
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::EntryId;
@@ -155,7 +154,7 @@ impl CheckedValues<'_> {
                 place: FilePlace::Memory,
                 ..
             }) => row.file = Some(json!({ "path": null })),
-            Target::Credential(CredentialTarget { unit, name }) => {
+            Target::Credential(Credential { unit, name }) => {
                 row.credential = Some(json!({ "unit": unit, "name": name }));
             }
         }

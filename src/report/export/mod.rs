@@ -10,9 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde::Serializer;
 
+use crate::input::cli::ExportFormat;
 use crate::model::entry::FilePlace;
 use crate::model::environment::{Limits, variable_problem};
-use crate::model::options::ExportFormat;
 use crate::model::outcome::{FileValue, Outcomes, Variable};
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
