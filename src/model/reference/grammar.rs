@@ -9,7 +9,7 @@ use super::arn::{Arn, Store};
 use super::locator::{Aliases, Locator, SecretRef};
 use super::placeholder::{expand, placeholders};
 use super::secret_id::{ReferenceError, SecretId, is_name_character};
-use super::selector::{JsonPath, Selector, outside_brackets};
+use super::selector::{JsonPath, Selector};
 use super::version::Version;
 use crate::model::inherited::Inherited;
 
@@ -33,10 +33,25 @@ impl Reference {
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let (secret, rest) = split_secret(text);
         validate_secret(secret)?;
-        validate_fields(rest.unwrap_or_default())?;
+        if rest.is_some_and(|rest| rest.starts_with("//")) {
+            let help = "a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]; for a literal, in a declaration, write NAME: { value: … }";
+            return Err(ReferenceError {
+                help: Some(help),
+                ..ReferenceError::of_reference("begins with a scheme, as a URL does")
+            });
+        }
         let (key, rest) = rest.map_or(("", None), split_key);
         let (stage, rest) = rest.map_or(("", None), split_colon);
         let (version, rest) = rest.map_or(("", None), split_colon);
+        let is_path = JsonPath::parse(key).is_some();
+        if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
+            let help = "write ${NAME} in SECRET, as in ${STAGE}/db:KEY; a key with these characters is $['${KEY}']";
+            let defect = "has ${…} after SECRET, where no variable is expanded";
+            return Err(ReferenceError {
+                help: Some(help),
+                ..ReferenceError::of_reference(defect)
+            });
+        }
         if rest.is_some() {
             return Err(ReferenceError::of(
                 text,
@@ -164,23 +179,6 @@ fn validate_secret(text: &str) -> Result<(), ReferenceError> {
     Ok(())
 }
 
-/// Checks KEY, STAGE and VERSION-ID for a scheme, whose colon ends SECRET, and for `${NAME}`, which would be taken literally.
-fn validate_fields(text: &str) -> Result<(), ReferenceError> {
-    let (defect, help) = if text.starts_with("//") {
-        let help = "a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]; for a literal, in a declaration, write NAME: { value: … }";
-        ("begins with a scheme, as a URL does", help)
-    } else if outside_brackets(text).any(|(at, _)| text[at..].starts_with("${")) {
-        let help = "write ${NAME} in SECRET, as in ${STAGE}/db:KEY; a key with these characters is $['${KEY}']";
-        ("has ${…} after SECRET, where no variable is expanded", help)
-    } else {
-        return Ok(());
-    };
-    Err(ReferenceError {
-        help: Some(help),
-        ..ReferenceError::of_reference(defect)
-    })
-}
-
 /// Splits off SECRET, which contains colons if it is an ARN or begins with `ssm:`.
 fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields = if text.starts_with("ssm:") {
@@ -214,15 +212,17 @@ fn split_colon(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY, which may contain colons in the brackets of a JSONPath.
+/// Splits off KEY. A JSONPath, which may contain colons in its brackets, ends at the first colon before which it is complete.
 fn split_key(text: &str) -> (&str, Option<&str>) {
-    if !text.starts_with('$') {
-        return split_colon(text);
+    for (at, _) in text.match_indices(':') {
+        if JsonPath::parse(&text[..at]).is_some() {
+            return (&text[..at], Some(&text[at + 1..]));
+        }
     }
-    match outside_brackets(text).find(|(_, c)| *c == ':') {
-        Some((at, _)) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
+    if JsonPath::parse(text).is_some() {
+        return (text, None);
     }
+    split_colon(text)
 }
 
 /// Parses STAGE and VERSION-ID; returns `None` if both are empty.

@@ -38,8 +38,11 @@ pub struct JsonPath {
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
-    /// Parses `text`, which begins with `$`; `None` if it is no path.
+    /// Parses a path; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
+        if !text.starts_with('$') {
+            return None;
+        }
         pest::set_call_limit(MAX_STEPS);
         let query = parse_json_path(text).ok()?;
         Some(Self {
@@ -47,24 +50,4 @@ impl JsonPath {
             query,
         })
     }
-}
-
-/// Returns the characters of a path outside brackets, with their offsets. A quoted `]` closes no bracket.
-pub fn outside_brackets(path: &str) -> impl Iterator<Item = (usize, char)> {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut escaped = false;
-    path.char_indices().filter(move |&(_, c)| {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some(_), '\\') => escaped = true,
-            (Some(open), _) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') if depth > 0 => quote = Some(c),
-            (None, '[') => depth += 1,
-            (None, ']') => depth = depth.saturating_sub(1),
-            (None, _) => return depth == 0,
-        }
-        false
-    })
 }
