@@ -44,6 +44,11 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// `NAME (FILE:LINE)`
+    fn name_and_place(&self) -> String {
+        format!("{} ({})", self.name, self.place)
+    }
+
     /// The value as a string of JSON, which is one of YAML as well.
     pub fn json(&self) -> SecretValue {
         let mut text = Vec::new();
@@ -119,12 +124,7 @@ pub fn parse(
     }
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let Selection {
-        settings,
-        mut notices,
-        left_out,
-        mut errors,
-    } = select(file, statements(&lines), arguments);
+    let (settings, mut notices, mut errors) = select(file, statements(&lines), arguments);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
         let help =
@@ -137,33 +137,20 @@ pub fn parse(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let places = |is_meant: &dyn Fn(&Setting) -> bool| -> Vec<String> {
-        let meant = settings.iter().filter(|setting| is_meant(setting));
-        meant
-            .map(|Setting { name, place, .. }| format!("{name} ({place})"))
-            .collect()
-    };
-    for (names, before, after) in [
-        (
-            left_out,
-            "left out:",
-            "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret",
-        ),
-        (
-            places(&|setting| setting.differs_in_node),
-            "Node's --env-file or npm's dotenv reads",
-            " otherwise: they know no escape but `\\n`, take backticks for quotes, and end a value without quotes at `#`",
-        ),
-        (
-            places(&|setting| setting.value.expose().contains(&b'$')),
-            "other readers of .env files expand the `$` in the value of",
-            "; it is kept as it is",
-        ),
-    ] {
-        if !names.is_empty() {
-            notices.push(format!("{before} {}{after}", names.join(", ")));
-        }
-    }
+    let differing = settings.iter().filter(|setting| setting.differs_in_node);
+    notices.extend(notice_about(
+        "Node's --env-file or npm's dotenv reads",
+        &Vec::from_iter(differing.map(Setting::name_and_place)),
+        " otherwise: they know no escape but `\\n`, take backticks for quotes, and end a value without quotes at `#`",
+    ));
+    let expanded = settings
+        .iter()
+        .filter(|setting| setting.value.expose().contains(&b'$'));
+    notices.extend(notice_about(
+        "other readers of .env files expand the `$` in the value of",
+        &Vec::from_iter(expanded.map(Setting::name_and_place)),
+        "; it is kept as it is",
+    ));
     Ok(EnvFile {
         settings,
         object,
@@ -171,39 +158,34 @@ pub fn parse(
     })
 }
 
-#[derive(Default)]
-struct Selection {
-    settings: Vec<Setting>,
-    notices: Vec<String>,
-    /// The variables that no declaration may take from a secret, with their places.
-    left_out: Vec<String>,
-    errors: Vec<Problem>,
+/// Returns a warning about variables, unless there are none.
+fn notice_about(before: &str, names: &[String], after: &str) -> Option<String> {
+    (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }
 
-fn select(file: &str, statements: Vec<Statement>, arguments: &MigrateArguments) -> Selection {
+/// Returns the variables that are to be moved, the warnings about the others, and an error for each line that cannot be read.
+fn select(
+    file: &str,
+    statements: Vec<Statement>,
+    arguments: &MigrateArguments,
+) -> (Vec<Setting>, Vec<String>, Vec<Problem>) {
     let MigrateArguments {
         only,
         except,
         literal,
         ..
     } = arguments;
-    let mut selection = Selection::default();
+    let (mut settings, mut notices, mut errors) = (Vec::<Setting>::new(), Vec::new(), Vec::new());
+    // The variables that no declaration may take from a secret, with their places.
+    let mut left_out = Vec::new();
     for pattern in only.iter().chain(except).chain(literal) {
-        let names = statements
+        let mut bindings = statements
             .iter()
-            .filter_map(|statement| Some(&statement.binding.as_ref()?.0));
-        if !names.into_iter().any(|name| pattern.matches(name)) {
-            selection
-                .notices
-                .push(format!("no name in {file} matches {pattern}"));
+            .filter_map(|statement| statement.binding.as_ref());
+        if !bindings.any(|(name, _)| pattern.matches(name)) {
+            notices.push(format!("no name in {file} matches {pattern}"));
         }
     }
-    let Selection {
-        settings,
-        notices,
-        left_out,
-        errors,
-    } = &mut selection;
     for Statement {
         line,
         binding,
@@ -248,7 +230,12 @@ fn select(file: &str, statements: Vec<Statement>, arguments: &MigrateArguments) 
             },
         }
     }
-    selection
+    notices.extend(notice_about(
+        "left out:",
+        &left_out,
+        "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret",
+    ));
+    (settings, notices, errors)
 }
 
 /// True for the variables with which a launch reads the secret, for its options, and for PATH, in which it looks up the command before
