@@ -9,8 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
 
 use super::env_file::is_env_file;
-use super::tree::{Kind, Node, Position};
-use super::yaml;
+use super::yaml::{self, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;

@@ -5,5 +5,4 @@ pub mod declaration;
 pub mod env_file;
 pub mod env_references;
 pub mod local_file;
-mod tree;
 mod yaml;

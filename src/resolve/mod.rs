@@ -6,7 +6,6 @@
 mod encoding;
 mod env_from;
 mod extract;
-mod json;
 mod template;
 mod value;
 mod walk;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::encoding;
-use super::extract::{ParsedDocument, find, text_of};
-use super::json::Json;
+use super::extract::{Json, ParsedDocument, find, text_of};
 use super::template::{Input, render};
 use crate::model::answer::{Document, FetchError, Fetched};
 use crate::model::entry::template::{ENV, Template};

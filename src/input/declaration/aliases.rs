@@ -2,7 +2,7 @@
 
 use super::entries::parsed;
 use super::reader::{Fields, Item, MappingEntry};
-use crate::input::tree::Kind;
+use crate::input::yaml::Kind;
 use crate::model::reference::{
     Alias, Aliases, Region, Role, SecretId, Version, validate_alias_name,
 };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::reader::{Fields, Item, MappingEntry};
-use crate::input::tree::Kind;
+use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
 use crate::model::entry::{

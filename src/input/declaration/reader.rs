@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::input::tree::{Key, Kind, Node, Position};
+use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::problem::Problem;

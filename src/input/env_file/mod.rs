@@ -10,8 +10,7 @@ use serde::Serializer;
 use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
-use crate::input::tree::TASK_DEFINITION_HELP;
-use crate::input::yaml;
+use crate::input::yaml::{self, TASK_DEFINITION_HELP};
 use crate::model::env_name::{EnvName, OWN_PREFIX, is_name, matches_any};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;

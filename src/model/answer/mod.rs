@@ -1,14 +1,15 @@
 //! The answers of a backend: for each locator a document, or the reason why there is none.
 
-mod description;
 mod document;
 mod failed_request;
 mod fetch_error;
 mod fetch_problem;
 mod outage;
 
-pub use description::{Caller, DescribedSecret, Description, Replica, RotationSchedule};
-pub use document::{CachedAnswer, Document, PassedOver};
+pub use document::{
+    CachedAnswer, Caller, DescribedSecret, Description, Document, PassedOver, Replica,
+    RotationSchedule,
+};
 pub use failed_request::{FailedRequest, NOT_SHOWN};
 pub use fetch_error::{
     CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,

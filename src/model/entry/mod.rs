@@ -1,20 +1,18 @@
 //! Entries: the variables, files and credentials that the user declares, each with the source of its value.
 //!
-//! - `target`: the variable, file or credential, with the mode and owner of a file in `file_access`.
+//! - `target`: the variable, file or credential, with the mode and owner of a file.
 //! - `env_from`: the names of the variables that one JSON object gives.
 //! - `template`: text with expressions over several secrets.
 //! - `origin`: the place of an entry, for messages.
 
 mod env_from;
-mod file_access;
 mod origin;
 mod target;
 pub mod template;
 
 pub use env_from::{Case, Naming, NamingError};
-pub use file_access::{Account, Mode, Owner};
 pub use origin::{Origin, Subject, SubjectKind, Written};
-pub use target::{Claim, FilePlace, FileTarget, Target};
+pub use target::{Account, Claim, FilePlace, FileTarget, Mode, Owner, Target};
 
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;

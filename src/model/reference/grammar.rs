@@ -6,10 +6,9 @@
 use std::fmt;
 
 use super::arn::{Arn, Store};
-use super::locator::{Aliases, Locator, SecretRef};
+use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector};
 use super::placeholder::{expand, placeholders};
 use super::secret_id::{ReferenceError, SecretId, is_name_character};
-use super::selector::{JsonPath, Selector};
 use super::version::Version;
 use crate::model::inherited::Inherited;
 

@@ -1,12 +1,15 @@
-//! The unit of a request: a secret or parameter, its version, its region and the role to read it with. An alias is a short name for one,
-//! from `secrets:` in a declaration.
+//! A reference that is looked up: a locator (the unit of a request: a secret or parameter, its version, its region and the role to read it
+//! with) and a selector (the part of the secret, by KEY). An alias is a short name for a locator, from `secrets:` in a declaration.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroUsize;
+
+use jsonpath_rust::parser::model::JpQuery;
+use jsonpath_rust::parser::parse_json_path;
 
 use super::arn::{Region, Role, Store};
 use super::secret_id::SecretId;
-use super::selector::Selector;
 use super::version::Version;
 use crate::model::env_name::is_name;
 
@@ -103,6 +106,52 @@ impl SecretRef {
             ),
             false => Ok(self),
         }
+    }
+}
+
+/// The part of a secret that becomes the value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selector {
+    /// The whole secret, byte for byte.
+    Whole,
+    /// A top-level key of a JSON object, taken literally.
+    Key(String),
+    /// The only node that an RFC 9535 path matches.
+    Path(JsonPath),
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => Ok(()),
+            Self::Key(key) => f.write_str(key),
+            Self::Path(path) => f.write_str(&path.text),
+        }
+    }
+}
+
+/// An RFC 9535 query as written, and parsed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JsonPath {
+    pub text: String,
+    pub query: JpQuery,
+}
+
+/// The most steps in which a path is parsed. Only nested functions take more, some ten of them.
+const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
+
+impl JsonPath {
+    /// Parses a path; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !text.starts_with('$') {
+            return None;
+        }
+        pest::set_call_limit(MAX_STEPS);
+        let query = parse_json_path(text).ok()?;
+        Some(Self {
+            text: text.to_owned(),
+            query,
+        })
     }
 }
 

@@ -8,12 +8,10 @@ mod grammar;
 mod locator;
 mod placeholder;
 mod secret_id;
-mod selector;
 mod version;
 
 pub use arn::{Arn, Region, Role, Store};
 pub use grammar::Reference;
-pub use locator::{Alias, Aliases, Locator, SecretRef, validate_alias_name};
+pub use locator::{Alias, Aliases, JsonPath, Locator, SecretRef, Selector, validate_alias_name};
 pub use secret_id::{ReferenceError, SecretId};
-pub use selector::{JsonPath, Selector};
 pub use version::{AWS_STAGES, AWSCURRENT, Version};

@@ -10,7 +10,7 @@ use super::values::{self, Misses, SecretObject, own_error};
 use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
-use crate::resolve::json::Json;
+use crate::resolve::extract::Json;
 
 /// All but the unreserved characters of RFC 3986, section 2.3, so that the result fits into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

@@ -22,8 +22,7 @@ use crate::model::plan::ValueSource;
 use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
-use crate::resolve::extract::{ParsedDocument, keys_hint};
-use crate::resolve::json::{Json, quotable_keys};
+use crate::resolve::extract::{Json, ParsedDocument, keys_hint, quotable_keys};
 use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, UnreadSecret, follow};
 
 /// Advice for a name that [`Template::names`] lacks.

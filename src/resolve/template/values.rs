@@ -11,7 +11,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, Value};
 use serde_json::Value as JsonValue;
 
-use crate::resolve::json::Json;
+use crate::resolve::extract::Json;
 
 /// The kind of the errors that [`own_error`] makes, whose text holds no value. MiniJinja uses it only for `include`, which is not
 /// enabled.
