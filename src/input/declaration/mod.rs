@@ -1,22 +1,28 @@
-//! Reads declaration files: each becomes a layer of entries, and options that serve as defaults.
+//! Reads declaration files: each becomes a layer of entries, and options that serve as defaults. The top level has `defaults`, `secrets`,
+//! `env`, `env-from`, `files` and `credentials`.
 
 mod aliases;
 mod entries;
 mod find;
 mod reader;
-mod top_level;
 
 pub use find::{DEFAULT_NAMES, Found, find, in_parent};
-pub use top_level::{Declaration, parse_declaration};
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::input::env_file::is_env_file;
+use crate::input::yaml::{self, Node, TASK_DEFINITION_HELP};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
+use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
+use aliases::aliases;
+use reader::{Item, MappingEntry, SourceFile};
 
 /// Reads `files` and the declaration that was found in the working directory.
 ///
@@ -73,4 +79,149 @@ fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
             .help("secrets-exec migrate FILE --secret ID prints the declaration in its place"));
     }
     Ok(text)
+}
+
+/// A declaration file.
+#[derive(Debug, Default)]
+pub struct Declaration {
+    pub path: PathBuf,
+    /// The options under `defaults:`.
+    pub options: TypedOptions,
+    pub layer: Layer,
+}
+
+/// The keys of the top level. `$schema` is for editors.
+const KEYS: &[&str] = &[
+    "defaults",
+    "secrets",
+    "env",
+    "env-from",
+    "files",
+    "credentials",
+    "$schema",
+];
+
+/// Reads the text of one declaration, and its entries if `reads_entries`. The errors are in the order of its lines.
+pub fn parse_declaration(
+    path: &Path,
+    text: &str,
+    reads_entries: bool,
+) -> (Declaration, Vec<Problem>) {
+    let source = SourceFile {
+        path: Arc::new(path.to_owned()),
+        errors: RefCell::default(),
+    };
+    let (node, errors) = yaml::parse(text);
+    for error in errors {
+        // The parser's errors have no kinds.
+        let is_about_colon = error.message.contains("mapping values are not allowed");
+        let help = "write no blank after a reference's colon, and a text with `: ` in quotes";
+        source.refuse(
+            error.position,
+            "",
+            error.message,
+            is_about_colon.then(|| help.to_owned()),
+        );
+    }
+    let declaration = node
+        .map(|node| declaration(&source, &node, reads_entries))
+        .unwrap_or_default();
+    let mut errors = source.errors.into_inner();
+    errors.sort_by_key(|(position, _)| *position);
+    (
+        declaration,
+        errors.into_iter().map(|(_, problem)| problem).collect(),
+    )
+}
+
+fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declaration {
+    let item = Item {
+        source,
+        node,
+        position: node.position,
+        subject: String::new(),
+    };
+    if node.is_task_definition() {
+        item.refuse_with(
+            "is a task definition of ECS, not a declaration",
+            Some(TASK_DEFINITION_HELP.to_owned()),
+        );
+        return Declaration::default();
+    }
+    let mut fields = item.fields(KEYS);
+    let options = fields.take("defaults").map(|item| defaults(&item));
+    let aliases = fields.take("secrets").map(|item| aliases(&item));
+    let mut layer = Layer {
+        aliases: aliases.unwrap_or_default(),
+        ..Layer::default()
+    };
+    if reads_entries {
+        let variables = fields.take("env").map(|item| entries::variables(&item));
+        layer.entries.extend(variables.unwrap_or_default());
+        if let Some(item) = fields.take("files") {
+            layer.entries = entries::with_files(&item, layer.entries);
+        }
+        if let Some(item) = fields.take("credentials") {
+            let (units, credentials) = entries::credentials(&item);
+            layer.units = units;
+            layer.entries.extend(credentials);
+        }
+        let objects = fields.take("env-from").map(|item| entries::env_from(&item));
+        layer.entries.extend(objects.unwrap_or_default());
+    }
+    Declaration {
+        path: source.path.to_path_buf(),
+        options: options.unwrap_or_default(),
+        layer,
+    }
+}
+
+fn defaults(item: &Item<'_>) -> TypedOptions {
+    let mut options = TypedOptions::default();
+    for MappingEntry { name, key, value } in item.members() {
+        match find_option(name) {
+            Some(spec) if spec.in_declaration() => {
+                options.places.insert(spec.id, key.place());
+                set(&mut options, spec, &value);
+            }
+            Some(_) => key.named(name).refuse("cannot be set in a declaration"),
+            None => {
+                let legal = OPTIONS
+                    .iter()
+                    .filter(|option| option.in_declaration())
+                    .map(|option| option.name);
+                key.refuse_unknown(name, &legal.collect::<Vec<_>>());
+            }
+        }
+    }
+    for (option, other, why) in options.exclusions() {
+        item.refuse(format!("{option} and {other} exclude each other: {why}"));
+    }
+    options
+}
+
+/// Sets an option, unless it does not take the value.
+fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
+    for text in texts(spec.takes, value).unwrap_or_default() {
+        if let Err(expected) = (spec.set)(options, text.as_ref()) {
+            return value.refuse_value(&text, expected);
+        }
+    }
+}
+
+/// Returns the texts that a command line would have for the value.
+fn texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
+    let text = match (takes, value.node.boolean()) {
+        (Takes::Texts(_), _) if value.node.text().is_none() => return value.texts(),
+        (Takes::Text(_) | Takes::Texts(_), _) => value.text("text")?,
+        (Takes::Level | Takes::Optional(_), None) => value.text("true, false or text")?,
+        (Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
+            if value.boolean()? {
+                "1"
+            } else {
+                "0"
+            }
+        }
+    };
+    Some(vec![text.to_owned()])
 }

@@ -1,7 +1,6 @@
 //! The options that say how to resolve, what the command gets, what follows a rotation and what is printed: as typed on the command line,
 //! in `SECRETS_EXEC_*` or under `defaults:`, and as resolved from all three.
 
-mod conflicts;
 mod resolved;
 mod signal_number;
 mod table;

@@ -1,0 +1,341 @@
+//! The formats of `export`: functions from resolved variables to a text, or to the reason why a format cannot hold a value.
+
+use std::os::unix::ffi::OsStrExt;
+
+use serde::Serializer;
+
+use crate::input::cli::ExportFormat;
+use crate::model::entry::FilePlace;
+use crate::model::environment::{Limits, variable_problem};
+use crate::model::outcome::{FileValue, Outcomes, Variable};
+use crate::model::problem::{Impact, Problem};
+use crate::model::secret_value::SecretValue;
+
+/// The longest line that Docker, Podman and the kubelet read, without its line feed: `bufio.MaxScanTokenSize` is 64 KiB with it.
+const LONGEST_LINE: usize = 64 * 1024 - 1;
+
+/// Returns the variables that a launch would set, in its order: values, then paths of files, but for files in memory, which end with the
+/// process that made them, and for values that no variable can hold.
+pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
+    let mut variables = Vec::from_iter(outcomes.variables());
+    variables.retain(|variable| variable_problem(*variable, limits).is_none());
+    for FileValue {
+        target, subject, ..
+    } in outcomes.files()
+    {
+        if let (Some(name), FilePlace::Path(path)) = (&target.env, &target.place) {
+            variables.push(Variable {
+                name,
+                value: path.as_os_str().as_bytes(),
+                subject,
+            });
+        }
+    }
+    variables
+}
+
+/// Writes variables in a format.
+///
+/// # Errors
+/// An error for each variable whose value the format cannot hold.
+pub fn export(
+    variables: &[Variable<'_>],
+    format: ExportFormat,
+) -> Result<SecretValue, Vec<Problem>> {
+    let mut text = Vec::new();
+    let errors = match format {
+        ExportFormat::Shell => {
+            variables
+                .iter()
+                .for_each(|variable| write_shell(*variable, &mut text));
+            Vec::new()
+        }
+        ExportFormat::Dotenv => write_each(variables, |variable| write_dotenv(variable, &mut text)),
+        ExportFormat::Docker => write_each(variables, |variable| write_docker(variable, &mut text)),
+        ExportFormat::Kubernetes => {
+            write_each(variables, |variable| write_kubernetes(variable, &mut text))
+        }
+        ExportFormat::Json => {
+            let mut members = Vec::with_capacity(variables.len());
+            let errors = write_each(variables, |variable| {
+                // JSON text must be UTF-8 (RFC 8259, 8.1).
+                members.push((variable.name.as_str(), utf8(variable, "JSON")?));
+                Ok(())
+            });
+            // Writing to memory does not fail.
+            let _ = serde_json::Serializer::pretty(&mut text).collect_map(members);
+            text.push(b'\n');
+            errors
+        }
+    };
+    // Wiped when dropped, also if an error follows.
+    let text = SecretValue::new(text);
+    if errors.is_empty() {
+        Ok(text)
+    } else {
+        Err(errors)
+    }
+}
+
+/// Writes each variable, and returns the errors.
+fn write_each<'v>(
+    variables: &[Variable<'v>],
+    mut write: impl FnMut(Variable<'v>) -> Result<(), Problem>,
+) -> Vec<Problem> {
+    let mut errors = Vec::new();
+    for variable in variables {
+        if let Err(problem) = write(*variable) {
+            errors.push(problem.of(variable.subject.clone(), Impact::Undelivered));
+        }
+    }
+    errors
+}
+
+/// Writes a variable for `docker run --env-file` and `podman run --env-file`: one `NAME=value` for each line, without quotes or escapes.
+///
+/// Both read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman `pkg/env`) and trim a line at its start only, where the
+/// name is. Docker refuses a file that is not UTF-8.
+fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    let value = utf8(variable, "Docker's --env-file")?;
+    let length = variable.name.as_str().len() + 1 + value.len();
+    if value.contains('\n') {
+        return Err(unfit(
+            "the value has a line feed, and Docker's --env-file has one line for each variable",
+        ));
+    } else if value.ends_with('\r') {
+        return Err(unfit(
+            "the value ends with a carriage return, which Docker's --env-file drops",
+        ));
+    } else if length > LONGEST_LINE {
+        return Err(unfit(&format!(
+            "with its name the variable has {length} bytes, and Docker's --env-file allows {LONGEST_LINE}"
+        )));
+    }
+    for part in [variable.name.as_str(), "=", value, "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
+}
+
+/// Writes a variable for `fileKeyRef` of a pod: `NAME='value'`, in which every character but the quote is literal, line feeds too
+/// (<https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-via-file>).
+///
+/// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a carriage return at the end of a line and
+/// fails for the whole file at a line that is too long. It treats an empty value as a missing key.
+fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    let value = utf8(variable, "the file of `fileKeyRef`")?;
+    let start = text.len();
+    for part in [variable.name.as_str(), "='", value, "'\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    let mut lines = text[start..].split(|byte| *byte == b'\n');
+
+    let why = if value.contains('\'') {
+        "the value has a single quote, which cannot be escaped in a file of `fileKeyRef`"
+    } else if value.is_empty() {
+        "the value is empty, which the kubelet treats as a missing key of `fileKeyRef`"
+    } else if value.contains("\r\n") {
+        "the value has Windows line endings (CRLF), and the kubelet drops the carriage returns from a file of `fileKeyRef`"
+    } else if lines.any(|line| line.len() > LONGEST_LINE) {
+        "a line of the value has more than 65,535 bytes with the name and the quotes, and the kubelet reads no file of `fileKeyRef` with \
+         such a line"
+    } else {
+        return Ok(());
+    };
+    let help = "let secrets-exec start the program in its own container instead (secrets-exec install); docs/kubernetes.md has other ways";
+    Err(Problem::configuration(why).help(help))
+}
+
+/// Returns a value as text, for a format whose files must be UTF-8.
+///
+/// # Errors
+/// When it is not UTF-8.
+fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
+    str::from_utf8(variable.value).map_err(|_| {
+        Problem::configuration(format!("the value is not UTF-8, as {format} must be"))
+            .help("use --format shell, or `encode: base64`")
+    })
+}
+
+/// Returns the reason that a format of one line for each variable cannot hold a value.
+fn unfit(why: &str) -> Problem {
+    Problem::configuration(why).help("use --format shell or json")
+}
+
+/// Adds a value, in which an escape stands for each such byte.
+fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
+    for byte in value {
+        text.extend_from_slice(if *byte == escaped {
+            escape
+        } else {
+            std::slice::from_ref(byte)
+        });
+    }
+}
+
+/// Writes a variable for a `.env` file that python-dotenv, with its default interpolation, and Node's dotenv read as the same values.
+///
+/// There is no common syntax, so each value gets the first of three forms that both read as that value:
+///
+/// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
+/// |---|---|---|
+/// | `'…'` | `\\` and `\'` are escapes | literal |
+/// | `"…"` | `\` before any of `\'"abfnrtv` is an escape | `\n` and `\r` are escapes |
+/// | bare | literal, to the end of the line without blanks | the same, or to the first `#` |
+///
+/// Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
+///
+/// # Errors
+/// When no form of the value is read alike.
+fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    let quote = dotenv_quote(variable)?;
+    text.extend_from_slice(variable.name.as_str().as_bytes());
+    text.push(b'=');
+    text.extend_from_slice(quote);
+    push_escaped(text, variable.value, b'\r', br"\r");
+    text.extend_from_slice(quote);
+    text.push(b'\n');
+    Ok(())
+}
+
+/// Returns the quote around a value; nothing for the bare form.
+fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
+    let value = utf8(variable, "a .env file")?;
+    if value.contains("${") {
+        Err(unfit(
+            "the value has `${`, which python-dotenv expands in any quotes",
+        ))
+    } else if !value.contains(['\'', '\r']) && !has_escape(value, r"\'") {
+        Ok(b"'")
+    } else if !value.contains('"') && !has_escape(value, r#"\'"abfnrtv"#) {
+        Ok(b"\"")
+    } else if is_bare(value) {
+        Ok(b"")
+    } else {
+        Err(unfit(
+            "the value has quotes, backslashes or blanks that python-dotenv and Node's dotenv read differently",
+        ))
+    }
+}
+
+/// True if a backslash stands before one of `escaped`, before the closing quote, or before a carriage return, which is written `\r`.
+fn has_escape(value: &str, escaped: &str) -> bool {
+    value
+        .match_indices('\\')
+        .any(|(at, _)| match value[at + 1..].chars().next() {
+            None | Some('\r') => true,
+            Some(next) => escaped.contains(next),
+        })
+}
+
+/// True for a line without blanks at its ends, quotes at its start, comments, and characters that either reader may take for white
+/// space: JavaScript's has U+FEFF, Python's some control characters.
+fn is_bare(value: &str) -> bool {
+    !value.is_empty()
+        && !value.contains(needs_quotes)
+        && !value.starts_with([' ', '\'', '"', '`'])
+        && !value.ends_with(' ')
+}
+
+fn needs_quotes(c: char) -> bool {
+    c == '#' || c == '\u{feff}' || c.is_control() || (c != ' ' && c.is_whitespace())
+}
+
+/// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
+///
+/// Values are in single quotes, in which every byte but `'` is literal (POSIX.1-2024, XCU 2.2.2). Quoting crates also use double
+/// quotes, adjacent quotes or bare bytes: bash takes a backslash in double quotes for half of a character in locales such as
+/// zh_CN.GBK, so that a value could run commands, and zsh reads `''` as a quote with the option RC_QUOTES. With its option
+/// CSH_JUNKIE_QUOTES zsh allows no line feed in any quotes, so that such a value is a syntax error there.
+///
+/// An assignment to a name that a shell keeps for itself is refused, ignored, or evaluated as an arithmetic expression, which can run
+/// commands (`RANDOM='a[$(id)]'`). `tests/peers` compares the lists with the shells.
+///
+/// Of a name that shells reserve, the command does nothing in those shells: they would refuse it and end the `eval`, or evaluate
+/// the value, which can run commands.
+fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) {
+    let shells = shells_that_reserve(variable);
+    if !shells.is_empty() {
+        let versions = shells
+            .iter()
+            .map(|shell| format!("${{{}-}}", shell.version))
+            .collect::<String>();
+        text.extend_from_slice(format!("[ \"{versions}\" ] || ").as_bytes());
+    }
+    text.extend_from_slice(b"export ");
+    text.extend_from_slice(variable.name.as_str().as_bytes());
+    text.extend_from_slice(b"='");
+    push_escaped(text, variable.value, b'\'', br"'\''");
+    text.extend_from_slice(b"'\n");
+}
+
+/// Returns the warning about a variable that some shells do not let be set.
+pub fn shell_warning(variable: Variable<'_>) -> Option<String> {
+    let shells: Vec<_> = shells_that_reserve(variable)
+        .iter()
+        .map(|shell| shell.name)
+        .collect();
+    let why = "where the name is read-only or has a meaning of the shell's own";
+    (!shells.is_empty()).then(|| {
+        format!(
+            "{} is not set in {}, {why}",
+            variable.name,
+            shells.join(", ")
+        )
+    })
+}
+
+/// A shell with variables of its own.
+#[derive(Debug, PartialEq, Eq)]
+struct Shell {
+    name: &'static str,
+    /// The variable by which a script recognizes the shell.
+    version: &'static str,
+    /// The variables that cannot be set to every value. The variable of the version is one, since commands are
+    /// guarded by it. Separated by blanks.
+    names: &'static str,
+}
+
+static SHELLS: [Shell; 3] = [
+    Shell {
+        name: "bash",
+        version: "BASH_VERSION",
+        names: "\
+            BASHOPTS BASHPID BASH_ALIASES BASH_ARGC BASH_ARGV BASH_CMDS BASH_COMMAND BASH_LINENO \
+            BASH_MONOSECONDS BASH_SOURCE BASH_SUBSHELL BASH_TRAPSIG BASH_VERSINFO BASH_VERSION DIRSTACK \
+            EPOCHREALTIME EPOCHSECONDS EUID FUNCNAME GROUPS HISTCMD LINENO OPTIND PIPESTATUS PPID RANDOM SECONDS \
+            SHELLOPTS SHLVL SRANDOM UID _",
+    },
+    Shell {
+        name: "zsh",
+        version: "ZSH_VERSION",
+        // USERNAME, UID and the like change the user of the shell, if it may; ARGV0 is the first argument of each command.
+        names: "\
+            ARGC ARGV0 COLUMNS EGID EPOCHREALTIME EPOCHSECONDS ERRNO EUID FUNCNEST GID HISTCHARS HISTCMD HISTSIZE \
+            KEYBOARD_HACK KEYTIMEOUT LINENO LINES LISTMAX MAILCHECK OPTIND PPID RANDOM SAVEHIST SECONDS SHLVL \
+            TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZSH_EVAL_CONTEXT \
+            ZLE_RPROMPT_INDENT ZSH_SUBSHELL ZSH_VERSION _ aliases argv builtins cdpath commands dirstack dis_aliases dis_builtins \
+            dis_functions dis_functions_source dis_galiases dis_patchars dis_reswords dis_saliases epochtime \
+            errnos fignore fpath funcfiletrace funcsourcetrace funcstack functions functions_source functrace \
+            galiases histchars history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath manpath \
+            mapfile module_path modules nameddirs options parameters patchars path pipestatus psvar reswords \
+            saliases signals status sysparams termcap terminfo userdirs usergroups watch widgets \
+            zsh_eval_context zsh_scheduled_events",
+    },
+    Shell {
+        name: "ksh",
+        version: "KSH_VERSION",
+        names: "\
+            BASHPID COLUMNS EPOCHREALTIME HISTCMD HISTSIZE JOBMAX KSHEGID KSHGID KSHUID KSH_VERSION LINENO LINES \
+            MAILCHECK OPTIND PGRP PIPESTATUS PPID RANDOM SECONDS SHLVL TMOUT USER_ID _",
+    },
+];
+
+/// Returns the shells that do not let a variable be set to every value.
+fn shells_that_reserve(variable: Variable<'_>) -> Vec<&'static Shell> {
+    let name = variable.name.as_str();
+    SHELLS
+        .iter()
+        .filter(|shell| shell.names.split(' ').any(|reserved| reserved == name))
+        .collect()
+}
