@@ -207,28 +207,15 @@ fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes.
+/// Returns the limits of execve(2), "Limits on size of arguments and environment", in bytes. Where the kernel has others, execve itself fails.
 pub fn limits() -> Limits {
-    let variable = |name| {
-        sysconf(name)
-            .ok()
-            .flatten()
-            .and_then(|size| usize::try_from(size).ok())
-    };
-    if cfg!(target_os = "macos") {
-        // A single limit holds for arguments and variables together.
-        let total = variable(SysconfVar::ARG_MAX).unwrap_or(1024 * 1024);
-        return Limits {
-            string: total,
-            total,
-        };
-    }
-    let page = variable(SysconfVar::PAGE_SIZE).unwrap_or(4096);
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    let page = page.and_then(|size| usize::try_from(size).ok());
     let stack = match getrlimit(Resource::RLIMIT_STACK) {
         Ok((RLIM_INFINITY, _)) | Err(_) => usize::MAX,
         Ok((soft, _)) => usize::try_from(soft).unwrap_or(usize::MAX),
     };
-    limits_on_linux(page, stack)
+    limits_on_linux(page.unwrap_or(4096), stack)
 }
 
 /// Returns the limits for the size of a page and the soft limit of the stack, in bytes.
