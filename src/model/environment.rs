@@ -143,24 +143,16 @@ impl Environment {
 
     /// Returns the name of the longest variable, for messages about an environment that is too long.
     pub fn longest(&self) -> String {
-        let longest = self.0.iter().max_by_key(|string| string.as_bytes().len());
-        longest.map(|string| name_of(string)).unwrap_or_default()
+        let strings = self.0.iter().map(|string| string.as_bytes());
+        let longest = strings.max_by_key(|string| string.len());
+        let name = longest.and_then(|string| string.split(|byte| *byte == b'=').next());
+        String::from_utf8_lossy(name.unwrap_or_default()).into_owned()
     }
 }
 
 /// Returns the bytes that a string takes, with its NUL and the pointer to it.
 fn size_in_kernel(string: &[u8]) -> usize {
     string.len() + 1 + size_of::<usize>()
-}
-
-fn name_of(string: &CString) -> String {
-    let bytes = string.as_bytes();
-    let end = bytes
-        .iter()
-        .skip(1)
-        .position(|b| *b == b'=')
-        .map_or(bytes.len(), |at| at + 1);
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
 #[cfg(test)]

@@ -54,14 +54,11 @@ impl<'a> ParsedAnswers<'a> {
             let why = Problem::configuration("the value is not base64, which `decode` expects")
                 .code("not-base64")
                 .help("leave `decode` out, or correct the value");
-            let read = match source {
-                ValueSource::Secret(reference) => self
-                    .document(reference, subject)
-                    .ok()
-                    .map(|read| (reference, read)),
-                ValueSource::Literal(_)
-                | ValueSource::Composed(_)
-                | ValueSource::Template { .. } => None,
+            let read = if let ValueSource::Secret(reference) = source {
+                let document = self.document(reference, subject).ok();
+                document.map(|document| (reference, document))
+            } else {
+                None
             };
             vec![with_entry(why, read, subject)]
         })

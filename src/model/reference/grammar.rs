@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::arn::{Arn, Store};
 use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector};
-use super::placeholder::{expand, placeholders};
+use super::placeholder::{Piece, expand, pieces};
 use super::secret_id::{ReferenceError, SecretId, is_name_character};
 use super::version::Version;
 use crate::model::inherited::Inherited;
@@ -34,10 +34,9 @@ impl Reference {
         validate_secret(secret)?;
         if rest.is_some_and(|rest| rest.starts_with("//")) {
             let help = "a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]; for a literal, in a declaration, write NAME: { value: … }";
-            return Err(ReferenceError {
-                help: Some(help),
-                ..ReferenceError::of_reference("begins with a scheme, as a URL does")
-            });
+            return Err(
+                ReferenceError::of_reference("begins with a scheme, as a URL does").help(help),
+            );
         }
         let (key, rest) = rest.map_or(("", None), split_key);
         let (stage, rest) = rest.map_or(("", None), split_colon);
@@ -46,10 +45,7 @@ impl Reference {
         if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
             let help = "write ${NAME} in SECRET, as in ${STAGE}/db:KEY; a key with these characters is $['${KEY}']";
             let defect = "has ${…} after SECRET, where no variable is expanded";
-            return Err(ReferenceError {
-                help: Some(help),
-                ..ReferenceError::of_reference(defect)
-            });
+            return Err(ReferenceError::of_reference(defect).help(help));
         }
         if rest.is_some() {
             return Err(ReferenceError::of(
@@ -135,11 +131,14 @@ impl fmt::Display for Reference {
 
 /// Expands `${NAME}` and parses the id. The colons of a value separate no fields.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceError> {
-    let expanded = expand(text, inherited)?;
-    let names: Vec<_> = placeholders(text)?
-        .iter()
-        .map(|placeholder| placeholder.name)
-        .collect();
+    let pieces = pieces(text)?;
+    let expanded = expand(&pieces, inherited)?;
+    let mut names = Vec::new();
+    for piece in pieces {
+        if let Piece::Variable { name, .. } = piece {
+            names.push(name);
+        }
+    }
     let (store, id) = match SecretId::parse(&expanded) {
         // The text of the error would quote the value of a variable.
         Err(error) if !names.is_empty() => {
@@ -163,16 +162,15 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
 
 /// Checks a SECRET before variables are known: all of it without placeholders, else the text around them.
 fn validate_secret(text: &str) -> Result<(), ReferenceError> {
-    let placeholders = placeholders(text)?;
-    if placeholders.is_empty() {
+    let pieces = pieces(text)?;
+    if let [] | [Piece::Text(_)] = &pieces[..] {
         return SecretId::parse(text).map(drop);
     }
-    for (at, character) in text.char_indices() {
-        let is_around = !placeholders
-            .iter()
-            .any(|placeholder| placeholder.span.contains(&at));
-        if is_around && character != ':' && !is_name_character(character) {
-            return Err(ReferenceError::of_character(character));
+    for piece in pieces {
+        let Piece::Text(text) = piece else { continue };
+        let mut characters = text.chars();
+        if let Some(illegal) = characters.find(|c| *c != ':' && !is_name_character(*c)) {
+            return Err(ReferenceError::of_character(illegal));
         }
     }
     Ok(())
@@ -253,10 +251,7 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
         let text = format!("{key:?} is not a JSONPath (RFC 9535)");
-        let error = ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", text);
-        ReferenceError {
-            help: Some("a key that begins with $ is written $['$key']"),
-            ..error
-        }
+        ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", text)
+            .help("a key that begins with $ is written $['$key']")
     })
 }

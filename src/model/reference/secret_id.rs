@@ -34,6 +34,15 @@ impl ReferenceError {
         }
     }
 
+    /// Adds the remedy.
+    #[must_use]
+    pub fn help(self, help: &'static str) -> Self {
+        Self {
+            help: Some(help),
+            ..self
+        }
+    }
+
     /// Quotes the text that has the defect.
     pub fn of(written: &str, defect: &'static str) -> Self {
         Self::new(defect, format!("{written:?} {defect}"))
@@ -64,10 +73,9 @@ impl ReferenceError {
             '"' | '\'' => "the quotes are part of the reference: leave them out",
             _ => "a literal is no reference; in a declaration write NAME: { value: … }",
         };
-        let error = Self::new("has a character that no secret's name has", text);
+        let error = Self::new("has a character that no secret's name has", text).help(help);
         Self {
             is_quoting: false,
-            help: Some(help),
             ..error
         }
     }
@@ -83,10 +91,7 @@ impl ReferenceError {
 
     pub fn of_short_arn(arn: &str) -> Self {
         let expected = "a whole one is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]";
-        Self {
-            help: Some(expected),
-            ..Self::of(arn, "is an ARN cut short")
-        }
+        Self::of(arn, "is an ARN cut short").help(expected)
     }
 }
 
@@ -104,11 +109,10 @@ impl SecretId {
             None => (Store::SecretsManager, text),
         };
         if name.is_empty() {
-            let help = Some("a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]");
-            return Err(ReferenceError {
-                help,
-                ..ReferenceError::new("is empty", "the secret's name is empty")
-            });
+            return Err(
+                ReferenceError::new("is empty", "the secret's name is empty")
+                    .help("a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
+            );
         }
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
             return Err(ReferenceError::of_character(character));
