@@ -2,13 +2,11 @@
 //! in `SECRETS_EXEC_*` or under `defaults:`, and as resolved from all three.
 
 mod resolved;
-mod signal_number;
 mod table;
 mod value;
 
 pub use resolved::{
     AwsOptions, CacheOptions, Options, RegionSource, RotationOptions, SourceOption,
 };
-pub use signal_number::{Forwarding, SignalNumber};
 pub use table::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
-pub use value::{KeyExchange, LogFormat, OnRotation};
+pub use value::{Forwarding, KeyExchange, LogFormat, OnRotation, SignalNumber};

@@ -6,9 +6,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::signal_number::SignalNumber;
 use super::table::{OptionId, TypedOptions};
-use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation};
+use super::value::{AgentChoice, KeyExchange, LogFormat, OnRotation, SignalNumber};
 use crate::model::inherited::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, Role};

@@ -8,11 +8,10 @@ use std::time::Duration;
 
 use glob::Pattern;
 
-use super::signal_number::SignalNumber;
 use super::value::{
-    AgentChoice, Expected, KeyExchange, LogFormat, OnRotation, agent, duration, duration_or_zero,
-    flag, key_exchange, level, log_format, mode, path, pattern, poll_interval, poll_signal, region,
-    role, signal, text, url,
+    AgentChoice, Expected, KeyExchange, LogFormat, OnRotation, SignalNumber, agent, duration,
+    duration_or_zero, flag, key_exchange, level, log_format, mode, path, pattern, poll_interval,
+    poll_signal, region, role, signal, text, url,
 };
 use crate::model::env_name::OWN_PREFIX;
 use crate::model::reference::{Region, Role};
