@@ -13,9 +13,8 @@ use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
-use crate::model::command_line::CommandLine;
 use crate::model::env_name::is_name;
-use crate::model::environment::{Environment, Limits};
+use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{describe, errno};
 use crate::system::signals;

@@ -8,7 +8,7 @@ use super::rotation::supervise;
 use super::scope::EntryScope;
 use super::worker::{Reporter, ThisProcess};
 use crate::input::cli::Inputs;
-use crate::model::command_line::CommandLine;
+use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
 use crate::report::Report;
 

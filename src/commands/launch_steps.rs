@@ -7,8 +7,7 @@ use super::read::{Pass, ReadValues, read_usable};
 use super::worker::Reporter;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
-use crate::model::command_line::CommandLine;
-use crate::model::environment::Environment;
+use crate::model::environment::{CommandLine, Environment};
 use crate::report::{self, Report, terminal};
 
 /// A command whose values are not resolved yet.

@@ -10,7 +10,7 @@ use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{DEFAULT_NAMES, Declaration, Found, in_parent};
 use crate::input::{declaration, env_references};
-use crate::model::command_line::CommandLine;
+use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
 use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};

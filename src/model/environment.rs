@@ -1,13 +1,12 @@
-//! The environment of the command, and the kernel's limits on it.
+//! What secrets-exec becomes: a command line and its environment, and the kernel's limits on both.
 
 use std::collections::HashSet;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::command_line::CommandLine;
 use super::credential::MAX_LENGTH;
 use super::entry::Target;
 use super::env_name::EnvName;
@@ -15,6 +14,31 @@ use super::inherited::Inherited;
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
 use super::problem::{Impact, Problem};
+
+/// A command line of at least one word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine(Vec<OsString>);
+
+impl CommandLine {
+    /// Returns `None` for no words.
+    pub fn new(words: Vec<OsString>) -> Option<Self> {
+        if words.is_empty() {
+            None
+        } else {
+            Some(Self(words))
+        }
+    }
+
+    /// The program as written: a path if it holds a slash, else a name to look up in PATH.
+    pub fn program(&self) -> &OsStr {
+        self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
+    }
+
+    /// All words, the program first: argv.
+    pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
+        self.0.iter().map(OsString::as_os_str)
+    }
+}
 
 /// The limits of execve(2) on arguments and environment, in bytes.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,6 @@
 
 pub mod answer;
 pub mod claims;
-pub mod command_line;
 pub mod credential;
 pub mod entry;
 pub mod env_name;

@@ -8,8 +8,8 @@ use clap_complete::Shell;
 use glob::Pattern;
 
 use super::inputs::Inputs;
-use crate::model::command_line::CommandLine;
 use crate::model::env_name::parse_pattern;
+use crate::model::environment::CommandLine;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 /// The command that the command line asks for.

@@ -8,8 +8,8 @@ use clap::ArgMatches;
 use glob::Pattern;
 
 use super::entries::{layer, value};
-use crate::model::command_line::CommandLine;
 use crate::model::env_name::{OWN_PREFIX, parse_pattern};
+use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;

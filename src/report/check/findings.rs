@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::secret_row::SecretRow;
 use crate::exec::Program;
 use crate::model::answer::Caller;
-use crate::model::command_line::CommandLine;
+use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
 
 /// All that `check` has found. A change of a name or of a meaning needs another number of the format.
