@@ -125,7 +125,7 @@ impl Environment {
 
         let mut strings = Vec::new();
         for (name, value) in others.chain(set) {
-            // `ok` drops none: neither a variable that came through execve nor one that was checked has a NUL.
+            // `ok` drops nothing, because no string has a NUL: the inherited variables came through execve, and the others were checked.
             let string = CString::new([name, value].join(&b'=')).ok();
             strings.extend(string.map(Zeroizing::new));
         }

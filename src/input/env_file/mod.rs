@@ -157,7 +157,7 @@ pub fn parse(
     })
 }
 
-/// Returns a warning about variables, unless there are none.
+/// Returns a warning about variables; `None` for an empty list.
 fn notice_about(before: &str, names: &[String], after: &str) -> Option<String> {
     (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
 }

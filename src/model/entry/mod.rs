@@ -75,7 +75,7 @@ pub enum EntrySource {
     /// Text with references that use neither aliases nor `${NAME}`.
     Composed(Vec<Part>),
     Template(Template),
-    /// The keys of a JSON object, or the parameters below a path, each of which gives a variable.
+    /// A JSON object, or all parameters below a path. Each key or parameter gives a variable.
     Object(Reference, Naming),
 }
 
