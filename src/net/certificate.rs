@@ -1,7 +1,5 @@
 //! The words about a server's certificate that is not trusted.
 
-use std::error::Error;
-use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::CertificateError;
@@ -58,7 +56,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             other.0.downcast_ref::<UnknownIssuer>(),
             other.0.downcast_ref(),
         ) {
-            (Some(issuer), _) => (issuer.to_string(), Some(issuer.help())),
+            (Some(issuer), _) => (issuer.why.clone(), Some(issuer.help)),
             (None, Some(webpki::Error::CaUsedAsEndEntity)) => {
                 let text =
                     "it is a certificate authority's (CA:TRUE), which is not valid for a server";
@@ -70,63 +68,41 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     }
 }
 
-/// The error of a chain that ends at no trusted root, in place of rustls' own, which does not name the issuer.
-#[derive(Debug)]
+/// The error of a chain that ends at no trusted root. It replaces rustls' own, which does not name the issuer.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
 pub struct UnknownIssuer {
-    /// The issuer of the last certificate in the chain.
-    issuer: Option<String>,
-    /// True for a server's certificate that is its own issuer.
-    is_self_signed: bool,
-    /// The first error of reading the system's roots.
-    notes: String,
+    why: String,
+    help: &'static str,
 }
 
 impl UnknownIssuer {
-    pub fn of(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], notes: &str) -> Self {
+    /// Returns the error of a server's certificate and the rest of its chain. `notes` has the first error of reading the system's roots.
+    pub fn new(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>], notes: &str) -> Self {
         let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
-        let issuer = last.and_then(|certificate| name(certificate.issuer()));
-        let is_its_own = |leaf: EndEntityCert<'_>| leaf.issuer() == leaf.subject();
-        let is_self_signed =
-            others.is_empty() && EndEntityCert::try_from(leaf).is_ok_and(is_its_own);
-        Self {
-            issuer,
-            is_self_signed,
-            notes: notes.to_owned(),
-        }
-    }
-
-    /// Returns what to do about the error.
-    pub fn help(&self) -> &'static str {
-        match self.is_self_signed {
-            true => {
-                "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE"
-            }
-            false => {
-                "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE"
-            }
-        }
-    }
-}
-
-impl fmt::Display for UnknownIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuer = self
-            .issuer
+        let issuer = last
             .as_ref()
+            .and_then(|certificate| name(certificate.issuer()))
             .map(|name| format!(" {name:?}"))
             .unwrap_or_default();
-        match self.is_self_signed {
-            true => write!(f, "it is signed by itself{issuer}")?,
-            false => write!(
-                f,
-                "its chain ends at the issuer{issuer}, which is no trusted root"
-            )?,
+        let is_self_signed = others.is_empty()
+            && last.is_some_and(|certificate| certificate.issuer() == certificate.subject());
+
+        if is_self_signed {
+            Self {
+                why: format!("it is signed by itself{issuer}{notes}"),
+                help: "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE",
+            }
+        } else {
+            Self {
+                why: format!(
+                    "its chain ends at the issuer{issuer}, which is no trusted root{notes}"
+                ),
+                help: "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE",
+            }
         }
-        f.write_str(&self.notes)
     }
 }
-
-impl Error for UnknownIssuer {}
 
 /// Returns the common name in a distinguished name (RFC 5280, section 4.1.2.4), else the organization, if it is text in UTF-8 of less
 /// than 128 bytes.

@@ -233,7 +233,7 @@ impl ServerCertVerifier for Verifier {
         }
         if is_unknown_issuer(&verified) {
             let unknown =
-                UnknownIssuer::of(leaf, others, system.map_or("", |system| &system.error));
+                UnknownIssuer::new(leaf, others, system.map_or("", |system| &system.error));
             return Err(CertificateError::Other(OtherError(Arc::new(unknown))).into());
         }
         let verified = verified?;
