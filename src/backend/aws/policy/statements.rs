@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use crate::backend::aws::parameter_store::{base_name, referenced_secret};
 use crate::backend::aws::protocol::{own_host, partition_of};
@@ -183,11 +183,8 @@ impl Statements {
             let (sid, action) = action.names();
             statement(sid, action, resources.iter().map(Arn::as_str).collect())
         });
-        let statements = of_action.chain(self.decryption(keys));
-        object([
-            ("Version", LANGUAGE.into()),
-            ("Statement", statements.collect()),
-        ])
+        let statements: Vec<Value> = of_action.chain(self.decryption(keys)).collect();
+        json!({ "Version": LANGUAGE, "Statement": statements })
     }
 
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
@@ -205,27 +202,11 @@ impl Statements {
         }
         let keys: BTreeSet<&str> = keys.iter().map(Arn::as_str).collect();
         let mut decryption = statement("DecryptValues", "kms:Decrypt", keys.into_iter().collect());
-        let via_service = object([("kms:ViaService", services.into_iter().collect())]);
-        decryption["Condition"] = object([("StringEquals", via_service)]);
+        decryption["Condition"] = json!({ "StringEquals": { "kms:ViaService": services } });
         Some(decryption)
     }
 }
 
 fn statement(sid: &str, action: &str, resources: Vec<&str>) -> Value {
-    object([
-        ("Sid", sid.into()),
-        ("Effect", "Allow".into()),
-        ("Action", vec![action].into()),
-        ("Resource", resources.into()),
-    ])
-}
-
-/// Returns an object, which keeps the order of its fields.
-fn object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
-    Value::Object(
-        fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect::<Map<_, _>>(),
-    )
+    json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }
