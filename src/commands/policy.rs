@@ -9,7 +9,7 @@ use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::answer::Fetched;
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
-use crate::report::{self, Report, terminal};
+use crate::report::{Record, Report, terminal};
 use crate::resolve::failed_references;
 
 /// Prints the policy as JSON, and notices about it on standard error.
@@ -65,8 +65,9 @@ pub fn policy(
         Ok((None, agent.unsupported(&locators).into_iter().collect()))
     })?;
     Report::of_values(failed_references(&plan, &refused), "no policy was printed").into_result()?;
-    let (text, notices) = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
-    terminal::print(&text)?;
-    terminal::print_notices(notices.iter().map(report::policy_notice), &options);
+    let policy = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
+    terminal::print(&policy.text)?;
+    terminal::print_notices(policy.warnings.into_iter().map(Record::warning), &options);
+    terminal::print_notices(policy.notes.into_iter().map(Record::note), &options);
     Ok(())
 }

@@ -13,8 +13,7 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notices, empty_values, interrupted, local_notice, overdue, policy_notice, trace,
-    unexpanded, waiting,
+    bug, disk_notices, empty_values, interrupted, local_notice, overdue, trace, unexpanded, waiting,
 };
 pub use provenance::provenance;
 pub use record::{Label, Record, Rendered};

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::record::Record;
 use super::rotation::some_of;
-use crate::backend::aws::PolicyNotice;
 use crate::model::entry::Origin;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
@@ -104,14 +103,6 @@ pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
             "{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"
         ))
     })
-}
-
-/// The line for a notice about a policy.
-pub fn policy_notice(notice: &PolicyNotice) -> Record {
-    match notice {
-        PolicyNotice::Warning(text) => Record::warning(text),
-        PolicyNotice::Note(text) => Record::note(text),
-    }
 }
 
 /// The line for a panic: its position, without its message, which may contain a value.

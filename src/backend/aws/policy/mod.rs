@@ -30,15 +30,16 @@ pub struct PolicyOptions {
     pub metadata: bool,
 }
 
-/// A notice about a policy, for the person who attaches it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicyNotice {
-    Warning(String),
-    Note(String),
+/// A policy, and what the person who attaches it should know.
+pub struct Policy {
+    /// JSON with a line feed at its end.
+    pub text: String,
+    pub warnings: Vec<String>,
+    pub notes: Vec<String>,
 }
 
-/// Returns the policy of the caller, or of the role that `options` name, as JSON with a line feed at its end, and the notices about it.
-/// `settings` include the profile's, and `chain` is the way to its credentials.
+/// Returns the policy of the caller, or of the role that `options` name. `settings` include the profile's, and `chain` is the way to its
+/// credentials.
 ///
 /// # Errors
 /// When no locator is read with that role, and no credentials are found by assuming it.
@@ -47,7 +48,7 @@ pub fn policy(
     chain: Option<&RoleChain>,
     locators: &BTreeSet<&Locator>,
     options: &PolicyOptions,
-) -> Result<(String, Vec<PolicyNotice>), Problem> {
+) -> Result<Policy, Problem> {
     let requests: BTreeSet<Locator> = locators
         .iter()
         .map(|locator| settings.with_defaults(locator))
@@ -61,8 +62,11 @@ pub fn policy(
     let statements = statements(settings, &role, &read, options);
     let policy = statements.policy(&options.kms_keys);
     let length = policy.to_string().chars().count();
-    let notices = notices(&role, &read, options, length, statements.is_empty());
-    Ok((format!("{policy:#}\n"), notices))
+    Ok(Policy {
+        text: format!("{policy:#}\n"),
+        warnings: warnings(&read, options, length, statements.is_empty()),
+        notes: notes(&role, &read, options),
+    })
 }
 
 /// The identity whose policy is printed.
@@ -185,16 +189,15 @@ fn is_asked(request: &Locator, options: &PolicyOptions) -> bool {
     !options.metadata || request.store == Store::SecretsManager || is_described(request)
 }
 
-/// Returns the notices about a policy of `length` characters.
-fn notices(
-    role: &PolicyRole<'_>,
+/// Returns the warnings about a policy of `length` characters.
+fn warnings(
     read: &[&Locator],
     options: &PolicyOptions,
     length: usize,
     is_empty: bool,
-) -> Vec<PolicyNotice> {
-    let mut notices = Vec::new();
-    let mut warn = |text: &str| notices.push(PolicyNotice::Warning(text.to_owned()));
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |text: &str| warnings.push(text.to_owned());
     let is_any_region = read
         .iter()
         .any(|request| request.region.is_none() && is_asked(request, options));
@@ -217,16 +220,21 @@ fn notices(
     if is_empty {
         warn("no permission is needed, so the policy has no statement, which IAM does not accept");
     }
+    warnings
+}
 
+/// Returns the notes about a policy.
+fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> Vec<String> {
+    let mut notes = Vec::new();
     if role.named.is_none() {
         for assumed in &role.assumed {
-            let text = format!("--for-role {assumed} prints the policy of that role");
-            notices.push(PolicyNotice::Note(text));
+            notes.push(format!(
+                "--for-role {assumed} prints the policy of that role"
+            ));
         }
     }
     if options.kms_keys.is_empty() && !options.metadata && !read.is_empty() {
-        let text = "customer managed keys need kms:Decrypt (--kms-key ARN)";
-        notices.push(PolicyNotice::Note(text.to_owned()));
+        notes.push("customer managed keys need kms:Decrypt (--kms-key ARN)".to_owned());
     }
-    notices
+    notes
 }
