@@ -106,13 +106,7 @@ impl LocalFile {
 fn not_found(missing: Missing) -> FetchFailure {
     FetchFailure {
         is_local: true,
-        ..FetchFailure::new(
-            None,
-            FetchError::NotFound {
-                missing,
-                nearest: None,
-            },
-        )
+        ..FetchFailure::new(None, FetchError::not_found(missing))
     }
 }
 

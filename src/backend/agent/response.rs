@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::backend::aws::{ServiceError, code_and_message, read_secret};
-use crate::model::answer::{Denial, Document, FetchError, Outage, OutageKind, Reason, Refusal};
+use crate::model::answer::{Denial, Document, FetchError, Outage, OutageKind, Refusal};
 use crate::model::reference::Locator;
 
 /// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
@@ -19,7 +19,10 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, Fe
     };
     let (code, message) = code_and_message(&error);
     if status == 403 && code.is_none() {
-        return Err(denied("HTTP status 403".into(), Denial::PolicyOrMissing));
+        return Err(FetchError::denied(
+            "HTTP status 403",
+            Denial::PolicyOrMissing,
+        ));
     }
     let error = ServiceError {
         code,
@@ -29,11 +32,11 @@ pub fn parse(status: u16, body: &[u8], request: &Locator) -> Result<Document, Fe
     match error.classify() {
         // The agent's own words: every error of AssumeRole is a 403.
         FetchError::Denied { message, .. } if message.text.contains("caching client from role") => {
-            Err(denied(message, Denial::Role))
+            Err(FetchError::denied(message, Denial::Role))
         }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
         FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {
-            Err(denied(outage.reason, Denial::PolicyOrMissing))
+            Err(FetchError::denied(outage.reason, Denial::PolicyOrMissing))
         }
         classified => Err(classified),
     }
@@ -54,18 +57,10 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     }
 }
 
-fn denied(message: Reason, cause: Denial) -> FetchError {
-    FetchError::Denied {
-        message,
-        cause,
-        identity: None,
-    }
-}
-
 /// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
 fn classify_text(status: u16, has_role: bool) -> FetchError {
     match status {
-        403 => denied("the agent does not accept the token".into(), Denial::Token),
+        403 => FetchError::denied("the agent does not accept the token", Denial::Token),
         429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),
         500.. => Outage::new(
             OutageKind::Service,

@@ -108,10 +108,7 @@ fn document(
             }))
         }
         None if matches!(version, Version::Id(_)) => None,
-        None => fail(FetchError::NotFound {
-            missing: Missing::Version,
-            nearest: None,
-        }),
+        None => fail(FetchError::not_found(Missing::Version)),
     }
 }
 
@@ -180,12 +177,7 @@ fn answers(batch: Vec<Locator>, described: &Result<Vec<ParameterMetadata>, Fetch
                     request.is_path() || base_name(&parameter.name) == base_name(request.id.name())
                 };
                 let found = described.iter().find(is_requested);
-                let found = found.ok_or_else(|| {
-                    fail(FetchError::NotFound {
-                        missing: Missing::Secret,
-                        nearest: None,
-                    })
-                })?;
+                let found = found.ok_or_else(|| fail(FetchError::not_found(Missing::Secret)))?;
                 let empty = Document {
                     region: request.region.clone(),
                     ..Document::new(SecretValue::default())

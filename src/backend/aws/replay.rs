@@ -42,10 +42,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<Result<Docume
         Store::ParameterStore if request.is_path() => {
             let (parameters, _) = read_page(&body, &request, &region)?;
             if parameters.is_empty() {
-                return Err(FetchError::NotFound {
-                    missing: Missing::Secret,
-                    nearest: None,
-                });
+                return Err(FetchError::not_found(Missing::Secret));
             }
             Ok(Document {
                 parameters,

@@ -212,14 +212,7 @@ impl Session {
     fn found(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
-            None => {
-                let message = "the role was not assumed".into();
-                Err(FetchError::Denied {
-                    message,
-                    cause: Denial::Role,
-                    identity: None,
-                })
-            }
+            None => Err(FetchError::denied("the role was not assumed", Denial::Role)),
         }
     }
 

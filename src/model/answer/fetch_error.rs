@@ -112,6 +112,23 @@ impl From<Refusal> for FetchError {
 }
 
 impl FetchError {
+    /// Returns the absence of a secret or of a version, without a similar name.
+    pub fn not_found(missing: Missing) -> Self {
+        Self::NotFound {
+            missing,
+            nearest: None,
+        }
+    }
+
+    /// Returns a denial that does not name the caller.
+    pub fn denied(message: impl Into<Reason>, cause: Denial) -> Self {
+        Self::Denied {
+            message: message.into(),
+            cause,
+            identity: None,
+        }
+    }
+
     /// Returns the exit status of a launch that lacks the value.
     pub fn status(&self) -> Status {
         match self {

@@ -122,25 +122,26 @@ fn read_credentials(
 
 /// Names the role in an error. A denial or a refusal is about the role, unless the credentials themselves are denied.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
-    let (message, cause, identity) = match error {
+    match error {
         FetchError::Denied {
             message,
             cause: cause @ Denial::Credentials,
             identity,
-        } => (message, cause, identity),
-        FetchError::Denied { message, .. } => (message, Denial::Role, None),
-        FetchError::Refused(Refusal::Request(message)) => (message, Denial::RoleRequest, None),
-        FetchError::Unavailable(outage) => {
-            return outage
-                .of(format_args!("STS, AssumeRole of {}", role.arn))
-                .into();
+        } => FetchError::Denied {
+            message: message.with_prefix(&role.arn),
+            cause,
+            identity,
+        },
+        FetchError::Denied { message, .. } => {
+            FetchError::denied(message.with_prefix(&role.arn), Denial::Role)
         }
-        error => return error,
-    };
-    FetchError::Denied {
-        message: message.with_prefix(&role.arn),
-        cause,
-        identity,
+        FetchError::Refused(Refusal::Request(message)) => {
+            FetchError::denied(message.with_prefix(&role.arn), Denial::RoleRequest)
+        }
+        FetchError::Unavailable(outage) => outage
+            .of(format_args!("STS, AssumeRole of {}", role.arn))
+            .into(),
+        error => error,
     }
 }
 

@@ -56,10 +56,7 @@ pub async fn get_below(
         token = next_token;
     }
     if found.is_empty() {
-        return Err(FetchError::NotFound {
-            missing: Missing::Secret,
-            nearest: None,
-        });
+        return Err(FetchError::not_found(Missing::Secret));
     }
     let region = Some(client.region.clone());
     Ok(Document {

@@ -74,10 +74,7 @@ impl GetParametersResponse {
                 None => Some(invalid.as_str()),
             };
             if name.is_some_and(|name| base_name(name) == base_name(id.name())) {
-                return Some(Err(FetchError::NotFound {
-                    missing,
-                    nearest: None,
-                }));
+                return Some(Err(FetchError::not_found(missing)));
             }
         }
         None

@@ -56,11 +56,11 @@ impl<'a> ServiceError<'a> {
             {
                 Refusal::MarkedForDeletion.into()
             }
-            "ResourceNotFound" if has("secret value") => absent(Missing::Version),
+            "ResourceNotFound" if has("secret value") => FetchError::not_found(Missing::Version),
             // The version exists, but not with this staging label.
-            "InvalidRequest" | "InvalidParameter" if has("not associated") => absent(Missing::Version),
-            "ParameterVersionNotFound" => absent(Missing::Version),
-            "ResourceNotFound" | "ParameterNotFound" => absent(Missing::Secret),
+            "InvalidRequest" | "InvalidParameter" if has("not associated") => FetchError::not_found(Missing::Version),
+            "ParameterVersionNotFound" => FetchError::not_found(Missing::Version),
+            "ResourceNotFound" | "ParameterNotFound" => FetchError::not_found(Missing::Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if has("signature expired") || has("not yet current") => {
                 self.skewed()
             }
@@ -120,11 +120,7 @@ impl<'a> ServiceError<'a> {
     }
 
     fn denied(&self, cause: Denial) -> FetchError {
-        FetchError::Denied {
-            message: self.reason(self.message),
-            cause,
-            identity: None,
-        }
+        FetchError::denied(self.reason(self.message), cause)
     }
 
     fn outage(&self, kind: OutageKind) -> FetchError {
@@ -173,13 +169,6 @@ pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
         OutageKind::MalformedResponse,
         format!("HTTP status {status}{content_type}; is a proxy between?"),
     )
-}
-
-fn absent(missing: Missing) -> FetchError {
-    FetchError::NotFound {
-        missing,
-        nearest: None,
-    }
 }
 
 /// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.
