@@ -90,7 +90,7 @@ impl Clients {
                     let body = response.body().bytes().unwrap_or_default();
                     error_response(response.status().as_u16(), header, body)
                 }
-                Err(error) => classify_sdk_error(error, None),
+                Err(error) => classify_sdk_error(error),
             };
             let _ = noted.set(failure);
             answer

@@ -198,7 +198,7 @@ impl FetchError {
                 Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
                 Refusal::Proxy { .. } => "proxy",
                 Refusal::Agent(_) => "agent",
-                Refusal::Request(_) | Refusal::Status(_) => "refused",
+                Refusal::Request(_) => "refused",
             },
             Self::NoCredentials(CredentialsError {
                 what: Wanted::Credentials,
@@ -290,8 +290,6 @@ pub enum Refusal {
     Agent(&'static str),
     /// Any other error response, as one line.
     Request(Reason),
-    /// The HTTP status of a metadata service.
-    Status(u16),
 }
 
 /// The reason that a request cannot be authenticated.

@@ -330,7 +330,6 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Agent(why) => Problem::configuration(format!("the Secrets Manager Agent {why}"))
             .help("run without --agent, or remove this setting"),
         Refusal::Request(why) => with_reason("refused", why),
-        Refusal::Status(status) => Problem::configuration(format!("refused: HTTP status {status}")),
     }
 }
 

@@ -13,7 +13,7 @@ use aws_credential_types::provider::ProvideCredentials;
 use super::provider::{SearchContext, failed, not_configured, of_response, of_sdk, unanswered};
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
-use crate::backend::aws::protocol::{classify_sdk_error, sdk_error_text};
+use crate::backend::aws::protocol::sdk_error_text;
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
@@ -153,13 +153,11 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
             ..Outage::new(OutageKind::Connection, sdk_error_text(&error))
         }));
     }
-    match classify_sdk_error(&error, status(&error)) {
-        FetchError::Unavailable(outage)
-            if matches!(outage.kind, OutageKind::Service | OutageKind::Throttled) =>
-        {
-            Err(outage.into())
+    match status(&error) {
+        Some(status @ (408 | 429 | 500..)) => {
+            Err(Outage::new(OutageKind::Service, format!("HTTP status {status}")).into())
         }
-        _ => Err(FetchError::NoRegion {
+        Some(_) | None => Err(FetchError::NoRegion {
             again: Again::Later,
         }),
     }

@@ -105,7 +105,12 @@ pub fn of_sdk(error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
 
 /// Returns the failure of a provider whose request the SDK made. `status` is that of an HTTP response in the error.
 pub fn of_response(error: &(dyn Error + 'static), status: Option<u16>, why: &str) -> FetchError {
-    match classify_sdk_error(error, status) {
+    match status {
+        Some(408 | 429 | 500..) => return failed(why),
+        Some(_) => return unusable(why),
+        None => {}
+    }
+    match classify_sdk_error(error) {
         // The response may come from something else, in front of the metadata service.
         FetchError::Refused(Refusal::Request(_)) => failed(why),
         FetchError::Unavailable(outage) => FetchError::Unavailable(Outage {

@@ -176,24 +176,13 @@ pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
     Refusal::Request(error_text(error).into()).into()
 }
 
-/// Returns the meaning of an error of one of the SDK's credential providers or of IMDS. `status` is that of an HTTP response in it.
+/// Returns the meaning of an error of one of the SDK's credential providers or of IMDS, which got no response.
 ///
 /// The SDK does not expose the kind of its errors, so this looks for the failure that our connector has given to it.
-pub fn classify_sdk_error(error: &(dyn Error + 'static), status: Option<u16>) -> FetchError {
-    match (status, find_source::<NetFailure>(error)) {
-        (Some(status), _) => classify_status(status),
-        (None, Some(failure)) => failure.clone().into(),
-        (None, None) => Refusal::Request(sdk_error_text(error).into()).into(),
-    }
-}
-
-/// Classifies a status without a code, as the metadata services return it.
-fn classify_status(status: u16) -> FetchError {
-    match status {
-        408 | 429 | 500.. => {
-            Outage::new(OutageKind::Service, format!("HTTP status {status}")).into()
-        }
-        _ => Refusal::Status(status).into(),
+pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
+    match find_source::<NetFailure>(error) {
+        Some(failure) => failure.clone().into(),
+        None => Refusal::Request(sdk_error_text(error).into()).into(),
     }
 }
 
