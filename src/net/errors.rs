@@ -4,6 +4,9 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use aws_config::imds::client::error::ImdsError;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use futures_util::FutureExt;
 use http::Uri;
 use tokio::time::timeout;
@@ -163,16 +166,9 @@ pub fn within<F: Future>(
     timeout(limit, future).map(move |result| result.map_err(|_| NetFailure::late(limit)))
 }
 
-/// Returns the texts of an error and its sources in one line, without a text that an earlier text contains.
+/// Returns the texts of an error and its sources in one line, without a text that an earlier text contains, and with nothing of a
+/// response's body.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
-    joined_texts(error, text_without_sources)
-}
-
-/// Joins what `text` returns for an error and for each of its sources, without a text that an earlier text contains.
-pub fn joined_texts(
-    error: &(dyn Error + 'static),
-    text: impl Fn(&(dyn Error + 'static)) -> String,
-) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = chain(error).peekable();
     while let Some(error) = errors.next() {
@@ -183,7 +179,7 @@ pub fn joined_texts(
         {
             continue;
         }
-        let part = text(error);
+        let part = text_without_sources(error);
         if !part.is_empty() && !parts.iter().any(|earlier| earlier.contains(&part)) {
             parts.push(part);
         }
@@ -191,15 +187,28 @@ pub fn joined_texts(
     one_line(&parts.join(": "))
 }
 
-/// Returns the text of one error without its sources, reworded where it would puzzle a user.
-pub fn text_without_sources(error: &(dyn Error + 'static)) -> String {
+/// Returns the text of one error without its sources, reworded where it would puzzle a user; empty for an error of the SDK's that only says that
+/// it has a source.
+fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(rustls::Error::InvalidMessage(_)) = error.downcast_ref() {
         return "the answer is not TLS; the endpoint may speak http".to_owned();
     }
+    if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
+        let status = response.response().status().as_u16();
+        return format!("the metadata service answered with HTTP status {status}");
+    }
+    if let Some(CredentialsError::ProviderError(_)) = error.downcast_ref() {
+        return String::new();
+    }
+    if error.is::<ConnectorError>() {
+        return String::new();
+    }
+
     let text = error
         .downcast_ref()
         .map_or_else(|| error.to_string(), os_error::text);
     match text.as_str() {
+        "dispatch failure" => String::new(),
         "dns error" => "name lookup".to_owned(),
         // rustls adds a link to its documentation.
         text if text.starts_with("peer closed connection without sending TLS close_notify") => {

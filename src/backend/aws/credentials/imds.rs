@@ -13,11 +13,10 @@ use aws_credential_types::provider::ProvideCredentials;
 use super::provider::{SearchContext, failed, not_configured, of_response, of_sdk, unanswered};
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
-use crate::backend::aws::protocol::sdk_error_text;
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
-use crate::net::errors::{NetFailure, find_source};
+use crate::net::errors::{NetFailure, error_text, find_source};
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
@@ -50,7 +49,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
 /// Returns the failure of the request for the name of the instance's role. A refused connection means that this is not an instance. Silence
 /// or a missing route can also mean that its network is not up yet.
 fn no_role(error: &ImdsError) -> FetchError {
-    let (why, status) = (sdk_error_text(error), status(error));
+    let (why, status) = (error_text(error), status(error));
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
             not_configured("the instance has no role")
@@ -150,7 +149,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
     if is_unreachable(&error) {
         return Err(FetchError::Unavailable(Outage {
             again: Again::Later,
-            ..Outage::new(OutageKind::Connection, sdk_error_text(&error))
+            ..Outage::new(OutageKind::Connection, error_text(&error))
         }));
     }
     match status(&error) {

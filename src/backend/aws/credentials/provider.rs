@@ -11,11 +11,12 @@ use http::HeaderValue;
 use super::mfa::MfaCodes;
 use crate::backend::aws::clients::Clients;
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::protocol::{classify_sdk_error, sdk_error_text};
+use crate::backend::aws::protocol::classify_sdk_error;
 use crate::model::answer::{
     Again, CredentialsError, Denial, FetchError, Outage, OutageKind, Reason, Refusal, Wanted,
 };
 use crate::model::reference::Region;
+use crate::net::errors::error_text;
 use crate::system::os_error;
 
 /// The clients and settings of a search.
@@ -92,9 +93,7 @@ pub fn of_request(subject: &str, error: FetchError) -> FetchError {
 /// Returns the failure of the SDK's provider of a container's or of the instance's credentials. `status` is that of an HTTP response in it.
 pub fn of_sdk(error: &SdkCredentialsError, status: Option<u16>) -> FetchError {
     // The outermost error only says that the provider failed.
-    let why = error
-        .source()
-        .map_or_else(|| error.to_string(), sdk_error_text);
+    let why = error.source().map_or_else(|| error.to_string(), error_text);
     match error {
         SdkCredentialsError::CredentialsNotLoaded(_) => not_configured(why),
         SdkCredentialsError::ProviderTimedOut(_) => failed(why),

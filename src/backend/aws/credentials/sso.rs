@@ -13,8 +13,9 @@ use aws_sdk_sso::operation::get_role_credentials::{
 use super::provider::{self, SearchContext, of_request, unusable, with_help};
 use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::protocol::{Api, sdk_error_text};
+use crate::backend::aws::protocol::Api;
 use crate::model::answer::{Denial, FetchError, Outage, OutageKind};
+use crate::net::errors::error_text;
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
 pub async fn sso_credentials(
@@ -35,7 +36,7 @@ pub async fn sso_credentials(
         .await;
     let token = tokens.provide_token().await.map_err(|error| {
         let why =
-            sdk_error_text(&error).replace("an error occurred while loading an access token: ", "");
+            error_text(&error).replace("an error occurred while loading an access token: ", "");
         let uncached = "there is no cached SSO token, or it cannot be read";
         let why = why.replace("failed to load the cached SSO token", uncached);
         with_help(unusable(why), &log_in)

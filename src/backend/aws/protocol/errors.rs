@@ -3,16 +3,13 @@
 use std::error::Error;
 use std::time::Duration;
 
-use aws_config::imds::client::error::ImdsError;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use crate::model::answer::{
     Again, Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal,
 };
 use crate::model::quoting::one_line;
-use crate::net::errors::{NetFailure, error_text, find_source, joined_texts, text_without_sources};
+use crate::net::errors::{NetFailure, error_text, find_source};
 
 /// An error of one of AWS's services, as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -182,26 +179,6 @@ pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
 pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
     match find_source::<NetFailure>(error) {
         Some(failure) => failure.clone().into(),
-        None => Refusal::Request(sdk_error_text(error).into()).into(),
+        None => Refusal::Request(error_text(error).into()).into(),
     }
-}
-
-/// Returns the texts of an error of the SDK's and its sources in one line, without repetitions, and with nothing of a response's body.
-pub fn sdk_error_text(error: &(dyn Error + 'static)) -> String {
-    joined_texts(error, |error| {
-        if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
-            let status = response.response().status().as_u16();
-            return format!("the metadata service answered with HTTP status {status}");
-        }
-        let is_wrapped = matches!(
-            error.downcast_ref(),
-            Some(CredentialsError::ProviderError(_))
-        );
-        let text = text_without_sources(error);
-        // These only say that they have a source.
-        if is_wrapped || error.is::<ConnectorError>() || text == "dispatch failure" {
-            return String::new();
-        }
-        text
-    })
 }
