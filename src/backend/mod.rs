@@ -3,7 +3,6 @@
 pub mod agent;
 pub mod aws;
 pub mod cached;
-mod fan_out;
 pub mod local_file;
 mod retry;
 

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::stream::{Stream, StreamExt};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -22,6 +23,11 @@ use super::errors::{NetFailure, host_and_port};
 ///
 /// A lower limit would cost round trips: it is above the 20 secrets of a usual launch, and low enough not to flood a service.
 pub const MAX_CONNECTIONS: usize = 32;
+
+/// Completes requests, as many at the same time as a host may have connections. Each is made when its turn comes.
+pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
+    requests.buffer_unordered(MAX_CONNECTIONS).collect().await
+}
 
 /// The connections of all hosts. Clones share them.
 #[derive(Clone)]

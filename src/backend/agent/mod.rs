@@ -13,8 +13,7 @@ use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
-use super::aws::{Settings, apply_settings, malformed_response};
-use super::fan_out::{Requests, distribute, in_flight};
+use super::aws::{Requests, Settings, apply_settings, distribute, malformed_response};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Answers, Document, FetchError, FetchFailure, OutageKind, Refusal};
 use crate::model::problem::Problem;
@@ -22,6 +21,7 @@ use crate::model::reference::{Locator, Store};
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
 use crate::net::http::{Bytes, HttpClient, HttpTimeouts};
+use crate::net::pool::in_flight;
 use crate::net::proxy::ProxySettings;
 use crate::time::Deadline;
 

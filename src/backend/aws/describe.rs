@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
-use crate::backend::fan_out::in_flight;
 use crate::model::answer::{
     DescribedSecret, Description, FetchError, Outage, Replica, RotationSchedule,
 };
 use crate::model::reference::{Arn, Locator, Region};
+use crate::net::pool::in_flight;
 
 /// Describes the secret of each complete locator, many at the same time; the version does not matter. Without credentials, the error of the
 /// search for them is that of each description.

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::credentials::with_provider;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
-use crate::backend::fan_out::in_flight;
 use crate::backend::retry::{RetryBudget, over_regions};
 use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, PassedOver};
 use crate::model::reference::{Locator, Region, Role, Store};
+use crate::net::pool::in_flight;
 
 /// Answers complete locators, many at the same time, with the credentials of their roles.
 pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers {

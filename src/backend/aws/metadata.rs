@@ -10,13 +10,13 @@ use super::describe::describe_all;
 use super::parameter_store::base_name;
 use super::protocol::{call, read_object, timestamp};
 use super::session::Session;
-use crate::backend::fan_out::in_flight;
 use crate::model::answer::{
     Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure,
     Missing, Outage, Refusal,
 };
 use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
+use crate::net::pool::in_flight;
 
 /// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
 /// up has no answer.

@@ -24,11 +24,10 @@ pub use protocol::{ServiceError, code_and_message, malformed_response};
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::fan_out::{Requests, distribute};
-use crate::model::answer::{Answers, Caller, DescribedSecret, FetchFailure};
+use crate::model::answer::{Answers, Caller, DescribedSecret, Document, FetchFailure};
 use crate::model::inherited::Inherited;
 use crate::model::options::AwsOptions;
 use crate::model::problem::Problem;
@@ -163,6 +162,22 @@ impl Aws {
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
+}
+
+/// The requests, which are complete locators, each with the locators that it answers: a locator with and one without the default region
+/// can be one request.
+pub type Requests<'a> = BTreeMap<Locator, Vec<&'a Locator>>;
+
+/// Copies the answer of each request to each of its locators.
+pub fn distribute(requests: &Requests<'_>, answered: Answers) -> Answers {
+    let mut answers = Vec::new();
+    for (request, answer) in answered {
+        for locator in requests.get(&request).into_iter().flatten() {
+            let copy = answer.as_ref().map(Document::copy).map_err(Clone::clone);
+            answers.push(((*locator).clone(), copy));
+        }
+    }
+    answers
 }
 
 async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
