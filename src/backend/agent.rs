@@ -1,29 +1,114 @@
 //! The client of the AWS Secrets Manager Agent, an HTTP service on this host that caches secrets.
 
-mod response;
-mod settings;
-
-pub use settings::AgentSettings;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use super::aws::{Requests, Settings, apply_settings, distribute, malformed_response};
+use super::aws::{
+    Requests, ServiceError, Settings, VariableReader, apply_settings, code_and_message, distribute,
+    malformed_response, read_secret,
+};
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{Answers, Document, FetchError, FetchFailure, OutageKind, Refusal};
+use crate::model::answer::{
+    Again, Answers, CredentialsError, Denial, Document, FetchError, FetchFailure, Outage,
+    OutageKind, Refusal, Wanted,
+};
+use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Store};
+use crate::model::url::HttpUrl;
 use crate::net::connector::Connector;
 use crate::net::errors::host_and_port;
 use crate::net::http::{Bytes, HttpClient, HttpTimeouts};
 use crate::net::pool::in_flight;
 use crate::net::proxy::ProxySettings;
+use crate::system::os_error;
 use crate::time::Deadline;
+
+/// The file with the agent's token, which its installation creates: the last source that is tried.
+const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
+
+/// The URL of the agent, and the token that it requires in each request, as a protection against server-side request forgery.
+#[derive(Clone, Debug)]
+pub struct AgentSettings {
+    pub url: HttpUrl,
+    /// AWS_TOKEN: a token, or `file://` and the path of one.
+    token: Option<String>,
+    /// True with `--agent-fallback`.
+    pub has_fallback: bool,
+}
+
+impl AgentSettings {
+    /// Reads the variable that the agent's other clients read.
+    ///
+    /// # Errors
+    /// AWS_TOKEN is not UTF-8.
+    pub fn new(
+        url: HttpUrl,
+        has_fallback: bool,
+        inherited: &Inherited,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut reader = VariableReader::new(inherited);
+        let token = reader.text("AWS_TOKEN");
+        reader.finish(Self {
+            url,
+            token,
+            has_fallback,
+        })
+    }
+
+    /// Returns the token of AWS_TOKEN, or else of the file of the agent's installation.
+    ///
+    /// # Errors
+    /// When there is none, with the reason of each source.
+    pub fn find_token(&self) -> Result<HeaderValue, CredentialsError> {
+        let file = self
+            .token
+            .as_deref()
+            .and_then(|token| token.strip_prefix("file://"));
+        let (name, found) = match (&self.token, file) {
+            (Some(_), Some(file)) => ("AWS_TOKEN", read_token(file)),
+            (Some(token), None) => ("AWS_TOKEN", Ok(token.clone())),
+            (None, _) => (AGENT_TOKEN_FILE, read_token(AGENT_TOKEN_FILE)),
+        };
+        found.and_then(header).map_err(|why| {
+            let why = if let Some(file) = file {
+                format!("{file}: {why}")
+            } else {
+                why
+            };
+            let mut tried = vec![format!("{name}: {why}")];
+            let has_tried_all = self.token.is_none();
+            if has_tried_all {
+                tried.insert(0, "AWS_TOKEN: is not set".to_owned());
+            }
+            CredentialsError {
+                tried,
+                has_tried_all,
+                ..CredentialsError::new(Wanted::Token, Again::Later)
+            }
+        })
+    }
+}
+
+fn read_token(path: &str) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| os_error::text_of_file(path.as_ref(), &error))
+}
+
+fn header(token: String) -> Result<HeaderValue, String> {
+    match HeaderValue::try_from(token.trim_end()) {
+        Ok(mut token) if !token.is_empty() => {
+            token.set_sensitive(true);
+            Ok(token)
+        }
+        Ok(_) | Err(_) => Err("holds no token".to_owned()),
+    }
+}
 
 /// The name of the header with the token.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
@@ -194,7 +279,7 @@ impl Agent {
         let (head, body) = self.http.send(http_request).await?;
         let status = head.status.as_u16();
         match body {
-            Ok(body) => response::parse(status, &body, request),
+            Ok(body) => read_response(status, &body, request),
             Err(_) => Err(malformed_response(status, None).into()),
         }
     }
@@ -222,5 +307,76 @@ impl Agent {
             role.as_ref().map(|role| role.arn.to_string()).as_deref(),
         );
         format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}{role}")
+    }
+}
+
+/// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
+///
+/// # Errors
+/// The meaning of AWS's error code, or else of the status.
+fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document, FetchError> {
+    if status == 200 {
+        return read_document(body, request);
+    }
+    let Ok(Value::Object(error)) = serde_json::from_slice(body) else {
+        return Err(classify_text(status, request.role.is_some()));
+    };
+    let (code, message) = code_and_message(&error);
+    if status == 403 && code.is_none() {
+        return Err(FetchError::denied(
+            "HTTP status 403",
+            Denial::PolicyOrMissing,
+        ));
+    }
+    let error = ServiceError {
+        code,
+        message,
+        ..ServiceError::new(status, |_| None)
+    };
+    match error.classify() {
+        // The agent's own words: every error of AssumeRole is a 403.
+        FetchError::Denied { message, .. } if message.text.contains("caching client from role") => {
+            Err(FetchError::denied(message, Denial::Role))
+        }
+        // A 403 is a denial with every code: neither the agent nor AWS is tried again.
+        FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {
+            Err(FetchError::denied(outage.reason, Denial::PolicyOrMissing))
+        }
+        classified => Err(classified),
+    }
+}
+
+/// Reads a secret. The agent was not told the region, so that a secret of this name in another one would be taken for the requested one.
+fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError> {
+    let document = read_secret(body, &request.id, &request.version)?;
+    match (&request.region, &document.region) {
+        (Some(asked), Some(found)) if asked != found => {
+            Err(Refusal::Agent("reads only in its own region").into())
+        }
+        (Some(_), None) => Ok(Document {
+            region: request.region.clone(),
+            ..document
+        }),
+        (Some(_) | None, _) => Ok(document),
+    }
+}
+
+/// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
+fn classify_text(status: u16, has_role: bool) -> FetchError {
+    match status {
+        403 => FetchError::denied("the agent does not accept the token", Denial::Token),
+        429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),
+        500.. => Outage::new(
+            OutageKind::Service,
+            format!("the agent: HTTP status {status}"),
+        )
+        .into(),
+        400 if has_role => {
+            Refusal::Agent("refuses the role, or is older than 2.1 and assumes none").into()
+        }
+        _ => Refusal::Request(
+            format!("the agent, or another service at its URL: HTTP status {status}").into(),
+        )
+        .into(),
     }
 }
