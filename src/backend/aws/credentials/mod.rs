@@ -5,7 +5,6 @@ mod imds;
 mod mfa;
 mod process;
 mod profile;
-mod program;
 mod provider;
 mod sources;
 mod sso;

@@ -1,22 +1,43 @@
 //! The provider for a program that prints credentials as JSON: the `credential_process` of a profile, or the AWS CLI for a profile of
-//! `aws login`.
+//! `aws login`. The program is killed when the launch ends early (`system::ending`).
+//!
+//! While this process's group is the terminal's foreground job, the program stays in the group: it can ask on the terminal, and Ctrl-C
+//! and Ctrl-Z reach it as they reach this process. Otherwise it gets a session of its own, which has no terminal.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
-use std::process::Command;
-use std::time::SystemTime;
+#![allow(unsafe_code, reason = "system calls in the child before execve(2)")]
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use nix::sys::signal::Signal;
+use nix::sys::termios::tcgetattr;
+use nix::unistd::{Pid, getpid, setsid};
 use serde::Deserialize;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use zeroize::Zeroizing;
 
-use super::program::CredentialProcess;
 use super::provider::{unusable, with_help};
 use super::sso::shell_word;
 use crate::model::answer::FetchError;
 use crate::model::quoting::one_line;
-use crate::system::os_error;
+use crate::net::errors::error_text;
+use crate::system::ending::{self, AskedProgram};
+use crate::system::{os_error, signals, terminal};
+
+/// The limit for the output, in bytes. Credentials take a few kilobytes.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// The interval at which the end of a program that has closed its output is polled.
+const TICK: Duration = Duration::from_millis(1);
 
 /// Runs a command of the shell, whose arguments may be secret, and returns the credentials that it prints.
 pub async fn process_credentials(command: &str) -> Result<Credentials, FetchError> {
@@ -110,4 +131,111 @@ fn parse_expiration(text: &str) -> Result<SystemTime, String> {
         ));
     }
     Ok(moment)
+}
+
+/// A running program, with its standard output. Dropping the value kills it unless it has ended, and reaps it.
+struct CredentialProcess(Option<ChildStdout>);
+
+impl CredentialProcess {
+    /// Starts a command. Its standard input is /dev/null, since that of this process is for the command of the launch; its standard
+    /// error is that of this process.
+    fn start(mut command: Command) -> io::Result<Self> {
+        let terminal = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/tty")
+            .ok()
+            .filter(|file| terminal::is_foreground(file));
+        let terminal = terminal.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
+        let (is_alone, parent) = (terminal.is_none(), getpid());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        // SAFETY: `prepare` makes system calls alone, and these are async-signal-safe.
+        unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
+        *ending::program() = Some(AskedProgram {
+            child: None,
+            terminal,
+        });
+        let started = command.spawn();
+        // Without a program another thread ends this process.
+        let mut asked = ending::program();
+        let mut child = started.inspect_err(|_| *asked = None)?;
+        let stdout = child.stdout.take();
+        if let Some(program) = asked.as_mut() {
+            program.child = Some(child);
+        }
+        Ok(Self(stdout))
+    }
+
+    /// Returns the program's standard output.
+    async fn output(mut self) -> Result<Zeroizing<Vec<u8>>, String> {
+        let failed =
+            |error: io::Error| format!("cannot be read or waited for: {}", error_text(&error));
+        let stdout = read_all(self.0.take()).await.map_err(failed)?;
+        // Without a program another thread ends this process.
+        let status = || {
+            ending::program()
+                .as_mut()
+                .and_then(|program| program.child.as_mut())
+                .map_or(Ok(None), Child::try_wait)
+        };
+        let status = loop {
+            match status().map_err(failed)? {
+                Some(status) => break status,
+                None => tokio::time::sleep(TICK).await,
+            }
+        };
+        match status.code() {
+            Some(0) => Ok(stdout),
+            Some(code) => Err(format!("ended with status {code}")),
+            None => {
+                let signal = status
+                    .signal()
+                    .and_then(|number| Signal::try_from(number).ok());
+                Err(format!(
+                    "was ended by {}",
+                    signal.map_or("a signal", Signal::as_str)
+                ))
+            }
+        }
+    }
+}
+
+impl Drop for CredentialProcess {
+    fn drop(&mut self) {
+        if let Some(mut program) = ending::kill_program() {
+            let _ = program.wait();
+        }
+    }
+}
+
+/// Prepares the child for the program: signals are as this process inherited them, and it ends with this process.
+#[cfg_attr(
+    target_os = "macos",
+    allow(unused_variables, reason = "PR_SET_PDEATHSIG is of Linux")
+)]
+fn prepare(parent: Pid, is_alone: bool) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        // This process may have ended before. 0: this process is in another PID namespace.
+        if ![parent, Pid::from_raw(0)].contains(&Pid::parent()) {
+            return Err(nix::errno::Errno::ESRCH.into());
+        }
+    }
+    if is_alone {
+        setsid()?;
+    }
+    signals::restore();
+    Ok(())
+}
+
+/// Reads a pipe to its end or to [`MAX_OUTPUT`].
+async fn read_all(pipe: Option<ChildStdout>) -> io::Result<Zeroizing<Vec<u8>>> {
+    // Allocated once: a vector that grows leaves copies behind, which are not wiped.
+    let mut all = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
+    if let Some(pipe) = pipe {
+        let mut pipe = pipe::Receiver::from_owned_fd(pipe.into())?;
+        while all.len() < MAX_OUTPUT && pipe.read_buf(&mut *all).await? > 0 {}
+    }
+    Ok(all)
 }
