@@ -2,14 +2,14 @@
 
 mod environment;
 mod files;
-mod profile;
 mod role_chain;
 mod settings;
 mod variable_reader;
 
 #[cfg(any(fuzzing, test))]
 pub use files::parse_ini;
-pub use profile::{apply_profile, apply_settings};
 pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
-pub use settings::{MetadataSettings, Purpose, Settings, VariableKeys};
+pub use settings::{
+    MetadataSettings, Purpose, Settings, VariableKeys, apply_profile, apply_settings,
+};
 pub use variable_reader::{METADATA_URL, VariableReader};
