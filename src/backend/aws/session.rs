@@ -12,7 +12,7 @@ use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, MfaCodes, ProviderName, SearchContext, assume, find_credentials, identity,
-    instance_region,
+    instance_region, misconfigured,
 };
 use super::parameter_store::MAX_BATCH;
 use super::protocol::Api;
@@ -67,7 +67,8 @@ impl Session {
                 .help("use credentials without a code with --on-rotation"));
         }
         let mut callers = BTreeMap::new();
-        if let Err(error) = codes.complete(roles, &deadline) {
+        if let Err(why) = codes.complete(roles, &deadline) {
+            let error = misconfigured(format!("profile: {why}"));
             callers.insert(None, OnceCell::new_with(Some(Err(error))));
         }
         let settings = Rc::new(settings);

@@ -7,12 +7,8 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::time::Instant;
 
 use super::imds::instance;
-use super::profile::profile_credentials;
-use super::provider::{
-    ProviderName, SearchContext, defect, misconfigured, not_configured, unusable,
-};
-use super::sources::{container, environment, web_identity};
-use crate::backend::aws::config::WebIdentity;
+use super::provider::{ProviderName, SearchContext, defect, unusable};
+use super::sources::{container, environment, profile, web_identity_of_variables};
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
 use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind, Wanted};
 use crate::model::reference::Region;
@@ -39,7 +35,7 @@ static PROVIDERS: [Provider; 5] = [
     },
     Provider {
         name: "profile",
-        ask: |context| profile_credentials(context).boxed_local(),
+        ask: |context| profile(context).boxed_local(),
         variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
         is_replaced_by_profile: false,
     },
@@ -177,26 +173,4 @@ fn named(error: FetchError, provider: &str) -> FetchError {
         FetchError::Unavailable(outage) => outage.of(provider).into(),
         error => error,
     }
-}
-
-async fn web_identity_of_variables(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
-    let settings = context.settings;
-    let Some(file) = settings.web_identity_file.clone() else {
-        let why = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
-        return Err(not_configured(why));
-    };
-    let Some(role) = &settings.web_identity_role else {
-        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
-        return Err(misconfigured(why));
-    };
-    let session_name = settings.web_identity_session.clone();
-    web_identity(
-        &WebIdentity {
-            role: role.to_string(),
-            file,
-            session_name,
-        },
-        context,
-    )
-    .await
 }

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::backend::aws::config::ProfileRole;
-use crate::model::answer::{Again, CredentialsError, FetchError, Wanted};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::Deadline;
 
@@ -17,20 +16,14 @@ impl MfaCodes {
     /// Asks on the terminal for the codes that `roles` require, and that were not asked for yet.
     ///
     /// # Errors
-    /// Without a terminal, or without a code.
-    pub fn complete(
-        &mut self,
-        roles: &[ProfileRole],
-        deadline: &Deadline,
-    ) -> Result<(), FetchError> {
+    /// The reason, without a terminal or without a code.
+    pub fn complete(&mut self, roles: &[ProfileRole], deadline: &Deadline) -> Result<(), String> {
         for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
                 let _awaited = deadline
                     .progress()
                     .awaits(format!("the MFA code for {}", one_line(serial)));
-                let code = deadline
-                    .asking(|| ask_for(serial))
-                    .map_err(no_credentials)?;
+                let code = deadline.asking(|| ask_for(serial))?;
                 self.0.insert(serial.clone(), code);
             }
         }
@@ -79,11 +72,4 @@ fn ask(question: &str) -> io::Result<Option<String>> {
     let mut line = String::new();
     let length = BufReader::new(terminal).read_line(&mut line)?;
     Ok((length > 0).then(|| line.trim().to_owned()))
-}
-
-fn no_credentials(why: String) -> FetchError {
-    FetchError::NoCredentials(CredentialsError {
-        tried: vec![format!("profile: {why}")],
-        ..CredentialsError::new(Wanted::Credentials, Again::Never)
-    })
 }

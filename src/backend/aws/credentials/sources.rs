@@ -1,4 +1,5 @@
-//! The providers of credentials that need no others, except `credential_process`, SSO and the instance.
+//! The sources of credentials: variables, a profile with its roles, a web identity, and a container. Those that take more than a function
+//! have files of their own.
 
 use std::path::Path;
 
@@ -6,13 +7,16 @@ use aws_config::ecs::EcsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
+use super::imds::instance;
+use super::process::{login_credentials, process_credentials};
 use super::provider::{
-    SearchContext, misconfigured, not_configured, of_request, of_response, of_sdk, unreadable,
-    with_help,
+    ProviderName, SearchContext, defect, failed, misconfigured, not_configured, of_request,
+    of_response, of_sdk, unreadable, unusable, with_help,
 };
+use super::sso::sso_credentials;
 use super::sts;
 use crate::backend::aws::clients::response_status;
-use crate::backend::aws::config::{VariableKeys, WebIdentity};
+use crate::backend::aws::config::{ProfileRole, RoleSource, VariableKeys, WebIdentity};
 use crate::backend::aws::protocol::Api;
 use crate::model::answer::{Again, FetchError};
 use crate::model::inherited::Inherited;
@@ -31,8 +35,93 @@ pub fn environment(keys: &VariableKeys) -> Result<Credentials, FetchError> {
     }
 }
 
+/// Asks for the profile's credentials.
+pub async fn profile(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
+    let settings = context.settings;
+    let Some(chain) = context.chain else {
+        let (name, files) = (settings.profile().1, settings.config_files.described());
+        let why = format!("no profile {name:?} with credentials {files}");
+        return Err(not_configured(why));
+    };
+    let found = match &chain.source {
+        RoleSource::Keys(credentials) => Ok(credentials.clone()),
+        RoleSource::Process(command) => process_credentials(command).await,
+        RoleSource::Login => login_credentials(&chain.profile).await,
+        RoleSource::Environment => environment(&settings.variable_keys),
+        RoleSource::Container => container(context).await,
+        RoleSource::Instance => instance(context).await,
+        RoleSource::WebIdentity(identity) => web_identity(identity, context).await,
+        RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
+    };
+    let mut credentials = found.map_err(configured)?;
+    credentials.set_property(ProviderName("profile"));
+    for role in &chain.roles {
+        if let Some(why) = defect(&credentials) {
+            return Err(misconfigured(why));
+        }
+        let assumed = assume(role, credentials, context).await;
+        credentials = assumed.map_err(|error| {
+            of_request(&format!("STS, asked for {}", one_line(&role.arn)), error)
+        })?;
+    }
+    Ok(credentials)
+}
+
+async fn assume(
+    role: &ProfileRole,
+    credentials: Credentials,
+    context: &SearchContext<'_>,
+) -> Result<Credentials, FetchError> {
+    let client = context
+        .clients
+        .client(Api::Sts, context.region, Some(&credentials))
+        .await?;
+    let assumed = sts::assume_once(&client, role, context.mfa_codes.of(role)).await?;
+    Ok(assumed.credentials)
+}
+
+/// Returns the failure of a source that the profile names. As it is configured, no other provider is asked.
+fn configured(error: FetchError) -> FetchError {
+    match error {
+        FetchError::NoCredentials(error) if error.again == Again::NextProvider => {
+            let why = error.tried.join(", ");
+            if error.temporary {
+                failed(why)
+            } else {
+                unusable(why)
+            }
+        }
+        error => error,
+    }
+}
+
+/// Exchanges the token of AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of AWS_ROLE_ARN.
+pub async fn web_identity_of_variables(
+    context: &SearchContext<'_>,
+) -> Result<Credentials, FetchError> {
+    let settings = context.settings;
+    let Some(file) = settings.web_identity_file.clone() else {
+        let why = "AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN are not set";
+        return Err(not_configured(why));
+    };
+    let Some(role) = &settings.web_identity_role else {
+        let why = "AWS_WEB_IDENTITY_TOKEN_FILE is set, but AWS_ROLE_ARN is not";
+        return Err(misconfigured(why));
+    };
+    let session_name = settings.web_identity_session.clone();
+    web_identity(
+        &WebIdentity {
+            role: role.to_string(),
+            file,
+            session_name,
+        },
+        context,
+    )
+    .await
+}
+
 /// Exchanges the token of a web identity for the credentials of its role.
-pub async fn web_identity(
+async fn web_identity(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
 ) -> Result<Credentials, FetchError> {
