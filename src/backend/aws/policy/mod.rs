@@ -8,7 +8,7 @@ use super::config::{RoleChain, Settings};
 use super::metadata::is_described;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Role, Store};
-use statements::{IamAction, Statements};
+use statements::{IamAction, Permissions, Statements};
 
 /// The quota for a managed policy, in characters without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -156,7 +156,11 @@ fn statements(
         .named
         .and_then(Arn::account)
         .or(options.account.as_deref());
-    let mut statements = Statements::new(account);
+    let permissions = Permissions {
+        reads_values: !options.metadata,
+        describes_secrets: options.describe || options.is_for_agent || options.metadata,
+    };
+    let mut statements = Statements::new(account, permissions);
     for request in read.iter().filter(|request| is_asked(request, options)) {
         let Some(region) = &request.region else {
             // Any region includes the fallback regions.
@@ -171,12 +175,6 @@ fn statements(
         for region in &regions {
             statements.add_reading(request, Some(region));
         }
-    }
-    if options.describe || options.is_for_agent || options.metadata {
-        statements.add_describing();
-    }
-    if options.metadata {
-        statements.leave_reading_out();
     }
     for assumed in &role.assumed {
         statements.add(IamAction::AssumeRole, assumed.clone());

@@ -39,13 +39,21 @@ impl IamAction {
     }
 }
 
+/// The kinds of requests that a policy allows.
+#[derive(Clone, Copy)]
+pub struct Permissions {
+    /// False for `check --metadata`, which lists parameters instead. AWS allows that for all parameters or for none.
+    pub reads_values: bool,
+    /// True if secrets are described. Those that Parameter Store reads are not.
+    pub describes_secrets: bool,
+}
+
 /// The resources of each action.
 pub struct Statements {
     /// The account of resources that are named without one.
     account: String,
+    permissions: Permissions,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
-    /// The secrets that are read by Secrets Manager's own request.
-    secrets: BTreeSet<Arn>,
     /// The services that decrypt, each in a region, or in any.
     decrypting: BTreeSet<(Store, Option<Region>)>,
 }
@@ -70,12 +78,12 @@ impl ResourceScope<'_> {
 }
 
 impl Statements {
-    pub fn new(account: Option<&str>) -> Self {
+    pub fn new(account: Option<&str>, permissions: Permissions) -> Self {
         let account = account.unwrap_or(ANY).to_owned();
         Self {
             account,
+            permissions,
             resources: BTreeMap::new(),
-            secrets: BTreeSet::new(),
             decrypting: BTreeSet::new(),
         }
     }
@@ -100,6 +108,10 @@ impl Statements {
         };
         let decrypting = match (locator.store, locator.is_path()) {
             (Store::SecretsManager, _) => Some(self.add_secret(locator, &place)),
+            (Store::ParameterStore, _) if !self.permissions.reads_values => {
+                self.add(IamAction::DescribeParameters, Arn::any());
+                None
+            }
             (Store::ParameterStore, false) => self.add_parameter(locator, &place),
             (Store::ParameterStore, true) => Some(self.add_path(locator, &place)),
         };
@@ -113,8 +125,12 @@ impl Statements {
         let as_written = locator.id.may_be_complete().then(|| name.to_owned());
         for name in as_written.into_iter().chain([format!("{name}-??????")]) {
             let arn = place.arn(Store::SecretsManager, &format!("secret:{name}"));
-            self.secrets.insert(arn.clone());
-            self.add(IamAction::GetSecretValue, arn);
+            if self.permissions.describes_secrets {
+                self.add(IamAction::DescribeSecret, arn.clone());
+            }
+            if self.permissions.reads_values {
+                self.add(IamAction::GetSecretValue, arn);
+            }
         }
         Store::SecretsManager
     }
@@ -151,30 +167,6 @@ impl Statements {
             );
         }
         Store::ParameterStore
-    }
-
-    /// Adds the requests of `check --describe`, for the secrets that Parameter Store does not read.
-    pub fn add_describing(&mut self) {
-        if !self.secrets.is_empty() {
-            self.resources
-                .insert(IamAction::DescribeSecret, self.secrets.clone());
-        }
-    }
-
-    /// Replaces the actions that read values by the one that lists parameters, which AWS allows for all or for none.
-    pub fn leave_reading_out(&mut self) {
-        let lists = self.resources.keys().any(|action| {
-            matches!(
-                action,
-                IamAction::GetParameters | IamAction::GetParametersByPath
-            )
-        });
-        self.resources.retain(|action, _| {
-            matches!(action, IamAction::DescribeSecret | IamAction::AssumeRole)
-        });
-        if lists {
-            self.add(IamAction::DescribeParameters, Arn::any());
-        }
     }
 
     /// Returns the policy. `keys` may decrypt by way of the services that read in their regions.
