@@ -16,20 +16,16 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
             |moment| humantime::format_rfc3339_seconds(moment).to_string(),
         )
     };
-    match why {
+    let (text, help) = match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (moment(not_after), moment(time));
-            (
-                format!("it expired at {end}; this machine's clock is at {now}"),
-                Some(RENEW),
-            )
+            let text = format!("it expired at {end}; this machine's clock is at {now}");
+            (text, RENEW)
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (moment(not_before), moment(time));
-            (
-                format!("it is not valid before {begin}; this machine's clock is at {now}"),
-                Some(RENEW),
-            )
+            let text = format!("it is not valid before {begin}; this machine's clock is at {now}");
+            (text, RENEW)
         }
         CertificateError::NotValidForNameContext {
             expected,
@@ -40,32 +36,25 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 .iter()
                 .map(|name| name.split('"').nth(1).unwrap_or(name))
                 .collect();
-            let text = format!(
-                "it is valid for {}, not for {}",
-                names.join(", "),
-                expected.to_str()
-            );
-            (
-                text,
-                Some(
-                    "use a name that the certificate has, or check which server answers under this name",
-                ),
-            )
+            let (names, expected) = (names.join(", "), expected.to_str());
+            let text = format!("it is valid for {names}, not for {expected}");
+            let help = "use a name that the certificate has, or check which server answers under this name";
+            (text, help)
         }
-        CertificateError::Other(other) => match (
-            other.0.downcast_ref::<UnknownIssuer>(),
-            other.0.downcast_ref(),
-        ) {
-            (Some(issuer), _) => (issuer.why.clone(), Some(issuer.help)),
-            (None, Some(webpki::Error::CaUsedAsEndEntity)) => {
+        CertificateError::Other(other) => {
+            if let Some(issuer) = other.0.downcast_ref::<UnknownIssuer>() {
+                (issuer.why.clone(), issuer.help)
+            } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
                 let text =
                     "it is a certificate authority's (CA:TRUE), which is not valid for a server";
-                (text.to_owned(), Some("issue a certificate for the server"))
+                (text.to_owned(), "issue a certificate for the server")
+            } else {
+                return (why.to_string(), None);
             }
-            (None, _) => (why.to_string(), None),
-        },
-        _ => (why.to_string(), None),
-    }
+        }
+        _ => return (why.to_string(), None),
+    };
+    (text, Some(help))
 }
 
 /// The error of a chain that ends at no trusted root. It replaces rustls' own, which does not name the issuer.
