@@ -5,8 +5,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::protocol::{Client, call, read_object, timestamp};
 use crate::backend::retry::RetryBudget;
@@ -24,11 +24,13 @@ pub async fn get(
     budget: &RetryBudget,
 ) -> Result<Document, FetchError> {
     let id = request.id.in_region(&client.region);
-    let input = GetSecretValueRequest {
-        secret_id: id.to_string(),
-        version_stage: request.version.stage(),
-        version_id: request.version.id(),
-    };
+    let mut input = json!({ "SecretId": id.to_string() });
+    if let Some(stage) = request.version.stage() {
+        input["VersionStage"] = stage.into();
+    }
+    if let Some(version) = request.version.id() {
+        input["VersionId"] = version.into();
+    }
     let read = |body: &[u8]| read_secret(body, &id, &request.version);
     let document = call(
         client,
@@ -43,16 +45,6 @@ pub async fn get(
         region: Some(client.region.clone()),
         ..document
     })
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetSecretValueRequest<'a> {
-    secret_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version_stage: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version_id: Option<&'a str>,
 }
 
 /// The response of GetSecretValue, which the agent returns unchanged.

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -29,7 +28,7 @@ pub async fn call<T>(
     client: &Client,
     target: &'static str,
     subject: impl fmt::Display,
-    input: &impl Serialize,
+    input: &Value,
     budget: &RetryBudget,
     read: impl Fn(&[u8]) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
@@ -47,7 +46,7 @@ pub async fn call<T>(
     .await
 }
 
-fn request(target: &'static str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
+fn request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post("/")
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
         .header("x-amz-target", target);
