@@ -6,9 +6,9 @@ use futures_util::{future, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::describe::describe_all;
 use super::parameter_store::base_name;
 use super::protocol::{call, read_object, timestamp};
+use super::secrets_manager::describe_all;
 use super::session::Session;
 use crate::model::answer::{
     Answer, Answers, Denial, DescribedSecret, Description, Document, FetchError, FetchFailure,

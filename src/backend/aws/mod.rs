@@ -3,7 +3,6 @@
 mod clients;
 mod config;
 mod credentials;
-mod describe;
 mod failover;
 mod metadata;
 mod parameter_store;
@@ -122,7 +121,7 @@ impl Aws {
         let requests = Vec::from_iter(requests);
         // An error is that of each description.
         let _ = session.find_credentials(&requests).await;
-        Ok(describe::describe_all(session, requests).await)
+        Ok(secrets_manager::describe_all(session, requests).await)
     }
 
     /// Returns answers without a value for `wanted`, and the descriptions of the secrets, by requests that read no value.

@@ -1,18 +1,25 @@
-//! AWS Secrets Manager: GetSecretValue.
+//! AWS Secrets Manager: GetSecretValue, and DescribeSecret for `check --describe` and `check --metadata`.
 //!
 //! BatchGetSecretValue is not used: it requires another permission, takes no versions, is limited to 100 requests a second, and is
 //! denied as a whole if one secret is denied.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::protocol::{Client, call, read_object, timestamp};
+use super::session::Session;
 use crate::backend::retry::RetryBudget;
-use crate::model::answer::{Document, FetchError, Outage, Refusal};
-use crate::model::reference::{Arn, Locator, SecretId, Version};
+use crate::model::answer::{
+    DescribedSecret, Description, Document, FetchError, Outage, Refusal, Replica, RotationSchedule,
+};
+use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
+use crate::net::pool::in_flight;
 
 /// Reads one version of a secret in the client's region.
 ///
@@ -96,4 +103,139 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
         region,
         ..Document::new(body)
     })
+}
+
+/// Describes the secret of each complete locator, many at the same time; the version does not matter. Without credentials, the error of the
+/// search for them is that of each description.
+pub async fn describe_all(session: &Session, requests: Vec<Locator>) -> Vec<DescribedSecret> {
+    let describing = requests
+        .into_iter()
+        .filter_map(|request| Some((request.region.clone()?, request)));
+    let describing = describing.map(async |(region, request)| {
+        let _awaited = session
+            .budget
+            .progress()
+            .awaits(format!("the description of {request}"));
+        let description = describe(session, &request, &region).await;
+        DescribedSecret {
+            id: request.id,
+            region,
+            role: request.role,
+            description,
+        }
+    });
+    let mut descriptions = in_flight(stream::iter(describing)).await;
+    // They end in any order.
+    descriptions.sort_by(|one, other| {
+        (&one.id, &one.region, &one.role).cmp(&(&other.id, &other.region, &other.role))
+    });
+    descriptions
+}
+
+async fn describe(
+    session: &Session,
+    request: &Locator,
+    region: &Region,
+) -> Result<Description, FetchError> {
+    let credentials = session.credentials(request.role.as_ref()).await?;
+    let client = &session
+        .clients
+        .client(request.store.into(), region, Some(credentials))
+        .await?;
+    let id = request.id.in_region(&client.region);
+    let input = json!({ "SecretId": id.to_string() });
+    let read = |body: &[u8]| {
+        let malformed = "a description that cannot be read";
+        let response: DescribeSecretResponse =
+            read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
+        let arn = response.arn.as_deref().and_then(Arn::parse);
+        if !id.is_answered_by(response.name.as_deref(), arn.as_ref()) {
+            return Err(Outage::malformed(malformed).into());
+        }
+        Ok(response.into())
+    };
+    call(
+        client,
+        "secretsmanager.DescribeSecret",
+        &id,
+        &input,
+        &session.budget,
+        read,
+    )
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DescribeSecretResponse {
+    name: Option<String>,
+    #[serde(rename = "ARN")]
+    arn: Option<String>,
+    kms_key_id: Option<String>,
+    rotation_enabled: Option<bool>,
+    rotation_rules: Option<RotationRules>,
+    last_rotated_date: Option<Value>,
+    next_rotation_date: Option<Value>,
+    deleted_date: Option<Value>,
+    version_ids_to_stages: Option<BTreeMap<String, Vec<String>>>,
+    replication_status: Option<Vec<ReplicationStatus>>,
+    primary_region: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RotationRules {
+    automatically_after_days: Option<u64>,
+    schedule_expression: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ReplicationStatus {
+    region: String,
+    status: Option<String>,
+    kms_key_id: Option<String>,
+}
+
+/// The alias of the key that Secrets Manager uses by default. AWS omits it; an emulator may name it.
+const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
+
+impl From<DescribeSecretResponse> for Description {
+    fn from(response: DescribeSecretResponse) -> Self {
+        let time = |field: Option<Value>| field.as_ref().and_then(timestamp);
+        let key =
+            |key: Option<String>| key.filter(|key| !key.is_empty() && !key.ends_with(DEFAULT_KEY));
+        let rules = response.rotation_rules.unwrap_or_default();
+        let mut replicas = Vec::new();
+        for ReplicationStatus {
+            region,
+            status,
+            kms_key_id,
+        } in response.replication_status.into_iter().flatten()
+        {
+            replicas.push(Replica {
+                region,
+                status,
+                kms_key: key(kms_key_id),
+            });
+        }
+        replicas.sort_by(|one, other| one.region.cmp(&other.region));
+        // moto also lists versions without labels, which AWS leaves out.
+        let mut versions = response.version_ids_to_stages.unwrap_or_default();
+        versions.retain(|_, stages| !stages.is_empty());
+        Self {
+            rotation: RotationSchedule {
+                is_enabled: response.rotation_enabled == Some(true),
+                days: rules.automatically_after_days.filter(|days| *days > 0),
+                schedule: rules.schedule_expression,
+                last: time(response.last_rotated_date),
+                next: time(response.next_rotation_date),
+            },
+            kms_key: key(response.kms_key_id),
+            replicas,
+            primary_region: response.primary_region,
+            deleted: time(response.deleted_date),
+            versions,
+        }
+    }
 }
