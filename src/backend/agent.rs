@@ -201,7 +201,7 @@ impl Agent {
     /// Returns the reason why the agent cannot read a locator: it reads in one region, assumes roles without an external id, and reads no
     /// parameters.
     fn limit(&self, locator: &Locator) -> Option<&'static str> {
-        let configured = self.aws_settings.region.as_ref();
+        let configured = self.aws_settings.region();
         if self
             .aws_settings
             .with_defaults(locator)

@@ -153,7 +153,7 @@ impl Session {
     /// When no provider has credentials.
     pub async fn find_credentials(&mut self, requests: &[Locator]) -> Result<(), FetchError> {
         let first = requests.iter().find_map(|request| request.region.as_ref());
-        let Some(region) = self.settings.region.as_ref().or(first) else {
+        let Some(region) = self.settings.region().or(first) else {
             return Ok(());
         };
         let regions = self.settings.regions(region);
@@ -260,8 +260,9 @@ impl Session {
     pub fn place_note(&self, locator: &Locator, error: &FetchError) -> Option<String> {
         let region = self
             .settings
-            .region_source
-            .map_or("the instance metadata", |(name, _)| name);
+            .region
+            .as_ref()
+            .map_or("the instance metadata", |(_, (name, _))| name);
         let account = if self.settings.role.is_some() {
             "--role-arn"
         } else {

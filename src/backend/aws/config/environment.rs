@@ -49,7 +49,6 @@ impl Settings {
             let of_variable = reader.parse(name, &REGION);
             region = region.or(of_variable.map(|region| (region, (name, Status::Usage))));
         }
-        let (region, region_source) = region.unzip();
         let role = Format {
             expected: Role::EXPECTED,
             parse: |text| Role::parse(text, None),
@@ -57,7 +56,6 @@ impl Settings {
         let web_identity_role = reader.parse("AWS_ROLE_ARN", &role);
         let settings = Self {
             region,
-            region_source,
             fallback_regions: options.fallback_regions.clone(),
             profile: options.profile.clone(),
             profile_variable: PROFILE_VARIABLES
@@ -170,23 +168,12 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
 /// A CGI server, which sets REQUEST_METHOD, puts the header `Proxy` of a request into HTTP_PROXY (CVE-2016-5385, "httpoxy"), so that
 /// only the name in lower case is read there.
 fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
-    let is_cgi = reader.inherited.get("REQUEST_METHOD").is_some();
-    let is_lower = |name| reader.inherited.get(name).is_some();
-    let https = if is_lower("https_proxy") {
-        "https_proxy"
-    } else {
-        "HTTPS_PROXY"
-    };
-    let http = if is_lower("http_proxy") || is_cgi {
-        "http_proxy"
-    } else {
-        "HTTP_PROXY"
-    };
-    let no_proxy = if is_lower("no_proxy") {
-        "no_proxy"
-    } else {
-        "NO_PROXY"
-    };
+    let is_set = |name| reader.inherited.get(name).is_some();
+    let chosen = |is_lower, lower, upper| if is_lower { lower } else { upper };
+    let is_cgi = is_set("REQUEST_METHOD");
+    let https = chosen(is_set("https_proxy"), "https_proxy", "HTTPS_PROXY");
+    let http = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
+    let no_proxy = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
     let proxy = Format {
         expected: "a proxy's URL, like http://proxy.example.com:3128",
         parse: parse_proxy,

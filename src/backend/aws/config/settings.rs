@@ -21,10 +21,8 @@ use crate::time::Progress;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `None` if the region is the instance's.
-    pub region: Option<Region>,
-    /// `None` if the region is the instance's.
-    pub region_source: Option<RegionSource>,
+    /// The default region, and what names it; `None` if it is the instance's.
+    pub region: Option<(Region, RegionSource)>,
     /// In the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     /// `--profile`, which takes precedence over credentials in variables.
@@ -92,12 +90,15 @@ impl Settings {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.profile.is_none()
     }
 
+    /// The default region; `None` if it is the instance's.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref().map(|(region, _)| region)
+    }
+
     /// Returns a locator with the default region and role if it names none. Equal ones are one request.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
-        let (region, role) = (
-            locator.region.as_ref().or(self.region.as_ref()),
-            locator.role.as_ref().or(self.role.as_ref()),
-        );
+        let region = locator.region.as_ref().or(self.region());
+        let role = locator.role.as_ref().or(self.role.as_ref());
         Locator {
             region: region.cloned(),
             role: role.cloned(),
@@ -141,18 +142,14 @@ impl Settings {
             .iter()
             .filter(|request| self.endpoints.configured(request.store.into()).is_none())
         {
-            let mut regions = Vec::from_iter(self.region.iter().zip(self.region_source));
-            regions.extend(
-                self.fallback_regions
-                    .iter()
-                    .map(|region| (region, ("--fallback-region", Status::Usage))),
-            );
-            regions.extend(
-                request
-                    .region
-                    .iter()
-                    .map(|region| (region, ("an alias's region", Status::Configuration))),
-            );
+            let mut regions = Vec::from_iter(self.region.clone());
+            for region in &self.fallback_regions {
+                regions.push((region.clone(), ("--fallback-region", Status::Usage)));
+            }
+            if let Some(region) = &request.region {
+                let source = ("an alias's region", Status::Configuration);
+                regions.push((region.clone(), source));
+            }
             for (region, (name, status)) in regions {
                 if let Some(help) = region.form_remedy() {
                     let text = format!("{name}: \"{region}\" is not {}", Region::EXPECTED);
@@ -235,11 +232,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     apply_metadata(profile, &mut settings.metadata)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
-    let source = region
-        .as_ref()
-        .map(|_| ("the AWS profile", Status::Configuration));
+    let region = region.map(|region| (region, ("the AWS profile", Status::Configuration)));
     settings.region = settings.region.take().or(region);
-    settings.region_source = settings.region_source.or(source);
     settings.trust.bundle = settings
         .trust
         .bundle
