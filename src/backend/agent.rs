@@ -10,8 +10,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::aws::{
-    Requests, ServiceError, Settings, VariableReader, apply_settings, code_and_message, distribute,
-    malformed_response, read_secret,
+    Requests, Settings, VariableReader, apply_settings, code_and_message, distribute,
+    error_response, malformed_response, read_secret,
 };
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
@@ -201,20 +201,16 @@ impl Agent {
     /// Returns the reason why the agent cannot read a locator: it reads in one region, assumes roles without an external id, and reads no
     /// parameters.
     fn limit(&self, locator: &Locator) -> Option<&'static str> {
-        let configured = self.aws_settings.region();
-        if self
+        let request = self.aws_settings.with_defaults(locator);
+        let has_external_id = request.role.is_some_and(|role| role.external_id.is_some());
+        let is_elsewhere = self
             .aws_settings
-            .with_defaults(locator)
-            .role
-            .is_some_and(|role| role.external_id.is_some())
-        {
+            .region()
+            .is_some_and(|configured| request.region.as_ref() != Some(configured));
+
+        if has_external_id {
             Some("passes on no external id for a role")
-        } else if locator
-            .region
-            .as_ref()
-            .zip(configured)
-            .is_some_and(|(region, configured)| region != configured)
-        {
+        } else if is_elsewhere {
             Some("reads only in its own region")
         } else if locator.store == Store::ParameterStore {
             Some("reads no parameters")
@@ -321,19 +317,14 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     let Ok(Value::Object(error)) = serde_json::from_slice(body) else {
         return Err(classify_text(status, request.role.is_some()));
     };
-    let (code, message) = code_and_message(&error);
+    let (code, _) = code_and_message(&error);
     if status == 403 && code.is_none() {
         return Err(FetchError::denied(
             "HTTP status 403",
             Denial::PolicyOrMissing,
         ));
     }
-    let error = ServiceError {
-        code,
-        message,
-        ..ServiceError::new(status, |_| None)
-    };
-    match error.classify() {
+    match error_response(status, |_| None, body) {
         // The agent's own words: every error of AssumeRole is a 403.
         FetchError::Denied { message, .. } if message.text.contains("caching client from role") => {
             Err(FetchError::denied(message, Denial::Role))

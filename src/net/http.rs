@@ -17,12 +17,11 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
-use hyper::body::Incoming;
 use hyper_util::client::proxy::matcher::Intercept;
 
 use super::connector::Connector;
 use super::errors::{BoxError, NetFailure, host_and_port, within};
-use super::pool::{InUse, Pool};
+use super::pool::Pool;
 use super::proxy::authentication_required;
 
 /// The time limits of a request.
@@ -128,13 +127,16 @@ impl HttpClient {
             None => answer.await,
             // On the heap, as few requests have a proxy.
             Some(proxy) => {
-                Box::pin(
-                    self.pool
-                        .connector
-                        .login
-                        .run(&proxy, unless_rejected(answer, &proxy)),
-                )
-                .await
+                let accepted = async {
+                    let (in_use, response) = answer.await?;
+                    match response.status() {
+                        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                            Err(authentication_required(&proxy))
+                        }
+                        _ => Ok((in_use, response)),
+                    }
+                };
+                Box::pin(self.pool.connector.login.run(&proxy, accepted)).await
             }
         };
         let (in_use, response) = answered?;
@@ -151,18 +153,6 @@ impl HttpClient {
         }
         in_use.give_back();
         Ok((head, Ok(whole)))
-    }
-}
-
-/// Turns a proxy's status 407 into an error.
-async fn unless_rejected<'h>(
-    answer: impl Future<Output = Result<(InUse<'h>, Response<Incoming>), NetFailure>>,
-    proxy: &Intercept,
-) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
-    let (in_use, response) = answer.await?;
-    match response.status() {
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(authentication_required(proxy)),
-        _ => Ok((in_use, response)),
     }
 }
 

@@ -18,7 +18,7 @@ pub use config::parse_ini;
 pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
 pub use policy::{PolicyOptions, policy};
-pub use protocol::{ServiceError, code_and_message, malformed_response};
+pub use protocol::{code_and_message, error_response, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;

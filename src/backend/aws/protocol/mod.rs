@@ -7,7 +7,7 @@ mod json;
 
 pub use client::{ATTEMPT_TIMEOUT, Client, READ_TIMEOUT};
 pub use endpoints::{Api, Endpoints, find_endpoint, own_host, partition_of};
-pub use errors::{ServiceError, classify_sdk_error, malformed_response};
+pub use errors::{classify_sdk_error, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use json::read_body;
 pub use json::{call, code_and_message, error_response, read_object, timestamp};
