@@ -19,9 +19,8 @@ use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
 use hyper_util::client::proxy::matcher::Intercept;
 
-use super::connector::Connector;
+use super::connections::{Connector, Pool};
 use super::errors::{BoxError, NetFailure, host_and_port, within};
-use super::pool::Pool;
 use super::proxy::authentication_required;
 
 /// The time limits of a request.

@@ -20,7 +20,7 @@ use super::protocol::{
 };
 use crate::model::answer::{FetchError, Refusal};
 use crate::model::reference::Region;
-use crate::net::connector::Connector;
+use crate::net::connections::Connector;
 use crate::net::errors::{error_text, find_source};
 use crate::net::http::{HttpClient, HttpTimeouts};
 use crate::net::proxy::ProxySettings;

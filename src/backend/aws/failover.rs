@@ -12,7 +12,7 @@ use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
 use crate::model::answer::{Answers, Denial, Document, FetchError, FetchFailure, PassedOver};
 use crate::model::reference::{Locator, Region, Role, Store};
-use crate::net::pool::in_flight;
+use crate::net::connections::in_flight;
 
 /// Answers complete locators, many at the same time, with the credentials of their roles.
 pub async fn read_all(session: &mut Session, requests: Vec<Locator>) -> Answers {

@@ -16,7 +16,7 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Locator, Store, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::pool::in_flight;
+use crate::net::connections::in_flight;
 
 /// Answers complete locators with documents without a value, and returns the descriptions of the secrets. A parameter that cannot be looked
 /// up has no answer.

@@ -19,7 +19,7 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Arn, Locator, Region, SecretId, Version};
 use crate::model::secret_value::SecretValue;
-use crate::net::pool::in_flight;
+use crate::net::connections::in_flight;
 
 /// Reads one version of a secret in the client's region.
 ///
