@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 /// Bytes that were read from a secret, or composed from one.
@@ -27,6 +28,21 @@ impl SecretValue {
     /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Serializes the value as a text, or as numbers if it is no text. Only a field with `#[serde(with = "SecretValue")]` is serialized by this
+    /// function, so that no value is in JSON by accident.
+    pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let bytes = self.expose();
+        str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
+    }
+
+    /// Reads what [`SecretValue::serialize`] has written.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(match Result::<String, Vec<u8>>::deserialize(from)? {
+            Ok(text) => Self::new(text),
+            Err(bytes) => Self::new(bytes),
+        })
     }
 }
 

@@ -4,16 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::fetch_error::{Denial, FetchError, FetchFailure};
 use super::outage::Outage;
 use crate::model::reference::{Region, Role, SecretId};
 use crate::model::secret_value::SecretValue;
 
-/// A version of a secret or parameter.
-#[derive(Debug, Default)]
+/// A version of a secret or parameter. Only the cache serializes it.
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Document {
+    #[serde(with = "SecretValue")]
     pub body: SecretValue,
     /// `None` for a local file.
     pub version_id: Option<String>,
@@ -24,8 +25,10 @@ pub struct Document {
     /// The region that it was read from; `None` for a local file.
     pub region: Option<Region>,
     /// The regions that were tried before, with `--fallback-region`.
+    #[serde(skip)]
     pub passed_over: Vec<PassedOver>,
     /// The cache's part in it; `None` if AWS answered.
+    #[serde(skip)]
     pub cached: Option<CachedAnswer>,
     /// Of a path, the parameters below it, each with the rest of its name; the body is empty then.
     pub parameters: Vec<(String, Document)>,

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::suggest::{did_you_mean, nearest};
 
 /// A text with the six fields of an ARN.
@@ -110,7 +112,7 @@ impl fmt::Display for Arn {
 }
 
 /// The code of an AWS region, such as `us-east-1`, or the name that an emulator of AWS takes in its place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
 /// Codes to suggest in place of a misspelled one.
