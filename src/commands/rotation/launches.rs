@@ -1,6 +1,5 @@
 //! The launches of one command, one at a time. Each is forked with the baseline, and its messages become events.
 
-use std::mem::take;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -24,77 +23,28 @@ pub struct Launches<'a> {
     rotation: &'a RotationOptions,
     launch: Launch<'a>,
     baseline: Baseline,
-    current: ForkedLaunch,
+    /// `None` before the first launch, and once the launch has executed the command or has ended.
+    current: Option<ForkedLaunch>,
     /// The files on disk of the command.
     pub written: WrittenFiles,
 }
 
-/// The forked launch in the phase that it has reached. Each variant has what only its phase needs.
-#[derive(Default)]
-enum ForkedLaunch {
-    /// The launch has executed the command, or it has ended, or none was begun yet.
-    #[default]
-    Absent,
-    /// It reads the values, and writes the files under temporary names.
-    Resolving {
-        process: LaunchProcess,
-        /// The time at which it is killed; `None` once it got SIGKILL.
-        kill_at: Option<Instant>,
-    },
-    /// Values and files are complete, and it waits for one byte.
-    AtGate(LaunchProcess),
-    /// The gate is open, and it puts the files in place. A launch that fails ends in this phase.
-    Placing(LaunchProcess),
-    /// The files are in place. The end of the pipe follows: the command is executed, or only files were to be replaced.
-    Executed(LaunchProcess),
+struct ForkedLaunch {
+    process: LaunchProcess,
+    phase: LaunchPhase,
 }
 
-impl ForkedLaunch {
-    fn process(&self) -> Option<&LaunchProcess> {
-        match self {
-            Self::Absent => None,
-            Self::Resolving { process, .. }
-            | Self::AtGate(process)
-            | Self::Placing(process)
-            | Self::Executed(process) => Some(process),
-        }
-    }
-
-    fn process_mut(&mut self) -> Option<&mut LaunchProcess> {
-        match self {
-            Self::Absent => None,
-            Self::Resolving { process, .. }
-            | Self::AtGate(process)
-            | Self::Placing(process)
-            | Self::Executed(process) => Some(process),
-        }
-    }
-
-    /// Puts the process into another phase. Nothing changes without a process.
-    fn advance(&mut self, phase: fn(LaunchProcess) -> Self) {
-        *self = match take(self) {
-            Self::Absent => Self::Absent,
-            Self::Resolving { process, .. }
-            | Self::AtGate(process)
-            | Self::Placing(process)
-            | Self::Executed(process) => phase(process),
-        };
-    }
-
-    /// The descriptor with the messages; `None` after the end of the pipe.
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.process()?.descriptor()
-    }
-
-    /// Kills a launch that did not resolve its values in its time.
-    fn kill_if_overdue(&mut self) {
-        if let Self::Resolving { process, kill_at } = self
-            && kill_at.is_some_and(|kill_at| kill_at <= Instant::now())
-        {
-            process.kill();
-            *kill_at = None;
-        }
-    }
+/// The phase that a launch has reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LaunchPhase {
+    /// The launch reads the values, and writes the files under temporary names.
+    Resolving,
+    /// Values and files are complete, and the launch waits for one byte.
+    AtGate,
+    /// The gate is open, and the launch puts the files in place. A launch that fails ends in this phase.
+    Placing,
+    /// The files are in place. The end of the pipe follows: the command is executed, or only files were to be replaced.
+    Executed,
 }
 
 impl<'a> Launches<'a> {
@@ -103,26 +53,20 @@ impl<'a> Launches<'a> {
             rotation,
             launch,
             baseline: Baseline::default(),
-            current: ForkedLaunch::Absent,
+            current: None,
             written: WrittenFiles::default(),
         }
     }
 
-    /// A descriptor that is readable while there is a message of the launch; `None` without a launch.
+    /// A descriptor that is readable while there is a message of the launch; `None` without a launch, and after the end of its pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.current.descriptor()
+        self.current.as_ref()?.process.descriptor()
     }
 
-    /// The time until the launch is overdue; `None` without such a limit.
-    pub fn time_left(&self) -> Option<Duration> {
-        match &self.current {
-            ForkedLaunch::Resolving { kill_at, .. } => {
-                Some((*kill_at)?.saturating_duration_since(Instant::now()))
-            }
-            ForkedLaunch::Absent
-            | ForkedLaunch::AtGate(_)
-            | ForkedLaunch::Placing(_)
-            | ForkedLaunch::Executed(_) => None,
+    /// Puts the launch into another phase. Nothing changes without a launch.
+    fn advance(&mut self, phase: LaunchPhase) {
+        if let Some(current) = &mut self.current {
+            current.phase = phase;
         }
     }
 
@@ -138,17 +82,17 @@ impl<'a> Launches<'a> {
             wait_for(
                 held.iter().map(AsFd::as_fd).chain(self.descriptor()),
                 None,
-                self.time_left(),
+                None,
             );
             if let Some(signal) = signals::held_signal() {
-                if let Some(process) = self.current.process_mut() {
-                    process.terminate(signal);
+                if let Some(current) = &mut self.current {
+                    current.process.terminate(signal);
                 }
                 self.await_end(notices);
                 end(End::Signal(signal), || ());
             }
             self.receive(notices);
-            if let Some(process) = self.current.process()
+            if let Some(ForkedLaunch { process, .. }) = &self.current
                 && process.descriptor().is_none()
             {
                 return match process.wait() {
@@ -166,7 +110,7 @@ impl<'a> Launches<'a> {
 
     /// Begins a poll.
     pub fn poll(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
-        if self.current.process().is_some() {
+        if self.current.is_some() {
             // The command is not executed yet.
             return Some(Event::Polled(PollResult::Unchanged));
         }
@@ -195,29 +139,27 @@ impl<'a> Launches<'a> {
             Duration::ZERO
         };
         let limit = options.timeout + wait + TIME_TO_END;
-        let process = fork(|gate| child::run(launch, gate, baseline, rotation))
+        let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation))
             .map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?;
-        self.current = ForkedLaunch::Resolving {
+        self.current = Some(ForkedLaunch {
             process,
-            kill_at: Some(Instant::now() + limit),
-        };
+            phase: LaunchPhase::Resolving,
+        });
         Ok(())
     }
 
-    /// Receives the messages of the launch, and kills one that is overdue. Returns the event that follows, if there is one.
+    /// Receives the messages of the launch. Returns the event that follows, if there is one.
     pub fn receive(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
-        self.current.kill_if_overdue();
-
         let mut event = None;
-        for message in self.current.process_mut()?.receive() {
+        for message in self.current.as_mut()?.process.receive() {
             match message {
                 Message::Notify(assignments) => notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.reach_gate(ready, notices),
                 Message::Placed(files) => {
-                    self.current.advance(ForkedLaunch::Executed);
+                    self.advance(LaunchPhase::Executed);
                     notices.remains(self.written.replace(WrittenFiles::open(files)));
                 }
-                Message::Failed => self.current.advance(ForkedLaunch::Placing),
+                Message::Failed => self.advance(LaunchPhase::Placing),
                 Message::PollFailed(lines) => notices.poll_failed(&lines),
             }
         }
@@ -225,30 +167,27 @@ impl<'a> Launches<'a> {
         if self.descriptor().is_some() {
             return event;
         }
-        match take(&mut self.current) {
-            ForkedLaunch::Placing(_) => self.finish(false, notices),
-            ForkedLaunch::Executed(_) => self.finish(true, notices),
-            // Its end is reaped as that of a child.
-            earlier @ (ForkedLaunch::Absent
-            | ForkedLaunch::Resolving { .. }
-            | ForkedLaunch::AtGate(_)) => {
-                self.current = earlier;
-                event
+        match self.current.as_ref().map(|current| current.phase) {
+            Some(phase @ (LaunchPhase::Placing | LaunchPhase::Executed)) => {
+                self.current = None;
+                self.finish(phase == LaunchPhase::Executed, notices)
             }
+            // Its end is reaped as that of a child.
+            Some(LaunchPhase::Resolving | LaunchPhase::AtGate) | None => event,
         }
     }
 
     /// Records that the launch has reached its gate, and ends it if it would change nothing. Returns the result of the poll, or `None` for the
     /// first launch, which has nothing to compare its values with.
     fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
-        self.current.advance(ForkedLaunch::AtGate);
+        self.advance(LaunchPhase::AtGate);
         self.baseline.next = Some(ready.fingerprint);
         notices.failing = None;
         notices.write_lines(&ready.lines);
         match ready.changed {
             _ if self.baseline.current.is_none() => None,
             None => {
-                self.current = ForkedLaunch::Absent;
+                self.current = None;
                 self.baseline.adopt();
                 Some(Event::Polled(PollResult::Unchanged))
             }
@@ -261,20 +200,15 @@ impl<'a> Launches<'a> {
 
     /// The process id of the launch at the gate; `None` unless one waits there.
     pub fn at_gate(&self) -> Option<Pid> {
-        match &self.current {
-            ForkedLaunch::AtGate(process) => Some(process.pid),
-            ForkedLaunch::Absent
-            | ForkedLaunch::Resolving { .. }
-            | ForkedLaunch::Placing(_)
-            | ForkedLaunch::Executed(_) => None,
-        }
+        let current = self.current.as_ref()?;
+        (current.phase == LaunchPhase::AtGate).then_some(current.process.pid)
     }
 
     /// Opens the gate: the launch becomes the command, or with `signal=NAME` replaces its files.
     pub fn open(&mut self) {
-        self.current.advance(ForkedLaunch::Placing);
-        if let Some(process) = self.current.process_mut() {
-            process.open();
+        self.advance(LaunchPhase::Placing);
+        if let Some(current) = &mut self.current {
+            current.process.open();
         }
     }
 
@@ -309,21 +243,19 @@ impl<'a> Launches<'a> {
         status: ExitStatus,
         notices: &mut Notices<'_>,
     ) -> Option<Event> {
-        if self.current.process()?.pid != child {
+        if self.current.as_ref()?.process.pid != child {
             return None;
         }
         let event = self.receive(notices);
-        let is_overdue = match take(&mut self.current) {
-            ForkedLaunch::Absent => return event,
-            ForkedLaunch::Resolving { kill_at, .. } => kill_at.is_none(),
-            ForkedLaunch::AtGate(_) | ForkedLaunch::Placing(_) | ForkedLaunch::Executed(_) => false,
-        };
+        if self.current.take().is_none() {
+            return event;
+        }
         let why = match status {
-            ExitStatus::Killed(_) if is_overdue => Some("it was not over in time".to_owned()),
             // It has told why, or the whole service is stopped.
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
                 None
             }
+            ExitStatus::Killed(SignalNumber::ALRM) => Some("it was not over in time".to_owned()),
             ExitStatus::Killed(signal) => Some(format!("its process was ended by {signal}")),
         };
         self.baseline.next = None;
@@ -335,10 +267,11 @@ impl<'a> Launches<'a> {
 
     /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.
     pub fn cancel(&mut self, notices: &mut Notices<'_>) {
-        if let ForkedLaunch::Placing(_) | ForkedLaunch::Executed(_) = self.current {
+        let phase = self.current.as_ref().map(|current| current.phase);
+        if let Some(LaunchPhase::Placing | LaunchPhase::Executed) = phase {
             self.await_end(notices);
         }
-        self.current = ForkedLaunch::Absent;
+        self.current = None;
     }
 
     /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process

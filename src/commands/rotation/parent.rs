@@ -175,7 +175,7 @@ impl Parent<'_> {
     /// Sleeps until a descriptor is readable or it is time for something.
     fn sleep(&self, state: &SupervisorState) {
         let check = has_remains(state).then_some(GROUP_INTERVAL);
-        let times = [self.timer.left(), self.launches.time_left(), check];
+        let times = [self.timer.left(), check];
         let descriptors = [self.signals.as_fd()]
             .into_iter()
             .chain(self.launches.descriptor());

@@ -8,12 +8,13 @@
 
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fork as fork_process, getpid, getppid, setpgid};
+use nix::unistd::{ForkResult, Pid, alarm, fork as fork_process, getpid, getppid, setpgid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,11 +40,11 @@ pub struct Gate {
 }
 
 /// Forks a process that calls `run`, and exits with the status that it returns. This process must have one thread; its end closes the
-/// gate.
+/// gate. SIGALRM ends a launch that is not at the gate within `limit`, for example because it writes to a file system that hangs.
 ///
 /// # Errors
 /// When there is no new process, or no descriptor for the pipes.
-pub fn fork(run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
+pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
     let ((opening, gate), (messages, sender)) = (pipe()?, pipe()?);
     fcntl(&messages, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let parent = getpid();
@@ -58,6 +59,7 @@ pub fn fork(run: impl FnOnce(Gate) -> u8) -> io::Result<LaunchProcess> {
         ForkResult::Child => {
             // Otherwise the pipes would outlast the parent.
             drop((gate, messages));
+            alarm::set(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1));
             let status = run(Gate {
                 opening,
                 messages: sender,
@@ -72,11 +74,6 @@ impl LaunchProcess {
     /// Lets the launch go on.
     pub fn open(&mut self) {
         let _ = self.gate.write_all(&[1]);
-    }
-
-    /// Sends SIGKILL.
-    pub fn kill(&self) {
-        let _ = kill(self.pid, Signal::SIGKILL);
     }
 
     /// Sends a termination signal, also to a launch that is stopped or at the gate, where it would not look for one.
@@ -142,6 +139,7 @@ impl Gate {
     /// Sends `ready`, and waits until the parent opens the gate; returns false if the parent closes it. From then on this process gets
     /// `death_signal` when the parent ends, unless it executes a program with a set-uid bit or capabilities (prctl(2)).
     pub fn await_opening(&self, ready: &impl Serialize, death_signal: SignalNumber) -> bool {
+        alarm::cancel();
         self.send(ready);
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
