@@ -104,26 +104,18 @@ impl LaunchProcess {
 
     /// Returns the messages that have come.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
-        let mut part = [0; 4096];
-        while let Some(messages) = &mut self.messages {
-            match messages.read(&mut part) {
-                Ok(length) if length > 0 => self
-                    .received
-                    .extend_from_slice(part.get(..length).unwrap_or_default()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Ok(_) | Err(_) => self.messages = None,
+        if let Some(messages) = &mut self.messages {
+            // What comes before the error is received as well.
+            let read = messages.read_to_end(&mut self.received);
+            if !read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                self.messages = None;
             }
         }
-        let whole = self
-            .received
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        let lines: Vec<u8> = self.received.drain(..whole).collect();
-        lines
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect()
+        let mut messages = serde_json::Deserializer::from_slice(&self.received).into_iter();
+        let complete = messages.by_ref().map_while(Result::ok).collect();
+        let length = messages.byte_offset();
+        self.received.drain(..length);
+        complete
     }
 }
 
