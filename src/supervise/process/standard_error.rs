@@ -24,18 +24,12 @@ use nix::unistd::write;
 
 use crate::system::terminal::is_writable;
 
-/// The way to standard error, by its kind.
-enum Sink {
-    Socket,
-    OwnDescription(OwnedFd),
-    PipeOfAnotherUser,
-    UnreachableTerminal,
-    File,
-}
-
 /// The standard error of the process that stays.
 pub struct StandardError {
-    sink: Sink,
+    /// The bits of the mode that say what descriptor 2 is.
+    kind: SFlag,
+    /// The description of our own of a pipe or a terminal, unless it cannot be opened.
+    own: Option<OwnedFd>,
     /// The rest of a text that was written in part.
     unfinished: Vec<u8>,
 }
@@ -43,75 +37,61 @@ pub struct StandardError {
 impl StandardError {
     /// Looks at descriptor 2, and opens it again where that is needed.
     pub fn open() -> Self {
+        let mode = fstat(io::stderr()).map_or(0, |status| status.st_mode);
+        let kind = SFlag::from_bits_truncate(mode) & SFlag::S_IFMT;
+        let own = if kind == SFlag::S_IFIFO || kind == SFlag::S_IFCHR {
+            let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+            open("/proc/self/fd/2", flags, Mode::empty()).ok()
+        } else {
+            None
+        };
         Self {
-            sink: Sink::find(),
+            kind,
+            own,
             unfinished: Vec::new(),
         }
     }
 
-    /// Writes a text of whole lines until standard error is full. What is left of a line that was begun is written before the next text.
+    /// Writes a text of whole lines, after what is left of a line that was begun, until standard error is full. The rest is written before
+    /// the next text.
     ///
     /// Returns false if nothing of the text was written, because the reader is behind or has ended.
     pub fn write(&mut self, text: &str) -> bool {
-        self.complete_line();
-        if !self.unfinished.is_empty() {
-            return false;
+        self.unfinished.extend_from_slice(text.as_bytes());
+        while !self.unfinished.is_empty() {
+            match self.write_part() {
+                Ok(written) => drop(self.unfinished.drain(..written)),
+                Err(Errno::EINTR) => {}
+                Err(_) => break,
+            }
         }
-        self.unfinished = text.into();
-        self.complete_line();
-        let is_begun = self.unfinished.len() < text.len();
+
+        let left = self.unfinished.len();
+        let is_begun = left < text.len();
         if !is_begun {
-            self.unfinished.clear();
+            self.unfinished.truncate(left - text.len());
         }
         is_begun
     }
 
-    /// Writes what is left of an earlier text, until standard error is full.
-    fn complete_line(&mut self) {
-        while !self.unfinished.is_empty() {
-            match self.sink.write(&self.unfinished) {
-                Ok(written) => drop(self.unfinished.drain(..written)),
-                Err(Errno::EINTR) => {}
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-impl Sink {
-    fn find() -> Self {
-        let kind = fstat(io::stderr()).map_or(SFlag::empty(), |status| {
-            SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT
-        });
-        if kind == SFlag::S_IFSOCK {
-            return Self::Socket;
-        }
-        if kind != SFlag::S_IFIFO && kind != SFlag::S_IFCHR {
-            return Self::File;
-        }
-        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-        match open("/proc/self/fd/2", flags, Mode::empty()) {
-            Ok(description) => Self::OwnDescription(description),
-            Err(_) if kind == SFlag::S_IFIFO => Self::PipeOfAnotherUser,
-            Err(_) => Self::UnreachableTerminal,
-        }
-    }
-
-    /// Writes a part of a text. Returns the number of bytes.
+    /// Writes the beginning of what is unfinished. Returns the number of bytes.
     ///
     /// # Errors
     /// EAGAIN without room for it, or the error of the kernel.
-    fn write(&self, text: &[u8]) -> Result<usize, Errno> {
-        let stderr = io::stderr();
-        match self {
-            Self::Socket => send(stderr.as_raw_fd(), text, MsgFlags::MSG_DONTWAIT),
-            Self::OwnDescription(description) => write(description, text),
-            Self::PipeOfAnotherUser if is_writable(stderr.as_fd()) => {
-                let part = text.get(..libc::PIPE_BUF).unwrap_or(text);
-                write(stderr, part)
-            }
-            Self::PipeOfAnotherUser | Self::UnreachableTerminal => Err(Errno::EAGAIN),
-            Self::File => write(stderr, text),
+    fn write_part(&self) -> Result<usize, Errno> {
+        let (stderr, text) = (io::stderr(), self.unfinished.as_slice());
+        if let Some(own) = &self.own {
+            return write(own, text);
         }
+        if self.kind == SFlag::S_IFSOCK {
+            return send(stderr.as_raw_fd(), text, MsgFlags::MSG_DONTWAIT);
+        }
+        if self.kind == SFlag::S_IFIFO && is_writable(stderr.as_fd()) {
+            return write(stderr, text.get(..libc::PIPE_BUF).unwrap_or(text));
+        }
+        if self.kind == SFlag::S_IFIFO || self.kind == SFlag::S_IFCHR {
+            return Err(Errno::EAGAIN);
+        }
+        write(stderr, text)
     }
 }
