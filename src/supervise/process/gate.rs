@@ -13,11 +13,11 @@ use std::time::Duration;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, alarm, fork as fork_process, getpid, getppid, setpgid};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::job::{StateChange, state_change};
 use crate::model::options::SignalNumber;
 use crate::supervise::event::ExitStatus;
 use crate::system::ending::{End, end};
@@ -86,13 +86,12 @@ impl LaunchProcess {
 
     /// Waits for its end, and reaps it.
     pub fn wait(&self) -> ExitStatus {
-        match waitpid(self.pid, None) {
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                ExitStatus::Killed(SignalNumber(signal as i32))
-            }
-            Ok(WaitStatus::Exited(_, status)) => ExitStatus::Exited(status.to_le_bytes()[0]),
+        match state_change(self.pid.as_raw(), 0) {
+            Some((_, StateChange::Ended(status))) => status,
             // Without options there is no other state, and the child is not reaped elsewhere.
-            Ok(_) | Err(_) => ExitStatus::Killed(SignalNumber::KILL),
+            Some((_, StateChange::Suspended(_) | StateChange::Continued)) | None => {
+                ExitStatus::Killed(SignalNumber::KILL)
+            }
         }
     }
 

@@ -1,6 +1,11 @@
-//! The command's process and its group, and the terminal whose foreground job the group becomes.
+//! The states of children, the command's process and its group, and the terminal whose foreground job the group becomes.
 //!
 //! SIGTTOU, which a background process gets for changing the foreground job, is blocked in this process.
+
+#![allow(
+    unsafe_code,
+    reason = "nix's waitpid(2) fails for a real-time signal after the child is reaped; std names standard output's descriptor only for printing"
+)]
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -9,13 +14,58 @@ use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::signal::killpg;
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpgid, getpgrp, setpgid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpgid, getpgrp, getpid, setpgid, tcgetpgrp, tcsetpgrp};
 
-use super::reaper::{StateChange, is_empty, send};
-use super::signals::stop_by;
+use super::signals::{send, stop_by};
 use crate::model::options::SignalNumber;
 use crate::supervise::event::{Event, ExitStatus};
 use crate::system::terminal::is_foreground;
+
+/// The state that a child changed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateChange {
+    /// The child is reaped.
+    Ended(ExitStatus),
+    /// Stopped by this signal.
+    Suspended(SignalNumber),
+    Continued,
+}
+
+/// Makes this process the parent of orphaned descendants (PR_SET_CHILD_SUBREAPER), which PID 1 is already. The command does not
+/// inherit this.
+pub fn adopt_orphans() {
+    if getpid().as_raw() != 1 {
+        // prctl(2) documents no error for this argument.
+        let _ = nix::sys::prctl::set_child_subreaper(true);
+    }
+}
+
+/// Returns a child with a new state, and reaps it if it ended; `None` if there is none.
+pub fn next_state_change() -> Option<(Pid, StateChange)> {
+    state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
+}
+
+/// Returns the new state of a child, -1 for any, with the options of waitpid(2).
+pub fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
+    let mut status = 0;
+    // SAFETY: the call writes to the status alone.
+    let pid = unsafe { libc::waitpid(target, &raw mut status, options) };
+    if pid <= 0 {
+        return None;
+    }
+    let change = if libc::WIFEXITED(status) {
+        StateChange::Ended(ExitStatus::Exited(
+            libc::WEXITSTATUS(status).to_le_bytes()[0],
+        ))
+    } else if libc::WIFSIGNALED(status) {
+        StateChange::Ended(ExitStatus::Killed(SignalNumber(libc::WTERMSIG(status))))
+    } else if libc::WIFSTOPPED(status) {
+        StateChange::Suspended(SignalNumber(libc::WSTOPSIG(status)))
+    } else {
+        StateChange::Continued
+    };
+    Some((Pid::from_raw(pid), change))
+}
 
 /// At most one process group.
 #[derive(Default)]
@@ -90,9 +140,11 @@ impl Job {
         }
     }
 
-    /// True if no process of the group is left.
+    /// True if no process of the group is left, zombies included.
     pub fn forget_empty_group(&mut self) -> bool {
-        self.group = self.group.filter(|group| !is_empty(*group));
+        self.group = self
+            .group
+            .filter(|group| killpg(*group, None) != Err(Errno::ESRCH));
         self.group.is_none()
     }
 
@@ -154,10 +206,6 @@ struct Terminal(OwnedFd);
 
 impl Terminal {
     /// Returns the terminal on standard output, if this process's group is its foreground job.
-    #[allow(
-        unsafe_code,
-        reason = "std names standard output's descriptor only for printing"
-    )]
     fn on_standard_output() -> Option<Self> {
         // SAFETY: it is open: Rust's runtime opens /dev/null in its place before `main` if it is not, and nothing closes it.
         let output = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };

@@ -2,13 +2,11 @@
 
 mod gate;
 mod job;
-mod reaper;
 mod signals;
 mod standard_error;
 
 pub use gate::{Gate, LaunchProcess, fork};
-pub use job::Job;
+pub use job::{Job, StateChange, adopt_orphans, next_state_change};
 pub use nix::unistd::Pid;
-pub use reaper::{StateChange, adopt_orphans, next_state_change};
 pub use signals::Signals;
 pub use standard_error::StandardError;

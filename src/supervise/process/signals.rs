@@ -5,7 +5,6 @@
 
 #![allow(unsafe_code, reason = "nix knows no real-time signals")]
 
-use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
@@ -14,12 +13,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::getpid;
 
-use super::reaper::send;
 use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::signals::{has_action, pending};
-
-/// The number of the last signal.
-const LAST: i32 = 64;
 
 /// The descriptor of the blocked signals.
 pub struct Signals(SignalFd);
@@ -30,7 +25,12 @@ impl Signals {
     /// # Errors
     /// Without a free descriptor.
     pub fn block() -> Result<Self, Errno> {
-        let blocked = not_ignored();
+        let mut blocked = SigSet::all();
+        for signal in Signal::iterator() {
+            if has_action(signal as libc::c_int, libc::SIG_IGN) {
+                blocked.remove(signal);
+            }
+        }
         let descriptor =
             SignalFd::with_flags(&blocked, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         blocked.thread_block()?;
@@ -89,14 +89,8 @@ pub fn stop_by(signal: SignalNumber, is_job: bool) -> bool {
     pending().contains(Signal::SIGCONT)
 }
 
-fn not_ignored() -> SigSet {
-    // SAFETY: all-zero is a valid set, and the calls write to it alone.
-    unsafe {
-        let mut set: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&raw mut set);
-        for number in (1..=LAST).filter(|number| has_action(*number, libc::SIG_IGN)) {
-            libc::sigdelset(&raw mut set, number);
-        }
-        SigSet::from_sigset_t_unchecked(set)
-    }
+/// Calls kill(2), also for real-time signals: a negative target is a process group, 0 the group of this process.
+pub fn send(target: i32, signal: SignalNumber) {
+    // SAFETY: kill(2) accesses no memory.
+    unsafe { libc::kill(target, signal.0) };
 }
