@@ -19,7 +19,9 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
         match write(stream, text) {
             Ok(length) => text = text.get(length..).unwrap_or_default(),
             Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => await_writable(stream),
+            Err(Errno::EAGAIN) => {
+                wait_writable(stream, PollTimeout::NONE);
+            }
             Err(errno) => return Err(errno.into()),
         }
     }
@@ -41,19 +43,13 @@ pub fn may_write(terminal: impl AsFd) -> bool {
 
 /// True if a write to the descriptor would not block, of up to PIPE_BUF bytes.
 pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
-    poll_writable(descriptor, PollTimeout::ZERO)
+    wait_writable(descriptor, PollTimeout::ZERO)
 }
 
-/// Waits until a write to the descriptor would not block.
-pub fn await_writable(descriptor: BorrowedFd<'_>) {
-    poll_writable(descriptor, PollTimeout::NONE);
-}
-
-fn poll_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
+/// Waits for at most `limit`. Returns true if a write would not block.
+fn wait_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let ready = poll(&mut files, limit) == Ok(1);
-    ready
-        && files[0]
-            .revents()
-            .is_some_and(|events| events.contains(PollFlags::POLLOUT))
+    let events = files[0].revents().unwrap_or(PollFlags::empty());
+    ready && events.contains(PollFlags::POLLOUT)
 }

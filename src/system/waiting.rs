@@ -51,21 +51,26 @@ pub fn while_working<T: Send>(
             .spawn_scoped(scope, work)?;
         loop {
             let limit = react(WaitEvent::Sleep);
-            let awaited = [done.as_fd()]
-                .into_iter()
-                .chain(signals.iter().map(AsFd::as_fd));
-            let woken = wait_for(awaited, other_end, limit);
+            let mut files = vec![PollFd::new(done.as_fd(), PollFlags::POLLIN)];
+            files.extend(
+                signals
+                    .iter()
+                    .map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
+            );
+            // POLLHUP needs no flag.
+            files.extend(other_end.map(|file| PollFd::new(file, PollFlags::empty())));
+            sleep(&mut files, limit);
 
             if let Some(signal) = signals::held_signal() {
                 react(WaitEvent::Signal(signal));
             }
-            if woken.readable.first() == Some(&true) {
+            if files.first().and_then(PollFd::any) == Some(true) {
                 // An error is a panic, whose hook has already ended the process.
                 return Ok(worker
                     .join()
                     .unwrap_or_else(|_| end(End::Status(70), || ())));
             }
-            if woken.is_closed {
+            if other_end.is_some() && files.last().and_then(PollFd::any) == Some(true) {
                 react(WaitEvent::OtherEndClosed);
             }
         }
@@ -94,34 +99,21 @@ fn is_main_thread() -> bool {
     return false;
 }
 
-/// The state of descriptors after a sleep.
-pub struct Woken {
-    /// In the order of the descriptors: true for one that is readable or at its end.
-    pub readable: Vec<bool>,
-    /// True if the other end of the pipe or connection is closed.
-    pub is_closed: bool,
+/// Sleeps until one of the descriptors is readable or at its end, or the time is over.
+pub fn wait_for<'a>(
+    descriptors: impl IntoIterator<Item = BorrowedFd<'a>>,
+    limit: Option<Duration>,
+) {
+    let mut files = Vec::new();
+    for descriptor in descriptors {
+        files.push(PollFd::new(descriptor, PollFlags::POLLIN));
+    }
+    sleep(&mut files, limit);
 }
 
-/// Sleeps until one of `readable` is, the other end of `closing` is closed, or the time is over.
-pub fn wait_for<'a>(
-    readable: impl IntoIterator<Item = BorrowedFd<'a>>,
-    closing: Option<BorrowedFd<'a>>,
-    limit: Option<Duration>,
-) -> Woken {
-    let mut files: Vec<_> = readable
-        .into_iter()
-        .map(|file| PollFd::new(file, PollFlags::POLLIN))
-        .collect();
-    let count = files.len();
-    // POLLHUP needs no flag.
-    files.extend(closing.map(|file| PollFd::new(file, PollFlags::empty())));
-    // After an error, of which only EINTR is possible, no descriptor has an event.
-    let _ = poll(&mut files, limit.map_or(PollTimeout::NONE, timeout));
-    let mut states = files.iter().map(|file| file.any() == Some(true));
-    Woken {
-        readable: states.by_ref().take(count).collect(),
-        is_closed: states.next() == Some(true),
-    }
+/// After an error of poll(2), of which only EINTR is possible, no descriptor has an event.
+fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
+    let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }
 
 /// Rounds up to milliseconds, so that the time is over at the end. The longest timeout is some 24 days.

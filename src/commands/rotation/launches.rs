@@ -79,11 +79,7 @@ impl<'a> Launches<'a> {
         self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
         let held = signals::descriptor().ok().flatten();
         while self.at_gate().is_none() {
-            wait_for(
-                held.iter().map(AsFd::as_fd).chain(self.descriptor()),
-                None,
-                None,
-            );
+            wait_for(held.iter().map(AsFd::as_fd).chain(self.descriptor()), None);
             if let Some(signal) = signals::held_signal() {
                 if let Some(current) = &mut self.current {
                     current.process.terminate(signal);
@@ -281,7 +277,7 @@ impl<'a> Launches<'a> {
         while let Some(descriptor) = self.descriptor()
             && let Some(left) = end.checked_duration_since(Instant::now())
         {
-            wait_for([descriptor], None, Some(left));
+            wait_for([descriptor], Some(left));
             self.receive(notices);
         }
     }

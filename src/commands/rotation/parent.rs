@@ -179,7 +179,7 @@ impl Parent<'_> {
         let descriptors = [self.signals.as_fd()]
             .into_iter()
             .chain(self.launches.descriptor());
-        wait_for(descriptors, None, times.into_iter().flatten().min());
+        wait_for(descriptors, times.into_iter().flatten().min());
     }
 
     /// Reaps all children that have ended, orphans included.
