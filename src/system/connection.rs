@@ -6,12 +6,7 @@
 //!
 //! Without systemd, on systems other than Linux, there is never a connection.
 
-#![allow(
-    unsafe_code,
-    reason = "standard input, output and error by their numbers"
-)]
-
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
@@ -19,9 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::libc::{STDERR_FILENO, STDIN_FILENO, STDOUT_FILENO};
 use nix::sys::socket::{Shutdown, SockType, UnixAddr, getpeername, getsockopt, shutdown, sockopt};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
 use crate::model::credential::{Credential, MAX_LENGTH};
@@ -58,16 +52,12 @@ static PADDING: [u8; 4_096] = [0; 4_096];
 /// # Errors
 /// When a descriptor cannot be replaced: the connection is refused, and nothing may be printed.
 pub fn take(is_expected: bool) -> Result<(), Errno> {
-    let streams = standard_streams();
-    if !is_connection(streams[0], is_expected) {
+    let input = io::stdin();
+    if !is_connection(input.as_fd(), is_expected) {
         return Ok(());
     }
     signals::hold();
-    let copied = streams[0]
-        .try_clone_to_owned()
-        .map_err(|error| os_error::errno(&error));
-    let redirected = copied.and_then(|socket| redirect(streams).map(|()| socket));
-    match redirected {
+    match redirect(input.as_fd()) {
         Ok(socket) => {
             let is_answered = AtomicBool::new(false);
             let _ = TAKEN.set(CredentialConnection {
@@ -77,7 +67,7 @@ pub fn take(is_expected: bool) -> Result<(), Errno> {
             Ok(())
         }
         Err(errno) => {
-            refuse(streams[0]);
+            refuse(input.as_fd());
             Err(errno)
         }
     }
@@ -94,13 +84,6 @@ fn is_connection(input: BorrowedFd<'_>, is_expected: bool) -> bool {
 /// Returns the connection that [`take`] has taken.
 pub fn taken() -> Option<&'static CredentialConnection> {
     TAKEN.get()
-}
-
-/// Standard input, output and error.
-fn standard_streams() -> [BorrowedFd<'static>; 3] {
-    // SAFETY: Rust's runtime has opened descriptors 0 to 2 before `main`, and nothing closes them.
-    [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO]
-        .map(|number| unsafe { BorrowedFd::borrow_raw(number) })
 }
 
 impl CredentialConnection {
@@ -170,8 +153,7 @@ fn requested_by(_: &UnixAddr) -> Option<Credential> {
 
 /// Returns the reason why standard input is no connection that can be answered.
 pub fn no_connection() -> Problem {
-    let [input, ..] = standard_streams();
-    match getsockopt(&input, sockopt::AcceptConn) {
+    match getsockopt(&io::stdin(), sockopt::AcceptConn) {
         _ if cfg!(not(target_os = "linux")) => Problem::usage("credential requires systemd, which only Linux has"),
         Ok(true) => Problem::usage("standard input is a socket that accepts connections, not a connection")
             .help("the socket unit needs Accept=yes, and its service the name of a template: secrets-exec@.service"),
@@ -181,24 +163,25 @@ pub fn no_connection() -> Problem {
     }
 }
 
-/// Replaces standard input, and standard output and error where they are the same socket.
-fn redirect([input, output, error]: [BorrowedFd<'_>; 3]) -> Result<(), Errno> {
-    let socket = fstat(input)?;
-    let is_socket = |other: BorrowedFd<'_>| {
-        fstat(other)
-            .is_ok_and(|other| (other.st_dev, other.st_ino) == (socket.st_dev, socket.st_ino))
-    };
+/// Replaces standard input, and standard output and error where they are the same socket. Returns a copy of the socket.
+fn redirect(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
+    let socket_id = Ok(fstat(input).map(id)?);
     let nothing = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
-    if is_socket(output) {
+    let socket = input
+        .try_clone_to_owned()
+        .map_err(|error| os_error::errno(&error))?;
+    if fstat(io::stdout()).map(id) == socket_id {
         dup2_stdout(&nothing)?;
     }
-    if is_socket(error) {
+    if fstat(io::stderr()).map(id) == socket_id {
         match journal() {
             Some(journal) => dup2_stderr(journal)?,
             None => dup2_stderr(&nothing)?,
         }
     }
-    dup2_stdin(&nothing)
+    dup2_stdin(&nothing)?;
+    Ok(socket)
 }
 
 /// Returns a stream of systemd-journald for lines of text, as for `StandardError=journal`. The header has the identifier, the unit (which

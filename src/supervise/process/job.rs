@@ -4,10 +4,11 @@
 
 #![allow(
     unsafe_code,
-    reason = "nix's waitpid(2) fails for a real-time signal after the child is reaped; std names standard output's descriptor only for printing"
+    reason = "nix's waitpid(2) fails for a real-time signal after the child is reaped"
 )]
 
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -207,13 +208,11 @@ struct Terminal(OwnedFd);
 impl Terminal {
     /// Returns the terminal on standard output, if this process's group is its foreground job.
     fn on_standard_output() -> Option<Self> {
-        // SAFETY: it is open: Rust's runtime opens /dev/null in its place before `main` if it is not, and nothing closes it.
-        let output = unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) };
-        if is_foreground(output) {
-            output.try_clone_to_owned().ok().map(Self)
-        } else {
-            None
+        let output = io::stdout();
+        if !is_foreground(&output) {
+            return None;
         }
+        output.as_fd().try_clone_to_owned().ok().map(Self)
     }
 
     /// Returns the controlling terminal, if this process's group is its foreground job.
