@@ -1,7 +1,7 @@
 //! Entries of the cache: what is read is written and read again, and any other byte is damage.
 
 use super::support::CANARY;
-use crate::backend::cached::entry::{decode, encode, entry_name};
+use crate::backend::cached::{decode, encode, entry_name};
 use crate::model::answer::Document;
 
 /// `data` is an entry after its checksum: its JSON.

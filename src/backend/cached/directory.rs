@@ -32,7 +32,7 @@ const NOT_OURS: &str =
     "passed over what is no regular file, of another user, or with another mode than 0600";
 
 /// More than the parameters of a path ever are.
-const MAX_SIZE: u64 = 256 * 1024 * 1024;
+const MAX_SIZE: i64 = 256 * 1024 * 1024;
 
 impl CacheDirectory {
     /// Opens and checks the directory.
@@ -84,13 +84,11 @@ impl CacheDirectory {
         if kind != SFlag::S_IFREG || stat.st_uid != geteuid().as_raw() || !is_private {
             return Err(NOT_OURS.to_owned());
         }
-        let size = u64::try_from(stat.st_size).unwrap_or_default();
-        let size = usize::try_from(size)
-            .ok()
-            .filter(|_| size <= MAX_SIZE)
-            .ok_or("passed over a file that is too large")?;
-        let mut bytes = Zeroizing::new(vec![0; size]);
-        file.read_exact(&mut bytes)
+        if stat.st_size > MAX_SIZE {
+            return Err("passed over a file that is too large".to_owned());
+        }
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.read_to_end(&mut bytes)
             .map_err(|error| unreadable(errno(&error)))?;
         Ok(Some(bytes))
     }

@@ -1,29 +1,48 @@
 //! The backend of `--cache`: AWS, and a directory in memory with its last good answers.
 //!
-//! An answer is kept as AWS gave it, before any key is taken from it, so that a changed declaration needs no new request.
+//! An answer is kept as AWS gave it, before any key is taken from it, so that a changed declaration needs no new request. An entry is a line
+//! with the version of the format, a line with the checksum of the rest, and the answer as JSON.
 
 mod directory;
-pub mod entry;
 
 pub use directory::CacheDirectory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
 use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
-use crate::system::boot_time;
 use crate::system::os_error::describe;
-use entry::{CacheEntry, decode, encode, entry_name};
 
 /// An entry that is not used, kept or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheNotice {
     pub locator: Locator,
     pub what: String,
+}
+
+/// The beginning of every entry, with the version of the format.
+const MAGIC: &[u8] = b"secrets-exec cache 1\n";
+/// The length of the checksum and its line feed.
+const CHECKSUM: usize = 65;
+
+const DAMAGED: &str = "passed over a damaged entry, or one of another version of secrets-exec";
+
+/// An answer of AWS, and the time at which it came.
+#[derive(Debug)]
+pub struct CacheEntry {
+    pub document: Document,
+    /// The time since the boot.
+    pub fetched: Duration,
+    /// True for an answer of a fallback region.
+    pub is_replica: bool,
 }
 
 /// The time that a fetch has if the cache can answer all of it.
@@ -66,7 +85,7 @@ impl Cached {
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
     ) -> Result<Answers, Problem> {
-        let begun = boot_time::now();
+        let begun = boot_time();
         let entries = self.read_all(wanted.iter().copied());
         let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
             .into_iter()
@@ -117,7 +136,7 @@ impl Cached {
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
     ) -> BTreeMap<Locator, Duration> {
-        let now = boot_time::now();
+        let now = boot_time();
         let entries = self.read_all(wanted);
         entries
             .into_iter()
@@ -212,7 +231,7 @@ fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntr
     };
     let entry = decode(name, &bytes)?;
     // Memory dies with the boot, but a time namespace has its own boot time.
-    if entry.fetched > boot_time::now() {
+    if entry.fetched > boot_time() {
         return Err("passed over an entry of another boot or time namespace".to_owned());
     }
     Ok(Some(entry))
@@ -225,12 +244,74 @@ impl CacheEntry {
 
     /// The document, with its age and the failure that it covers.
     fn answer(self, covers: Option<FetchFailure>) -> Document {
-        let age = self.age(boot_time::now());
+        let age = self.age(boot_time());
         Document {
             cached: Some(CachedAnswer { age, covers }),
             ..self.document
         }
     }
+}
+
+/// Returns the file name of the entry for a text of [`Settings::distinction`](super::aws::Settings::distinction).
+pub fn entry_name(text: &str) -> String {
+    checksum(text.as_bytes())
+}
+
+/// Returns the bytes of an entry, in a buffer that is wiped; `None` for a document that the format cannot express.
+pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zeroizing<Vec<u8>>> {
+    let is_replica = !document.passed_over.is_empty();
+    let json = serde_json::to_vec(&(name, fetched, is_replica, document)).ok()?;
+    let json = Zeroizing::new(json);
+
+    let mut bytes = Zeroizing::new(Vec::new());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(checksum(&json).as_bytes());
+    bytes.push(b'\n');
+    bytes.extend_from_slice(&json);
+    Some(bytes)
+}
+
+/// Reads the bytes of the entry with this name.
+///
+/// # Errors
+/// The message about bytes that are no entry, or not this one, which it does not quote.
+pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
+    let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
+    if expected.strip_suffix(b"\n") != Some(checksum(json).as_bytes()) {
+        return Err(DAMAGED);
+    }
+
+    // The entry has its own name, so that a copy under another name is not taken for that request's.
+    let entry: (String, Duration, bool, Document) =
+        serde_json::from_slice(json).map_err(|_| DAMAGED)?;
+    let (own_name, fetched, is_replica, document) = entry;
+    if own_name != name {
+        return Err(DAMAGED);
+    }
+    Ok(CacheEntry {
+        document,
+        fetched,
+        is_replica,
+    })
+}
+
+/// The SHA-256 of bytes, in hexadecimal digits.
+fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Returns the time since the boot, which setting the clock does not change, on Linux with the time that the machine slept; zero if there
+/// is no such clock.
+fn boot_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::CLOCK_BOOTTIME;
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::CLOCK_MONOTONIC;
+    clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
 /// True if every region failed, and none answered.
