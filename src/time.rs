@@ -24,26 +24,25 @@ struct Times {
     limit: Option<Instant>,
 }
 
-impl Deadline {
-    /// Starts the timeout.
-    pub fn new(timeout: Duration) -> Self {
-        let times = Times {
-            end: Some(Instant::now() + timeout),
-            limit: None,
-        };
+impl Times {
+    fn ending_in(time: Duration) -> Self {
         Self {
-            timeout,
-            times: Arc::new(Mutex::new(times)),
-            progress: Progress::default(),
+            end: Some(Instant::now() + time),
+            limit: None,
         }
     }
+}
 
-    /// Returns the deadline with a function that prints the events of its progress.
-    #[must_use]
-    pub fn traced_by(self, trace: Option<fn(&str)>) -> Self {
+impl Deadline {
+    /// Starts the timeout. `trace` prints the events of its progress.
+    pub fn new(timeout: Duration, trace: Option<fn(&str)>) -> Self {
         Self {
-            progress: Progress::new(trace),
-            ..self
+            timeout,
+            times: Arc::new(Mutex::new(Times::ending_in(timeout))),
+            progress: Progress {
+                trace,
+                ..Progress::default()
+            },
         }
     }
 
@@ -63,10 +62,7 @@ impl Deadline {
 
     /// Starts the timeout again.
     pub fn restart(&self) {
-        *self.lock() = Times {
-            end: Some(Instant::now() + self.timeout),
-            limit: None,
-        };
+        *self.lock() = Times::ending_in(self.timeout);
     }
 
     /// Runs a future with at most `limit`, from this call, of the time that is left.
@@ -85,10 +81,7 @@ impl Deadline {
         let left = self.left();
         self.lock().end = None;
         let answer = question();
-        *self.lock() = Times {
-            end: Some(Instant::now() + left),
-            limit: None,
-        };
+        *self.lock() = Times::ending_in(left);
         answer
     }
 
@@ -151,13 +144,6 @@ impl Drop for Awaited {
 }
 
 impl Progress {
-    pub fn new(trace: Option<fn(&str)>) -> Self {
-        Self {
-            trace,
-            ..Self::default()
-        }
-    }
-
     /// Notes that `what` is awaited.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
@@ -229,7 +215,7 @@ mod tests {
     #[test]
     fn a_limit_shortens_the_time_that_is_left_and_leaves_the_end_where_it_is() {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
-        let deadline = Deadline::new(minute);
+        let deadline = Deadline::new(minute, None);
         let end = deadline.end();
         let limited = deadline.limited(Some(second), async { (deadline.left(), deadline.end()) });
         let (left, end_meanwhile) = tokio::runtime::Builder::new_current_thread()

@@ -238,7 +238,10 @@ mod tests {
     use super::*;
 
     fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
-        RetryBudget::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
+        RetryBudget::new(
+            Deadline::new(Duration::from_secs(seconds), None),
+            max_attempts,
+        )
     }
 
     #[test]
@@ -391,7 +394,10 @@ mod simulation {
             }
         };
         let result = retry(
-            &RetryBudget::new(Deadline::new(Duration::from_secs(TIMEOUT as u64)), None),
+            &RetryBudget::new(
+                Deadline::new(Duration::from_secs(TIMEOUT as u64), None),
+                None,
+            ),
             attempt,
         )
         .await;

@@ -86,7 +86,7 @@ pub fn run<T: Send>(
     let trace = options
         .trace
         .then_some((|event| terminal::print_records([report::trace(event)])) as fn(&_));
-    let deadline = Deadline::new(options.timeout).traced_by(trace);
+    let deadline = Deadline::new(options.timeout, trace);
     let progress = deadline.progress().clone();
     let mut watch = Watch::new(options, deadline.clone());
     let work = move || {
