@@ -5,8 +5,10 @@ use std::time::Duration;
 use nix::libc;
 use proptest::prelude::*;
 
-use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-use super::state::{Next, Phase, Poll, SupervisorState};
+use super::state::{
+    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult,
+    SupervisorState,
+};
 use super::{begin, step};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 

@@ -7,15 +7,15 @@
 //! [`step`] is a function from state and event to state and actions. It has no clock, no source of secrets and no process: the
 //! caller turns what happens into events and carries out the actions in their order, with the functions of `process`.
 
-mod event;
 #[cfg(target_os = "linux")]
 pub mod process;
 mod running;
 mod state;
 mod stopping;
 
-pub use event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-pub use state::{Stopping, SupervisorState};
+pub use state::{
+    Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult, Stopping, SupervisorState,
+};
 
 use crate::model::options::RotationOptions;
 use state::RunningState;

@@ -1,7 +1,9 @@
 //! Transitions while the command runs: polls, changes and forwarded signals.
 
-use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-use super::state::{Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use super::state::{
+    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult, RunningState,
+    Stopping, SupervisorState,
+};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 pub fn step(

@@ -1,7 +1,9 @@
 //! Transitions while the process group ends: the grace period, SIGKILL, and what follows.
 
-use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-use super::state::{Next, Phase, RunningState, Stopping, SupervisorState};
+use super::state::{
+    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, PollResult, RunningState,
+    Stopping, SupervisorState,
+};
 use crate::model::options::{RotationOptions, SignalNumber};
 
 pub fn step(

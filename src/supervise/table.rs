@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::event::{Action, Delay, Event, ExitStatus, Notice, Outcome, PollResult};
-use super::state::{Next, Phase, Poll, RunningState, Stopping, SupervisorState};
+use super::state::{
+    Action, Delay, Event, ExitStatus, Next, Notice, Outcome, Phase, Poll, PollResult, RunningState,
+    Stopping, SupervisorState,
+};
 use super::step;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 

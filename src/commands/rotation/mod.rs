@@ -36,6 +36,5 @@ mod fingerprint;
 mod launches;
 mod notices;
 mod parent;
-mod timer;
 
 pub use parent::supervise;

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::job::{StateChange, state_change};
 use crate::model::options::SignalNumber;
-use crate::supervise::event::ExitStatus;
+use crate::supervise::state::ExitStatus;
 use crate::system::ending::{End, end};
 
 /// A forked launch, as its parent has it. Dropping the value closes the gate.

@@ -19,7 +19,7 @@ use nix::unistd::{Pid, getpgid, getpgrp, getpid, setpgid, tcgetpgrp, tcsetpgrp};
 
 use super::signals::{send, stop_by};
 use crate::model::options::SignalNumber;
-use crate::supervise::event::{Event, ExitStatus};
+use crate::supervise::state::{Event, ExitStatus};
 use crate::system::terminal::is_foreground;
 
 /// The state that a child changed to.
