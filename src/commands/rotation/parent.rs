@@ -164,36 +164,36 @@ impl Parent<'_> {
         self.launches.open();
     }
 
-    /// Waits for the next events.
+    /// Sleeps until a descriptor is readable or it is time for something, and notes the events that have come.
     fn wait(&mut self, state: &SupervisorState) {
-        self.sleep(state);
+        // The command has ended, and processes of its group had not.
+        let has_remains = matches!(
+            state,
+            SupervisorState::Stopping(Stopping { ended: Some(_), .. })
+        );
+        let check = has_remains.then_some(GROUP_INTERVAL);
+        let descriptors = [self.signals.as_fd()]
+            .into_iter()
+            .chain(self.launches.descriptor());
+        let times = [self.timer.left(), check];
+        wait_for(descriptors, times.into_iter().flatten().min());
+
         while let Some(signal) = self.signals.next() {
             self.events.push_back(Event::Signal(signal));
         }
         self.events.extend(self.launches.receive(&mut self.notices));
         self.reap();
-        if has_remains(state) && self.job.forget_empty_group() {
+        if has_remains && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
         }
     }
 
-    /// Sleeps until a descriptor is readable or it is time for something.
-    fn sleep(&self, state: &SupervisorState) {
-        let check = has_remains(state).then_some(GROUP_INTERVAL);
-        let times = [self.timer.left(), check];
-        let descriptors = [self.signals.as_fd()]
-            .into_iter()
-            .chain(self.launches.descriptor());
-        wait_for(descriptors, times.into_iter().flatten().min());
-    }
-
-    /// Reaps all children that have ended, orphans included.
+    /// Reaps all children that have ended, orphans included. The last state of the command is the only one that still matters.
     fn reap(&mut self) {
-        let (mut changes, mut end) = (Vec::new(), None);
+        let mut command = None;
         while let Some((pid, change)) = next_state_change() {
             match change {
-                StateChange::Ended(_) if self.job.is_led_by(pid) => end = Some(change),
-                _ if self.job.is_led_by(pid) => changes.push(change),
+                _ if self.job.is_led_by(pid) => command = Some(change),
                 StateChange::Ended(status) => {
                     self.events
                         .extend(self.launches.ended(pid, status, &mut self.notices));
@@ -201,27 +201,12 @@ impl Parent<'_> {
                 StateChange::Suspended(_) | StateChange::Continued => {}
             }
         }
-        if end.is_some() {
+        if let Some(change) = command {
             // The command sent these messages while it was a launch.
             self.events.extend(self.launches.receive(&mut self.notices));
-            // A stop before the end stops nothing any more.
-            changes.clear();
+            self.events.push_back(self.job.event(change));
         }
-        self.events.extend(
-            changes
-                .into_iter()
-                .chain(end)
-                .map(|change| self.job.event(change)),
-        );
     }
-}
-
-/// True if the command has ended, and processes of its group had not.
-fn has_remains(state: &SupervisorState) -> bool {
-    matches!(
-        state,
-        SupervisorState::Stopping(Stopping { ended: Some(_), .. })
-    )
 }
 
 /// The time at which the timer elapses; `None` while it is not set.
