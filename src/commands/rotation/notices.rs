@@ -55,18 +55,14 @@ impl Notices<'_> {
     }
 
     pub fn restarted(&mut self) {
-        let record = self
-            .consequence("was started again")
-            .event("restarted")
-            .with("pid", self.pid.as_raw());
-        self.write([record]);
+        let record = self.consequence("restarted", "was started again");
+        self.write([record.with("pid", self.pid.as_raw())]);
     }
 
     /// Follows the errors of a start that failed after the command was stopped.
     pub fn not_restarted(&mut self) {
-        let record = self
-            .consequence("was stopped for new values, and cannot be started again")
-            .event("not_restarted");
+        let text = "was stopped for new values, and cannot be started again";
+        let record = self.consequence("not_restarted", text);
         self.write([Record {
             label: Label::Warning,
             ..record
@@ -74,9 +70,7 @@ impl Notices<'_> {
     }
 
     pub fn signalled(&mut self, signal: SignalNumber) {
-        let record = self
-            .consequence(&format!("was sent {signal}"))
-            .event("signalled");
+        let record = self.consequence("signalled", &format!("was sent {signal}"));
         self.write([record.with("signal", signal.to_string())]);
     }
 
@@ -85,11 +79,8 @@ impl Notices<'_> {
         let status = Status::Temporary as u8;
         let text =
             format!("was stopped for new values, and secrets-exec exits with status {status}");
-        let record = self
-            .consequence(&text)
-            .event("exiting")
-            .with("status", status);
-        self.write([record]);
+        let record = self.consequence("exiting", &text);
+        self.write([record.with("status", status)]);
     }
 
     /// Prints that a poll was ended before it was over.
@@ -120,8 +111,12 @@ impl Notices<'_> {
 
     pub fn notice(&mut self, notice: Notice) {
         let command = &self.command;
+        let group = format!("the process group of {command}");
         let grace = humantime::format_duration(self.rotation.grace);
-        let killed = SignalNumber::KILL.to_string();
+        let killed = |record: Record| {
+            let signal = SignalNumber::KILL.to_string();
+            record.event("killed").with("signal", signal)
+        };
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.ended(status),
@@ -133,22 +128,16 @@ impl Notices<'_> {
                     .detail()
             }
             Notice::SecondTerm => {
-                let text =
-                    format!("a second SIGTERM came, so the process group of {command} is killed");
-                Record::warning(text).event("killed").with("signal", killed)
+                let text = format!("a second SIGTERM came, so {group} is killed");
+                killed(Record::warning(text))
             }
             Notice::GraceOver if self.rotation.grace.is_zero() => {
-                let text = format!("the process group of {command} is killed (--grace 0s)");
-                Record::note(text)
-                    .event("killed")
-                    .with("signal", killed)
-                    .detail()
+                let text = format!("{group} is killed (--grace 0s)");
+                killed(Record::note(text)).detail()
             }
             Notice::GraceOver => {
-                let text = format!(
-                    "the process group of {command} did not end and is killed (--grace {grace})"
-                );
-                Record::warning(text).event("killed").with("signal", killed)
+                let text = format!("{group} did not end and is killed (--grace {grace})");
+                killed(Record::warning(text))
             }
         };
         self.write([record]);
@@ -172,15 +161,14 @@ impl Notices<'_> {
 
     /// A command that ended by the signal of `--on-rotation signal=` is a warning.
     fn ended(&self, status: ExitStatus) -> Record {
-        let Self { command, .. } = self;
+        let command = &self.command;
         let (how, signal) = match status {
             ExitStatus::Exited(status) => (format!("with status {status}"), None),
             ExitStatus::Killed(signal) => (format!("by {signal}"), Some(signal)),
         };
         let record = Record::note(format!("{command} ended {how}"))
             .event("ended")
-            .with("pid", self.pid.as_raw());
-        let record = record
+            .with("pid", self.pid.as_raw())
             .with("status", status.code())
             .with_some("signal", signal.map(|signal| signal.to_string()));
         match self.rotation.on_rotation {
@@ -196,7 +184,7 @@ impl Notices<'_> {
     }
 
     /// Returns the note of what has happened to the command because of the values that changed.
-    fn consequence(&self, what: &str) -> Record {
+    fn consequence(&self, event: &'static str, what: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
         let mut text = format!("{} {what}", self.command);
@@ -207,7 +195,7 @@ impl Notices<'_> {
                 rotation::some_of(&secrets)
             );
         }
-        Record::note(text).with("variables", labels)
+        Record::note(text).event(event).with("variables", labels)
     }
 
     /// Prints files that could not be removed.
