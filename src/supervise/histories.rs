@@ -184,7 +184,7 @@ impl World {
                 let is_added = signal == SignalNumber::TERM && cause != Some(Event::Signal(signal));
                 self.added_terms += u32::from(is_added);
             }
-            Action::GiveTerminal | Action::Suspend(_) => {
+            Action::Suspend(_) => {
                 assert!(self.has_command, "{action:?} without a command")
             }
             Action::Arm(delay) => {

@@ -62,12 +62,11 @@ pub fn step(
     SupervisorState::Running(state)
 }
 
-/// Sends a signal to the command's process group. SIGCONT, by which a shell continues a job, returns the terminal first. Other signals
-/// continue a stopped command, which would not handle them otherwise: no shell continues it, since this process is not stopped.
+/// Sends a signal to the command's process group. Any signal continues a stopped command, which would not handle it otherwise: no shell
+/// continues the command, since this process is not stopped.
 fn forward(state: &mut RunningState, signal: SignalNumber, actions: &mut Vec<Action>) {
     if signal == SignalNumber::CONT {
         state.is_suspended = false;
-        actions.push(Action::GiveTerminal);
     }
     actions.push(Action::Signal(signal));
     if state.is_suspended {

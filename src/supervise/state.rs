@@ -138,10 +138,9 @@ pub enum Action {
     StartPoll,
     /// End the launch that polls, is at the gate or replaces files, if there is one.
     CancelPoll,
-    /// Send a signal to the command's process group, which has a process.
+    /// Send a signal to the command's process group, which has a process. With SIGCONT the command becomes the foreground job of the terminal,
+    /// if this process is that job.
     Signal(SignalNumber),
-    /// Make the command the foreground job of the terminal, if this process is that job.
-    GiveTerminal,
     /// Take the terminal back, and stop this process by the signal that stopped the command.
     Suspend(SignalNumber),
     /// Set the timer, of which there is one, to a delay.

@@ -75,13 +75,9 @@ fn terminate(state: &mut Stopping, actions: &mut Vec<Action>) {
 
 /// Sends a signal to the process group. After SIGKILL, no process is left to handle it.
 fn forward(state: &Stopping, signal: SignalNumber, actions: &mut Vec<Action>) {
-    if state.phase == Phase::Killed {
-        return;
+    if state.phase != Phase::Killed {
+        actions.push(Action::Signal(signal));
     }
-    if signal == SignalNumber::CONT && state.ended.is_none() {
-        actions.push(Action::GiveTerminal);
-    }
-    actions.push(Action::Signal(signal));
 }
 
 fn kill(state: &mut Stopping, notice: Notice, actions: &mut Vec<Action>) {

@@ -135,9 +135,6 @@ impl Parent<'_> {
             }
             Action::CancelPoll => self.launches.cancel(&mut self.notices),
             Action::Signal(signal) => self.job.signal(signal),
-            Action::GiveTerminal => {
-                self.job.give_terminal();
-            }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
                 let length = self

@@ -97,8 +97,12 @@ impl Job {
         };
     }
 
-    /// Sends a signal to the group, and to the command if that has left the group.
+    /// Sends a signal to the group, and to the command if that has left the group. SIGCONT, by which a shell continues a job, returns the
+    /// terminal first.
     pub fn signal(&mut self, signal: SignalNumber) {
+        if signal == SignalNumber::CONT && !self.is_reaped {
+            self.give_terminal();
+        }
         self.is_interrupted |= is_interrupt(signal);
         let Some(leader) = self.group else { return };
         send(-leader.as_raw(), signal);
@@ -151,7 +155,7 @@ impl Job {
 
     /// Makes the command the foreground job, if this process is it: on standard output's terminal, or on any if the command was
     /// stopped because it uses one. Returns false if this process is not the foreground job.
-    pub fn give_terminal(&mut self) -> bool {
+    fn give_terminal(&mut self) -> bool {
         let Some(group) = self.group else {
             return false;
         };
