@@ -80,7 +80,10 @@ pub fn while_working<T: Send>(
 /// Does `work`, such as a write whose reader may stall. If the main thread calls this function, a held signal ends the
 /// process during the work. If another thread does, the main thread waits for signals anyway.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
-    if !signals::are_held() || !is_main_thread() {
+    // std names the thread with which this process began.
+    let is_main_thread = thread::current().name() == Some("main");
+    // No other thread waits for signals.
+    if !signals::are_held() || !is_main_thread {
         return work();
     }
     let done = while_working(&work, None, |event| match event {
@@ -89,14 +92,6 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     });
     // The work is done here if there is no other thread.
     done.unwrap_or_else(|_| work())
-}
-
-/// True on the thread with which this process began. No other thread waits for signals.
-fn is_main_thread() -> bool {
-    #[cfg(target_os = "linux")]
-    return nix::unistd::gettid() == nix::unistd::getpid();
-    #[cfg(not(target_os = "linux"))]
-    return false;
 }
 
 /// Sleeps until one of the descriptors is readable or at its end, or the time is over.
