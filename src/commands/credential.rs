@@ -10,7 +10,7 @@ use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::report::Report;
-use crate::system::connection::{self, no_connection};
+use crate::system::systemd::{self, no_connection};
 
 /// Takes a connection of systemd's LoadCredential= from standard input, whatever the arguments are: a slip in them must not become the
 /// credential.
@@ -19,7 +19,7 @@ use crate::system::connection::{self, no_connection};
 /// When nothing may be printed; the connection is refused already.
 pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
     let is_expected = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    connection::take(is_expected).map_err(|_| Status::Temporary as u8)
+    systemd::take(is_expected).map_err(|_| Status::Temporary as u8)
 }
 
 /// Refuses any other command that was started for a connection of LoadCredential=.
@@ -27,7 +27,7 @@ pub fn take_connection(arguments: &[OsString]) -> Result<(), u8> {
 /// # Errors
 /// The slip in the arguments.
 pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
-    let Some(connection) = connection::taken() else {
+    let Some(connection) = systemd::taken() else {
         return Ok(());
     };
     if matches!(invocation, Invocation::Credential { .. }) {
@@ -51,7 +51,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let text = "-f -: standard input is the connection of systemd, not a declaration";
         inputs.errors.push(Problem::usage(text));
     }
-    let connection = connection::taken().ok_or_else(no_connection);
+    let connection = systemd::taken().ok_or_else(no_connection);
     let (connection, request) =
         match connection.and_then(|connection| Ok((connection, connection.request()?))) {
             Ok(answerable) => answerable,

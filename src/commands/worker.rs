@@ -12,9 +12,9 @@ use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::ending::{End, asks_on_terminal, end};
-use crate::system::notify::Notifier;
+use crate::system::systemd::Notifier;
 use crate::system::waiting::{WaitEvent, while_working};
-use crate::system::{connection, os_error, signals};
+use crate::system::{os_error, signals, systemd};
 use crate::time::{Deadline, Progress};
 
 /// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
@@ -69,7 +69,7 @@ impl Reporter for ThisProcess {
 
     /// The connection of a credential.
     fn other_end(&self) -> Option<BorrowedFd<'_>> {
-        connection::taken().map(AsFd::as_fd)
+        systemd::taken().map(AsFd::as_fd)
     }
 }
 
@@ -225,7 +225,7 @@ fn wait<T: Send>(
 
 /// Prints that systemd has given up its request for a credential. A launch whose gate is closed prints nothing.
 fn print_lost_client() {
-    if let Some(request) = connection::taken().and_then(|connection| connection.request().ok()) {
+    if let Some(request) = systemd::taken().and_then(|connection| connection.request().ok()) {
         let text = format!("{request}: the client closed the connection before the value was sent");
         ThisProcess::default().fail(&Problem::temporary(text).into());
     }

@@ -4,7 +4,7 @@
 //! first kills the program that is asked for credentials and refuses systemd's connection, because the reader of the last line may
 //! stall. Then it prints, and ends by the signal or the status.
 //!
-//! The program is a static, as are the connection (`connection`) and the inherited signals (`signals`), since a panic has nothing else.
+//! The program is a static, as are the connection (`systemd`) and the inherited signals (`signals`), since a panic has nothing else.
 
 #![allow(unsafe_code, reason = "_exit")]
 
@@ -17,7 +17,7 @@ use nix::sys::signal::{SigSet, Signal, kill, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
-use super::{connection, terminal};
+use super::{systemd, terminal};
 
 /// The way in which this process ends.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 /// A signal that comes while `print` waits for a reader calls this function again, which changes nothing that is settled.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
-    if let Some(connection) = connection::taken() {
+    if let Some(connection) = systemd::taken() {
         connection.refuse();
     }
 

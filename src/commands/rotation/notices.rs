@@ -11,7 +11,7 @@ use crate::report::rotation;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::process::{Pid, StandardError};
 use crate::supervise::{ExitStatus, Notice};
-use crate::system::notify::Notifier;
+use crate::system::systemd::Notifier;
 
 /// The time between two warnings about polls that fail.
 const REPETITION: Duration = Duration::from_secs(60 * 60);

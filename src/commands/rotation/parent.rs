@@ -19,8 +19,8 @@ use crate::supervise::process::{
     Job, Pid, Signals, StandardError, StateChange, adopt_orphans, next_state_change,
 };
 use crate::supervise::{Action, Delay, Event, Outcome, Stopping, SupervisorState, begin, step};
-use crate::system::notify::Notifier;
 use crate::system::os_error::describe;
+use crate::system::systemd::Notifier;
 use crate::system::waiting::wait_for;
 
 /// The interval at which processes of the group are looked for after the command's end, whose parent is in another group: their end

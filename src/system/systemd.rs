@@ -1,4 +1,5 @@
-//! The connection of systemd's `LoadCredential=` (systemd.exec(5)), which ends with the whole value or with a refusal.
+//! systemd's sockets: the one of NOTIFY_SOCKET (sd_notify(3)), and the connection of `LoadCredential=` (systemd.exec(5)), which ends with the
+//! whole value or with a refusal.
 //!
 //! systemd takes a connection that is closed without data for an empty credential and starts the unit, and it refuses what is longer than
 //! 1 MiB. So each end of the process without an answer, a signal's too, first sends more than that (`ending`). A client that does not read
@@ -6,9 +7,14 @@
 //!
 //! Without systemd, on systems other than Linux, there is never a connection.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,10 +25,39 @@ use nix::sys::stat::{FileStat, Mode, fstat};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, geteuid};
 
 use crate::model::credential::{Credential, MAX_LENGTH};
+use crate::model::inherited::Inherited;
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{self, describe};
 use crate::system::signals;
 use crate::system::terminal::write_all;
+
+/// The service manager's socket, the value of NOTIFY_SOCKET. It gets datagrams with assignments, one a line.
+#[derive(Default)]
+pub struct Notifier(Option<SocketAddr>);
+
+impl Notifier {
+    /// Every value is ignored but a path, and `@` and an abstract name (unix(7)).
+    pub fn new(inherited: &Inherited) -> Self {
+        Self(inherited.filled("NOTIFY_SOCKET").and_then(address))
+    }
+
+    /// Sends assignments without blocking. A failure is ignored, since notification is optional.
+    pub fn send(&self, assignments: &str) {
+        if let (Some(address), Ok(socket)) = (&self.0, UnixDatagram::unbound()) {
+            let _ = socket.set_nonblocking(true);
+            let _ = socket.send_to_addr(assignments.as_bytes(), address);
+        }
+    }
+}
+
+fn address(name: &OsStr) -> Option<SocketAddr> {
+    match name.as_bytes() {
+        #[cfg(target_os = "linux")]
+        [b'@', abstract_name @ ..] => SocketAddr::from_abstract_name(abstract_name).ok(),
+        [b'/', ..] => SocketAddr::from_pathname(Path::new(name)).ok(),
+        _ => None,
+    }
+}
 
 /// The connection, close-on-exec. It is never closed.
 pub struct CredentialConnection {
