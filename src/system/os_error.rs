@@ -20,12 +20,12 @@ pub fn errno(error: &io::Error) -> Errno {
 /// It comes from a table of nix: the texts of strerror(3) differ between glibc and musl.
 pub fn describe(errno: Errno) -> String {
     let text = errno.desc().to_lowercase();
-    match errno {
-        Errno::EMFILE => {
-            format!("{text}; raise the limit RLIMIT_NOFILE (ulimit -n, systemd's LimitNOFILE=)")
-        }
-        _ => text,
+    if errno == Errno::EMFILE {
+        return format!(
+            "{text}; raise the limit RLIMIT_NOFILE (ulimit -n, systemd's LimitNOFILE=)"
+        );
     }
+    text
 }
 
 /// Returns the problem of a system call that failed.
@@ -76,13 +76,12 @@ pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Resul
 
 /// Returns the description of an I/O error's errno, or the error's own text if no system call reported it.
 pub fn text(error: &io::Error) -> String {
-    match error
-        .raw_os_error()
-        .map(|code| (code, Errno::from_raw(code)))
-    {
-        None => error.to_string(),
-        Some((code, Errno::UnknownErrno)) => format!("error {code}"),
-        Some((_, errno)) => describe(errno),
+    let Some(code) = error.raw_os_error() else {
+        return error.to_string();
+    };
+    match Errno::from_raw(code) {
+        Errno::UnknownErrno => format!("error {code}"),
+        errno => describe(errno),
     }
 }
 

@@ -163,7 +163,7 @@ impl Job {
             self.terminal = Terminal::on_standard_output();
         }
         if self.terminal.is_none() && self.needs_terminal {
-            self.terminal = Terminal::controlling();
+            self.terminal = Terminal::controlling().filter(|terminal| is_foreground(&terminal.0));
         }
         self.terminal
             .as_ref()
@@ -196,7 +196,10 @@ impl Job {
             terminal.take_from(self.group);
         }
         // SIGSTOP is sent to one process, the others by the terminal to a job.
-        stop_by(signal, signal != SignalNumber::STOP && Terminal::is_there())
+        stop_by(
+            signal,
+            signal != SignalNumber::STOP && Terminal::controlling().is_some(),
+        )
     }
 }
 
@@ -219,20 +222,10 @@ impl Terminal {
         output.as_fd().try_clone_to_owned().ok().map(Self)
     }
 
-    /// Returns the controlling terminal, if this process's group is its foreground job.
+    /// Returns the controlling terminal. A process without one is not a job of a shell.
     fn controlling() -> Option<Self> {
-        let terminal = open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty()).ok()?;
-        is_foreground(&terminal).then_some(Self(terminal))
-    }
-
-    /// True if this process has a controlling terminal, and so may be a job of a shell.
-    fn is_there() -> bool {
-        open(
-            "/dev/tty",
-            OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )
-        .is_ok()
+        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+        open("/dev/tty", flags, Mode::empty()).ok().map(Self)
     }
 
     /// Makes `group` the foreground job, if this process's group is it. Returns false if it is not.
