@@ -7,7 +7,7 @@ use super::child::{self, Baseline, Message, Ready};
 use super::notices::Notices;
 use crate::commands::launch_steps::Launch;
 use crate::deliver::WrittenFiles;
-use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
+use crate::model::options::{OnRotation, SignalNumber};
 use crate::model::problem::Problem;
 use crate::report::Report;
 use crate::supervise::process::{LaunchProcess, Pid, fork};
@@ -20,8 +20,9 @@ use crate::system::{os_error, signals};
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 pub struct Launches<'a> {
-    rotation: &'a RotationOptions,
     launch: Launch<'a>,
+    /// The lines about this command, most of which follow from a launch.
+    pub notices: Notices<'a>,
     baseline: Baseline,
     /// `None` before the first launch, and once the launch has executed the command or has ended.
     current: Option<ForkedLaunch>,
@@ -48,10 +49,10 @@ enum LaunchPhase {
 }
 
 impl<'a> Launches<'a> {
-    pub fn new(rotation: &'a RotationOptions, launch: Launch<'a>) -> Self {
+    pub fn new(launch: Launch<'a>, notices: Notices<'a>) -> Self {
         Self {
-            rotation,
             launch,
+            notices,
             baseline: Baseline::default(),
             current: None,
             written: WrittenFiles::default(),
@@ -75,7 +76,7 @@ impl<'a> Launches<'a> {
     ///
     /// # Errors
     /// When it cannot be started, or is killed.
-    pub fn await_first(&mut self, notices: &mut Notices<'_>) -> Result<Option<u8>, Report> {
+    pub fn await_first(&mut self) -> Result<Option<u8>, Report> {
         self.fork().map_err(|why| Problem::nothing_resolved(&why))?;
         let held = signals::descriptor().ok().flatten();
         while self.at_gate().is_none() {
@@ -84,10 +85,10 @@ impl<'a> Launches<'a> {
                 if let Some(current) = &mut self.current {
                     current.process.terminate(signal);
                 }
-                self.await_end(notices);
+                self.await_end();
                 end(End::Signal(signal), || ());
             }
-            self.receive(notices);
+            self.receive();
             if let Some(ForkedLaunch { process, .. }) = &self.current
                 && process.descriptor().is_none()
             {
@@ -105,16 +106,16 @@ impl<'a> Launches<'a> {
     }
 
     /// Begins a poll.
-    pub fn poll(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
+    pub fn poll(&mut self) -> Option<Event> {
         if self.current.is_some() {
             // The command is not executed yet.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        self.baseline.failing_since = notices.failing.as_ref().map(|failing| failing.since);
+        self.baseline.failing_since = self.notices.failing.as_ref().map(|failing| failing.since);
         match self.fork() {
             Ok(()) => None,
             Err(why) => {
-                notices.poll_ended(&why);
+                self.notices.poll_ended(&why);
                 Some(Event::Polled(PollResult::Failed))
             }
         }
@@ -125,9 +126,10 @@ impl<'a> Launches<'a> {
         let Self {
             launch,
             baseline,
-            rotation,
+            notices,
             ..
         } = self;
+        let rotation = notices.rotation;
         let options = &launch.prepared.options;
         let wait = if baseline.current.is_none() {
             options.wait.unwrap_or_default()
@@ -145,18 +147,19 @@ impl<'a> Launches<'a> {
     }
 
     /// Receives the messages of the launch. Returns the event that follows, if there is one.
-    pub fn receive(&mut self, notices: &mut Notices<'_>) -> Option<Event> {
+    pub fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         for message in self.current.as_mut()?.process.receive() {
             match message {
-                Message::Notify(assignments) => notices.service_manager.send(&assignments),
-                Message::Ready(ready) => event = self.reach_gate(ready, notices),
+                Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
+                Message::Ready(ready) => event = self.reach_gate(ready),
                 Message::Placed(files) => {
                     self.advance(LaunchPhase::Executed);
-                    notices.remains(self.written.replace(WrittenFiles::open(files)));
+                    self.notices
+                        .remains(self.written.replace(WrittenFiles::open(files)));
                 }
                 Message::Failed => self.advance(LaunchPhase::Placing),
-                Message::PollFailed(lines) => notices.poll_failed(&lines),
+                Message::PollFailed(lines) => self.notices.poll_failed(&lines),
             }
         }
 
@@ -166,7 +169,7 @@ impl<'a> Launches<'a> {
         match self.current.as_ref().map(|current| current.phase) {
             Some(phase @ (LaunchPhase::Placing | LaunchPhase::Executed)) => {
                 self.current = None;
-                self.finish(phase == LaunchPhase::Executed, notices)
+                self.finish(phase == LaunchPhase::Executed)
             }
             // Its end is reaped as that of a child.
             Some(LaunchPhase::Resolving | LaunchPhase::AtGate) | None => event,
@@ -175,11 +178,11 @@ impl<'a> Launches<'a> {
 
     /// Records that the launch has reached its gate, and ends it if it would change nothing. Returns the result of the poll, or `None` for the
     /// first launch, which has nothing to compare its values with.
-    fn reach_gate(&mut self, ready: Ready, notices: &mut Notices<'_>) -> Option<Event> {
+    fn reach_gate(&mut self, ready: Ready) -> Option<Event> {
         self.advance(LaunchPhase::AtGate);
         self.baseline.next = Some(ready.fingerprint);
-        notices.failing = None;
-        notices.write_lines(&ready.lines);
+        self.notices.failing = None;
+        self.notices.write_lines(&ready.lines);
         match ready.changed {
             _ if self.baseline.current.is_none() => None,
             None => {
@@ -188,7 +191,7 @@ impl<'a> Launches<'a> {
                 Some(Event::Polled(PollResult::Unchanged))
             }
             Some(changed) => {
-                notices.changed = changed;
+                self.notices.changed = changed;
                 Some(Event::Polled(PollResult::Changed))
             }
         }
@@ -210,39 +213,34 @@ impl<'a> Launches<'a> {
 
     /// Prints what has become of a launch whose gate was opened and whose pipe has ended. Returns an event if the launch was only to replace
     /// files.
-    fn finish(&mut self, has_succeeded: bool, notices: &mut Notices<'_>) -> Option<Event> {
+    fn finish(&mut self, has_succeeded: bool) -> Option<Event> {
         let is_first = self.baseline.current.is_none();
-        if let OnRotation::Signal(signal) = self.rotation.on_rotation
+        if let OnRotation::Signal(signal) = self.notices.rotation.on_rotation
             && !is_first
         {
             if !has_succeeded {
                 return Some(Event::NotDelivered);
             }
             self.baseline.adopt();
-            notices.signalled(signal);
+            self.notices.signalled(signal);
             return Some(Event::Delivered);
         }
         self.baseline.adopt();
         match (has_succeeded, is_first) {
-            (true, true) => notices.started(),
-            (true, false) => notices.restarted(),
+            (true, true) => self.notices.started(),
+            (true, false) => self.notices.restarted(),
             (false, true) => {}
-            (false, false) => notices.not_restarted(),
+            (false, false) => self.notices.not_restarted(),
         }
         None
     }
 
     /// Turns the end of the launch into an event; returns `None` for any other child.
-    pub fn ended(
-        &mut self,
-        child: Pid,
-        status: ExitStatus,
-        notices: &mut Notices<'_>,
-    ) -> Option<Event> {
+    pub fn ended(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
         if self.current.as_ref()?.process.pid != child {
             return None;
         }
-        let event = self.receive(notices);
+        let event = self.receive();
         if self.current.take().is_none() {
             return event;
         }
@@ -256,29 +254,29 @@ impl<'a> Launches<'a> {
         };
         self.baseline.next = None;
         if let Some(why) = why {
-            notices.poll_ended(&why);
+            self.notices.poll_ended(&why);
         }
         Some(Event::Polled(PollResult::Failed))
     }
 
     /// Ends the launch. A launch that replaces files is awaited, so that it leaves no temporary file.
-    pub fn cancel(&mut self, notices: &mut Notices<'_>) {
+    pub fn cancel(&mut self) {
         let phase = self.current.as_ref().map(|current| current.phase);
         if let Some(LaunchPhase::Placing | LaunchPhase::Executed) = phase {
-            self.await_end(notices);
+            self.await_end();
         }
         self.current = None;
     }
 
     /// Waits for the end of the launch. One that a file system holds up is left: it has a signal, or gets one at the end of this process
     /// (PR_SET_PDEATHSIG), and removes its temporary files once the call returns.
-    fn await_end(&mut self, notices: &mut Notices<'_>) {
+    fn await_end(&mut self) {
         let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()
             && let Some(left) = end.checked_duration_since(Instant::now())
         {
             wait_for([descriptor], Some(left));
-            self.receive(notices);
+            self.receive();
         }
     }
 }

@@ -46,7 +46,7 @@ pub fn supervise(
     inherited: &Inherited,
 ) -> Result<u8, Report> {
     let options = launch.prepared.options.clone();
-    let mut notices = Notices {
+    let notices = Notices {
         rotation,
         command: launch.command.program().to_string_lossy().into_owned(),
         pid: Pid::from_raw(0),
@@ -57,15 +57,14 @@ pub fn supervise(
         standard_error: StandardError::open(),
         dropped_lines: 0,
     };
-    let mut launches = Launches::new(rotation, launch);
-    if let Some(status) = launches.await_first(&mut notices)? {
+    let mut launches = Launches::new(launch, notices);
+    if let Some(status) = launches.await_first()? {
         return Ok(status);
     }
     let signals = Signals::block().map_err(|errno| Problem::nothing_resolved(&describe(errno)))?;
     adopt_orphans();
     let parent = Parent {
         launches,
-        notices,
         signals,
         job: Job::default(),
         timer: Timer::default(),
@@ -78,7 +77,6 @@ pub fn supervise(
 
 struct Parent<'a> {
     launches: Launches<'a>,
-    notices: Notices<'a>,
     signals: Signals,
     job: Job,
     timer: Timer,
@@ -90,7 +88,7 @@ struct Parent<'a> {
 impl Parent<'_> {
     /// Opens the gate of the first launch, and returns the exit status once the command has ended.
     fn run(mut self) -> u8 {
-        let rotation = *self.notices.rotation;
+        let rotation = *self.launches.notices.rotation;
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
@@ -112,11 +110,12 @@ impl Parent<'_> {
     }
 
     fn end(mut self, outcome: Outcome) -> u8 {
-        self.notices
+        self.launches
+            .notices
             .remains(take(&mut self.launches.written).remove());
         match outcome {
             Outcome::Rotated => {
-                self.notices.exiting();
+                self.launches.notices.exiting();
                 Status::Temporary as u8
             }
             Outcome::Command(status) => status.code(),
@@ -131,20 +130,20 @@ impl Parent<'_> {
             Action::Deliver => self.events.push_back(Event::NotDelivered),
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + PAUSE;
-                self.events.extend(self.launches.poll(&mut self.notices));
+                self.events.extend(self.launches.poll());
             }
-            Action::CancelPoll => self.launches.cancel(&mut self.notices),
+            Action::CancelPoll => self.launches.cancel(),
             Action::Signal(signal) => self.job.signal(signal),
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
-                let length = self
-                    .timer
-                    .arm(delay, self.notices.rotation, self.earliest_poll);
+                let length =
+                    self.timer
+                        .arm(delay, self.launches.notices.rotation, self.earliest_poll);
                 if delay == Delay::Splay {
-                    self.notices.delayed(length);
+                    self.launches.notices.delayed(length);
                 }
             }
-            Action::Report(notice) => self.notices.notice(notice),
+            Action::Report(notice) => self.launches.notices.notice(notice),
             Action::Exit(outcome) => self.outcome = Some(outcome),
         }
     }
@@ -155,7 +154,7 @@ impl Parent<'_> {
             self.outcome = Some(Outcome::Rotated);
             return;
         };
-        self.notices.pid = pid;
+        self.launches.notices.pid = pid;
         self.job.begin(pid);
         self.earliest_poll = Instant::now() + PAUSE;
         self.launches.open();
@@ -178,7 +177,7 @@ impl Parent<'_> {
         while let Some(signal) = self.signals.next() {
             self.events.push_back(Event::Signal(signal));
         }
-        self.events.extend(self.launches.receive(&mut self.notices));
+        self.events.extend(self.launches.receive());
         self.reap();
         if has_remains && self.job.forget_empty_group() {
             self.events.push_back(Event::GroupEmpty);
@@ -192,15 +191,14 @@ impl Parent<'_> {
             match change {
                 _ if self.job.is_led_by(pid) => command = Some(change),
                 StateChange::Ended(status) => {
-                    self.events
-                        .extend(self.launches.ended(pid, status, &mut self.notices));
+                    self.events.extend(self.launches.ended(pid, status));
                 }
                 StateChange::Suspended(_) | StateChange::Continued => {}
             }
         }
         if let Some(change) = command {
             // The command sent these messages while it was a launch.
-            self.events.extend(self.launches.receive(&mut self.notices));
+            self.events.extend(self.launches.receive());
             self.events.push_back(self.job.event(change));
         }
     }
