@@ -143,7 +143,7 @@ pub enum Action {
     Signal(SignalNumber),
     /// Take the terminal back, and stop this process by the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the timer, of which there is one, to a delay.
+    /// Set the only timer to a delay.
     Arm(Delay),
     Report(Notice),
     /// Remove the files and exit. Nothing follows.

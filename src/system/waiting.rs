@@ -57,7 +57,7 @@ pub fn while_working<T: Send>(
                     .iter()
                     .map(|file| PollFd::new(file.as_fd(), PollFlags::POLLIN)),
             );
-            // POLLHUP needs no flag.
+            // POLLHUP is always reported.
             files.extend(other_end.map(|file| PollFd::new(file, PollFlags::empty())));
             sleep(&mut files, limit);
 
@@ -106,7 +106,7 @@ pub fn wait_for<'a>(
     sleep(&mut files, limit);
 }
 
-/// After an error of poll(2), of which only EINTR is possible, no descriptor has an event.
+/// Calls poll(2). Its only possible error is EINTR, after which no descriptor has an event.
 fn sleep(files: &mut [PollFd<'_>], limit: Option<Duration>) {
     let _ = poll(files, limit.map_or(PollTimeout::NONE, timeout));
 }

@@ -1,6 +1,6 @@
 //! The backend of `--cache`: AWS, and a directory in memory with its last good answers.
 //!
-//! An answer is kept as AWS gave it, before any key is taken from it, so that a changed declaration needs no new request. An entry is a line
+//! An answer is kept as AWS gave it, before any key is taken from it, so that a declaration can change without a new request. An entry is a line
 //! with the version of the format, a line with the checksum of the rest, and the answer as JSON.
 
 mod directory;
@@ -274,7 +274,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Option<Zero
 /// Reads the bytes of the entry with this name.
 ///
 /// # Errors
-/// The message about bytes that are no entry, or not this one, which it does not quote.
+/// The message about bytes that are not an entry, or not this one. It does not quote them.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM).ok_or(DAMAGED)?;
@@ -304,8 +304,8 @@ fn checksum(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// Returns the time since the boot, which setting the clock does not change, on Linux with the time that the machine slept; zero if there
-/// is no such clock.
+/// Returns the time since the boot, which setting the clock does not change, on Linux with the time that the machine slept; zero without
+/// such a clock.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;

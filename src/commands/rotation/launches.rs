@@ -21,7 +21,7 @@ const TIME_TO_END: Duration = Duration::from_secs(5);
 
 pub struct Launches<'a> {
     launch: Launch<'a>,
-    /// The lines about this command, most of which follow from a launch.
+    /// The lines about this command. Most of them follow from a launch.
     pub notices: Notices<'a>,
     baseline: Baseline,
     /// `None` before the first launch, and once the launch has executed the command or has ended.

@@ -41,7 +41,7 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Returns a child with a new state, and reaps it if it ended; `None` if there is none.
+/// Returns a child with a new state, and reaps it if it ended; `None` without such a child.
 pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
@@ -49,7 +49,7 @@ pub fn next_state_change() -> Option<(Pid, StateChange)> {
 /// Returns the new state of a child, -1 for any, with the options of waitpid(2).
 pub fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
-    // SAFETY: the call writes to the status alone.
+    // SAFETY: the call only writes to the status.
     let pid = unsafe { libc::waitpid(target, &raw mut status, options) };
     if pid <= 0 {
         return None;
