@@ -8,42 +8,60 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
+use crate::model::options::Options;
+
 /// A deadline. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct Deadline {
-    timeout: Duration,
     times: Arc<Mutex<Times>>,
     progress: Progress,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Times {
+    begun: Instant,
+    /// `--timeout`
+    timeout: Duration,
+    /// `--wait`
+    wait: Option<Duration>,
     /// `None` during a question to the user.
     end: Option<Instant>,
     /// An earlier end of what runs now, after which something else may give the values.
     limit: Option<Instant>,
 }
 
-impl Times {
-    fn ending_in(time: Duration) -> Self {
-        Self {
-            end: Some(Instant::now() + time),
+impl Deadline {
+    /// Starts the timeout.
+    pub fn new(timeout: Duration) -> Self {
+        let begun = Instant::now();
+        let times = Times {
+            begun,
+            timeout,
+            wait: None,
+            end: Some(begun + timeout),
             limit: None,
+        };
+        Self {
+            times: Arc::new(Mutex::new(times)),
+            progress: Progress::default(),
         }
     }
-}
 
-impl Deadline {
-    /// Starts the timeout. `trace` prints the events of its progress.
-    pub fn new(timeout: Duration, trace: Option<fn(&str)>) -> Self {
-        Self {
-            timeout,
-            times: Arc::new(Mutex::new(Times::ending_in(timeout))),
-            progress: Progress {
-                trace,
-                ..Progress::default()
-            },
-        }
+    /// Applies `--timeout`, which still counts from the beginning, `--wait` and `--quiet`. With `-vv`, `trace` prints the events from here on.
+    pub fn set_options(&self, options: &Options, trace: fn(&str)) {
+        let mut times = self.lock();
+        times.timeout = options.timeout;
+        times.wait = options.wait;
+        times.end = Some(times.begun + options.timeout);
+        self.progress.change(|state| {
+            state.is_quiet = options.quiet;
+            state.trace = options.trace.then_some(trace);
+        });
+    }
+
+    /// The time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.lock().begun.elapsed()
     }
 
     /// The end of the resolution, whatever is limited now; `None` during a question to the user.
@@ -53,16 +71,36 @@ impl Deadline {
 
     /// The time that is left.
     pub fn left(&self) -> Duration {
-        let Times { end, limit } = *self.lock();
-        let Some(end) = end else { return self.timeout };
-        limit
+        let times = *self.lock();
+        let Some(end) = times.end else {
+            return times.timeout;
+        };
+        times
+            .limit
             .map_or(end, |limit| limit.min(end))
             .saturating_duration_since(Instant::now())
     }
 
+    /// The time that is left at most: until `--wait` is over, another try may begin, with a deadline of its own.
+    pub fn longest_left(&self) -> Duration {
+        let Times {
+            begun,
+            timeout,
+            wait,
+            ..
+        } = *self.lock();
+        let wait_left = wait.and_then(|wait| wait.checked_sub(begun.elapsed()));
+        match wait_left {
+            Some(wait_left) => wait_left.saturating_add(timeout),
+            None => self.left(),
+        }
+    }
+
     /// Starts the timeout again.
     pub fn restart(&self) {
-        *self.lock() = Times::ending_in(self.timeout);
+        let mut times = self.lock();
+        times.end = Some(Instant::now() + times.timeout);
+        times.limit = None;
     }
 
     /// Runs a future with at most `limit`, from this call, of the time that is left.
@@ -81,7 +119,9 @@ impl Deadline {
         let left = self.left();
         self.lock().end = None;
         let answer = question();
-        *self.lock() = Times::ending_in(left);
+        let mut times = self.lock();
+        times.end = Some(Instant::now() + left);
+        times.limit = None;
         answer
     }
 
@@ -98,8 +138,6 @@ impl Deadline {
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     state: Arc<Mutex<ProgressState>>,
-    /// The function that prints events; `None` without `-vv`.
-    trace: Option<fn(&str)>,
 }
 
 /// The requests and files that are awaited now, and the last error.
@@ -123,6 +161,10 @@ struct ProgressState {
     reason: Option<String>,
     requests: usize,
     warnings: BTreeSet<String>,
+    /// `--quiet`
+    is_quiet: bool,
+    /// The function that prints events; `None` without `-vv`.
+    trace: Option<fn(&str)>,
 }
 
 /// Something that is awaited until the value is dropped.
@@ -190,14 +232,19 @@ impl Progress {
         })
     }
 
+    /// True if neither warnings nor the progress are shown (`--quiet`).
+    pub fn is_quiet(&self) -> bool {
+        self.change(|state| state.is_quiet)
+    }
+
     /// True if events are traced.
     pub fn is_traced(&self) -> bool {
-        self.trace.is_some()
+        self.change(|state| state.trace.is_some())
     }
 
     /// Traces an event.
     pub fn trace(&self, event: impl FnOnce() -> String) {
-        if let Some(trace) = self.trace {
+        if let Some(trace) = self.change(|state| state.trace) {
             trace(&event());
         }
     }
@@ -215,7 +262,7 @@ mod tests {
     #[test]
     fn a_limit_shortens_the_time_that_is_left_and_leaves_the_end_where_it_is() {
         let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
-        let deadline = Deadline::new(minute, None);
+        let deadline = Deadline::new(minute);
         let end = deadline.end();
         let limited = deadline.limited(Some(second), async { (deadline.left(), deadline.end()) });
         let (left, end_meanwhile) = tokio::runtime::Builder::new_current_thread()

@@ -238,10 +238,7 @@ mod tests {
     use super::*;
 
     fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget {
-        RetryBudget::new(
-            Deadline::new(Duration::from_secs(seconds), None),
-            max_attempts,
-        )
+        RetryBudget::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
     }
 
     #[test]
@@ -394,10 +391,7 @@ mod simulation {
             }
         };
         let result = retry(
-            &RetryBudget::new(
-                Deadline::new(Duration::from_secs(TIMEOUT as u64), None),
-                None,
-            ),
+            &RetryBudget::new(Deadline::new(Duration::from_secs(TIMEOUT as u64)), None),
             attempt,
         )
         .await;

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::read::{Inspection, Pass, read_plan};
 use super::scope::EntryScope;
-use super::worker::{ThisProcess, run};
+use super::worker::{block_on, run};
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
@@ -24,6 +24,7 @@ use crate::report::check::{
 };
 use crate::report::{self, Report, terminal};
 use crate::resolve::{failed_references, resolve, suggest_aliases, unknown_template_names};
+use crate::system::systemd::Notifier;
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -116,17 +117,14 @@ impl Check<'_> {
             CheckDepth::Values => {
                 findings.values_read = true;
                 findings.source = Some(match backend {
-                    BackendConfig::Aws(_) => "aws",
-                    BackendConfig::Agent(..) => "agent",
+                    BackendConfig::Aws(_, None) => "aws",
+                    BackendConfig::Aws(_, Some(_)) => "agent",
                     BackendConfig::Local { .. } => "local",
                 });
                 findings.has_cache = options.cache.is_some();
-                read_plan(
-                    prepared,
-                    Pass::First,
-                    &ThisProcess::new(self.inherited),
-                    Some(&mut inspection),
-                )
+                run(options, &Notifier::new(self.inherited), |deadline| {
+                    read_plan(prepared, Pass::First, deadline, Some(&mut inspection))
+                })
             }
         };
         let (outcomes, fetched) = read.unwrap_or_else(|failed| {
@@ -220,38 +218,35 @@ impl Check<'_> {
         }: &Prepared,
         inspection: &mut Inspection,
     ) -> Result<(Outcomes, Fetched), Report> {
-        let (BackendConfig::Aws(settings) | BackendConfig::Agent(settings, _)) = backend else {
+        let BackendConfig::Aws(settings, _) = backend else {
             let text = "check --metadata and --local exclude each other: a local file has nothing but values";
             return Err(Problem::usage(text).into());
         };
         let begun = Instant::now();
-        run(
-            options,
-            &ThisProcess::new(self.inherited),
-            async |deadline| {
-                if let Some(refused) = unknown_template_names(plan) {
-                    return Ok((refused, Fetched::default()));
-                }
-                let purpose = Purpose {
-                    is_unattended: false,
-                    asks_identity: true,
-                };
-                // The end of the process closes its connections.
-                let mut aws =
-                    ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
-                let answers;
-                (answers, inspection.secrets) = aws.metadata(&plan.locators()).await?;
-                inspection.caller = aws.caller();
-                let (mut fetched, found): (Fetched, Fetched) =
-                    answers.into_iter().partition(|(_, answer)| answer.is_err());
-                suggest_aliases(&mut fetched, plan);
-                let mut outcomes = resolve(plan, &fetched);
-                outcomes.requests = deadline.progress().requests();
-                outcomes.elapsed = begun.elapsed();
-                fetched.extend(found);
-                Ok((outcomes, fetched))
-            },
-        )
+        run(options, &Notifier::new(self.inherited), |deadline| {
+            if let Some(refused) = unknown_template_names(plan) {
+                return Ok((refused, Fetched::default()));
+            }
+            let purpose = Purpose {
+                is_unattended: false,
+                asks_identity: true,
+            };
+            // The end of the process closes its connections.
+            let mut aws =
+                ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
+            let answers;
+            (answers, inspection.secrets) =
+                block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
+            inspection.caller = aws.caller();
+            let (mut fetched, found): (Fetched, Fetched) =
+                answers.into_iter().partition(|(_, answer)| answer.is_err());
+            suggest_aliases(&mut fetched, plan);
+            let mut outcomes = resolve(plan, &fetched);
+            outcomes.requests = deadline.progress().requests();
+            outcomes.elapsed = begun.elapsed();
+            fetched.extend(found);
+            Ok((outcomes, fetched))
+        })
     }
 
     /// Resolves the entries that don't read a secret, and returns an error for each reference that the agent can never read.
@@ -264,25 +259,21 @@ impl Check<'_> {
             ..
         }: &Prepared,
     ) -> Result<(Outcomes, Vec<(EntryId, Problem)>), Report> {
-        run(
-            options,
-            &ThisProcess::new(self.inherited),
-            async |deadline| {
-                let _awaited = deadline.progress().awaits("the templates".to_owned());
-                let outcomes = unknown_template_names(plan)
-                    .unwrap_or_else(|| resolve(plan, &Fetched::default()));
-                let mut unsupported = Vec::new();
-                if let BackendConfig::Agent(settings, agent_settings) = backend {
-                    let agent = Agent::new(
-                        agent_settings.clone(),
-                        (**settings).clone(),
-                        deadline.clone(),
-                    );
-                    let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-                    unsupported = failed_references(plan, &answers);
-                }
-                Ok((outcomes, unsupported))
-            },
-        )
+        run(options, &Notifier::new(self.inherited), |deadline| {
+            let _awaited = deadline.progress().awaits("the templates".to_owned());
+            let outcomes =
+                unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
+            let mut unsupported = Vec::new();
+            if let BackendConfig::Aws(settings, Some(agent_settings)) = backend {
+                let agent = Agent::new(
+                    agent_settings.clone(),
+                    (**settings).clone(),
+                    deadline.clone(),
+                );
+                let answers = agent.unsupported(&plan.locators()).into_iter().collect();
+                unsupported = failed_references(plan, &answers);
+            }
+            Ok((outcomes, unsupported))
+        })
     }
 }

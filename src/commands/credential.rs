@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::prepare::prepare;
 use super::read::read_values;
 use super::scope::EntryScope;
 use crate::input::cli::{CREDENTIAL, Inputs, Invocation};
@@ -60,12 +59,12 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
                 return Err(usage.chain([problem]).collect());
             }
         };
-    let prepared = prepare(inputs, EntryScope::Credential(&request), inherited)?;
     let consequence = format!(
         "{} did not get its credential {}",
         request.unit, request.name
     );
-    let (outcomes, report) = read_values(&prepared, inherited, &consequence)?;
+    let scope = EntryScope::Credential(&request);
+    let (_, outcomes, report) = read_values(inputs, scope, inherited, &consequence)?;
     report.into_result()?;
     // The plan has one entry, and it is resolved.
     let Some((credential, value)) = outcomes.values().next() else {

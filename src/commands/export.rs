@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::prepare::prepare;
 use super::read::read_values;
 use super::scope::EntryScope;
 use crate::deliver::{Delivery, Files};
@@ -45,8 +44,9 @@ pub fn export(
     inputs
         .errors
         .extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
-    let prepared = prepare(inputs, EntryScope::Launch, inherited)?;
-    let (outcomes, mut report) = read_values(&prepared, inherited, "nothing was exported")?;
+    let consequence = "nothing was exported";
+    let (options, outcomes, mut report) =
+        read_values(inputs, EntryScope::Launch, inherited, consequence)?;
     let variables = variables(&outcomes, exec::limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let Some(text) = exported.filter(|_| report.is_empty()) else {
@@ -54,9 +54,9 @@ pub fn export(
     };
     if arguments.format == ExportFormat::Shell {
         let warnings = variables.iter().copied().filter_map(shell_warning);
-        terminal::print_notices(warnings.map(Record::warning), &prepared.options);
+        terminal::print_notices(warnings.map(Record::warning), &options);
     }
-    terminal::print_notices(outcomes.files().map(unwritten), &prepared.options);
+    terminal::print_notices(outcomes.files().map(unwritten), &options);
     match output {
         Some(path) => write(path.clone(), text),
         None => Ok(terminal::print_whole(text.expose())?),

@@ -1,7 +1,6 @@
 //! `secrets-exec get`: prints one value.
 
 use super::export::refuse_terminal;
-use super::prepare::prepare;
 use super::read::read_values;
 use super::scope::EntryScope;
 use crate::input::cli::Inputs;
@@ -20,10 +19,11 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         )
         .err(),
     );
-    let prepared = prepare(inputs, EntryScope::Argument, inherited)?;
-    let (outcomes, report) = read_values(&prepared, inherited, "nothing was printed")?;
+    let consequence = "nothing was printed";
+    let (options, outcomes, report) =
+        read_values(inputs, EntryScope::Argument, inherited, consequence)?;
     report.into_result()?;
-    terminal::print_notices(report::empty_values(&outcomes), &prepared.options);
+    terminal::print_notices(report::empty_values(&outcomes), &options);
     for (_, value) in outcomes.values() {
         terminal::print_whole(value.expose())?;
     }

@@ -1,14 +1,12 @@
 //! The steps of a launch: its values are resolved, its files delivered, and the command is executed.
 
-use std::convert::Infallible;
-
 use super::prepare::Prepared;
 use super::read::{Pass, ReadValues, read_usable};
-use super::worker::Reporter;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::model::environment::{CommandLine, Environment};
 use crate::report::{self, Report, terminal};
+use crate::time::Deadline;
 
 /// A command whose values are not resolved yet.
 pub struct Launch<'a> {
@@ -35,10 +33,10 @@ impl<'a> Launch<'a> {
     ///
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
-    pub fn resolve(&self, pass: Pass, reporter: &impl Reporter) -> Result<ReadValues, Report> {
+    pub fn resolve(&self, pass: Pass, deadline: &Deadline) -> Result<ReadValues, Report> {
         let program = self.command.program().to_string_lossy();
         let consequence = format!("{program} was not started");
-        let (values, mut report) = read_usable(&self.prepared, pass, reporter, &consequence)?;
+        let (values, mut report) = read_usable(&self.prepared, pass, deadline, &consequence)?;
         if !report.is_empty() {
             let undeliverable = Files::find(values.outcomes.files()).undeliverable();
             report.extend(undeliverable.into_iter().map(|(_, problem)| problem));
@@ -74,23 +72,5 @@ impl<'a> Launch<'a> {
         let environment = Environment::new(retained, values.chain(delivery.variables()));
         environment.expect_fit(Some((self.command, self.program.as_path())), exec::limits())?;
         Ok((delivery, environment))
-    }
-
-    /// Executes the command in place of this process.
-    ///
-    /// # Errors
-    /// When execve fails.
-    pub fn execute(
-        &self,
-        program: &Program,
-        delivery: &Delivery,
-        environment: &Environment,
-    ) -> Result<Infallible, Report> {
-        Ok(exec::exec(
-            program,
-            self.command,
-            environment,
-            delivery.descriptors(),
-        )?)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::prepare::{BackendConfig, Prepared, prepare};
 use super::scope::EntryScope;
-use super::worker::{ThisProcess, run};
+use super::worker::run;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{self, PolicyOptions, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -11,6 +11,7 @@ use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
 use crate::resolve::failed_references;
+use crate::system::systemd::Notifier;
 
 /// Prints the policy as JSON, and notices about it on standard error.
 ///
@@ -27,13 +28,10 @@ pub fn policy(
         backend,
         ..
     } = prepare(inputs, EntryScope::Everything, inherited)?;
-    let (mut settings, agent) = match backend {
-        BackendConfig::Aws(settings) => (*settings, None),
-        BackendConfig::Agent(settings, agent) => (*settings, Some(agent)),
-        BackendConfig::Local { .. } => {
-            let text = "policy and --local exclude each other: a launch with a local file needs no permission";
-            return Err(Problem::usage(text).into());
-        }
+    let BackendConfig::Aws(mut settings, agent) = backend else {
+        let text =
+            "policy and --local exclude each other: a launch with a local file needs no permission";
+        return Err(Problem::usage(text).into());
     };
     let PolicyArguments {
         account,
@@ -54,14 +52,14 @@ pub fn policy(
     };
     let locators = plan.locators();
     // The profile's files may be on a file system that hangs.
-    let (chain, refused) = run(&options, &ThisProcess::new(inherited), async |deadline| {
+    let (chain, refused) = run(&options, &Notifier::new(inherited), |deadline| {
         let Some(agent) = agent else {
             let chain = apply_profile(&mut settings, deadline.progress())?;
             settings.check_regions(&locators)?;
             return Ok((chain, Fetched::default()));
         };
         apply_settings(&mut settings, deadline.progress())?;
-        let agent = Agent::new(agent, settings.clone(), deadline);
+        let agent = Agent::new(agent, (*settings).clone(), deadline.clone());
         Ok((None, agent.unsupported(&locators).into_iter().collect()))
     })?;
     Report::of_values(failed_references(&plan, &refused), "no policy was printed").into_result()?;

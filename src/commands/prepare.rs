@@ -1,23 +1,24 @@
-//! The inputs of a command, merged: the plan, the options and the backend from the command line, variables and declarations.
+//! The inputs of a command, merged on the worker: the plan, the options and the backend from the command line, variables and declarations.
 
 use std::path::PathBuf;
 
 use super::scope::EntryScope;
-use super::worker::run_unlimited;
+use super::worker::{apply, run};
 use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, read_settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{DEFAULT_NAMES, Declaration, Found, in_parent};
+use crate::input::declaration::{DEFAULT_NAMES, Declaration, in_parent};
 use crate::input::{declaration, env_references};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
-use crate::model::options::{AwsOptions, OnRotation, Options, SourceOption, TypedOptions};
+use crate::model::options::{OnRotation, Options, SourceOption, TypedOptions};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::signals;
+use crate::system::systemd::Notifier;
+use crate::time::Deadline;
 
 /// The merged inputs.
 pub struct Prepared {
@@ -28,7 +29,28 @@ pub struct Prepared {
     pub plan: Plan,
 }
 
-/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings about the inputs.
+/// Prepares the inputs, and does `work` with them, both on one worker. The timeout counts from the beginning, so it also ends a wait for
+/// a declaration.
+///
+/// # Errors
+/// Every error in the inputs, and those of `work`.
+pub fn run_prepared<T: Send>(
+    inputs: Inputs,
+    scope: EntryScope<'_>,
+    inherited: &Inherited,
+    work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
+) -> Result<T, Report> {
+    // No other thread runs yet.
+    remove_empty_variables(inherited);
+    // These apply until the declarations are read.
+    let (options, _) = inputs.options.clone().resolve(inherited);
+    run(&options, &Notifier::new(inherited), |deadline| {
+        let prepared = Prepared::new(inputs, scope, inherited, deadline)?;
+        work(prepared, deadline)
+    })
+}
+
+/// Prepares the inputs on a worker of its own.
 ///
 /// # Errors
 /// Every error in them.
@@ -37,119 +59,7 @@ pub fn prepare(
     scope: EntryScope<'_>,
     inherited: &Inherited,
 ) -> Result<Prepared, Report> {
-    let has_quiet_flag = inputs.has_quiet_flag;
-    let found = if inputs.find_file {
-        declaration::find()
-    } else {
-        Ok(None)
-    };
-    let has_file = !inputs.files.is_empty() || matches!(found, Ok(Some(_)));
-
-    // A file may not answer, and it may have so many entries that the plan takes long. Without one no thread is needed, but signals are
-    // held as by a wait, since what follows may print.
-    let planned = if has_file {
-        run_unlimited("the declarations", || {
-            plan_inputs(inputs, found, scope, inherited)
-        })?
-    } else {
-        signals::hold();
-        plan_inputs(inputs, found, scope, inherited)
-    };
-
-    let PlannedInputs {
-        options,
-        retained,
-        plan,
-        mut report,
-    } = planned;
-    let backend = report.value_of(BackendConfig::new(
-        &options.aws,
-        &options.source,
-        has_quiet_flag,
-        inherited,
-    ));
-    let plan = report.value_of(plan);
-    if let Some(plan) = &plan {
-        report.extend(signalled_for_nothing(&options, plan));
-    }
-    match (backend, plan) {
-        (Some(backend), Some(plan)) if report.is_empty() => {
-            terminal::print_notices(report::unexpanded(&plan), &options);
-            Ok(Prepared {
-                options,
-                retained,
-                backend,
-                plan,
-            })
-        }
-        (_, _) => Err(report),
-    }
-}
-
-/// The merged inputs before the backend is configured.
-struct PlannedInputs {
-    options: Options,
-    retained: Inherited,
-    plan: Result<Plan, Vec<Problem>>,
-    /// The errors in the inputs other than those of the plan.
-    report: Report,
-}
-
-/// Reads the declarations, among them `found`, the declaration of the working directory. Merges and validates all inputs, and makes the
-/// plan. Prints the warnings about the inputs.
-fn plan_inputs(
-    inputs: Inputs,
-    found: Result<Option<Found>, Problem>,
-    scope: EntryScope<'_>,
-    inherited: &Inherited,
-) -> PlannedInputs {
-    let mut report = Report::from_iter(inputs.errors);
-
-    let found = report
-        .value_of(found.map_err(|problem| vec![problem]))
-        .flatten();
-    // `get` has an entry of its own, so that an entry of a declaration does not matter, even if it is wrong.
-    let reads_entries = !matches!(scope, EntryScope::Argument);
-    let (declarations, errors) = declaration::load(&inputs.files, found, reads_entries);
-    report.extend(errors);
-    let read: Vec<String> = declarations
-        .iter()
-        .map(|declaration| file_name(&declaration.path))
-        .collect();
-
-    let (merged, mut layers) = merge(inputs.options, declarations);
-    layers.extend(report.value_of(env_references::layer(inherited, &inputs.resolve_env)));
-    layers.push(inputs.layer);
-    let (turned_off, ignored) = (merged.turned_off.clone(), merged.ignored.clone());
-    let (mut options, conflicts) = merged.resolve(inherited);
-    options.rotation = options.rotation.filter(|_| inputs.supervises);
-    print_warnings(turned_off, [inputs.warnings, ignored].concat(), &options);
-    report.extend(conflicts);
-
-    let narrowed = scope.narrow(&mut layers);
-    // An error before may be the reason that a credential is not declared.
-    if report.is_empty() {
-        report.extend(narrowed.err());
-    }
-    // A generic image carries `--resolve-env '*'`, and not every task has references.
-    if report.is_empty()
-        && inputs.resolve_env.is_empty()
-        && layers.iter().all(|layer| layer.entries.is_empty())
-    {
-        let problem = nothing_to_resolve(&read, inputs.find_file);
-        let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
-        report.extend([problem.replace_help(inputs.has_misplaced_option.then_some(help))]);
-    }
-
-    let retained = inherited.retained(&options.retention);
-    let kept = options.keep_existing.then_some(&retained);
-    let plan = Plan::new(layers, inherited, kept);
-    PlannedInputs {
-        options,
-        retained,
-        plan,
-        report,
-    }
+    run_prepared(inputs, scope, inherited, |prepared, _| Ok(prepared))
 }
 
 /// Merges the options with those of the declarations. The options themselves win, then a later declaration wins over an earlier one. Also
@@ -164,9 +74,8 @@ fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions
     (options.over(defaults), layers)
 }
 
-/// Sets the format of all lines from here on, and prints the notes about options that are turned off and the warnings about arguments.
+/// Prints the notes about options that are turned off, and the warnings about arguments, variables and ignored options.
 fn print_warnings(turned_off: Vec<String>, warnings: Vec<String>, options: &Options) {
-    terminal::choose_format(options.log_format);
     if options.verbose {
         terminal::print_records(turned_off.into_iter().map(Record::note));
     }
@@ -205,6 +114,81 @@ fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
 }
 
 impl Prepared {
+    /// Reads the declarations, merges all inputs, and makes the plan. From then on the merged options apply to `deadline` and to what is
+    /// printed. Prints the warnings about the inputs.
+    ///
+    /// # Errors
+    /// Every error in the inputs.
+    fn new(
+        inputs: Inputs,
+        scope: EntryScope<'_>,
+        inherited: &Inherited,
+        deadline: &Deadline,
+    ) -> Result<Self, Report> {
+        let _awaited = deadline.progress().awaits("the declarations".to_owned());
+        // `get` has an entry of its own, so that an entry of a declaration does not matter, even if it is wrong.
+        let reads_entries = !matches!(scope, EntryScope::Argument);
+        let (declarations, errors) =
+            declaration::load(&inputs.files, inputs.find_file, reads_entries);
+        let files: Vec<String> = declarations
+            .iter()
+            .map(|declaration| file_name(&declaration.path))
+            .collect();
+        let mut report = Report::from_iter(inputs.errors);
+        report.extend(errors);
+
+        let (typed, mut layers) = merge(inputs.options, declarations);
+        layers.extend(report.value_of(env_references::layer(inherited, &inputs.resolve_env)));
+        layers.push(inputs.layer);
+
+        let turned_off = typed.turned_off.clone();
+        let warnings = [inputs.warnings, typed.ignored.clone()].concat();
+        let (mut options, conflicts) = typed.resolve(inherited);
+        if !inputs.supervises {
+            options.rotation = None;
+        }
+        report.extend(conflicts);
+        apply(&options, deadline);
+        print_warnings(turned_off, warnings, &options);
+
+        let narrowed = scope.narrow(&mut layers);
+        // An error before may be the reason that a credential is not declared.
+        if report.is_empty() {
+            report.extend(narrowed.err());
+        }
+        // A generic image carries `--resolve-env '*'`, and not every task has references.
+        let is_empty =
+            inputs.resolve_env.is_empty() && layers.iter().all(|layer| layer.entries.is_empty());
+        if report.is_empty() && is_empty {
+            let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
+            let problem = nothing_to_resolve(&files, inputs.find_file)
+                .replace_help(inputs.has_misplaced_option.then_some(help));
+            report.extend([problem]);
+        }
+
+        let retained = inherited.retained(&options.retention);
+        let kept = options.keep_existing.then_some(&retained);
+        let backend = BackendConfig::new(&options, inputs.has_quiet_flag, inherited);
+        let backend = backend.map_err(|errors| report.append(errors)).ok();
+        let plan = report.value_of(Plan::new(layers, inherited, kept));
+        if let Some(plan) = &plan {
+            report.extend(signalled_for_nothing(&options, plan));
+        }
+
+        match (backend, plan) {
+            (Some(backend), Some(plan)) if report.is_empty() => {
+                terminal::print_notices(report::unexpanded(&plan), &options);
+                Ok(Self {
+                    options,
+                    retained,
+                    backend,
+                    plan,
+                })
+            }
+            (_, _) => Err(report),
+        }
+    }
+
     /// Looks up a command in the PATH that it gets.
     ///
     /// # Errors
@@ -222,9 +206,12 @@ impl Prepared {
 /// The configuration of the chosen backend.
 #[derive(Clone)]
 pub enum BackendConfig {
-    Aws(Box<Settings>),
-    Agent(Box<Settings>, AgentSettings),
-    Local { path: PathBuf, is_announced: bool },
+    /// AWS, or with the settings of the agent AWS's agent.
+    Aws(Box<Settings>, Option<AgentSettings>),
+    Local {
+        path: PathBuf,
+        is_announced: bool,
+    },
 }
 
 impl BackendConfig {
@@ -232,31 +219,24 @@ impl BackendConfig {
     ///
     /// # Errors
     /// An error for each variable with an invalid value.
-    fn new(
-        aws: &AwsOptions,
-        source: &SourceOption,
-        has_quiet_flag: bool,
-        inherited: &Inherited,
-    ) -> Result<Self, Vec<Problem>> {
-        remove_empty_variables(inherited);
-        match source {
-            SourceOption::Local(path) => Ok(Self::Local {
-                path: path.clone(),
-                is_announced: !has_quiet_flag,
-            }),
-            SourceOption::Aws => Ok(Self::Aws(Box::new(read_settings(aws, inherited)?))),
-            SourceOption::Agent { url, fallback } => {
-                let agent = AgentSettings::new(url.clone(), *fallback, inherited);
-                match (read_settings(aws, inherited), agent) {
-                    (Ok(settings), Ok(agent)) => Ok(Self::Agent(Box::new(settings), agent)),
-                    (settings, agent) => Err(settings
-                        .err()
-                        .into_iter()
-                        .chain(agent.err())
-                        .flatten()
-                        .collect()),
-                }
+    fn new(options: &Options, has_quiet_flag: bool, inherited: &Inherited) -> Result<Self, Report> {
+        let mut report = Report::default();
+        let agent = match &options.source {
+            SourceOption::Local(path) => {
+                return Ok(Self::Local {
+                    path: path.clone(),
+                    is_announced: !has_quiet_flag,
+                });
             }
+            SourceOption::Aws => Ok(None),
+            SourceOption::Agent { url, fallback } => {
+                AgentSettings::new(url.clone(), *fallback, inherited).map(Some)
+            }
+        };
+        let settings = report.value_of(read_settings(&options.aws, inherited));
+        match (settings, report.value_of(agent)) {
+            (Some(settings), Some(agent)) => Ok(Self::Aws(Box::new(settings), agent)),
+            (_, _) => Err(report),
         }
     }
 }

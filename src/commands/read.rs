@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
-use super::prepare::{BackendConfig, Prepared};
-use super::worker::{Reporter, ThisProcess, run};
+use super::prepare::{BackendConfig, Prepared, run_prepared};
+use super::scope::EntryScope;
+use super::worker::block_on;
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
+use crate::input::cli::Inputs;
 use crate::input::local_file;
 use crate::model::answer::{Answer, Caller, DescribedSecret, FetchFailure, Fetched};
 use crate::model::environment::unusable;
@@ -60,23 +62,27 @@ pub struct ReadValues {
     pub fetched: Fetched,
 }
 
-/// Resolves every value for a command that passes it on itself, and prints where each comes from with `--verbose`. The report has each value
-/// that cannot be read, or that no environment or credential can hold, and the consequence.
+/// Prepares the inputs, and resolves every value for a command that passes it on itself. Prints where each comes from with `--verbose`. The
+/// report has each value that cannot be read, or that no environment or credential can hold, and the consequence.
 ///
 /// # Errors
-/// When nothing can be fetched at all.
+/// Every error in the inputs, or when nothing can be fetched at all.
 pub fn read_values(
-    prepared: &Prepared,
+    inputs: Inputs,
+    scope: EntryScope<'_>,
     inherited: &Inherited,
     consequence: &str,
-) -> Result<(Outcomes, Report), Report> {
-    let here = ThisProcess::new(inherited);
-    let (ReadValues { outcomes, fetched }, report) =
-        read_usable(prepared, Pass::First, &here, consequence)?;
-    if prepared.options.verbose && report.is_empty() {
+) -> Result<(Options, Outcomes, Report), Report> {
+    let (options, values, report) =
+        run_prepared(inputs, scope, inherited, |prepared, deadline| {
+            let (values, report) = read_usable(&prepared, Pass::First, deadline, consequence)?;
+            Ok((prepared.options, values, report))
+        })?;
+    let ReadValues { outcomes, fetched } = values;
+    if options.verbose && report.is_empty() {
         terminal::print_records(report::provenance(&outcomes, &fetched));
     }
-    Ok((outcomes, report))
+    Ok((options, outcomes, report))
 }
 
 /// Resolves every value. The report has each value that cannot be read, or that no environment or credential can hold, and the
@@ -87,64 +93,56 @@ pub fn read_values(
 pub fn read_usable(
     prepared: &Prepared,
     pass: Pass,
-    reporter: &impl Reporter,
+    deadline: &Deadline,
     consequence: &str,
 ) -> Result<(ReadValues, Report), Report> {
-    let (outcomes, fetched) = read_plan(prepared, pass, reporter, None)?;
+    let (outcomes, fetched) = read_plan(prepared, pass, deadline, None)?;
     let mut problems = outcomes.problems();
     problems.extend(unusable(&outcomes, exec::limits()));
     let report = Report::of_values(problems, consequence);
     Ok((ReadValues { outcomes, fetched }, report))
 }
 
-/// Resolves the plan within the deadline of the options, and then fills the inspection of `check`. Also returns every answer.
+/// Resolves the plan within the deadline, and then fills the inspection of `check`. Also returns every answer. Prints the warnings about the
+/// cache.
 ///
 /// # Errors
 /// When nothing can be fetched at all. The failures of single values are outcomes.
 pub fn read_plan(
-    Prepared {
-        options,
-        backend,
-        plan,
-        ..
-    }: &Prepared,
+    prepared: &Prepared,
     pass: Pass,
-    reporter: &impl Reporter,
+    deadline: &Deadline,
     inspection: Option<&mut Inspection>,
 ) -> Result<(Outcomes, Fetched), Report> {
     let begun = Instant::now();
+    let options = &prepared.options;
+    let mut backend = open(prepared, pass, inspection.is_some(), deadline)?;
     let wait = match pass {
         Pass::First => options.wait,
         Pass::Poll => None,
     };
-    let (outcomes, fetched, cache_notices) = run(options, reporter, async |deadline| {
-        let mut backend = open(
-            backend.clone(),
-            options,
-            pass,
-            inspection.is_some(),
-            &deadline,
-        )?;
+    let (outcomes, fetched) = block_on(async {
         let (mut outcomes, fetched) =
-            fetch_and_resolve(&mut backend, plan, wait, &deadline).await?;
+            fetch_and_resolve(&mut backend, &prepared.plan, wait, deadline).await?;
         outcomes.requests = deadline.progress().requests();
         outcomes.elapsed = begun.elapsed();
         if let Some(inspection) = inspection {
-            (inspection.cached, inspection.caller) =
-                (backend.cached_ages(&fetched), backend.caller());
+            inspection.cached = backend.cached_ages(&fetched);
+            inspection.caller = backend.caller();
             if inspection.describes {
                 // Another `--timeout`: a secret that cannot be read must not leave no time for the others.
                 deadline.restart();
                 inspection.secrets = backend.describe(&fetched).await?;
             }
         }
-        Ok((outcomes, fetched, backend.take_cache_notices()))
+        Ok((outcomes, fetched))
     })?;
     if let Some(cache) = &options.cache
         && pass == Pass::First
         && !options.quiet
     {
-        terminal::print_records(cache_warnings(&cache.directory, &cache_notices, &fetched));
+        let notices = backend.take_cache_notices();
+        terminal::print_records(cache_warnings(&cache.directory, &notices, &fetched));
     }
     Ok((outcomes, fetched))
 }
@@ -256,8 +254,9 @@ fn is_stale(answer: &Answer) -> bool {
 /// # Errors
 /// When the file of `--local` cannot be read, or the directory of `--cache` cannot hold values.
 fn open(
-    config: BackendConfig,
-    options: &Options,
+    Prepared {
+        options, backend, ..
+    }: &Prepared,
     pass: Pass,
     asks_identity: bool,
     deadline: &Deadline,
@@ -266,8 +265,8 @@ fn open(
         is_unattended: options.rotation.is_some(),
         asks_identity,
     };
-    let backend = match config {
-        BackendConfig::Aws(settings) => {
+    let backend = match backend.clone() {
+        BackendConfig::Aws(settings, None) => {
             let aws = Aws::new(*settings, purpose, deadline.clone());
             match open_cache(options, pass).map_err(Report::from_iter)? {
                 None => Backend::Aws(Box::new(aws)),
@@ -276,7 +275,7 @@ fn open(
                 }
             }
         }
-        BackendConfig::Agent(settings, agent_settings) => {
+        BackendConfig::Aws(settings, Some(agent_settings)) => {
             let has_fallback = agent_settings.has_fallback;
             let agent = Agent::new(agent_settings, (*settings).clone(), deadline.clone());
             let aws =

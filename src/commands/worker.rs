@@ -1,12 +1,11 @@
-//! The worker that reads and resolves, and what the main thread does while it waits. A signal, the deadline or the other end of a pipe
-//! ends the process. During a long wait the terminal and the service manager get messages about what is awaited.
+//! The worker, which reads the declarations and the values, and what the main thread does while it waits. A signal, the deadline or the
+//! other end of a pipe ends the process. During a long wait the terminal and the service manager get messages about what is awaited.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::model::inherited::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::escaped;
@@ -15,7 +14,7 @@ use crate::system::ending::{End, asks_on_terminal, end};
 use crate::system::systemd::Notifier;
 use crate::system::waiting::{WaitEvent, while_working};
 use crate::system::{os_error, signals, systemd};
-use crate::time::{Deadline, Progress};
+use crate::time::Deadline;
 
 /// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
 const OVERTIME: Duration = Duration::from_millis(500);
@@ -37,7 +36,9 @@ pub trait Reporter {
     fn notify(&self, assignments: &str);
 
     /// Prints the failures that end this process, and returns its exit status.
-    fn fail(&self, failures: &Report) -> u8;
+    fn fail(&self, failures: &Report) -> u8 {
+        terminal::print_rendered(|| failures.render())
+    }
 
     /// Prints the error of a termination signal that ends this process.
     fn interrupted(&self, record: Record) {
@@ -48,86 +49,79 @@ pub trait Reporter {
     fn other_end(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// The service manager and standard error of this process.
-#[derive(Default)]
-pub struct ThisProcess(Notifier);
-
-impl ThisProcess {
-    pub fn new(inherited: &Inherited) -> Self {
-        Self(Notifier::new(inherited))
-    }
-}
-
-impl Reporter for ThisProcess {
+/// This process reports to the service manager and on standard error, and its other end is the connection of a credential.
+impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
-        self.0.send(assignments);
+        self.send(assignments);
     }
 
-    fn fail(&self, failures: &Report) -> u8 {
-        terminal::print_rendered(|| failures.render())
-    }
-
-    /// The connection of a credential.
     fn other_end(&self) -> Option<BorrowedFd<'_>> {
         systemd::taken().map(AsFd::as_fd)
     }
 }
 
-/// Runs `action` in an async runtime on a thread of its own, within the deadline of `options`, and prints its warnings. No other function has
-/// a runtime.
+/// Does `work` on a thread of its own, within the deadline of `options`, and prints its warnings. Termination signals are held from here on.
 ///
 /// # Errors
-/// The errors of `action`, or when no runtime or thread can be created.
+/// The errors of `work`, or when no thread can be created.
 pub fn run<T: Send>(
     options: &Options,
     reporter: &impl Reporter,
-    action: impl AsyncFnOnce(Deadline) -> Result<T, Report> + Send,
+    work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
-    let trace = options
-        .trace
-        .then_some((|event| terminal::print_records([report::trace(event)])) as fn(&_));
-    let deadline = Deadline::new(options.timeout, trace);
-    let progress = deadline.progress().clone();
-    let mut watch = Watch::new(options, deadline.clone());
-    let work = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let runtime =
-            runtime.map_err(|error| Problem::nothing_resolved(&os_error::text(&error)))?;
-        let result = runtime.block_on(action(deadline));
-        // Dropping the runtime would wait for its blocking threads.
-        runtime.shutdown_background();
-        result
-    };
+    let deadline = Deadline::new(options.timeout);
+    apply(options, &deadline);
+    let mut watch = Watch::new(deadline.clone());
+    signals::hold();
 
-    let result = wait(reporter, &progress, || Some(watch.look(reporter)), work);
+    let react = |event| match event {
+        WaitEvent::Sleep => Some(watch.look(reporter)),
+        WaitEvent::Signal(signal) => {
+            let waiting = deadline.progress().waiting();
+            let line = report::interrupted(signal.as_str(), deadline.elapsed(), &waiting);
+            end(End::Signal(signal), || reporter.interrupted(line))
+        }
+        WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
+    };
+    let result = while_working(|| work(&deadline), reporter.other_end(), react);
+
     if watch.is_long {
         terminal::erase_progress();
         reporter.notify("STATUS=");
     }
-    if reporter.shows_progress() {
-        let warnings = progress.warnings().into_iter().map(Record::warning);
-        terminal::print_notices(warnings, options);
+    let progress = deadline.progress();
+    if reporter.shows_progress() && !progress.is_quiet() {
+        terminal::print_records(progress.warnings().into_iter().map(Record::warning));
     }
-    result?
+    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }
 
-/// Runs `work`, which may read a pipe, on a thread of its own and without a deadline. `awaited` names what it waits for.
+/// Applies the options about the format of lines, and about the time and the messages of a wait.
+pub fn apply(options: &Options, deadline: &Deadline) {
+    terminal::choose_format(options.log_format);
+    deadline.set_options(options, |event| {
+        terminal::print_records([report::trace(event)]);
+    });
+}
+
+/// Runs `action` in an async runtime. Only this function has a runtime.
 ///
 /// # Errors
-/// When no thread can be created.
-pub fn run_unlimited<T: Send>(awaited: &str, work: impl FnOnce() -> T + Send) -> Result<T, Report> {
-    let progress = Progress::default();
-    let _awaited = progress.awaits(awaited.to_owned());
-    wait(&ThisProcess::default(), &progress, || None, work)
+/// The errors of `action`, or when no runtime can be created.
+pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::nothing_resolved(&os_error::text(&error)))?;
+    let result = runtime.block_on(action);
+    // Dropping the runtime would wait for its blocking threads.
+    runtime.shutdown_background();
+    result
 }
 
-/// The main thread's watch over the time of a resolution.
-struct Watch<'a> {
-    options: &'a Options,
+/// The main thread's watch over the time of the work.
+struct Watch {
     deadline: Deadline,
-    begun: Instant,
     /// The time of the next message about a long wait.
     next_message: Instant,
     is_long: bool,
@@ -135,14 +129,11 @@ struct Watch<'a> {
     overdue_since: Option<Instant>,
 }
 
-impl<'a> Watch<'a> {
-    fn new(options: &'a Options, deadline: Deadline) -> Self {
-        let begun = Instant::now();
+impl Watch {
+    fn new(deadline: Deadline) -> Self {
         Self {
-            options,
             deadline,
-            begun,
-            next_message: begun + LONG,
+            next_message: Instant::now() + LONG,
             is_long: false,
             overdue_since: None,
         }
@@ -180,19 +171,13 @@ impl<'a> Watch<'a> {
 
     /// Says to the terminal and the service manager what is awaited, and for how long at most.
     fn send_messages(&self, reporter: &impl Reporter) {
-        // A try of `--wait` may begin until its end.
-        let wait = self
-            .options
-            .wait
-            .and_then(|wait| wait.checked_sub(self.begun.elapsed()));
-        let left = wait.map_or(self.deadline.left(), |wait| {
-            wait.saturating_add(self.options.timeout)
-        });
+        let left = self.deadline.longest_left();
         if left.is_zero() {
             return;
         }
-        let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
-        if !self.options.quiet && reporter.shows_progress() && !asks_on_terminal() {
+        let progress = self.deadline.progress();
+        let text = escaped(&report::waiting(&progress.waiting(), left));
+        if !progress.is_quiet() && reporter.shows_progress() && !asks_on_terminal() {
             terminal::show_progress(&text);
         }
         reporter.notify(&format!(
@@ -202,32 +187,12 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Does `work` on a thread, and waits for its result. Termination signals are held from here on. Before each sleep, `look` returns its
-/// limit. A signal, or a close of the reporter's other end, ends this process.
-fn wait<T: Send>(
-    reporter: &impl Reporter,
-    progress: &Progress,
-    mut look: impl FnMut() -> Option<Duration>,
-    work: impl FnOnce() -> T + Send,
-) -> Result<T, Report> {
-    let begun = Instant::now();
-    signals::hold();
-    let result = while_working(work, reporter.other_end(), |event| match event {
-        WaitEvent::Sleep => look(),
-        WaitEvent::Signal(signal) => {
-            let line = report::interrupted(signal.as_str(), begun.elapsed(), &progress.waiting());
-            end(End::Signal(signal), || reporter.interrupted(line))
-        }
-        WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
-    });
-    result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)).into())
-}
-
 /// Prints that systemd has given up its request for a credential. A launch whose gate is closed prints nothing.
 fn print_lost_client() {
     if let Some(request) = systemd::taken().and_then(|connection| connection.request().ok()) {
         let text = format!("{request}: the client closed the connection before the value was sent");
-        ThisProcess::default().fail(&Problem::temporary(text).into());
+        let report = Report::from(Problem::temporary(text));
+        terminal::print_rendered(|| report.render());
     }
 }
 
@@ -237,6 +202,7 @@ mod tests {
 
     use super::*;
     use crate::deliver::testing::Directory;
+    use crate::model::inherited::Inherited;
     use crate::model::options::TypedOptions;
 
     const CANARY: &str = "cAnArY-7f3a9c51";
@@ -248,11 +214,11 @@ mod tests {
         }
         let inherited = Inherited::new(std::iter::empty());
         let options = TypedOptions::default().resolve(&inherited).0;
-        let action = async |_| match thread {
-            "task" => tokio::spawn(async { panic!("{CANARY}") }).await.unwrap(),
+        let work = |_: &Deadline| match thread {
+            "task" => block_on(async { tokio::spawn(async { panic!("{CANARY}") }).await.unwrap() }),
             _ => panic!("{CANARY}"),
         };
-        let _ = run::<()>(&options, &ThisProcess::new(&inherited), action);
+        let _ = run::<()>(&options, &Notifier::new(&inherited), work);
     }
 
     #[test]

@@ -67,8 +67,8 @@ pub fn overdue(status: &Waiting) -> Problem {
         format!(" while waiting for {}", names(status))
     };
     let error = format!(
-        "timed out{awaited}: a file does not answer (AWS configuration, token, root certificates, --local), or a JSONPath or template \
-         does not end",
+        "timed out{awaited}: a file does not answer (declaration, AWS configuration, token, root certificates, --local), or a JSONPath \
+         or template does not end",
     );
     let help =
         "check for a file system that hangs, or a pipe without a writer; nothing was started";

@@ -32,7 +32,6 @@ use crate::system::signals;
 use crate::system::terminal::write_all;
 
 /// The service manager's socket, the value of NOTIFY_SOCKET. It gets datagrams with assignments, one a line.
-#[derive(Default)]
 pub struct Notifier(Option<SocketAddr>);
 
 impl Notifier {

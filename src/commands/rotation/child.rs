@@ -10,13 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::fingerprint::Fingerprint;
 use crate::commands::launch_steps::Launch;
 use crate::commands::read::{Pass, ReadValues};
-use crate::commands::worker::Reporter;
+use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
+use crate::exec;
 use crate::model::entry::FilePlace;
 use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
 use crate::report::{Record, Report, rotation, terminal};
 use crate::supervise::process::Gate;
+use crate::time::Deadline;
 
 /// A message of the launch to its parent.
 #[derive(Serialize, Deserialize)]
@@ -114,7 +116,9 @@ impl GatedLaunch<'_> {
     /// Resolves the values, and goes on if they changed. Each step that can fail comes before the gate, while the old command runs. Returns
     /// the exit status.
     fn resolve(&self) -> Result<u8, Report> {
-        let values = self.launch.resolve(self.pass, self)?;
+        let Self { launch, pass, .. } = *self;
+        let read = |deadline: &Deadline| launch.resolve(pass, deadline);
+        let values = worker::run(self.options(), self, read)?;
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
@@ -144,11 +148,13 @@ impl GatedLaunch<'_> {
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
         }
-        let executed = delivery.place().map_err(Report::from).and_then(|placed| {
+        let executed = delivery.place().and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
-            self.launch.execute(&program, &placed, &environment)
+            let command = self.launch.command;
+            exec::exec(&program, command, &environment, placed.descriptors())
         });
-        let Err(report) = executed;
+        let Err(problem) = executed;
+        let report = Report::from(problem);
         self.gate.send(&Message::Failed);
         Ok(terminal::print_rendered(|| report.render()))
     }

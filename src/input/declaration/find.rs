@@ -15,17 +15,15 @@ use crate::system::paths::is_foreign;
 /// The names of a declaration that is read without being named on the command line.
 pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// The name of the declaration, and the open file.
-pub type Found = (&'static Path, File);
-
-/// Opens the declaration in the working directory, if there is one. A working directory that may not be entered has none.
+/// Opens the declaration in the working directory, if there is one, and returns its name and the file. A working directory that may not be
+/// entered has none.
 ///
 /// Its author chooses which secrets are read with this user's credentials and which variables the command gets. So only root and
 /// this user may be able to write it, by owner, group and mode of the working directory and of the open file.
 ///
 /// # Errors
 /// When there are several, or the one cannot be read or could have been written by another user.
-pub fn find() -> Result<Option<Found>, Problem> {
+pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
         match Path::new(name).symlink_metadata() {

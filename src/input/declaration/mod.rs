@@ -6,7 +6,7 @@ mod entries;
 mod find;
 mod reader;
 
-pub use find::{DEFAULT_NAMES, Found, find, in_parent};
+pub use find::{DEFAULT_NAMES, in_parent};
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -22,23 +22,30 @@ use crate::model::problem::Problem;
 use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
 use aliases::aliases;
+use find::find;
 use reader::{Item, MappingEntry, SourceFile};
 
-/// Reads `files` and the declaration that was found in the working directory.
+/// Reads `files`, and with `finds_file` the declaration in the working directory.
 ///
 /// Returns what could be read, and every error in the order of the files and lines. Without `reads_entries` only the options and aliases
 /// are read.
 pub fn load(
     files: &[PathBuf],
-    found: Option<Found>,
+    finds_file: bool,
     reads_entries: bool,
 ) -> (Vec<Declaration>, Vec<Problem>) {
-    let named = files.iter().map(|path| (path.as_path(), read_named(path)));
-    let found = found.map(|(path, file)| (path, text(path, file)));
+    let mut texts: Vec<_> = files
+        .iter()
+        .map(|path| read_named(path).map(|text| (path.as_path(), text)))
+        .collect();
+    if finds_file {
+        texts.extend(read_found().transpose());
+    }
+
     let (mut declarations, mut errors) = (Vec::new(), Vec::new());
-    for (path, text) in named.chain(found) {
+    for text in texts {
         match text {
-            Ok(text) => {
+            Ok((path, text)) => {
                 let (declaration, found) = parse_declaration(path, &text, reads_entries);
                 declarations.push(declaration);
                 errors.extend(found);
@@ -47,6 +54,14 @@ pub fn load(
         }
     }
     (declarations, errors)
+}
+
+/// Returns the path and the text of the declaration in the working directory, if there is one.
+fn read_found() -> Result<Option<(&'static Path, String)>, Problem> {
+    let Some((path, file)) = find()? else {
+        return Ok(None);
+    };
+    Ok(Some((path, text(path, file)?)))
 }
 
 fn read_named(path: &Path) -> Result<String, Problem> {

@@ -55,6 +55,24 @@ fn a_configuration_file_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
 }
 
 #[test]
+fn a_declaration_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
+    let plain = || Sandbox::new().args(["-f", "pipe"]);
+    for sandbox in [
+        plain(),
+        plain().args(["--on-rotation", "restart"]),
+        Sandbox::new().args(["check", "-f", "pipe"]).bare(),
+    ] {
+        ends_within(TIMEOUT, with_pipe(sandbox))
+            .refused(75)
+            .says(["timed out while waiting for the declarations: a file does not answer"]);
+    }
+
+    let json = ends_within(TIMEOUT, with_pipe(plain().args(["--log-format", "json"])));
+    json.refused(75)
+        .says([r#""message":"timed out while waiting for the declarations: "#]);
+}
+
+#[test]
 fn the_default_timeout_in_lambda_ends_a_launch_within_8_seconds_with_75() {
     let aws = served();
     let sandbox = sandbox(&aws)
