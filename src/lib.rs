@@ -51,7 +51,6 @@ use commands::policy::policy;
 use commands::{finish, install, install_panic_hook};
 use input::cli::{self, Invocation, completion_script, man_page};
 use model::inherited::Inherited;
-use model::options::LogFormat;
 use model::problem::Status;
 use report::{Report, terminal};
 
@@ -66,14 +65,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     }
     install_panic_hook();
     let inherited = Inherited::new(environment);
-    terminal::choose_colours(&inherited);
-    // An error in the arguments, among them --log-format, has the format of the variable alone.
-    if inherited
-        .get("SECRETS_EXEC_LOG_FORMAT")
-        .is_some_and(|format| format == "json")
-    {
-        terminal::choose_format(LogFormat::Json);
-    }
+    terminal::use_variables(&inherited);
     finish(dispatch(arguments, &inherited))
 }
 
@@ -85,10 +77,10 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
     let done = match invocation {
         Invocation::Launch { inputs, command } => return launch(*inputs, &command, inherited),
         Invocation::Usage(text) => {
-            terminal::print_text(text.as_bytes());
+            terminal::print_text(&text);
             return Ok(Status::Usage as u8);
         }
-        Invocation::Print(text) => terminal::print(text).map_err(Into::into),
+        Invocation::Print(text) => terminal::output(text).map_err(Into::into),
         Invocation::Get { inputs, reveal } => get(*inputs, reveal, inherited),
         Invocation::Check {
             inputs,
@@ -99,9 +91,9 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Export { inputs, arguments } => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
         Invocation::Completions(arguments) => {
-            terminal::print(completion_script(arguments.shell)).map_err(Into::into)
+            terminal::output(completion_script(arguments.shell)).map_err(Into::into)
         }
-        Invocation::Man => terminal::print(man_page()).map_err(Into::into),
+        Invocation::Man => terminal::output(man_page()).map_err(Into::into),
         Invocation::Credential { inputs } => credential(*inputs, inherited),
         Invocation::Install(arguments) => install(&arguments.directory),
     };

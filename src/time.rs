@@ -47,14 +47,13 @@ impl Deadline {
         }
     }
 
-    /// Applies `--timeout`, which still counts from the beginning, `--wait` and `--quiet`. With `-vv`, `trace` prints the events from here on.
+    /// Applies `--timeout`, which still counts from the beginning, and `--wait`. With `-vv`, `trace` prints the events from here on.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
         times.wait = options.wait;
         times.end = Some(times.begun + options.timeout);
         self.progress.change(|state| {
-            state.is_quiet = options.quiet;
             state.trace = options.trace.then_some(trace);
         });
     }
@@ -161,8 +160,6 @@ struct ProgressState {
     reason: Option<String>,
     requests: usize,
     warnings: BTreeSet<String>,
-    /// `--quiet`
-    is_quiet: bool,
     /// The function that prints events; `None` without `-vv`.
     trace: Option<fn(&str)>,
 }
@@ -230,11 +227,6 @@ impl Progress {
             others: state.awaited.len().saturating_sub(LISTED),
             reason: state.reason.clone(),
         })
-    }
-
-    /// True if neither warnings nor the progress are shown (`--quiet`).
-    pub fn is_quiet(&self) -> bool {
-        self.change(|state| state.is_quiet)
     }
 
     /// True if events are traced.

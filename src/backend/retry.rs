@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::answer::{Again, FailedRequest, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::time::{Deadline, Progress};
 
@@ -72,12 +72,7 @@ impl RetryBudget {
             .as_ref()
             .filter(|_| self.deadline.progress().is_traced())
         {
-            let why = |error: &FetchError| {
-                format!(
-                    ": {}",
-                    error.problem(&FailedRequest::default()).message(false)
-                )
-            };
+            let why = |error: &FetchError| format!(": {}", error.problem().message(false));
             let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(error)) => why(error),

@@ -22,6 +22,7 @@ use crate::report::check::{
     CheckDepth, CheckedCaller, CheckedCommand, CheckedValues, Findings, SecretRow, alias_warnings,
     by_outcome, description_warnings, override_note, override_object, text,
 };
+use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{failed_references, resolve, suggest_aliases, unknown_template_names};
 use crate::system::systemd::Notifier;
@@ -59,19 +60,18 @@ pub fn check(
         Err(wrong) => report.append(wrong),
     }
     let printed = if arguments.json {
-        let rendered = report.render();
         findings.ok = report.is_empty();
         findings.exit_status = if report.is_empty() {
             0
         } else {
-            rendered.exit_status
+            report.exit_status()
         };
-        findings.messages = terminal::objects(rendered.records());
+        findings.messages = objects(report.records());
         findings.json()
     } else {
         text(&findings)
     };
-    report.extend(terminal::print(&printed).err());
+    report.extend(terminal::output(&printed).err());
     report.into_result()
 }
 
@@ -145,7 +145,7 @@ impl Check<'_> {
         problems.extend(unusable(&outcomes, limits));
         if !self.arguments.offline {
             let files = Files::find(outcomes.files());
-            terminal::print_notices(report::disk_notices(files.persistent_files()), options);
+            terminal::print_notices(report::disk_notices(files.persistent_files()));
             problems.extend(files.undeliverable());
         }
 
@@ -174,18 +174,16 @@ impl Check<'_> {
         };
         findings.values = checked.rows();
         if options.verbose {
-            terminal::print_records(report::provenance(&outcomes, &fetched));
+            terminal::print(report::provenance(&outcomes, &fetched));
             let overridden = outcomes.overridden();
-            terminal::print_records(
-                overridden.map(|(outcome, holder)| override_note(outcome, holder)),
-            );
+            terminal::print(overridden.map(|(outcome, holder)| override_note(outcome, holder)));
         }
         // With --metadata a failure is an error of its value.
         if depth == CheckDepth::Values {
-            terminal::print_notices(description_warnings(&secrets), options);
+            terminal::print_notices(description_warnings(&secrets));
         }
         if self.arguments.offline {
-            terminal::print_notices(alias_warnings(plan), options);
+            terminal::print_notices(alias_warnings(plan));
         }
         let program = self.command.map_or("the command".into(), |command| {
             command.program().to_string_lossy()

@@ -64,7 +64,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         request.unit, request.name
     );
     let scope = EntryScope::Credential(&request);
-    let (_, outcomes, report) = read_values(inputs, scope, inherited, &consequence)?;
+    let (outcomes, report) = read_values(inputs, scope, inherited, &consequence)?;
     report.into_result()?;
     // The plan has one entry, and it is resolved.
     let Some((credential, value)) = outcomes.values().next() else {

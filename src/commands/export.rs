@@ -45,8 +45,7 @@ pub fn export(
         .errors
         .extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
     let consequence = "nothing was exported";
-    let (options, outcomes, mut report) =
-        read_values(inputs, EntryScope::Launch, inherited, consequence)?;
+    let (outcomes, mut report) = read_values(inputs, EntryScope::Launch, inherited, consequence)?;
     let variables = variables(&outcomes, exec::limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
     let Some(text) = exported.filter(|_| report.is_empty()) else {
@@ -54,12 +53,12 @@ pub fn export(
     };
     if arguments.format == ExportFormat::Shell {
         let warnings = variables.iter().copied().filter_map(shell_warning);
-        terminal::print_notices(warnings.map(Record::warning), &options);
+        terminal::print_notices(warnings.map(Record::warning));
     }
-    terminal::print_notices(outcomes.files().map(unwritten), &options);
+    terminal::print_notices(outcomes.files().map(unwritten));
     match output {
         Some(path) => write(path.clone(), text),
-        None => Ok(terminal::print_whole(text.expose())?),
+        None => Ok(terminal::output_whole(text.expose())?),
     }
 }
 

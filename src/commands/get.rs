@@ -20,15 +20,14 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         .err(),
     );
     let consequence = "nothing was printed";
-    let (options, outcomes, report) =
-        read_values(inputs, EntryScope::Argument, inherited, consequence)?;
+    let (outcomes, report) = read_values(inputs, EntryScope::Argument, inherited, consequence)?;
     report.into_result()?;
-    terminal::print_notices(report::empty_values(&outcomes), &options);
+    terminal::print_notices(report::empty_values(&outcomes));
     for (_, value) in outcomes.values() {
-        terminal::print_whole(value.expose())?;
+        terminal::output_whole(value.expose())?;
     }
     if terminal::is_output_terminal() {
-        terminal::print("\n")?;
+        terminal::output("\n")?;
     }
     Ok(())
 }

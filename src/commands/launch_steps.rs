@@ -58,12 +58,12 @@ impl<'a> Launch<'a> {
             options, retained, ..
         } = &self.prepared;
         if options.verbose {
-            terminal::print_records(report::provenance(&outcomes, &fetched));
+            terminal::print(report::provenance(&outcomes, &fetched));
         }
         let files = Files::find(outcomes.files());
         if pass == Pass::First {
-            terminal::print_notices(report::empty_values(&outcomes), options);
-            terminal::print_notices(report::disk_notices(files.persistent_files()), options);
+            terminal::print_notices(report::empty_values(&outcomes));
+            terminal::print_notices(report::disk_notices(files.persistent_files()));
         }
         let delivery = Delivery::stage(files).map_err(Report::from_iter)?;
         let values = outcomes

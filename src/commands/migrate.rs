@@ -30,7 +30,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
             .get("SECRETS_EXEC_QUIET")
             .is_some_and(|value| value == "1");
     if !is_quiet {
-        terminal::print_records(notices.into_iter().map(Record::warning));
+        terminal::print(notices.into_iter().map(Record::warning));
     }
     let printed = match arguments {
         MigrateArguments { values: true, .. } => object,
@@ -39,7 +39,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         } => local_file(&arguments.secret, &settings),
         MigrateArguments { .. } => declaration(&arguments.secret, &settings),
     };
-    Ok(terminal::print_whole(printed.expose())?)
+    Ok(terminal::output_whole(printed.expose())?)
 }
 
 /// Returns a declaration with an entry for each variable.

@@ -32,7 +32,7 @@ use crate::system::ending::{End, end};
 /// The reason why it cannot be read or written; nothing is changed then.
 pub fn install(directory: &Path) -> Result<(), Report> {
     if let Some(warning) = deliver::install(directory)? {
-        terminal::print_records([Record::warning(warning)]);
+        terminal::print([Record::warning(warning)]);
     }
     Ok(())
 }
@@ -47,7 +47,7 @@ pub fn install_panic_hook() {
             thread::park();
         }
         end(End::Status(Status::Bug as u8), || {
-            terminal::print_records([report::bug(panic)]);
+            terminal::print([report::bug(panic)]);
         })
     }));
 }
@@ -56,8 +56,6 @@ pub fn install_panic_hook() {
 pub fn finish(outcome: Result<u8, Report>) -> ! {
     match outcome {
         Ok(status) => end(End::Status(status), || ()),
-        Err(report) => end(End::Status(report.exit_status()), || {
-            terminal::print_rendered(|| report.render())
-        }),
+        Err(report) => end(End::Status(report.exit_status()), || report.print()),
     }
 }

@@ -64,8 +64,8 @@ pub fn policy(
     })?;
     Report::of_values(failed_references(&plan, &refused), "no policy was printed").into_result()?;
     let policy = aws::policy(&settings, chain.as_ref(), &locators, &policy_options)?;
-    terminal::print(&policy.text)?;
-    terminal::print_notices(policy.warnings.into_iter().map(Record::warning), &options);
-    terminal::print_notices(policy.notes.into_iter().map(Record::note), &options);
+    terminal::output(&policy.text)?;
+    terminal::print_notices(policy.warnings.into_iter().map(Record::warning));
+    terminal::print_notices(policy.notes.into_iter().map(Record::note));
     Ok(())
 }

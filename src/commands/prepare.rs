@@ -77,9 +77,9 @@ fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions
 /// Prints the notes about options that are turned off, and the warnings about arguments, variables and ignored options.
 fn print_warnings(turned_off: Vec<String>, warnings: Vec<String>, options: &Options) {
     if options.verbose {
-        terminal::print_records(turned_off.into_iter().map(Record::note));
+        terminal::print(turned_off.into_iter().map(Record::note));
     }
-    terminal::print_notices(warnings.into_iter().map(Record::warning), options);
+    terminal::print_notices(warnings.into_iter().map(Record::warning));
 }
 
 /// Returns the error of a signal on rotation that would never tell the command of a new value.
@@ -177,7 +177,7 @@ impl Prepared {
 
         match (backend, plan) {
             (Some(backend), Some(plan)) if report.is_empty() => {
-                terminal::print_notices(report::unexpanded(&plan), &options);
+                terminal::print_notices(report::unexpanded(&plan));
                 Ok(Self {
                     options,
                     retained,

@@ -72,7 +72,7 @@ pub fn read_values(
     scope: EntryScope<'_>,
     inherited: &Inherited,
     consequence: &str,
-) -> Result<(Options, Outcomes, Report), Report> {
+) -> Result<(Outcomes, Report), Report> {
     let (options, values, report) =
         run_prepared(inputs, scope, inherited, |prepared, deadline| {
             let (values, report) = read_usable(&prepared, Pass::First, deadline, consequence)?;
@@ -80,9 +80,9 @@ pub fn read_values(
         })?;
     let ReadValues { outcomes, fetched } = values;
     if options.verbose && report.is_empty() {
-        terminal::print_records(report::provenance(&outcomes, &fetched));
+        terminal::print(report::provenance(&outcomes, &fetched));
     }
-    Ok((options, outcomes, report))
+    Ok((outcomes, report))
 }
 
 /// Resolves every value. The report has each value that cannot be read, or that no environment or credential can hold, and the
@@ -142,7 +142,7 @@ pub fn read_plan(
         && !options.quiet
     {
         let notices = backend.take_cache_notices();
-        terminal::print_records(cache_warnings(&cache.directory, &notices, &fetched));
+        terminal::print(cache_warnings(&cache.directory, &notices, &fetched));
     }
     Ok((outcomes, fetched))
 }
@@ -288,7 +288,7 @@ fn open(
                 .awaits(format!("the file {} (--local)", path.display()));
             let secrets = local_file::read_secrets(&path).map_err(Report::from_iter)?;
             if is_announced && pass == Pass::First {
-                terminal::print_records([report::local_notice(&path)]);
+                terminal::print([report::local_notice(&path)]);
             }
             Backend::Local(LocalFile::new(secrets))
         }

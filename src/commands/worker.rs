@@ -37,12 +37,12 @@ pub trait Reporter {
 
     /// Prints the failures that end this process, and returns its exit status.
     fn fail(&self, failures: &Report) -> u8 {
-        terminal::print_rendered(|| failures.render())
+        failures.print()
     }
 
     /// Prints the error of a termination signal that ends this process.
     fn interrupted(&self, record: Record) {
-        terminal::print_without_blocking(record);
+        terminal::print_unless_stalled(record);
     }
 
     /// A pipe or connection whose other end ends this process when it closes.
@@ -53,6 +53,10 @@ pub trait Reporter {
 impl Reporter for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
+    }
+
+    fn fail(&self, failures: &Report) -> u8 {
+        failures.print()
     }
 
     fn other_end(&self) -> Option<BorrowedFd<'_>> {
@@ -89,18 +93,18 @@ pub fn run<T: Send>(
         terminal::erase_progress();
         reporter.notify("STATUS=");
     }
-    let progress = deadline.progress();
-    if reporter.shows_progress() && !progress.is_quiet() {
-        terminal::print_records(progress.warnings().into_iter().map(Record::warning));
+    if reporter.shows_progress() {
+        let warnings = deadline.progress().warnings().into_iter();
+        terminal::print_notices(warnings.map(Record::warning));
     }
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread(&error)))?
 }
 
 /// Applies the options about the format of lines, and about the time and the messages of a wait.
 pub fn apply(options: &Options, deadline: &Deadline) {
-    terminal::choose_format(options.log_format);
+    terminal::use_options(options);
     deadline.set_options(options, |event| {
-        terminal::print_records([report::trace(event)]);
+        terminal::print([report::trace(event)]);
     });
 }
 
@@ -175,9 +179,8 @@ impl Watch {
         if left.is_zero() {
             return;
         }
-        let progress = self.deadline.progress();
-        let text = escaped(&report::waiting(&progress.waiting(), left));
-        if !progress.is_quiet() && reporter.shows_progress() && !asks_on_terminal() {
+        let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
+        if reporter.shows_progress() && !asks_on_terminal() {
             terminal::show_progress(&text);
         }
         reporter.notify(&format!(
@@ -191,8 +194,7 @@ impl Watch {
 fn print_lost_client() {
     if let Some(request) = systemd::taken().and_then(|connection| connection.request().ok()) {
         let text = format!("{request}: the client closed the connection before the value was sent");
-        let report = Report::from(Problem::temporary(text));
-        terminal::print_rendered(|| report.render());
+        Report::from(Problem::temporary(text)).print();
     }
 }
 

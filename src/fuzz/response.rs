@@ -9,7 +9,11 @@ use serde_json::value::RawValue;
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::backend::aws::{RecordedResponse, replay};
-use crate::model::answer::{Document, FailedRequest};
+use crate::model::answer::{Document, FetchError, FetchFailure};
+use crate::model::entry::{Origin, Subject};
+use crate::model::inherited::Inherited;
+use crate::model::problem::Problem;
+use crate::model::reference::{Aliases, Reference};
 
 /// `data` is a status code on a line, header lines, an empty line and a body.
 pub fn response(data: &[u8]) {
@@ -30,11 +34,22 @@ pub fn response(data: &[u8]) {
                 None => {}
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
                 Some(Err(error)) => {
-                    assert_hold_no_value(vec![error.problem(&FailedRequest::default())])
+                    let problem = problem(error, id);
+                    assert!(problem.is_some(), "{id} is not a reference");
+                    assert_hold_no_value(Vec::from_iter(problem));
                 }
             }
         }
     }
+}
+
+/// Returns the problem of a variable that needs the response; `None` if `id` is not a reference.
+fn problem(error: FetchError, id: &str) -> Option<Problem> {
+    let aliases = Aliases::default();
+    let reference = Reference::parse(id).ok()?;
+    let reference = reference.locate(&aliases, &Inherited::default()).ok()?;
+    let subject = Subject::plain("NAME".to_owned(), Origin::Inherited);
+    Some(FetchFailure::new(None, error).problem(&reference, &subject, &aliases))
 }
 
 type Parts<'a> = (u16, Vec<(&'a str, &'a [u8])>, &'a [u8]);

@@ -57,8 +57,16 @@ pub struct About {
     pub name: String,
     /// `region us-east-1, role arn:…`; empty for a local file.
     pub place: String,
-    /// True if the reason is none of the secret's own, so that one text serves several secrets.
-    pub is_general: bool,
+    pub scope: ReasonScope,
+}
+
+/// The secrets that can have the same problem for the same reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasonScope {
+    /// The reason lies in the secret, so that each secret has a record of its own.
+    OneSecret,
+    /// The reason lies elsewhere, so that one record serves several secrets.
+    AnySecret,
 }
 
 /// The effect of a problem on the values of its entries, which the last line of a report counts.
@@ -158,17 +166,13 @@ impl Problem {
             impact,
             ..
         } = self;
-        let about = self.about.as_ref().map(
-            |About {
-                 name,
-                 place,
-                 is_general,
-                 ..
-             }| {
-                let secret = (!is_general).then_some(name);
-                (secret, place)
-            },
-        );
+        let about = self.about.as_ref().map(|about| {
+            let secret = match about.scope {
+                ReasonScope::OneSecret => Some(&about.name),
+                ReasonScope::AnySecret => None,
+            };
+            (secret, &about.place)
+        });
         (!self.entries.is_empty()).then_some((about, status, code, text, notes, help, impact))
     }
 
@@ -205,8 +209,8 @@ impl Problem {
 }
 
 impl About {
-    /// Returns the secret of a reference, and the region that it was read from.
-    pub fn new(reference: &SecretRef, region: Option<&Region>, is_general: bool) -> Self {
+    /// Returns the secret of a reference, which the reason lies in, and the region that it was read from.
+    pub fn new(reference: &SecretRef, region: Option<&Region>) -> Self {
         let Locator {
             store,
             version,
@@ -230,7 +234,7 @@ impl About {
             id: reference.locator.written_id(),
             name: reference.locator.name() + &version,
             place: Vec::from_iter(region.into_iter().chain(role)).join(", "),
-            is_general,
+            scope: ReasonScope::OneSecret,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::backend::cached::CacheNotice;
-use crate::model::answer::{CachedAnswer, FailedRequest, Fetched};
+use crate::model::answer::{CachedAnswer, Fetched};
 use crate::model::problem::Problem;
 use crate::report::record::{Record, age};
 
@@ -27,7 +27,7 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             .map(|id| format!(" version {id},"))
             .unwrap_or_default();
         let answer = format!("{},{version} {} old", locator.name(), age(since.as_secs()));
-        let why = failure.error.problem(&FailedRequest::default());
+        let why = failure.error.problem();
         covering
             .entry(why.text.clone())
             .or_insert((why, Vec::new()))

@@ -1,11 +1,12 @@
 //! Renders problems as records and an exit status, and prints them.
 //!
-//! A record keeps its message, entries, notes and remedies apart until `terminal` prints it as text or JSON. `notices` has the records
-//! of warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
+//! A record keeps its message, entries, notes and remedies apart until `layout` makes lines or JSON of it, which `terminal` prints.
+//! `notices` has the records of warnings and waits; `provenance` those of `--verbose`; `rotation` those of supervision.
 
 pub mod cache;
 pub mod check;
 pub mod export;
+pub mod layout;
 mod notices;
 mod provenance;
 mod record;
@@ -16,12 +17,13 @@ pub use notices::{
     bug, disk_notices, empty_values, interrupted, local_notice, overdue, trace, unexpanded, waiting,
 };
 pub use provenance::provenance;
-pub use record::{Label, Record, Rendered};
+pub use record::{Label, Record};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::plan::EntryId;
 use crate::model::problem::{Impact, Problem, Status};
+use crate::system::waiting::interruptibly;
 
 /// The problems of a launch; empty if the command can run.
 #[derive(Debug, Default)]
@@ -86,22 +88,31 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Returns the errors, and the highest exit status of all problems. Entries that share a reason share its record.
-    pub fn render(&self) -> Rendered {
-        let errors = self
-            .groups()
+    /// Prints the errors and the summary, and returns the exit status, which the records have in JSON. If a termination signal comes
+    /// meanwhile, it ends this process, even before the text of a long report is ready.
+    pub fn print(&self) -> u8 {
+        let exit_status = self.exit_status();
+        interruptibly(|| {
+            let records = self.records().into_iter();
+            terminal::print(records.map(|record| record.with("status", exit_status)));
+        });
+        exit_status
+    }
+
+    /// Returns the errors, and then the number of missing values with their consequence.
+    pub fn records(&self) -> Vec<Record> {
+        let mut records = self.errors();
+        records.extend(self.summary());
+        records
+    }
+
+    /// Returns a record for each reason. Entries that share a reason share its record.
+    pub fn errors(&self) -> Vec<Record> {
+        let groups = self.groups();
+        groups
             .iter()
             .filter_map(|group| error_record(group))
-            .collect();
-        let summary = self
-            .consequence
-            .as_ref()
-            .and_then(|consequence| self.summary(consequence));
-        Rendered {
-            errors,
-            summary,
-            exit_status: self.exit_status(),
-        }
+            .collect()
     }
 
     /// Returns the problems of each record, in the order of the first of them. A problem without a group has a record of its own.
@@ -129,7 +140,8 @@ impl Report {
     }
 
     /// Returns the number of missing values with the consequence; `None` if no value is missing.
-    fn summary(&self, consequence: &str) -> Option<Record> {
+    fn summary(&self) -> Option<Record> {
+        let consequence = self.consequence.as_ref()?;
         let unread = self.count_entries(Impact::Unread);
         let undelivered = self.count_entries(Impact::Undelivered);
         let values = match unread + undelivered {
@@ -234,8 +246,7 @@ mod tests {
         let rendered = |failures: &[(&str, &str)]| {
             let report: Report = failures.iter().copied().map(failed).collect();
             report
-                .render()
-                .errors
+                .errors()
                 .into_iter()
                 .map(|error| (error.message, error.entries))
                 .collect::<Vec<_>>()

@@ -44,22 +44,6 @@ pub struct Record {
     pub is_detail: bool,
 }
 
-/// A report as it is printed.
-#[derive(Debug)]
-pub struct Rendered {
-    pub errors: Vec<Record>,
-    /// The number of missing values, and what follows from it.
-    pub summary: Option<Record>,
-    pub exit_status: u8,
-}
-
-impl Rendered {
-    /// Returns the errors, and the summary after them.
-    pub fn records(self) -> impl Iterator<Item = Record> {
-        self.errors.into_iter().chain(self.summary)
-    }
-}
-
 impl Record {
     pub fn error(message: impl Into<String>) -> Self {
         Self::new(Label::Error, message)

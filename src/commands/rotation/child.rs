@@ -14,7 +14,7 @@ use crate::commands::worker::{self, Reporter};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
 use crate::model::entry::FilePlace;
-use crate::model::options::{OnRotation, Options, RotationOptions, SignalNumber};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::Outcomes;
 use crate::report::{Record, Report, rotation, terminal};
 use crate::supervise::process::Gate;
@@ -118,7 +118,7 @@ impl GatedLaunch<'_> {
     fn resolve(&self) -> Result<u8, Report> {
         let Self { launch, pass, .. } = *self;
         let read = |deadline: &Deadline| launch.resolve(pass, deadline);
-        let values = worker::run(self.options(), self, read)?;
+        let values = worker::run(&self.launch.prepared.options, self, read)?;
         let (key, mode) = (&self.baseline.key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(key, mode, &values.outcomes, &values.fetched);
         let (changed, lines) = self.compare(&fingerprint);
@@ -156,7 +156,7 @@ impl GatedLaunch<'_> {
         let Err(problem) = executed;
         let report = Report::from(problem);
         self.gate.send(&Message::Failed);
-        Ok(terminal::print_rendered(|| report.render()))
+        Ok(report.print())
     }
 
     /// Replaces the files that have a path once the gate is open. Returns the exit status.
@@ -184,20 +184,13 @@ impl GatedLaunch<'_> {
             .as_ref()
             .unwrap_or(current)
             .changes(fingerprint);
-        let lines = terminal::text(terminal::shown(
-            found.iter().map(rotation::changed),
-            self.options(),
-        ));
+        let lines = terminal::notice_lines(found.iter().map(rotation::changed));
         let mut changed = ChangedValues::default();
         for change in current.changes(fingerprint) {
             changed.labels.extend(change.names);
             changed.secrets.insert(change.name.to_owned());
         }
         ((!changed.secrets.is_empty()).then_some(changed), lines)
-    }
-
-    fn options(&self) -> &Options {
-        &self.launch.prepared.options
     }
 }
 
@@ -215,26 +208,22 @@ impl Reporter for GatedLaunch<'_> {
     /// A poll that fails is one warning.
     fn fail(&self, failures: &Report) -> u8 {
         if self.pass == Pass::First {
-            return terminal::print_rendered(|| failures.render());
+            return failures.print();
         }
-        let failures = failures.render();
         let warning = rotation::poll_failed(
             &self.launch.command.program().to_string_lossy(),
             self.baseline.failing_since,
-            &failures.errors,
+            &failures.errors(),
         );
         self.gate
-            .send(&Message::PollFailed(terminal::text(terminal::shown(
-                [warning],
-                self.options(),
-            ))));
-        failures.exit_status
+            .send(&Message::PollFailed(terminal::notice_lines([warning])));
+        failures.exit_status()
     }
 
     /// A stop of the whole service ends a poll, too.
     fn interrupted(&self, record: Record) {
         if self.pass == Pass::First {
-            terminal::print_without_blocking(record);
+            terminal::print_unless_stalled(record);
         }
     }
 

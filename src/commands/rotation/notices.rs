@@ -87,7 +87,7 @@ impl Notices<'_> {
     pub fn poll_ended(&mut self, why: &str) {
         let since = self.failing.as_ref().map(|failing| failing.since);
         let warning = rotation::poll_failed(&self.command, since, &[Record::error(why)]);
-        self.poll_failed(&terminal::text(terminal::shown([warning], &self.options)));
+        self.poll_failed(&terminal::notice_lines([warning]));
     }
 
     /// Prints the lines about a poll that failed: of several in succession those of the first, and of one in each hour.
@@ -200,11 +200,11 @@ impl Notices<'_> {
 
     /// Prints files that could not be removed.
     pub fn remains(&mut self, errors: Vec<Problem>) {
-        self.write(Report::from_iter(errors).render().errors);
+        self.write(Report::from_iter(errors).errors());
     }
 
     fn write(&mut self, records: impl IntoIterator<Item = Record>) {
-        let lines = terminal::text(terminal::shown(records, &self.options));
+        let lines = terminal::notice_lines(records);
         self.write_lines(&lines);
     }
 
@@ -218,7 +218,7 @@ impl Notices<'_> {
         let mut text = String::new();
         if self.dropped_lines > 0 {
             let warning = rotation::lines_dropped(self.dropped_lines);
-            text += &terminal::text(terminal::shown([warning], &self.options));
+            text += &terminal::notice_lines([warning]);
         }
         text += lines;
 

@@ -7,62 +7,48 @@ use super::fetch_error::{
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, SecretRef, Store, Version};
-use crate::model::suggest::did_you_mean;
+use crate::model::reference::{Aliases, SecretRef};
 
 impl FetchFailure {
     /// Returns the problem of an entry whose reference was not answered.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject, aliases: &Aliases) -> Problem {
-        let Self {
-            region,
-            error,
-            is_local,
-            elsewhere,
-            waited,
-            notes,
-            remedies,
-        } = self;
-        let (aliases, region, is_local) = (Some(aliases), region.as_ref(), *is_local);
         let request = FailedRequest {
-            reference: Some(reference),
-            subject: Some(subject),
+            failure: self,
+            reference,
+            subject,
             aliases,
-            region,
-            is_local,
             hides_name: self.hides_name(reference),
         };
-        let mut problem = error.problem(&request);
+        let mut problem = self.error.problem();
+        if let FetchError::NotFound { missing, .. } = self.error {
+            problem.text = request.absence(missing).to_owned();
+        }
+        problem.help = request.hint(problem.help);
+        problem.about = request.about();
+
         let mut subject = subject.clone();
         if request.hides_name {
             subject = subject.hidden();
             // A denial of AWS's quotes the name.
             problem.text = problem.text.replace(&reference.locator.written_id(), "…");
         }
-        if request.hides_name && !is_local {
+        if request.hides_name && !self.is_local {
             let note = "the name is not shown, because it may be a value; if it is, rotate that value, because AWS has received it as a name";
             problem.notes.push(note.to_owned());
         }
-        if matches!(
-            error,
-            FetchError::NoCredentials(_) | FetchError::NoRegion { .. }
-        ) {
-            problem.help = problem
-                .help
-                .map(|help| [remedies.as_slice(), &[help]].concat().join(", "));
+
+        let mut notes = Vec::new();
+        for (region, error) in &self.elsewhere {
+            notes.push(format!("region {region} (fallback): {}", error.text()));
         }
-        let elsewhere = elsewhere
-            .iter()
-            .map(|(region, error)| format!("region {region} (fallback): {}", error.text()));
-        problem.notes = elsewhere
-            .chain(problem.notes)
-            .chain(notes.iter().cloned())
-            .collect();
-        if let Some(waited) = waited {
+        notes.append(&mut problem.notes);
+        notes.extend_from_slice(&self.notes);
+        problem.notes = notes;
+
+        if let Some(waited) = self.waited {
             problem.status = Status::Temporary;
-            problem.text += &format!(
-                ", after waiting {} (--wait)",
-                humantime::format_duration(*waited)
-            );
+            let waited = humantime::format_duration(waited);
+            problem.text += &format!(", after waiting {waited} (--wait)");
         }
         problem.of(subject, Impact::Unread)
     }
@@ -73,37 +59,24 @@ impl FetchError {
     pub fn text(&self) -> String {
         match self {
             Self::Unavailable(outage) => outage.text(),
-            other => other.problem(&FailedRequest::default()).text,
+            Self::NotFound { .. }
+            | Self::Denied { .. }
+            | Self::Refused(_)
+            | Self::NoCredentials(_)
+            | Self::NoRegion { .. } => self.problem().text,
         }
     }
 
-    /// Returns everything that is said about the error.
-    pub fn problem(&self, request: &FailedRequest<'_>) -> Problem {
+    /// Returns everything that is said about the error whatever was requested.
+    pub fn problem(&self) -> Problem {
         let problem = match self {
-            Self::NotFound { missing, nearest } => not_found(*missing, nearest.as_deref(), request),
+            Self::NotFound { missing, .. } => Problem::configuration(missing.text()),
             Self::Denied {
                 message,
                 cause,
                 identity,
-            } => {
-                let what = if *cause == Denial::Credentials {
-                    "credentials"
-                } else {
-                    "caller"
-                };
-                let mut problem = with_reason("denied", message);
-                problem.notes.extend(
-                    identity
-                        .iter()
-                        .map(|identity| format!("{what}: {identity}")),
-                );
-                problem.help(
-                    policy_remedy(&message.text).unwrap_or_else(|| permission(*cause, request)),
-                )
-            }
-            Self::Unavailable(outage) => {
-                unavailable(outage).replace_help(request.region_hint(outage.kind))
-            }
+            } => denied(message, *cause, identity.as_deref()),
+            Self::Unavailable(outage) => unavailable(outage),
             Self::Refused(refusal) => refused(refusal),
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
@@ -111,20 +84,19 @@ impl FetchError {
                 Problem::configuration("no AWS region to read from").help(help)
             }
         };
-        let is_about_stage =
-            matches!(self, Self::Refused(Refusal::Request(_))) || self.withholds_value();
-        let problem = problem.replace_help(request.stage_hint().filter(|_| is_about_stage));
-        let about = match self {
-            Self::NotFound { .. }
-            | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => request.about(false),
-            Self::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. }) => None,
-            Self::NoCredentials(_) | Self::NoRegion { .. } => None,
-            Self::Denied { .. } | Self::Unavailable(_) | Self::Refused(_) => request.about(true),
-        };
         Problem {
             status: self.status(),
-            about,
             ..problem.code(self.code())
+        }
+    }
+}
+
+impl Missing {
+    /// Returns the predicate for what does not exist, in the current version of a secret.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Secret => "does not exist",
+            Self::Version => "has no value yet (no version with the stage AWSCURRENT)",
         }
     }
 }
@@ -138,71 +110,35 @@ fn with_reason(what: &str, reason: &Reason) -> Problem {
     }
 }
 
-fn not_found(missing: Missing, nearest: Option<&str>, request: &FailedRequest<'_>) -> Problem {
-    let id = request
-        .reference
-        .map(|reference| reference.locator.written_id())
-        .unwrap_or_default();
-    let version = request
-        .reference
-        .map_or(&Version::Current, |reference| &reference.locator.version);
-    if request
-        .reference
-        .is_some_and(|reference| reference.locator.is_path())
-    {
-        let help = match request.is_local {
-            true => format!("the --local file has no id that begins with {id:?}"),
-            false => "check the path, the region and the account".to_owned(),
+/// Returns the problem of a denial. Its help is missing if it depends on the request.
+fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
+    let mut problem = with_reason("denied", message);
+    if let Some(identity) = identity {
+        let what = if cause == Denial::Credentials {
+            "credentials"
+        } else {
+            "caller"
         };
-        return Problem::configuration("there are none").help(help);
+        problem.notes.push(format!("{what}: {identity}"));
     }
-    match missing {
-        Missing::Secret => {
-            let is_alias = request
-                .aliases
-                .is_some_and(|aliases| aliases.contains_key(&id));
-            let help = match nearest {
-                _ if is_alias => {
-                    "an alias has this name, but applies only to its own file and later files, and not in other aliases"
-                        .to_owned()
-                }
-                Some(nearest) => did_you_mean(nearest),
-                None if request.hides_name && request.is_local => request.or_literal("add it to the --local file".to_owned()),
-                None if request.is_local => request.or_key("the --local file has no such id".to_owned()),
-                None if request.is_env_from() && id.starts_with("ssm:/") => did_you_mean(&format!("{id}/")),
-                None if id.starts_with('/') => did_you_mean(&format!("ssm:{id}")),
-                None => request.or_key(request.or_literal(request.or_default("its name, the region and the account"))),
-            };
-            let what = match version {
-                Version::Current => "does not exist",
-                Version::Stage(_) | Version::Id(_) | Version::Both { .. } => {
-                    "does not exist, or has no such version"
-                }
-            };
-            Problem::configuration(what).help(help)
+    let help = match cause {
+        Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => None,
+        Denial::Key => Some(
+            "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
+        ),
+        Denial::Token => {
+            Some("the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken")
         }
-        Missing::Version => {
-            let check = request.or_default("its name, labels and versions");
-            let (what, help) = match (request.store(), version) {
-                _ if request.is_local => (
-                    "has no such version",
-                    "add it under `$stages` in the --local file".to_owned(),
-                ),
-                (Store::ParameterStore, _) => {
-                    ("does not exist, or has no such label or version", check)
-                }
-                (Store::SecretsManager, Version::Current) => {
-                    let help = "store one: aws secretsmanager put-secret-value".to_owned();
-                    (
-                        "has no value yet (no version with the stage AWSCURRENT)",
-                        help,
-                    )
-                }
-                (Store::SecretsManager, _) => ("has no such version", request.or_key(check)),
-            };
-            Problem::configuration(what).help(help)
-        }
-    }
+        Denial::Credentials => Some(
+            "check that the credentials are complete, not expired, and for this partition and region",
+        ),
+        Denial::RoleRequest => Some("check the ARN of the role, and its external id"),
+        Denial::Role => Some(
+            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy",
+        ),
+    };
+    problem.help = policy_remedy(&message.text).or(help.map(str::to_owned));
+    problem
 }
 
 /// The kinds of policies that AWS's message about a denial names, other than one of the caller that lacks a permission, and who can change
@@ -249,28 +185,6 @@ fn policy_remedy(message: &str) -> Option<String> {
         "a policy of this identity denies this explicitly: remove the deny, since no other policy can override it"
             .to_owned()
     })
-}
-
-fn permission(cause: Denial, request: &FailedRequest<'_>) -> String {
-    let help = match cause {
-        Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => {
-            return request.or_literal(request.permission_help(cause));
-        }
-        Denial::Key => {
-            "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled"
-        }
-        Denial::Token => {
-            "the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken"
-        }
-        Denial::Credentials => {
-            "check that the credentials are complete, not expired, and for this partition and region"
-        }
-        Denial::RoleRequest => "check the ARN of the role, and its external id",
-        Denial::Role => {
-            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy"
-        }
-    };
-    help.to_owned()
 }
 
 fn unavailable(Outage { kind, reason, .. }: &Outage) -> Problem {

@@ -10,7 +10,7 @@ pub use document::{
     CachedAnswer, Caller, DescribedSecret, Description, Document, PassedOver, Replica,
     RotationSchedule,
 };
-pub use failed_request::{FailedRequest, NOT_SHOWN};
+pub use failed_request::NOT_SHOWN;
 pub use fetch_error::{
     CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
 };
