@@ -1,4 +1,4 @@
-//! The launches of a file of rows, whose grammar CONTRIBUTING.md has; and the rows of a table at the same time.
+//! The launch of a row. CONTRIBUTING.md explains what a row looks like, and `tests/rows` reads the files.
 
 mod fixture;
 mod seen;
@@ -14,13 +14,16 @@ use super::outcome::{Outcome, Status};
 use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use super::watch;
 use fixture::{prepare, serve};
-use seen::{asked, gets, sends};
+use seen::{assert_environment, assert_requests, loaded_credential};
 
-/// What separates the parts of a list.
-const ALSO: &str = " … ";
+/// What stands between two parts of a text, where anything may be between them.
+const ELLIPSIS: &str = " … ";
 
-/// The commands of ours that a row may begin with.
-const COMMANDS: [&str; 7] = [
+/// What stands between the items of a list.
+const AND: &str = " and ";
+
+/// The subcommands that a launch may begin with.
+const SUBCOMMANDS: [&str; 7] = [
     "check",
     "completions",
     "export",
@@ -30,90 +33,32 @@ const COMMANDS: [&str; 7] = [
     "credential",
 ];
 
-#[derive(Default)]
-struct Row {
-    line: String,
-    seen: String,
-    /// The fixtures above the row and its further columns, in the order of the file.
-    columns: Vec<(String, String)>,
-    words: BTreeMap<String, String>,
-    /// The directory `$shm`, where the file of rows names it.
-    cache: Option<CacheDirectory>,
-    /// The launch of the column `earlier`, which has the columns above the row alone.
-    earlier: Option<Box<Row>>,
+/// A row as it is in its file.
+pub struct Row {
+    /// The file and the line.
+    pub place: &'static str,
+    pub name: &'static str,
+    pub launch: &'static str,
+    pub seen: &'static str,
+    /// The words of the file, in its order: a later one may use earlier ones.
+    pub words: &'static [(&'static str, &'static str)],
+    /// The columns of the fixtures that the row names.
+    pub given: &'static [(&'static str, &'static str)],
+    /// The columns that the row itself has.
+    pub own: &'static [(&'static str, &'static str)],
 }
 
-impl Row {
-    fn read(text: &str, number: usize, aws: &Aws) -> Self {
-        let cache = text.contains("$shm").then(CacheDirectory::new);
-        let mut row = Self {
-            words: words_of(aws),
-            cache,
-            ..Self::default()
-        };
-        row.words.extend(
-            row.cache
-                .iter()
-                .map(|cache| ("shm".to_owned(), cache.path().display().to_string())),
-        );
-        for (at, line) in text.lines().enumerate().take(number + 1) {
-            let name = line.split(" | ").next().unwrap();
-            if at == number {
-                let mut columns = line.split(" | ").skip(1);
-                row.line = row.filled(columns.next().expect("a launch"));
-                row.seen = row.filled(columns.next().expect("what is seen"));
-                let above = row.columns.clone();
-                columns.for_each(|column| row.add(column));
-                row.earlier = row.column("earlier").map(|line| {
-                    let (line, seen, words) =
-                        (line.to_owned(), row.seen.clone(), row.words.clone());
-                    Box::new(Self {
-                        line,
-                        seen,
-                        columns: above,
-                        words,
-                        ..Self::default()
-                    })
-                });
-            } else if let Some((word, value)) = line
-                .split_once(" = ")
-                .filter(|(word, _)| !word.contains([' ', '#']))
-            {
-                row.words.insert(word.to_owned(), row.filled(value));
-            } else if name.contains(": ") && !name.starts_with('#') {
-                row.add(line);
-            }
-        }
-        row
-    }
+/// A launch of a row, in which each word is replaced with its text.
+#[derive(Default)]
+struct Launch {
+    line: String,
+    seen: String,
+    columns: Vec<(String, String)>,
+    /// The directory `$memory_directory`, if the file of the row has it.
+    cache: Option<CacheDirectory>,
+}
 
-    /// Adds a fixture or a column, in the place of an earlier one.
-    fn add(&mut self, column: &str) {
-        let (name, value) = column
-            .split_once(": ")
-            .unwrap_or_else(|| panic!("no column: {column:?}"));
-        let (name, value) = (self.filled(name), self.filled(value).replace('⏎', "\n"));
-        self.columns.retain(|(earlier, _)| *earlier != name);
-        self.columns.push((name, value));
-    }
-
-    /// The text with the values of its words: `$word` in lower case, and `$$` for a dollar.
-    fn filled(&self, text: &str) -> String {
-        let mut parts = text.split('$');
-        let mut filled = parts.next().unwrap().to_owned();
-        while let Some(part) = parts.next() {
-            let end = part
-                .find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_')
-                .unwrap_or(part.len());
-            match (part, self.words.get(&part[..end])) {
-                ("", _) => filled.extend(["$", parts.next().unwrap_or_default()]),
-                (_, Some(value)) => filled.extend([value, &part[end..]]),
-                (_, None) => filled.extend(["$", part]),
-            }
-        }
-        filled
-    }
-
+impl Launch {
     fn column(&self, name: &str) -> Option<&str> {
         self.columns
             .iter()
@@ -121,36 +66,126 @@ impl Row {
             .map(|(_, value)| &**value)
     }
 
+    /// The parts of a text that a column has, or none without the column.
     fn parts(&self, name: &str) -> impl Iterator<Item = &str> {
         self.column(name)
             .into_iter()
-            .flat_map(|list| list.split(ALSO))
+            .flat_map(|text| text.split(ELLIPSIS))
     }
 
     fn serve(&self, aws: Aws) -> Aws {
         self.columns
             .iter()
-            .fold(aws, |aws, (name, value)| serve(aws, name, value))
+            .fold(aws, |aws, (name, value)| serve(self, aws, name, value))
     }
 
-    fn launch(&self, sandbox: &Sandbox) -> Outcome {
+    fn run(&self, sandbox: &Sandbox) -> Outcome {
         match self.column("unit") {
-            Some(unit) => sends(self, unit, sandbox),
+            Some(unit) => loaded_credential(self, unit, sandbox),
             None => sandbox.run(),
         }
     }
 
-    /// The command of ours that the line has after its variables.
-    fn command(&self) -> Option<&str> {
+    /// The subcommand that the launch has after its variables.
+    fn subcommand(&self) -> Option<&str> {
         self.line
             .split(' ')
             .find(|word| !word.contains('='))
-            .filter(|word| COMMANDS.contains(word))
+            .filter(|word| SUBCOMMANDS.contains(word))
     }
 }
 
+impl Row {
+    /// The launch of the column `earlier`, which has only what is given; and the launch of the row, whose own columns replace those.
+    fn launches(&self, aws: &Aws) -> (Option<Launch>, Launch) {
+        let has_cache = self.texts().any(|text| text.contains("$memory_directory"));
+        let cache = has_cache.then(CacheDirectory::new);
+        let mut words = words_of_all_files(aws);
+        if let Some(cache) = &cache {
+            words.insert(
+                "memory_directory".to_owned(),
+                cache.path().display().to_string(),
+            );
+        }
+        for (word, text) in self.words {
+            words.insert((*word).to_owned(), filled(text, &words));
+        }
+        let columns = |columns: &[(&str, &str)]| {
+            let column = |(name, value): &(&str, &str)| {
+                (
+                    filled(name, &words),
+                    filled(value, &words).replace('⏎', "\n"),
+                )
+            };
+            columns.iter().map(column).collect::<Vec<_>>()
+        };
+
+        let seen = filled(self.seen, &words);
+        let own = columns(self.own);
+        let mut given = columns(self.given);
+        let earlier = own.iter().find(|(name, _)| name == "earlier");
+        let earlier = earlier.map(|(_, line)| Launch {
+            line: line.clone(),
+            seen: seen.clone(),
+            columns: given.clone(),
+            ..Launch::default()
+        });
+        given.retain(|(name, _)| own.iter().all(|(replacing, _)| replacing != name));
+        let launch = Launch {
+            line: filled(self.launch, &words),
+            seen,
+            columns: [given, own].concat(),
+            cache,
+        };
+        (earlier, launch)
+    }
+
+    /// All that the row and the words of its file say.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let columns = [self.words, self.given, self.own].concat();
+        let values = columns.into_iter().map(|(_, value)| value);
+        [self.launch, self.seen].into_iter().chain(values)
+    }
+
+    /// The row as a failure shows it. The scene of a failure already has the files.
+    fn case(&self, launch: &Launch) -> String {
+        let is_file = |name: &str| {
+            ["file", "executable", "home", "template"].contains(&name.split(' ').next().unwrap())
+        };
+        let columns = launch.columns.iter().filter(|(name, _)| !is_file(name));
+        let columns: String = columns
+            .map(|(name, value)| format!("\n  {name}: {value}"))
+            .collect();
+        let Self {
+            place,
+            name,
+            launch,
+            seen,
+            ..
+        } = self;
+        format!("{place}: {name} | {launch} | {seen}{columns}")
+    }
+}
+
+/// The text with the values of its words: `$word` in lower case, and `$$` for a dollar.
+fn filled(text: &str, words: &BTreeMap<String, String>) -> String {
+    let mut parts = text.split('$');
+    let mut filled = parts.next().unwrap().to_owned();
+    while let Some(part) = parts.next() {
+        let end = part
+            .find(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '_')
+            .unwrap_or(part.len());
+        match (part, words.get(&part[..end])) {
+            ("", _) => filled.extend(["$", parts.next().unwrap_or_default()]),
+            (_, Some(value)) => filled.extend([value, &part[end..]]),
+            (_, None) => filled.extend(["$", part]),
+        }
+    }
+    filled
+}
+
 /// The words that every file has.
-fn words_of(aws: &Aws) -> BTreeMap<String, String> {
+fn words_of_all_files(aws: &Aws) -> BTreeMap<String, String> {
     let words = [
         ("endpoint", aws.endpoint()),
         ("host", aws.endpoint().replace("http://", "")),
@@ -173,63 +208,48 @@ fn words_of(aws: &Aws) -> BTreeMap<String, String> {
 }
 
 /// Launches a row, and compares what is seen.
-pub fn test_row(file: &str, text: &str, number: usize) {
+pub fn test_row(row: &Row) {
     let mut aws = Aws::start();
-    let row = Row::read(text, number, &aws);
-    if row.column("later").is_some() && !can_be_later() {
+    let (earlier, launch) = row.launches(&aws);
+    if launch.column("later").is_some() && !can_be_later() {
         return;
     }
-    // The scene of a failure has the files.
-    let is_file = |name: &str| {
-        ["file", "local", "executable", "home", "template"]
-            .contains(&name.split(' ').next().unwrap())
-    };
-    let columns = row.columns.iter().filter(|(name, _)| !is_file(name));
-    let columns: String = columns
-        .map(|(name, value)| format!("\n  {name}: {value}"))
-        .collect();
-    let case = format!(
-        "{file}:{}: {}{columns}",
-        number + 1,
-        text.lines().nth(number).unwrap()
-    );
-    if let Some(earlier) = &row.earlier {
+    let case = row.case(&launch);
+    if let Some(earlier) = &earlier {
         aws = earlier.serve(aws);
+        let sandbox = prepare(earlier, &aws, launch.cache.is_some());
         earlier
-            .launch(&prepare(earlier, &aws).case(format!("earlier than {case}")))
+            .run(&sandbox.case(format!("the launch before that of {case}")))
             .launched();
     }
     let calls_before = aws.calls().len();
-    let aws = row.serve(aws);
-    let sandbox = prepare(&row, &aws).case(case);
-    let run = row.launch(&sandbox);
-    match said_status(&row) {
-        Some((status, parts)) => refused(&run, &row, status, parts),
-        None => match row.seen.split_once(' ') {
-            Some(("prints", text)) => {
-                run.launched().printed(text.replace('⏎', "\n"));
-            }
-            Some(("sends", _)) => {
-                run.launched();
-            }
-            _ => gets(&run, &row, sandbox.environment()),
-        },
+    let aws = launch.serve(aws);
+    let sandbox = prepare(&launch, &aws, launch.cache.is_some()).case(case);
+    let run = launch.run(&sandbox);
+
+    if let Some((status, parts)) = expected_status(&launch) {
+        assert_refused(&run, &launch, status, parts);
+    } else if let Some(text) = launch.seen.strip_prefix("prints ") {
+        run.launched().printed(text.replace('⏎', "\n"));
+    } else if launch.seen.starts_with("sends ") {
+        run.launched();
+    } else {
+        assert_environment(&run, &launch, sandbox.environment());
     }
-    if said_status(&row).is_none() && row.column("says").is_none() {
+
+    if expected_status(&launch).is_none() && launch.column("says").is_none() {
         run.complained("");
     }
-    run.says(row.parts("says"));
-    row.parts("never")
-        .for_each(|text| assert!(!run.stderr().contains(text), "{text:?} is said: {run}"));
-    if let Some(count) = row.column("lines") {
-        assert_eq!(
-            run.stderr().lines().count().to_string(),
-            count,
-            "lines: {run}"
-        );
+    run.says(launch.parts("says"));
+    for text in launch.parts("never") {
+        assert!(!run.stderr().contains(text), "{text:?} is said: {run}");
     }
-    if let Some(count) = row.column("entries") {
-        let names = row.cache.as_ref().expect("$shm").names();
+    if let Some(count) = launch.column("lines") {
+        let lines = run.stderr().lines().count();
+        assert_eq!(lines.to_string(), count, "lines: {run}");
+    }
+    if let Some(count) = launch.column("entries") {
+        let names = launch.cache.as_ref().expect("a cache").names();
         assert_eq!(
             names.len().to_string(),
             count,
@@ -239,19 +259,19 @@ pub fn test_row(file: &str, text: &str, number: usize) {
     if run.stderr().starts_with('{') {
         run.events();
     }
-    asked(&run, &row, &aws.calls()[calls_before..]);
+    assert_requests(&run, &launch, &aws.calls()[calls_before..]);
 }
 
 /// Asserts the exit status, parts of what is printed, and that a refused command was not started.
-fn refused(run: &Outcome, row: &Row, status: i32, parts: &str) {
+fn assert_refused(run: &Outcome, launch: &Launch, status: i32, parts: &str) {
     run.ended(Status::Exit(status));
-    let may_print = status < 64 || row.command() == Some("check");
+    let may_print = status < 64 || launch.subcommand() == Some("check");
     assert!(
         may_print || run.stdout.is_empty(),
         "the command has started: {run}"
     );
     let seen = run.stdout() + &run.stderr();
-    for part in parts.split(ALSO) {
+    for part in parts.split(ELLIPSIS) {
         assert!(
             seen.contains(&part.replace('⏎', "\n")),
             "{part:?} is not said: {run}"
@@ -259,10 +279,11 @@ fn refused(run: &Outcome, row: &Row, status: i32, parts: &str) {
     }
 }
 
-/// The status that is seen, and the parts of what is printed.
-fn said_status(row: &Row) -> Option<(i32, &str)> {
-    let (status, parts) = row.seen.split_once(' ').unwrap_or((&row.seen, ""));
-    Some((status.parse().ok()?, parts))
+/// The status of `exits with 78: PART … PART`, and the parts of what is printed.
+fn expected_status(launch: &Launch) -> Option<(i32, &str)> {
+    let text = launch.seen.strip_prefix("exits with ")?;
+    let (status, parts) = text.split_once(": ").unwrap_or((text, ""));
+    Some((status.parse().expect("an exit status"), parts))
 }
 
 /// Tests every row at the same time.

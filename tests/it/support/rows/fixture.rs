@@ -1,18 +1,45 @@
-//! The fake and the sandbox of a row, by its columns.
+//! The columns of a row: the fake and the sandbox that they make, and what they expect.
+//!
+//! What AWS has, and how it fails:
+//!
+//! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`. `previous ID` is its value for AWSPREVIOUS.
+//! - `parameter NAME`: the versions of a parameter (`old and new`), or `fails denied`.
+//! - `fails OPERATION` or `fails PATH`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`.
+//! - `down REGION`: `FAULT` for all requests of a region.
+//! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`, `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`,
+//!   or an answer that is written out, such as `403 blocked`.
+//!
+//! Where the launch runs:
+//!
+//! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column the variables of the environment hold keys.
+//! - `without`: the variables that are not set, with blanks between them, such as AWS_REGION.
+//! - `file`: the declaration. `file NAME`, `home NAME` and `executable NAME`: a file in the working directory or in the home directory.
+//! - `template`: the declaration of a variable `A` with this template. `aliases`: its aliases.
+//! - `stdin`: what standard input has. `through`: a command that starts the launch. `unit`: the `UNIT/NAME` of a credential for which systemd asks.
+//! - `earlier`: a launch that comes first, with the fixtures that the row is given, but without its own columns. `later`: the seconds between the two.
+//! - `$memory_directory` is a directory in memory, for `--cache`.
+//!
+//! What is expected besides:
+//!
+//! - `says`: parts of standard error. `never`: texts that standard error does not have. `lines`: the number of its lines.
+//! - `requests`: all requests in any order, with `and` between them, `nothing`, or `any number`. A request is a reference without its key, an operation, or the path
+//!   of a GET. Then come `@` and the region unless it is us-east-1, `by` and the access key unless it is the environment's, and `with` and the session token. Without this column no request is
+//!   made twice, and none is made if the exit status is 64.
+//! - `entries`: the number of files in `$memory_directory`.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{ALSO, Row};
+use super::{AND, Launch};
 use crate::support::aws::secret::Secret;
 use crate::support::aws::{Aws, Version, fault};
 use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
-/// Adds what a column has for the fake.
-pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
+/// Adds to the fake what a column of a launch says about it.
+pub fn serve(launch: &Launch, aws: Aws, name: &str, value: &str) -> Aws {
     let Some((kind, id)) = name.split_once(' ') else {
         return aws;
     };
@@ -45,26 +72,32 @@ pub fn serve(aws: Aws, name: &str, value: &str) -> Aws {
     };
     match kind {
         "secret" => {
-            let mut versions = value.split(ALSO).map(content);
-            let current = versions.next().unwrap();
-            aws.secret(id, versions.fold(current, Secret::previous))
+            let secret = content(value);
+            let previous = launch.column(&format!("previous {id}"));
+            aws.secret(
+                id,
+                previous
+                    .map(content)
+                    .into_iter()
+                    .fold(secret, Secret::previous),
+            )
         }
         "parameter" if value == "fails denied" => aws.denies_parameter(id),
-        "parameter" => aws.parameter(
-            id,
-            &value.split(ALSO).map(Version::text).collect::<Vec<_>>(),
-        ),
+        "parameter" => aws.parameter(id, &value.split(AND).map(Version::text).collect::<Vec<_>>()),
         "fails" if value == "denied" && id == "AssumeRole" => aws.denies_roles(),
-        "fails" | "down" if value == "nothing" => aws,
-        "fails" => match value.split_once(' ') {
-            Some(("once", name)) => aws.fails_first(id, 1, fault(name)),
-            Some(("twice", name)) => aws.fails_first(id, 2, fault(name)),
-            Some(("thrice", name)) => aws.fails_first(id, 3, fault(name)),
-            Some((time, name)) if time.ends_with("ms") => {
-                aws.fails_for(id, milliseconds(time), fault(name))
+        "fails" => {
+            let (how_long, name) = value.split_once(" times ").unwrap_or(("", value));
+            if let Ok(times) = how_long.parse() {
+                return aws.fails_first(id, times, fault(name));
             }
-            _ => aws.fails(id, fault(value)),
-        },
+            let for_a_time = value
+                .strip_prefix("for ")
+                .and_then(|text| text.split_once(' '));
+            match for_a_time {
+                Some((time, name)) => aws.fails_for(id, milliseconds(time), fault(name)),
+                None => aws.fails(id, fault(value)),
+            }
+        }
         "down" => aws.region_fails(id, fault(value)),
         _ => aws,
     }
@@ -74,19 +107,19 @@ fn milliseconds(time: &str) -> Duration {
     Duration::from_millis(time.trim_end_matches("ms").parse().unwrap())
 }
 
-/// The sandbox of a row.
-pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
+/// The sandbox of a launch.
+pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
     let sandbox = Sandbox::new().endpoint(&aws.endpoint()).region("us-east-1");
-    let mut sandbox = match row.column("keys").unwrap_or("shell") {
+    let mut sandbox = match launch.column("credentials").unwrap_or("shell") {
         "shell" => sandbox.keys(),
         "none" => sandbox,
         "container" => sandbox.in_container(aws),
         "instance" => sandbox.on_instance(aws),
         "web identity" => sandbox.web_identity(),
-        keys => panic!("{keys:?} are no keys"),
+        keys => panic!("{keys:?} are not credentials"),
     };
-    if row.words.contains_key("shm")
-        && row
+    if has_cache
+        && launch
             .columns
             .iter()
             .all(|(name, _)| !name.starts_with("home "))
@@ -94,29 +127,30 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         // The home is a part of an entry's name.
         sandbox = sandbox.env("HOME", "/nonexistent");
     }
-    for (name, value) in &row.columns {
+    for (name, value) in &launch.columns {
         sandbox = match name.split_once(' ').unwrap_or((name, "")) {
             ("file", "") => sandbox.declaration(value),
             ("file", name) => sandbox.file(name, value),
             ("executable", name) => sandbox.executable(name, value),
             ("home", name) => sandbox.home_file(name, value),
-            ("local", "") => sandbox.local(value).arg("-q"),
             ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
-            ("template", "") => sandbox.declaration(&composing(row, value)),
+            ("template", "") => sandbox.declaration(&templated(launch, value)),
             ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
             (
-                "secret" | "parameter" | "fails" | "down" | "keys" | "unit" | "says" | "never"
-                | "asks",
+                "secret" | "previous" | "parameter" | "fails" | "down" | "credentials" | "unit"
+                | "says" | "never" | "requests" | "aliases",
                 _,
             ) => sandbox,
             ("earlier" | "lines" | "entries", "") => sandbox,
-            _ => panic!("{name:?} is no column"),
+            _ => panic!("{name:?} is not a column"),
         };
     }
-    // A dash is a launch by the declaration alone.
-    let line = if row.line == "-" { "" } else { &row.line };
+    let line = match &*launch.line {
+        "no options" => "",
+        line => line,
+    };
     let mut words = split(line)
         .into_iter()
         .map(|word| word.replace('⏎', "\n"))
@@ -127,7 +161,7 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
     }
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     // A command of ours comes before the options of the columns.
-    let has_command = row.command().is_some() || row.column("unit").is_some();
+    let has_command = launch.subcommand().is_some() || launch.column("unit").is_some();
     let sandbox = if has_command {
         sandbox.options_first(options)
     } else {
@@ -139,20 +173,18 @@ pub fn prepare(row: &Row, aws: &Aws) -> Sandbox {
         true => sandbox,
         false => sandbox.command(command),
     };
-    if matches!(row.command(), Some("check" | "policy")) {
+    if matches!(launch.subcommand(), Some("check" | "policy")) {
         sandbox
     } else {
         sandbox.prints_values()
     }
 }
 
-/// A declaration of the variable `A` with a template, and of the aliases that are the word `aliases`.
-fn composing(row: &Row, template: &str) -> String {
+/// A declaration of the variable `A` with a template, whose aliases are in the column `aliases`.
+fn templated(launch: &Launch, template: &str) -> String {
+    let aliases = launch.column("aliases").unwrap_or_default();
     let template = serde_json::Value::from(template);
-    format!(
-        "secrets: {{ {} }}\nenv: {{ A: {{ template: {template} }} }}\n",
-        row.words["aliases"]
-    )
+    format!("secrets: {{ {aliases} }}\nenv: {{ A: {{ template: {template} }} }}\n")
 }
 
 /// The words of a line, as a shell splits them: `'…'` is literal, in `"…"` and outside of quotes `\` takes the next character as it is.

@@ -1,9 +1,9 @@
-//! What is seen of a row: its environment, its requests, and what systemd gets.
+//! What is seen of a launch: the environment of the command, the requests, and what systemd gets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use super::{ALSO, Row};
+use super::{AND, Launch};
 use crate::support::aws::Call;
 use crate::support::connection::load;
 use crate::support::identity::KEY;
@@ -11,7 +11,7 @@ use crate::support::outcome::Outcome;
 use crate::support::sandbox::{CANARY, Sandbox};
 
 /// Runs with a connection of systemd's for a credential `UNIT/NAME`, and asserts what that gets; `everywhere` makes it the output, too.
-pub fn sends(row: &Row, unit: &str, sandbox: &Sandbox) -> Outcome {
+pub fn loaded_credential(launch: &Launch, unit: &str, sandbox: &Sandbox) -> Outcome {
     let (address, everywhere) = unit.split_once(' ').unwrap_or((unit, ""));
     let (unit, name) = address.split_once('/').expect("UNIT/NAME");
     let (mut client, connection) = load(unit, name);
@@ -21,32 +21,42 @@ pub fn sends(row: &Row, unit: &str, sandbox: &Sandbox) -> Outcome {
         connection.everywhere()
     };
     let running = sandbox.connected(connection).spawn();
-    match row.seen.strip_prefix("sends ") {
+    match launch.seen.strip_prefix("sends ") {
         Some(value) => assert_eq!(
             String::from_utf8_lossy(&client.read()),
             value.replace('⏎', "\n"),
             "{}",
-            row.line
+            launch.line
         ),
         None => client.is_refused(),
     }
     running.wait()
 }
 
-/// Asserts the whole environment of the command: what the launch has inherited, but for `-NAME`, and the variables that are seen.
+/// Asserts the whole environment of the command: what the launch has inherited, without those of `no NAME`, and the variables that are seen.
 #[track_caller]
-pub fn gets(run: &Outcome, row: &Row, given: &BTreeMap<OsString, OsString>) {
-    let inherited = given
+pub fn assert_environment(
+    run: &Outcome,
+    launch: &Launch,
+    inherited: &BTreeMap<OsString, OsString>,
+) {
+    let inherited = inherited
         .iter()
         .map(|(name, value)| (name.to_string_lossy(), value.to_string_lossy()));
     let inherited = inherited.filter(|(name, _)| !name.starts_with("SECRETS_EXEC_"));
     let mut expected: BTreeMap<String, String> = inherited
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    for variable in row.seen.split(ALSO) {
+    for variable in launch.seen.split(AND) {
         match variable.split_once('=') {
             Some((name, value)) => drop(expected.insert(name.to_owned(), value.replace('⏎', "\n"))),
-            None => drop(expected.remove(variable.strip_prefix('-').expect("NAME=VALUE or -NAME"))),
+            None => drop(
+                expected.remove(
+                    variable
+                        .strip_prefix("no ")
+                        .expect("NAME=VALUE or `no NAME`"),
+                ),
+            ),
         }
     }
     let expected: BTreeSet<String> = expected
@@ -65,27 +75,29 @@ pub fn gets(run: &Outcome, row: &Row, given: &BTreeMap<OsString, OsString>) {
     assert_eq!(entries.len(), seen.len(), "an entry is there twice: {run}");
 }
 
-/// Asserts the requests: those of the column `asks`, or else none where the arguments are wrong, and none twice.
+/// Asserts the requests: those of the column `requests`. Without the column, none if the exit status is 64, and none twice.
 #[track_caller]
-pub fn asked(run: &Outcome, row: &Row, calls: &[Call]) {
-    if row.column("asks") == Some("any number") {
+pub fn assert_requests(run: &Outcome, launch: &Launch, calls: &[Call]) {
+    if launch.column("requests") == Some("any number") {
         return;
     }
     let mut seen: Vec<String> = calls.iter().map(request).collect();
     seen.sort_unstable();
-    let mut expected: Vec<&str> = row
-        .parts("asks")
+    let mut expected: Vec<&str> = launch
+        .column("requests")
+        .into_iter()
+        .flat_map(|requests| requests.split(AND))
         .filter(|part| *part != "nothing")
         .collect();
     expected.sort_unstable();
-    if row.column("asks").is_some() || row.seen.starts_with("64") {
+    if launch.column("requests").is_some() || launch.seen.starts_with("exits with 64") {
         assert!(
             seen == expected,
             "requests\nexpected: {expected:?}\nseen:     {seen:?}\n{run}"
         );
     }
     assert!(
-        row.column("asks").is_some() || seen.windows(2).all(|two| two[0] != two[1]),
+        launch.column("requests").is_some() || seen.windows(2).all(|two| two[0] != two[1]),
         "twice: {seen:?}\n{run}"
     );
 }

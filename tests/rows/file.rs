@@ -1,0 +1,173 @@
+//! The grammar of a file of rows, which CONTRIBUTING.md explains.
+
+use std::collections::HashMap;
+
+/// A name and a value: a word of the file, or a column of a row.
+pub type Column = (String, String);
+
+/// A launch, and what is expected of it.
+#[derive(Clone, Default)]
+pub struct Row {
+    /// The number of the line on which the row begins.
+    pub number: usize,
+    pub name: String,
+    pub launch: String,
+    pub seen: String,
+    /// The columns of the fixtures that the row names.
+    pub given: Vec<Column>,
+    /// The columns that the row itself has.
+    pub own: Vec<Column>,
+}
+
+/// What the indented lines below a line belong to.
+enum Above {
+    Nothing,
+    Fixture(String),
+    /// A row, and its table: the names in its first line, and the cells of each other line.
+    Row(Row, Vec<Vec<String>>),
+}
+
+/// Returns the words of a file and its rows. A row with a table is returned once for each line of the table.
+///
+/// # Errors
+/// The number of a line and what is wrong with it.
+pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
+    let mut words = Vec::new();
+    let mut fixtures: HashMap<String, Vec<Column>> = HashMap::new();
+    let mut rows = Vec::new();
+    let mut above = Above::Nothing;
+
+    for (number, line) in (1..).zip(text.lines()) {
+        let failure = |what: &str| format!("{number}: {what}");
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(indented) = line.strip_prefix("    ") {
+            let columns = match &mut above {
+                Above::Row(_, table) if indented.starts_with("| ") => {
+                    let cells = indented.trim_end().trim_matches('|').split(" | ");
+                    table.push(cells.map(|cell| cell.trim().to_owned()).collect());
+                    continue;
+                }
+                Above::Row(row, _) => &mut row.own,
+                Above::Fixture(name) => fixtures.entry(name.clone()).or_default(),
+                Above::Nothing => return Err(failure("a column without a row")),
+            };
+            match (indented.strip_prefix("    "), columns.last_mut()) {
+                (Some(more), Some((_, value))) => *value += &format!("{more}\n"),
+                _ => columns.push(column(indented).ok_or_else(|| failure("not a column"))?),
+            }
+            continue;
+        }
+
+        rows.extend(finished(above, &fixtures)?);
+        above = Above::Nothing;
+        if let Some(name) = line
+            .strip_prefix("given ")
+            .and_then(|name| name.strip_suffix(':'))
+        {
+            fixtures.insert(name.to_owned(), Vec::new());
+            above = Above::Fixture(name.to_owned());
+        } else if let Some((word, value)) = line
+            .split_once(" = ")
+            .filter(|(word, _)| !word.contains(' '))
+        {
+            words.push((word.to_owned(), value.to_owned()));
+        } else {
+            let mut columns = line.split(" | ").map(str::to_owned);
+            let name = columns.next().unwrap_or_default();
+            let mut positional = |name: &str| columns.next().map(|text| (name.to_owned(), text));
+            let mut own: Vec<Column> = positional("launch")
+                .into_iter()
+                .chain(positional("seen"))
+                .collect();
+            for text in columns {
+                own.push(column(&text).ok_or_else(|| failure("not a column"))?);
+            }
+            above = Above::Row(
+                Row {
+                    number,
+                    name,
+                    own,
+                    ..Row::default()
+                },
+                Vec::new(),
+            );
+        }
+    }
+    rows.extend(finished(above, &fixtures)?);
+    Ok((words, rows))
+}
+
+/// Returns a column that is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below.
+fn column(text: &str) -> Option<Column> {
+    let (name, value) = text
+        .split_once(": ")
+        .or_else(|| Some((text.strip_suffix(':')?, "")))?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
+/// Removes a column, and returns its value.
+fn take(columns: &mut Vec<Column>, name: &str) -> Option<String> {
+    let at = columns.iter().position(|(column, _)| column == name)?;
+    Some(columns.remove(at).1)
+}
+
+/// Returns the rows that a line and its indented lines make: none for a fixture.
+fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec<Row>, String> {
+    let Above::Row(row, mut table) = above else {
+        return Ok(Vec::new());
+    };
+    if table.is_empty() {
+        return Ok(vec![complete(row, fixtures)?]);
+    }
+
+    let header = table.remove(0);
+    let rows = table.iter().map(|cells| {
+        if cells.len() != header.len() {
+            let (number, expected, seen) = (row.number, header.len(), cells.len());
+            return Err(format!(
+                "{number}: a line of the table has {seen} cells instead of {expected}"
+            ));
+        }
+        let filled = |text: &String| {
+            header
+                .iter()
+                .zip(cells)
+                .fold(text.clone(), |text, (name, cell)| {
+                    text.replace(&format!("{{{name}}}"), cell)
+                })
+        };
+        let own = row
+            .own
+            .iter()
+            .map(|(name, value)| (filled(name), filled(value)));
+        let row = Row {
+            number: row.number,
+            name: filled(&row.name),
+            own: own.collect(),
+            ..Row::default()
+        };
+        complete(row, fixtures)
+    });
+    rows.collect()
+}
+
+/// Adds the columns of the fixtures that a row names, and moves the launch and what is seen into their fields.
+fn complete(mut row: Row, fixtures: &HashMap<String, Vec<Column>>) -> Result<Row, String> {
+    let number = row.number;
+    for name in take(&mut row.own, "given")
+        .iter()
+        .flat_map(|names| names.split(" and "))
+    {
+        let fixture = fixtures
+            .get(name)
+            .ok_or_else(|| format!("{number}: {name:?} is not given above"))?;
+        row.given.extend(fixture.iter().cloned());
+    }
+    row.launch =
+        take(&mut row.own, "launch").ok_or_else(|| format!("{number}: a row without a launch"))?;
+    row.seen = take(&mut row.own, "seen")
+        .ok_or_else(|| format!("{number}: a row that does not say what is seen"))?;
+    Ok(row)
+}
