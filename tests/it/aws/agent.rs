@@ -39,7 +39,7 @@ fn an_agent_in_a_sidecar_that_runs_as_another_user_gives_the_value() {
 }
 
 #[test]
-fn with_agent_fallback_an_agent_and_an_aws_that_hang_are_75_at_the_timeout() {
+fn with_agent_fallback_a_launch_ends_at_the_timeout_if_the_agent_and_aws_hang() {
     let two = Duration::from_secs(2);
     let agent = served().fails(AGENT_READ, Fault::Hang);
     let launch = through(&agent).resolve("A=x:k");

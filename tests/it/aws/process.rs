@@ -93,7 +93,7 @@ fn a_credential_process_that_hangs_in_execve_delays_neither_the_deadline_nor_a_s
 }
 
 #[test]
-fn a_credential_process_and_its_children_end_with_a_signal_to_us_alone() {
+fn a_credential_process_and_its_children_end_with_a_signal_that_only_secrets_exec_gets() {
     for signal in [
         Signal::SIGTERM,
         Signal::SIGINT,
@@ -232,7 +232,7 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
 }
 
 #[test]
-fn a_timeout_at_a_credential_processs_question_is_75_and_restores_the_terminal_modes() {
+fn a_timeout_at_a_question_of_a_credential_process_restores_the_terminal_modes() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
     let run = at_a_terminal(asking, "", "", |sandbox| sandbox.timeout("1s"));
     let Some(run) = run else { return };

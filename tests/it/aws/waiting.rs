@@ -110,7 +110,7 @@ fn a_secret_that_has_been_read_is_not_asked_for_again_while_another_is_waited_fo
 }
 
 #[test]
-fn credentials_or_an_endpoint_that_never_come_are_75_at_the_end_of_wait() {
+fn credentials_or_an_endpoint_that_never_come_are_reported_at_the_end_of_wait() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
