@@ -3,14 +3,14 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::prepare::{BackendConfig, Prepared, prepare};
+use super::prepare::{BackendConfig, Prepared, run_prepared};
 use super::read::{Inspection, Pass, read_plan};
 use super::scope::EntryScope;
-use super::worker::{block_on, run};
+use super::worker::block_on;
 use crate::backend::agent::Agent;
 use crate::backend::aws::{Aws, Purpose};
 use crate::deliver::Files;
-use crate::exec::{self, Program};
+use crate::exec;
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::model::answer::Fetched;
 use crate::model::environment::{CommandLine, Environment, unusable};
@@ -25,7 +25,7 @@ use crate::report::check::{
 use crate::report::layout::objects;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{failed_references, resolve, suggest_aliases, unknown_template_names};
-use crate::system::systemd::Notifier;
+use crate::time::Deadline;
 
 /// Prints a table of the variables and files, or JSON.
 ///
@@ -37,28 +37,56 @@ pub fn check(
     arguments: CheckArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let mut findings = Findings::new();
+    let read = run_prepared(
+        inputs,
+        EntryScope::Everything,
+        inherited,
+        |prepared, deadline| Ok(Checked::read(prepared, &arguments, deadline)),
+    );
+
     let mut report = Report::default();
-    let prepared = prepare(inputs, EntryScope::Everything, inherited);
+    let mut checked_command = None;
     let mut program = None;
     if let Some(command) = command {
-        let found = match &prepared {
-            Ok(prepared) => prepared.find(command),
+        let found = match &read {
+            Ok((checked, _)) => checked.prepared.find(command),
             Err(_) => exec::find(command.program(), inherited.get("PATH")),
         };
-        findings.command = Some(CheckedCommand::new(command, &found));
+        checked_command = Some(CheckedCommand::new(command, &found));
         program = found.map_err(|error| report.append(error.into())).ok();
     }
-    match prepared {
-        Ok(prepared) => Check {
-            command,
-            program,
-            arguments,
-            inherited,
+
+    let mut findings = match read {
+        Ok((checked, failed)) => {
+            report.append(failed);
+            let files = Files::find(checked.outcomes.files());
+            let problems = checked.problems(&files);
+            checked.print_notices(&files);
+            let findings = checked.findings(&problems);
+
+            let name = command.map_or("the command".into(), |command| {
+                command.program().to_string_lossy()
+            });
+            let consequence = format!("{name} would not be started");
+            report.append(Report::of_values(problems, consequence));
+            if report.is_empty() {
+                let launched = command.zip(program.as_ref().map(exec::Program::as_path));
+                report.extend(
+                    checked
+                        .environment()
+                        .expect_fit(launched, exec::limits())
+                        .err(),
+                );
+            }
+            findings
         }
-        .run(&prepared, &mut findings, &mut report),
-        Err(wrong) => report.append(wrong),
-    }
+        Err(wrong) => {
+            report.append(wrong);
+            Findings::new()
+        }
+    };
+
+    findings.command = checked_command;
     let printed = if arguments.json {
         findings.ok = report.is_empty();
         findings.exit_status = if report.is_empty() {
@@ -75,203 +103,205 @@ pub fn check(
     report.into_result()
 }
 
-struct Check<'a> {
-    command: Option<&'a CommandLine>,
-    /// `None` if it was not found, or if there is no command.
-    program: Option<Program>,
-    arguments: CheckArguments,
-    inherited: &'a Inherited,
+/// A plan, and what was read for it.
+struct Checked {
+    prepared: Prepared,
+    depth: CheckDepth,
+    outcomes: Outcomes,
+    fetched: Fetched,
+    /// The references that the agent can never read. Only `--offline` looks for them, because a request reports them otherwise.
+    unsupported: Vec<(EntryId, Problem)>,
+    inspection: Inspection,
 }
 
-impl Check<'_> {
-    /// Resolves the values, and adds what it finds to `findings` and every failure to `report`.
-    fn run(&self, prepared: &Prepared, findings: &mut Findings, report: &mut Report) {
-        let Prepared {
-            options,
-            retained,
-            backend,
-            plan,
-        } = prepared;
+impl Checked {
+    /// Resolves the plan as far as the options ask for it. Also returns the report of a failure because of which nothing could be read, or
+    /// an empty report.
+    fn read(prepared: Prepared, arguments: &CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let mut inspection = Inspection {
-            describes: self.arguments.describe,
+            describes: arguments.describe,
             ..Inspection::default()
         };
-        let depth = match self.arguments {
+        let depth = match arguments {
             CheckArguments { offline: true, .. } => CheckDepth::Declaration,
             CheckArguments { metadata: true, .. } => CheckDepth::Metadata,
             CheckArguments { .. } => CheckDepth::Values,
         };
-        let mut unsupported = Vec::new();
         let read = match depth {
             CheckDepth::Declaration => {
-                let resolved = self.resolve_offline(prepared);
-                resolved.map(|(outcomes, refused)| {
-                    unsupported = refused;
-                    (outcomes, Fetched::default())
-                })
+                Ok((resolve_offline(&prepared, deadline), Fetched::default()))
             }
-            CheckDepth::Metadata => {
-                findings.source = Some("aws");
-                self.resolve_metadata(prepared, &mut inspection)
-            }
+            CheckDepth::Metadata => resolve_metadata(&prepared, &mut inspection, deadline),
             CheckDepth::Values => {
-                findings.values_read = true;
-                findings.source = Some(match backend {
-                    BackendConfig::Aws(_, None) => "aws",
-                    BackendConfig::Aws(_, Some(_)) => "agent",
-                    BackendConfig::Local { .. } => "local",
-                });
-                findings.has_cache = options.cache.is_some();
-                run(options, &Notifier::new(self.inherited), |deadline| {
-                    read_plan(prepared, Pass::First, deadline, Some(&mut inspection))
-                })
+                read_plan(&prepared, Pass::First, deadline, Some(&mut inspection))
             }
         };
-        let (outcomes, fetched) = read.unwrap_or_else(|failed| {
-            report.append(failed);
-            (Outcomes::unread(plan), Fetched::default())
-        });
-        let Inspection {
-            mut secrets,
-            cached,
-            caller,
-            ..
-        } = inspection;
-        let now = SystemTime::now();
-        findings.caller = caller.map(CheckedCaller::new);
-        let limits = exec::limits();
-        let mut problems = outcomes.problems();
-        problems.extend(unsupported);
-        problems.extend(unusable(&outcomes, limits));
-        if !self.arguments.offline {
-            let files = Files::find(outcomes.files());
-            terminal::print_notices(report::disk_notices(files.persistent_files()));
-            problems.extend(files.undeliverable());
-        }
+        let unsupported = match depth {
+            CheckDepth::Declaration => unsupported_by_agent(&prepared, deadline),
+            CheckDepth::Metadata | CheckDepth::Values => Vec::new(),
+        };
+        let (outcomes, fetched, report) = match read {
+            Ok((outcomes, fetched)) => (outcomes, fetched, Report::default()),
+            Err(report) => (Outcomes::unread(&prepared.plan), Fetched::default(), report),
+        };
 
         // A name that may be a value is not shown by the description of a secret, either.
-        for (_, reference) in plan.references() {
+        for (_, reference) in prepared.plan.references() {
             if let Some(Err(failure)) = fetched.get(&reference.locator)
                 && failure.hides_name(reference)
             {
-                secrets.retain(|secret| secret.id != reference.locator.id);
+                let hidden = &reference.locator.id;
+                inspection.secrets.retain(|secret| secret.id != *hidden);
             }
         }
-        findings.secrets = secrets
+        let checked = Self {
+            prepared,
+            depth,
+            outcomes,
+            fetched,
+            unsupported,
+            inspection,
+        };
+        (checked, report)
+    }
+
+    /// Returns the problems of the entries, among them the files that could not be written.
+    fn problems(&self, files: &Files<'_>) -> Vec<(EntryId, Problem)> {
+        let mut problems = self.outcomes.problems();
+        problems.extend(self.unsupported.iter().cloned());
+        problems.extend(unusable(&self.outcomes, exec::limits()));
+        if self.depth != CheckDepth::Declaration {
+            problems.extend(files.undeliverable());
+        }
+        problems
+    }
+
+    /// Prints the warnings about files, descriptions and names, and with `--verbose` where each value comes from.
+    fn print_notices(&self, files: &Files<'_>) {
+        if self.depth != CheckDepth::Declaration {
+            terminal::print_notices(report::disk_notices(files.persistent_files()));
+        }
+        if self.prepared.options.verbose {
+            terminal::print(report::provenance(&self.outcomes, &self.fetched));
+            let overridden = self.outcomes.overridden();
+            terminal::print(overridden.map(|(outcome, holder)| override_note(outcome, holder)));
+        }
+        match self.depth {
+            CheckDepth::Values => {
+                terminal::print_notices(description_warnings(&self.inspection.secrets));
+            }
+            // With --metadata a failure is an error of its value.
+            CheckDepth::Metadata => {}
+            CheckDepth::Declaration => terminal::print_notices(alias_warnings(&self.prepared.plan)),
+        }
+    }
+
+    /// Returns what the table and the JSON show, apart from the command and the messages.
+    fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
+        let now = SystemTime::now();
+        let checked = CheckedValues {
+            outcomes: &self.outcomes,
+            fetched: &self.fetched,
+            cached: &self.inspection.cached,
+            problems: by_outcome(problems),
+            now,
+            depth: self.depth,
+        };
+        let reads_values = self.depth == CheckDepth::Values;
+        let mut findings = Findings::new();
+        findings.values_read = reads_values;
+        findings.source = match (self.depth, &self.prepared.backend) {
+            (CheckDepth::Declaration, _) => None,
+            (CheckDepth::Metadata, _) | (CheckDepth::Values, BackendConfig::Aws(_, None)) => {
+                Some("aws")
+            }
+            (CheckDepth::Values, BackendConfig::Aws(_, Some(_))) => Some("agent"),
+            (CheckDepth::Values, BackendConfig::Local { .. }) => Some("local"),
+        };
+        findings.has_cache = reads_values && self.prepared.options.cache.is_some();
+        findings.caller = self.inspection.caller.clone().map(CheckedCaller::new);
+        findings.values = checked.rows();
+        findings.overridden = self
+            .outcomes
+            .overridden()
+            .map(|(outcome, holder)| override_object(outcome, holder))
+            .collect();
+        findings.secrets = self
+            .inspection
+            .secrets
             .iter()
             .map(|secret| SecretRow::new(secret, now))
             .collect();
-        for (outcome, holder) in outcomes.overridden() {
-            findings.overridden.push(override_object(outcome, holder));
-        }
-        let checked = CheckedValues {
-            outcomes: &outcomes,
-            fetched: &fetched,
-            cached: &cached,
-            problems: by_outcome(&problems),
-            now,
-            depth,
-        };
-        findings.values = checked.rows();
-        if options.verbose {
-            terminal::print(report::provenance(&outcomes, &fetched));
-            let overridden = outcomes.overridden();
-            terminal::print(overridden.map(|(outcome, holder)| override_note(outcome, holder)));
-        }
-        // With --metadata a failure is an error of its value.
-        if depth == CheckDepth::Values {
-            terminal::print_notices(description_warnings(&secrets));
-        }
-        if self.arguments.offline {
-            terminal::print_notices(alias_warnings(plan));
-        }
-        let program = self.command.map_or("the command".into(), |command| {
-            command.program().to_string_lossy()
-        });
-        report.append(Report::of_values(
-            problems,
-            format!("{program} would not be started"),
-        ));
-        if report.is_empty() {
-            // A file's variable has a short path.
-            let values = outcomes
-                .variables()
-                .map(|variable| (variable.name, variable.value));
-            let environment = Environment::new(retained, values);
-            let launched = self
-                .command
-                .zip(self.program.as_ref().map(Program::as_path));
-            report.extend(environment.expect_fit(launched, limits).err());
-        }
+        findings
     }
 
-    /// Asks AWS, past an agent, whether what the plan names exists, and resolves what needs no value.
-    fn resolve_metadata(
-        &self,
-        Prepared {
-            options,
-            backend,
-            plan,
-            ..
-        }: &Prepared,
-        inspection: &mut Inspection,
-    ) -> Result<(Outcomes, Fetched), Report> {
-        let BackendConfig::Aws(settings, _) = backend else {
-            let text = "check --metadata and --local exclude each other: a local file has nothing but values";
-            return Err(Problem::usage(text).into());
-        };
-        let begun = Instant::now();
-        run(options, &Notifier::new(self.inherited), |deadline| {
-            if let Some(refused) = unknown_template_names(plan) {
-                return Ok((refused, Fetched::default()));
-            }
-            let purpose = Purpose {
-                is_unattended: false,
-                asks_identity: true,
-            };
-            // The end of the process closes its connections.
-            let mut aws =
-                ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
-            let answers;
-            (answers, inspection.secrets) =
-                block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
-            inspection.caller = aws.caller();
-            let (mut fetched, found): (Fetched, Fetched) =
-                answers.into_iter().partition(|(_, answer)| answer.is_err());
-            suggest_aliases(&mut fetched, plan);
-            let mut outcomes = resolve(plan, &fetched);
-            outcomes.requests = deadline.progress().requests();
-            outcomes.elapsed = begun.elapsed();
-            fetched.extend(found);
-            Ok((outcomes, fetched))
-        })
+    /// Returns the environment that the command would get. The variable of a file in memory has a short path, which this leaves out.
+    fn environment(&self) -> Environment {
+        let values = self
+            .outcomes
+            .variables()
+            .map(|variable| (variable.name, variable.value));
+        Environment::new(&self.prepared.retained, values)
     }
+}
 
-    /// Resolves the entries that don't read a secret, and returns an error for each reference that the agent can never read.
-    fn resolve_offline(
-        &self,
-        Prepared {
-            options,
-            backend,
-            plan,
-            ..
-        }: &Prepared,
-    ) -> Result<(Outcomes, Vec<(EntryId, Problem)>), Report> {
-        run(options, &Notifier::new(self.inherited), |deadline| {
-            let _awaited = deadline.progress().awaits("the templates".to_owned());
-            let outcomes =
-                unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()));
-            let mut unsupported = Vec::new();
-            if let BackendConfig::Aws(settings, Some(agent_settings)) = backend {
-                let agent = Agent::new(
-                    agent_settings.clone(),
-                    (**settings).clone(),
-                    deadline.clone(),
-                );
-                let answers = agent.unsupported(&plan.locators()).into_iter().collect();
-                unsupported = failed_references(plan, &answers);
-            }
-            Ok((outcomes, unsupported))
-        })
+/// Asks AWS, past an agent, whether what the plan names exists, and resolves what needs no value.
+///
+/// # Errors
+/// With `--local`, or when AWS cannot be asked at all.
+fn resolve_metadata(
+    Prepared { backend, plan, .. }: &Prepared,
+    inspection: &mut Inspection,
+    deadline: &Deadline,
+) -> Result<(Outcomes, Fetched), Report> {
+    let BackendConfig::Aws(settings, _) = backend else {
+        let text =
+            "check --metadata and --local exclude each other: a local file has nothing but values";
+        return Err(Problem::usage(text).into());
+    };
+    if let Some(refused) = unknown_template_names(plan) {
+        return Ok((refused, Fetched::default()));
     }
+    let begun = Instant::now();
+    let purpose = Purpose {
+        is_unattended: false,
+        asks_identity: true,
+    };
+    // The end of the process closes its connections.
+    let mut aws = ManuallyDrop::new(Aws::new((**settings).clone(), purpose, deadline.clone()));
+    let answers;
+    (answers, inspection.secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
+    inspection.caller = aws.caller();
+
+    let (mut fetched, found): (Fetched, Fetched) =
+        answers.into_iter().partition(|(_, answer)| answer.is_err());
+    suggest_aliases(&mut fetched, plan);
+    let mut outcomes = resolve(plan, &fetched);
+    outcomes.requests = deadline.progress().requests();
+    outcomes.elapsed = begun.elapsed();
+    fetched.extend(found);
+    Ok((outcomes, fetched))
+}
+
+/// Resolves the entries that don't read a secret.
+fn resolve_offline(Prepared { plan, .. }: &Prepared, deadline: &Deadline) -> Outcomes {
+    let _awaited = deadline.progress().awaits("the templates".to_owned());
+    unknown_template_names(plan).unwrap_or_else(|| resolve(plan, &Fetched::default()))
+}
+
+/// Returns an error for each reference that the agent can never read.
+fn unsupported_by_agent(
+    Prepared { backend, plan, .. }: &Prepared,
+    deadline: &Deadline,
+) -> Vec<(EntryId, Problem)> {
+    let BackendConfig::Aws(settings, Some(agent_settings)) = backend else {
+        return Vec::new();
+    };
+    let agent = Agent::new(
+        agent_settings.clone(),
+        (**settings).clone(),
+        deadline.clone(),
+    );
+    let answers = agent.unsupported(&plan.locators()).into_iter().collect();
+    failed_references(plan, &answers)
 }

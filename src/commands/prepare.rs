@@ -50,18 +50,6 @@ pub fn run_prepared<T: Send>(
     })
 }
 
-/// Prepares the inputs on a worker of its own.
-///
-/// # Errors
-/// Every error in them.
-pub fn prepare(
-    inputs: Inputs,
-    scope: EntryScope<'_>,
-    inherited: &Inherited,
-) -> Result<Prepared, Report> {
-    run_prepared(inputs, scope, inherited, |prepared, _| Ok(prepared))
-}
-
 /// Merges the options with those of the declarations. The options themselves win, then a later declaration wins over an earlier one. Also
 /// returns the layers of the declarations.
 fn merge(options: TypedOptions, declarations: Vec<Declaration>) -> (TypedOptions, Vec<Layer>) {

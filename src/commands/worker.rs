@@ -55,10 +55,6 @@ impl Reporter for Notifier {
         self.send(assignments);
     }
 
-    fn fail(&self, failures: &Report) -> u8 {
-        failures.print()
-    }
-
     fn other_end(&self) -> Option<BorrowedFd<'_>> {
         systemd::taken().map(AsFd::as_fd)
     }

@@ -17,7 +17,7 @@ mod session;
 pub use config::parse_ini;
 pub use config::{Purpose, Settings, VariableReader, apply_profile, apply_settings};
 pub use credentials::remove_empty_variables;
-pub use policy::{PolicyOptions, policy};
+pub use policy::{Policy, PolicyOptions, policy};
 pub use protocol::{code_and_message, error_response, malformed_response};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
