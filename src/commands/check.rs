@@ -115,8 +115,8 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan as far as the options ask for it. Also returns the report of a failure because of which nothing could be read, or
-    /// an empty report.
+    /// Resolves the plan, with the requests that the options allow. If nothing could be read at all, the report says why. Otherwise the report is
+    /// empty.
     fn read(prepared: Prepared, arguments: &CheckArguments, deadline: &Deadline) -> (Self, Report) {
         let mut inspection = Inspection {
             describes: arguments.describe,
@@ -190,7 +190,7 @@ impl Checked {
             CheckDepth::Values => {
                 terminal::print_notices(description_warnings(&self.inspection.secrets));
             }
-            // With --metadata a failure is an error of its value.
+            // A failure of --metadata is already an error of its value.
             CheckDepth::Metadata => {}
             CheckDepth::Declaration => terminal::print_notices(alias_warnings(&self.prepared.plan)),
         }

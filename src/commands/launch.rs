@@ -35,7 +35,7 @@ pub fn launch(inputs: Inputs, command: &CommandLine, inherited: &Inherited) -> R
     if let Some(rotation) = launch.prepared.options.rotation {
         return supervise(&rotation, launch, inherited);
     }
-    // Only a rotation has no values at this point, and it has returned.
+    // Only a rotation gets here without values, and it has returned above.
     let Some(values) = values else {
         return Err(Report::default());
     };

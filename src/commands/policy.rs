@@ -36,7 +36,7 @@ pub fn policy(
 /// Returns the policy that allows the requests of a launch, or those of `check --metadata`.
 ///
 /// # Errors
-/// With `--local`, if AWS's settings or the profile are invalid, and for every reference that the agent cannot read.
+/// The use of `--local`, invalid settings of AWS, an invalid profile, and every reference that the agent cannot read.
 fn needed_policy(
     Prepared { plan, backend, .. }: Prepared,
     arguments: PolicyArguments,

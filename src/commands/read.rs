@@ -45,7 +45,7 @@ pub enum Pass {
     Poll,
 }
 
-/// The facts beside the values for which `check` asks.
+/// The facts that `check` needs in addition to the values.
 #[derive(Debug, Default)]
 pub struct Inspection {
     /// True if descriptions are asked for.

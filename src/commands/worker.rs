@@ -16,7 +16,7 @@ use crate::system::waiting::{WaitEvent, while_working};
 use crate::system::{os_error, signals, systemd};
 use crate::time::Deadline;
 
-/// The time after the deadline in which the worker reports what it lacks; then a file or a computation blocks it.
+/// The time that the worker has after the deadline to report what is missing. If it doesn't, a file or a computation is blocking it.
 const OVERTIME: Duration = Duration::from_millis(500);
 
 /// The time before a wait is long.
@@ -125,7 +125,7 @@ struct Watch {
     /// The time of the next message about a long wait.
     next_message: Instant,
     is_long: bool,
-    /// The first look after the deadline, from which [`OVERTIME`] counts: this process may have been stopped meanwhile.
+    /// The first look after the deadline, from which [`OVERTIME`] is counted. The process may have been stopped at the deadline itself.
     overdue_since: Option<Instant>,
 }
 

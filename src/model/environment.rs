@@ -1,4 +1,4 @@
-//! What secrets-exec becomes: a command line and its environment, and the kernel's limits on both.
+//! The command line and the environment that replace this process, and the kernel's limits on both.
 
 use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -29,7 +29,7 @@ impl CommandLine {
         }
     }
 
-    /// The program as written: a path if it holds a slash, else a name to look up in PATH.
+    /// The program as written. It is a path if it contains a slash. Otherwise it is a name to look up in PATH.
     pub fn program(&self) -> &OsStr {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }

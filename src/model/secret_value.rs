@@ -30,7 +30,7 @@ impl SecretValue {
         self.0.len()
     }
 
-    /// Serializes the value as a text, or as numbers if it is no text. Only a field with `#[serde(with = "SecretValue")]` is serialized by this
+    /// Serializes the value as text, or as a list of numbers if it is not UTF-8. Only a field with `#[serde(with = "SecretValue")]` is serialized by this
     /// function, so that no value is in JSON by accident.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();

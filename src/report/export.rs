@@ -175,7 +175,7 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 
 /// Writes a variable for a `.env` file that python-dotenv, with its default interpolation, and Node's dotenv read as the same values.
 ///
-/// There is no common syntax, so each value gets the first of three forms that both read as that value:
+/// The two parsers don't share a syntax, so each value gets the first of three forms that both of them read as that value:
 ///
 /// | form | python-dotenv (`parser.py`, from 0.21) | Node's dotenv (`main.js`, from 15) |
 /// |---|---|---|
@@ -186,7 +186,7 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 /// Both read a carriage return in the file as a line feed, so one can only be the escape `\r`.
 ///
 /// # Errors
-/// When no form of the value is read alike.
+/// When the two parsers read each form of the value differently.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let quote = dotenv_quote(variable)?;
     text.extend_from_slice(variable.name.as_str().as_bytes());
@@ -218,7 +218,7 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     }
 }
 
-/// True if a backslash stands before one of `escaped`, before the closing quote, or before a carriage return, which is written `\r`.
+/// True if there is a backslash before one of `escaped`, before the closing quote, or before a carriage return, which is written `\r`.
 fn has_escape(value: &str, escaped: &str) -> bool {
     value
         .match_indices('\\')

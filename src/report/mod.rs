@@ -88,8 +88,8 @@ impl Report {
         if self.is_empty() { Ok(()) } else { Err(self) }
     }
 
-    /// Prints the errors and the summary, and returns the exit status, which the records have in JSON. If a termination signal comes
-    /// meanwhile, it ends this process, even before the text of a long report is ready.
+    /// Prints the errors and the summary, and returns the exit status, which the records have in JSON. A termination signal ends this
+    /// process even while the text of a long report is still being made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {

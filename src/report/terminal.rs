@@ -139,7 +139,7 @@ pub fn erase_progress() {
     write_error("");
 }
 
-/// Writes a text to standard error, in the place of the progress line if there is one.
+/// Replaces the progress line, if there is one, and writes a text to standard error.
 fn write_error(text: &str) {
     write_over(&mut locked(&PRINTER.has_progress), text);
 }

@@ -29,7 +29,7 @@ impl Json {
     ///
     /// # Errors
     /// The first syntax error. serde_json's recursion limit makes nesting of 128 levels one. An object whose first key is
-    /// `$serde_json::private::Number` or `…::RawValue` is no object to serde_json.
+    /// `$serde_json::private::Number` or `…::RawValue` is not an object to serde_json.
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         match serde_json::from_slice(bytes) {
             Ok(value) => Ok(Self(value)),

@@ -27,7 +27,7 @@ enum Above {
     Row(Row, Vec<Vec<String>>),
 }
 
-/// Returns the words of a file and its rows. A row with a table is returned once for each line of the table.
+/// Returns the words that a file defines, and its rows. A row with a table is returned once for each line of the table.
 ///
 /// # Errors
 /// The number of a line and what is wrong with it.

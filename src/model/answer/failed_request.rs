@@ -1,4 +1,4 @@
-//! What is said about a failure because of its request: the secret, the predicate for what is absent, and the most specific hint.
+//! The parts of a message that depend on the request that failed: the secret, what is absent, and the most specific hint.
 
 use super::fetch_error::{Denial, FetchError, FetchFailure, Missing, Refusal};
 use super::outage::OutageKind;
@@ -232,7 +232,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint for a region that cannot be reached and is one slip away from another.
+    /// Returns the hint for a region that cannot be reached, and whose name looks like a typo of another region's name.
     fn region_hint(&self) -> Option<String> {
         let nearest = self.failure.region.as_ref()?.nearest()?;
         Some(format!(

@@ -67,7 +67,7 @@ impl FetchError {
         }
     }
 
-    /// Returns everything that is said about the error whatever was requested.
+    /// Returns the problem of the error, without the parts that depend on the request.
     pub fn problem(&self) -> Problem {
         let problem = match self {
             Self::NotFound { missing, .. } => Problem::configuration(missing.text()),

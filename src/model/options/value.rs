@@ -52,7 +52,7 @@ pub enum KeyExchange {
     Classical,
 }
 
-/// A signal by its number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC). A real-time signal has no name here.
+/// A signal by its number on Linux (signal(7), all architectures but Alpha, SPARC, MIPS and PA-RISC). Real-time signals don't have names here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
@@ -62,7 +62,7 @@ pub enum Forwarding {
     Always,
     /// If a process sent it (`si_code` of 0 or less): the kernel raises it for a fault of this process (sigaction(2)).
     IfSent,
-    /// The signal concerns this process alone, or has no handler (SIGKILL, SIGSTOP).
+    /// The signal only concerns this process, or it cannot be handled (SIGKILL, SIGSTOP).
     Never,
 }
 
@@ -93,7 +93,7 @@ impl SignalNumber {
     /// Parses a signal that a command can handle, by name (`HUP`, `SIGHUP`), in either case.
     ///
     /// # Errors
-    /// If there is no such signal, or it is never forwarded or stands for a fault.
+    /// If the signal does not exist, is never forwarded, or reports a fault of the program.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let name = text.to_ascii_uppercase();
         let name = name.strip_prefix("SIG").unwrap_or(&name);

@@ -21,10 +21,10 @@ use lookup::Lookup;
 pub struct Layer {
     /// Aliases for this layer and all later ones.
     pub aliases: Aliases,
-    /// Entries, no two of which set the same variable, path or credential. The objects of `env-from` come last, because any other entry of
+    /// The entries. No two of them set the same variable, path or credential. The objects of `env-from` come last, because any other entry of
     /// the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The units under `credentials:`, names and patterns. One without a credential gets none by a pattern either.
+    /// The names and patterns of units under `credentials:`. A unit that is listed without credentials doesn't get those of a pattern either.
     pub units: Vec<String>,
 }
 

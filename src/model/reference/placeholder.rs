@@ -53,7 +53,7 @@ pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
 /// parameter.
 ///
 /// # Errors
-/// For a variable that is not set, is not UTF-8, or holds a colon or `ssm:`.
+/// A variable that is not set, is not UTF-8, or contains a colon or `ssm:`.
 pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, ReferenceError> {
     let mut expanded = String::new();
     for piece in pieces {

@@ -16,10 +16,10 @@ use super::watch;
 use fixture::{prepare, serve};
 use seen::{assert_environment, assert_requests, loaded_credential};
 
-/// What stands between two parts of a text, where anything may be between them.
+/// The separator between two parts of a text that may have anything between them.
 const ELLIPSIS: &str = " … ";
 
-/// What stands between the items of a list.
+/// The separator between the items of a list.
 const AND: &str = " and ";
 
 /// The subcommands that a launch may begin with.
@@ -40,7 +40,7 @@ pub struct Row {
     pub name: &'static str,
     pub launch: &'static str,
     pub seen: &'static str,
-    /// The words of the file, in its order: a later one may use earlier ones.
+    /// The words that the file defines, in the order of the file. A word can use the words above it.
     pub words: &'static [(&'static str, &'static str)],
     /// The columns of the fixtures that the row names.
     pub given: &'static [(&'static str, &'static str)],
@@ -140,7 +140,7 @@ impl Row {
         (earlier, launch)
     }
 
-    /// All that the row and the words of its file say.
+    /// Every text of the row, and the texts of the words that its file defines.
     fn texts(&self) -> impl Iterator<Item = &str> {
         let columns = [self.words, self.given, self.own].concat();
         let values = columns.into_iter().map(|(_, value)| value);
@@ -167,7 +167,7 @@ impl Row {
     }
 }
 
-/// The text with the values of its words: `$word` in lower case, and `$$` for a dollar.
+/// Replaces each `$word` in a text with the value of the word, and `$$` with a dollar sign.
 fn filled(text: &str, words: &BTreeMap<String, String>) -> String {
     let mut parts = text.split('$');
     let mut filled = parts.next().unwrap().to_owned();

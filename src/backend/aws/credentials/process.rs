@@ -149,7 +149,7 @@ impl CredentialProcess {
         let terminal = terminal.and_then(|file| tcgetattr(&file).ok().map(|modes| (file, modes)));
         let (is_alone, parent) = (terminal.is_none(), getpid());
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        // SAFETY: `prepare` makes system calls alone, and these are async-signal-safe.
+        // SAFETY: `prepare` only makes system calls, and these are async-signal-safe.
         unsafe { command.pre_exec(move || prepare(parent, is_alone)) };
         *ending::program() = Some(AskedProgram {
             child: None,
