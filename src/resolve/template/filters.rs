@@ -6,7 +6,7 @@ use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::values::{self, Misses, SecretObject, own_error};
+use super::values::{self, LastMiss, SecretObject, own_error};
 use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
@@ -20,15 +20,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Adds all of them.
-pub fn add(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+pub fn add(environment: &mut Environment<'_>, misses: &Arc<LastMiss>) {
     add_filters(environment, misses);
     add_strict_filters(environment);
-    add_provisions(environment, misses);
     environment.add_test("divisibleby", is_divisible_by);
 }
 
 /// Adds the filters that MiniJinja lacks.
-fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+fn add_filters(environment: &mut Environment<'_>, misses: &Arc<LastMiss>) {
     environment.add_filter("urlencode", |value: &Value| {
         Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string())
     });
@@ -54,7 +53,7 @@ fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     let misses = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
         let json = Json::parse(values::text(value)?.as_bytes());
-        let json = json.map_err(|_| own_error("fromjson: the value is not JSON"))?;
+        let json = json.map_err(|_| own_error("fromjson: the value is not JSON", None))?;
         Ok(SecretObject::root(None, Arc::new(json), &misses))
     });
 }
@@ -85,37 +84,12 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                     } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
                         return Err(ErrorKind::UndefinedError.into());
                     } else if name == "format" && input.as_str().is_some_and(has_foreign_name) {
-                        return Err(own_error("format: the name in %(name)s is not ASCII"));
+                        return Err(own_error("format: the name in %(name)s is not ASCII", None));
                     }
                 }
                 filter.call(state, &given)
             },
         );
-    }
-}
-
-/// Makes `default`, `is defined` and `is undefined` remove the miss of their input: what fails after them fails for another reason.
-fn add_provisions(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
-    for name in ["default", "d"] {
-        let misses = misses.clone();
-        environment.add_filter(
-            name,
-            move |state: &State<'_, '_>, value: &Value, others: Rest<Value>| {
-                if value.is_undefined() {
-                    misses.take_last();
-                }
-                filters::default(state, value, others)
-            },
-        );
-    }
-    for name in ["defined", "undefined"] {
-        let misses = misses.clone();
-        environment.add_test(name, move |value: &Value| {
-            if value.is_undefined() {
-                misses.take_last();
-            }
-            value.is_undefined() == (name == "undefined")
-        });
     }
 }
 
@@ -131,15 +105,15 @@ fn has_foreign_name(format: &str) -> bool {
 /// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(own_error("divisibleby: the divisor is zero")),
+        Ok(0) => Err(own_error("divisibleby: the divisor is zero", None)),
         Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
     }
 }
 
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
-        .ok_or_else(|| own_error("b64decode: the value is not base64"))?;
+        .ok_or_else(|| own_error("b64decode: the value is not base64", None))?;
     let text = std::str::from_utf8(bytes.expose())
-        .map_err(|_| own_error("b64decode: the decoded value is not UTF-8"))?;
+        .map_err(|_| own_error("b64decode: the decoded value is not UTF-8", None))?;
     Ok(Value::from(text))
 }

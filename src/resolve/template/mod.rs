@@ -23,10 +23,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 use crate::resolve::extract::{Json, ParsedDocument, keys_hint, quotable_keys};
-use values::{Miss, Misses, Names, OWN_ERROR, SecretObject, UNREAD_NAME, UnreadSecret, follow};
-
-/// Advice for a name that [`Template::names`] lacks.
-const UNREAD_NAME_HELP: &str = "an alias that is only sliced, or assigned to its own name, is not read; write {% set x = db.host %}{{ x[:3] }}";
+use values::{LastMiss, Miss, Names, OwnError, SecretObject, UnreadSecret, follow};
 
 /// The number of MiniJinja instructions that a template may run.
 const FUEL: u64 = 1_000_000;
@@ -62,9 +59,9 @@ impl Input {
         Self::Object(Arc::new(Json::of_texts(texts)))
     }
 
-    fn value(&self, alias: &str, misses: &Arc<Misses>) -> Value {
+    fn value(&self, alias: &str, last_miss: &Arc<LastMiss>) -> Value {
         match self {
-            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), misses),
+            Self::Object(json) => SecretObject::root(Some(alias), json.clone(), last_miss),
             Self::Text(text) => Value::from(text.as_str()),
         }
     }
@@ -84,15 +81,15 @@ pub fn render(
             return Err((Some(alias.to_owned()), why));
         }
     }
-    let misses = Arc::new(Misses::default());
+    let last_miss = Arc::new(LastMiss::default());
     let values = inputs
         .iter()
-        .map(|(alias, input)| (alias.clone(), input.value(alias, &misses)))
+        .map(|(alias, input)| (alias.clone(), input.value(alias, &last_miss)))
         .collect();
-    let rendered = render_with(template, values, &misses);
+    let rendered = render_with(template, values, &last_miss);
     rendered
         .map(SecretValue::new)
-        .map_err(|error| render_error(&error, template, inputs, &misses))
+        .map_err(|error| render_error(&error, template, inputs, &last_miss))
 }
 
 /// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for
@@ -114,7 +111,7 @@ pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Prob
 fn render_with(
     template: &Template,
     mut names: BTreeMap<String, Value>,
-    misses: &Arc<Misses>,
+    last_miss: &Arc<LastMiss>,
 ) -> Result<String, Error> {
     let mut environment = template::environment();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -126,7 +123,7 @@ fn render_with(
         }
         Ok(output.write_str(&values::text(value)?)?)
     });
-    filters::add(&mut environment, misses);
+    filters::add(&mut environment, last_miss);
     names.extend(
         environment
             .globals()
@@ -137,50 +134,51 @@ fn render_with(
 
 /// Translates MiniJinja's error.
 ///
-/// The error is an absence only if it says that a value is undefined, and a key is missing that the template has not provided for.
+/// The error is an absence only if it says that a value is undefined, and the JSON doesn't have a key that the template looked up.
 fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
-    misses: &Misses,
+    last_miss: &LastMiss,
 ) -> RenderError {
     if is_undefined_error(error) {
         if let Some((alias, why)) = lookups_in_no_object(template, inputs).next() {
             return (Some(alias.to_owned()), why);
         }
-        if let Some(miss) = misses.take_last() {
+        if let Some(miss) = last_miss.take() {
             return absent(miss, template, inputs);
         }
     }
     (None, template_error(error))
 }
 
-/// Returns MiniJinja's error without its text, which may quote a value, except for [`OWN_ERROR`] and unknown names.
+/// Returns MiniJinja's error without its text, which may quote a value. Only the text of an [`OwnError`] and unknown names stay.
 fn template_error(error: &Error) -> Problem {
-    let kind = error.kind();
-    let is_safe = matches!(
-        kind,
-        OWN_ERROR | UNREAD_NAME | UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest
+    let own_error = OwnError::cause_of(error);
+    let names_the_unknown = matches!(
+        error.kind(),
+        UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest
     );
-    let text = match error.detail() {
-        Some(detail) if is_safe => detail.to_owned(),
-        Some(_) | None => kind.to_string(),
+    let text = match (own_error, error.detail()) {
+        (Some(own_error), _) => own_error.text.clone(),
+        (None, Some(detail)) if names_the_unknown => detail.to_owned(),
+        (None, _) => error.kind().to_string(),
     };
     let place = error
         .line()
         .map(|line| format!("line {line} of the template: "))
         .unwrap_or_default();
-    let why = Problem::configuration(place + &text).code("template");
-    if kind == UNREAD_NAME {
-        why.help(UNREAD_NAME_HELP)
-    } else {
-        why
-    }
+    Problem::configuration(place + &text)
+        .code("template")
+        .replace_help(own_error.and_then(|error| error.help))
 }
 
 /// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
 /// number"). The error of the operator `-` with one operand has no text.
 fn is_undefined_error(error: &Error) -> bool {
+    if OwnError::cause_of(error).is_some() {
+        return false;
+    }
     match error.kind() {
         ErrorKind::UndefinedError => true,
         ErrorKind::InvalidOperation => error

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,12 +14,8 @@ use serde_json::Value as JsonValue;
 
 use crate::resolve::extract::Json;
 
-/// The kind of the errors that [`own_error`] makes, whose text holds no value. MiniJinja uses it only for `include`, which is not
-/// enabled.
-pub const OWN_ERROR: ErrorKind = ErrorKind::BadInclude;
-
-/// The kind of the error for a name that [`Names`] lacks. MiniJinja uses it only for `include`, too.
-pub const UNREAD_NAME: ErrorKind = ErrorKind::TemplateNotFound;
+/// Advice for a name that [`Names`] doesn't have.
+const UNREAD_NAME_HELP: &str = "an alias that is only sliced, or assigned to its own name, is not read; write {% set x = db.host %}{{ x[:3] }}";
 
 /// The levels of a value that is printed: itself and 127 lists and maps around it, as many as serde_json reads.
 const DEEPEST: usize = 128;
@@ -34,31 +31,28 @@ impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
         match self.0.get(name.as_str()?) {
             Some(value) => Some(value.clone()),
-            None => Some(Value::from(Error::new(
-                UNREAD_NAME,
+            None => Some(Value::from(own_error(
                 format!("{name} is undefined"),
+                Some(UNREAD_NAME_HELP),
             ))),
         }
     }
 }
 
-/// The lookups of keys that do not exist or are null, without those that the template has provided for by `default` or `is defined`.
+/// The last lookup of a key that does not exist or is null.
 ///
-/// MiniJinja's error for an undefined value does not name the key: the last of these is meant. Without any, the error has another reason.
+/// MiniJinja's error for an undefined value doesn't name the key. Since the template is strict, it fails where such a value is used, so the
+/// last lookup is the one that failed. Without any, the error has another reason.
 #[derive(Default)]
-pub struct Misses(Mutex<Vec<Miss>>);
+pub struct LastMiss(Mutex<Option<Miss>>);
 
-impl Misses {
-    fn add(&self, miss: Miss) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(miss);
+impl LastMiss {
+    fn set(&self, miss: Miss) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(miss);
     }
 
-    /// Removes the last miss.
-    pub fn take_last(&self) -> Option<Miss> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    pub fn take(&self) -> Option<Miss> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -77,18 +71,18 @@ pub struct SecretObject {
     alias: Option<String>,
     secret: Arc<Json>,
     path: Vec<String>,
-    misses: Arc<Misses>,
+    last_miss: Arc<LastMiss>,
 }
 
 impl SecretObject {
     /// Returns the value of a whole secret, or of a text that `fromjson` parsed if `alias` is `None`.
-    pub fn root(alias: Option<&str>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
+    pub fn root(alias: Option<&str>, secret: Arc<Json>, last_miss: &Arc<LastMiss>) -> Value {
         let alias = alias.map(str::to_owned);
         let root = Self {
             alias,
             secret,
             path: Vec::new(),
-            misses: misses.clone(),
+            last_miss: last_miss.clone(),
         };
         root.value(root.secret.value(), Vec::new())
             .unwrap_or_default()
@@ -131,7 +125,7 @@ impl Object for SecretObject {
         let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
         let value = follow(self.json(), &[&name]).and_then(|json| self.value(json, path.clone()));
         if value.is_none() {
-            self.misses.add(Miss {
+            self.last_miss.set(Miss {
                 alias: self.alias.clone(),
                 path,
             });
@@ -215,7 +209,7 @@ pub fn text(value: &Value) -> Result<Cow<'_, str>, Error> {
 /// their numbers.
 ///
 /// # Errors
-/// `UndefinedError` for an undefined item, and [`own_error`] for a value without JSON (a function).
+/// `UndefinedError` for an undefined item, and [`OwnError`] for a value without JSON (a function).
 pub fn json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
@@ -225,7 +219,7 @@ pub fn json(value: &Value) -> Result<String, Error> {
 /// Writes a value of at most `depth` levels.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(own_error("the value is too deeply nested"));
+        return Err(own_error("the value is too deeply nested", None));
     };
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
@@ -256,12 +250,40 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             }
             out.push('}');
         }
-        (None, _) => return Err(own_error("the value cannot be printed as text or JSON")),
+        (None, _) => {
+            return Err(own_error(
+                "the value cannot be printed as text or JSON",
+                None,
+            ));
+        }
     }
     Ok(())
 }
 
-/// Returns an error whose text is reported as it is, so that it must not hold a value.
-pub fn own_error(text: &'static str) -> Error {
-    Error::new(OWN_ERROR, text)
+/// An error of ours within MiniJinja's. Its text is reported as it is, so it must not hold a value.
+#[derive(Debug)]
+pub struct OwnError {
+    pub text: String,
+    pub help: Option<&'static str>,
+}
+
+impl OwnError {
+    /// Returns the error of ours that caused an error of MiniJinja, or `None` if it has another cause.
+    pub fn cause_of(error: &Error) -> Option<&Self> {
+        error.source()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for OwnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for OwnError {}
+
+/// Returns MiniJinja's error for an [`OwnError`].
+pub fn own_error(text: impl Into<String>, help: Option<&'static str>) -> Error {
+    let text = text.into();
+    Error::from(ErrorKind::InvalidOperation).with_source(OwnError { text, help })
 }

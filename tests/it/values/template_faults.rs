@@ -186,10 +186,6 @@ fn a_mistake_of_a_template_is_reported_with_its_line_despite_default_or_optional
             ("{{ db.password | int }}", "invalid operation"),
             ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
             (
-                "{{ db.opt | d('') }}{{ plain['host'] }}",
-                "line 1 of the template: undefined value",
-            ),
-            (
                 "\n{{ db.host[:3] }}",
                 "line 2 of the template: db is undefined",
             ),
