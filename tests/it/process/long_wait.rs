@@ -1,4 +1,4 @@
-//! A resolution that takes longer than two seconds: the progress line on a terminal, and the messages to systemd (sd_notify(3)).
+//! Launches that wait for AWS for longer than two seconds: the progress line on a terminal, and the messages to systemd (sd_notify(3)).
 
 use std::fs;
 use std::os::linux::net::SocketAddrExt;
@@ -9,201 +9,262 @@ use nix::sys::signal::Signal;
 use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
 
-/// Runs to the end, with an answer once the service manager has heard of the wait, which follows the progress line. Returns that message.
-fn slow(aws: &Aws, sandbox: Sandbox) -> (Outcome, String) {
-    let (manager, sandbox) = Manager::of(sandbox);
-    let running = sandbox.spawn();
-    let notification = manager.next();
+/// An AWS that answers for the secret `x`, whose key `k` is `v-4c7a1e`, only after [`Aws::release`].
+fn aws_that_holds_its_answer_for_x() -> Aws {
+    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())
+}
+
+/// An AWS that answers for the same secret immediately.
+fn aws_with_x() -> Aws {
+    Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
+}
+
+/// Runs a launch until it has reported its wait, which it does after the progress line is shown. Then lets AWS answer, and runs the launch to
+/// its end. Returns what the service manager was sent about the wait. Asserts that its status is empty at the end.
+fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox) -> (Outcome, String) {
+    let (manager, launch) = Manager::of(launch);
+    let running = launch.spawn();
+    let message = manager.next();
     aws.release();
     let run = running.wait();
     assert_eq!(manager.received().last().unwrap(), "STATUS=");
-    (run, notification)
+    (run, message)
 }
 
-/// A fake that answers for the secret `y` and holds the answer for `x`, and a launch with both.
-fn half_held() -> (Aws, Sandbox) {
-    let aws = held().secret("y", Secret::text("y-4c7a1e"));
-    let sandbox = sandbox(&aws).resolve("B=y");
-    (aws, sandbox)
-}
-
-/// The time by which the service manager is to extend its timeout, in seconds.
-fn extension(notification: &str) -> f64 {
-    let (status, extension) = notification.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
+/// The seconds by which a message about a wait asks systemd to extend its timeout.
+fn seconds_of_extension(message: &str) -> f64 {
+    let (status, extension) = message.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
     assert!(
         status.starts_with("STATUS=waiting up to ") && !status.contains('\n'),
-        "{notification}"
+        "{message}"
     );
     extension.parse::<f64>().unwrap() / 1e6
 }
 
 #[test]
-fn a_terminal_shows_what_is_awaited_and_erases_the_line_before_the_command_runs() {
-    let (aws, sandbox) = half_held();
-    let (run, _) = slow(
-        &aws,
-        on_a_terminal(sandbox.script("echo started >&2").target_writes_stderr()),
-    );
+fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_command_runs() {
+    let aws = aws_that_holds_its_answer_for_x().secret("y", Secret::text("y-4c7a1e"));
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k").resolve("B=y");
+    let launch = launch.script("echo started >&2").target_writes_stderr();
+
+    // AWS has answered for y, and its value must not be on the terminal, either.
+    let (run, _) = runs_with_a_late_answer(&aws, on_a_terminal(launch));
+
     run.launched();
-    let tells = |line: &String| {
+    let is_progress = |line: &String| {
         line.starts_with("secrets-exec: note: waiting up to ")
             && line.contains("s for secret x")
             && line.len() < 80
     };
-    assert!(erased(&run).iter().any(tells), "{run}");
+    assert!(erased(&run).iter().any(is_progress), "{run}");
     assert_eq!(left(&run), ["started"], "{run}");
 }
 
 #[test]
-fn the_line_of_a_wait_on_a_terminal_is_erased_before_an_error_or_a_signal_s_line() {
-    let run = on_a_terminal(sandbox(&hanging()).args(["--timeout", "3500ms"])).run();
-    run.refused(75);
-    assert!(
-        !erased(&run).is_empty()
-            && left(&run)
-                .iter()
-                .all(|line| !line.contains("waiting up to")),
-        "{run}"
-    );
+fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
+    let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
 
-    let aws = held();
-    // A shell on the terminal sends the signal. It may say that the program was terminated.
-    let script = "\"$@\" & program=$!; until [ -e notified ]; do sleep 0.05; done; kill -TERM $program; wait $program; exit 3";
+    let run = on_a_terminal(launch.args(["--timeout", "3500ms"])).run();
+
+    run.refused(75);
+    let is_progress = |line: &String| line.contains("waiting up to");
+    assert!(!erased(&run).is_empty(), "{run}");
+    assert!(!left(&run).iter().any(is_progress), "{run}");
+}
+
+#[test]
+fn the_progress_line_on_a_terminal_is_erased_before_a_signal_is_reported() {
+    let aws = aws_that_holds_its_answer_for_x();
+    // A shell on the terminal sends TERM. It may also report that secrets-exec was terminated.
+    let shell = "\"$@\" & program=$!; until [ -e notified ]; do sleep 0.05; done; kill -TERM $program; wait $program; exit 3";
     let wrapper = terminal(80)
         .into_iter()
-        .chain(["sh", "-c", script, "sh"].map(str::to_owned));
-    let sandbox = sandbox(&aws)
+        .chain(["sh", "-c", shell, "sh"].map(str::to_owned));
+    let launch = Sandbox::new()
+        .aws(&aws)
+        .resolve("A=x:k")
         .env("NO_COLOR", "1")
         .through(wrapper)
         .target_writes_stderr();
-    let (manager, sandbox) = Manager::of(sandbox);
-    let running = sandbox.spawn();
+    let (manager, launch) = Manager::of(launch);
+
+    let running = launch.spawn();
     manager.next();
-    fs::write(sandbox.path("notified"), "").unwrap();
+    fs::write(launch.path("notified"), "").unwrap();
     let run = running.wait();
+
     run.ended(Status::Exit(3));
     assert!(!erased(&run).is_empty(), "{run}");
     let left = left(&run);
+    let first = left.first().map_or("", String::as_str);
     assert!(
-        left.first()
-            .is_some_and(|line| line.starts_with("secrets-exec: error: SIGTERM after ")),
+        first.starts_with("secrets-exec: error: SIGTERM after "),
         "{run}"
     );
 }
 
 #[test]
-fn no_line_of_a_wait_is_shown_with_quiet_json_a_dumb_terminal_or_no_terminal() {
+fn a_terminal_shows_no_progress_line_with_q_with_json_or_if_it_is_dumb() {
     for (option, term) in [
         ("-q", "xterm"),
-        ("--no-file", "dumb"),
         ("--log-format=json", "xterm"),
+        ("--no-file", "dumb"),
     ] {
-        let aws = held();
-        slow(
-            &aws,
-            on_a_terminal(sandbox(&aws).arg(option).env("TERM", term)),
-        )
-        .0
-        .launched_silently();
+        let aws = aws_that_holds_its_answer_for_x();
+        let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+        let launch = launch.arg(option).env("TERM", term);
+        let (run, _) = runs_with_a_late_answer(&aws, on_a_terminal(launch));
+        run.launched_silently();
     }
-    let aws = held();
-    slow(&aws, sandbox(&aws)).0.launched_silently();
 }
 
 #[test]
-fn systemd_is_told_what_a_launch_awaits_and_the_time_until_the_deadline() {
-    let (aws, launch) = half_held();
-    let (run, notification) = slow(&aws, launch.args(["--timeout", "25s"]));
-    assert!(run.launched().names().contains(&"NOTIFY_SOCKET".to_owned()));
-    assert!(
-        notification.contains("secret x in us-east-1")
-            && (1.0..=23.0).contains(&extension(&notification)),
-        "{notification}"
-    );
-    // That of both with `--wait`.
-    let sandbox =
-        sandbox(&aws)
-            .endpoint("http://127.0.0.1:1")
-            .args(["--wait", "3s", "--timeout", "4s"]);
-    let (manager, sandbox) = Manager::of(sandbox);
-    sandbox.run().refused(75);
-    assert!((4.0..=5.1).contains(&extension(&manager.received()[0])));
+fn a_log_that_is_not_a_terminal_has_no_progress_line() {
+    let aws = aws_that_holds_its_answer_for_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let (run, _) = runs_with_a_late_answer(&aws, launch);
+    run.launched_silently();
 }
 
 #[test]
-fn a_signal_ends_a_launch_that_is_reporting_its_wait_to_systemd() {
-    let aws = held();
-    let (manager, sandbox) = Manager::of(sandbox(&aws));
-    let running = sandbox.spawn();
+fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadline() {
+    let aws = aws_that_holds_its_answer_for_x().secret("y", Secret::text("y-4c7a1e"));
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k").resolve("B=y");
+
+    // AWS has answered for y. The manager fails the test if a message has the value.
+    let (run, message) = runs_with_a_late_answer(&aws, launch.args(["--timeout", "25s"]));
+
+    run.launched();
+    assert!(message.contains("secret x in us-east-1"), "{message}");
+    // The launch reports its wait after two seconds, so at most 23 of the 25 are left.
+    let seconds = seconds_of_extension(&message);
+    assert!((1.0..=23.0).contains(&seconds), "{message}");
+}
+
+#[test]
+fn a_command_gets_the_notify_socket_that_reported_the_wait_before_it() {
+    let aws = aws_that_holds_its_answer_for_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let (run, _) = runs_with_a_late_answer(&aws, launch);
+    assert!(run.names().contains(&"NOTIFY_SOCKET".to_owned()), "{run}");
+}
+
+#[test]
+fn systemd_extends_its_timeout_by_the_wait_and_the_timeout_of_the_launch() {
+    // Nothing listens at this address.
+    let launch = Sandbox::new()
+        .endpoint("http://127.0.0.1:1")
+        .region("us-east-1")
+        .keys()
+        .resolve("A=x:k")
+        .args(["--wait", "3s", "--timeout", "4s"]);
+    let (manager, launch) = Manager::of(launch);
+
+    launch.run().refused(75);
+
+    // The launch reports its wait after two of the seven seconds.
+    let messages = manager.received();
+    let seconds = seconds_of_extension(&messages[0]);
+    assert!((4.0..=5.1).contains(&seconds), "{messages:?}");
+}
+
+#[test]
+fn a_signal_ends_a_launch_that_has_reported_its_wait_to_systemd() {
+    let aws = aws_that_holds_its_answer_for_x();
+    let (manager, launch) = Manager::of(Sandbox::new().aws(&aws).resolve("A=x:k"));
+    let running = launch.spawn();
     manager.next();
     running.ends_by(Signal::SIGTERM);
 }
 
 #[test]
-fn systemd_is_told_once_that_the_service_is_ready_right_before_the_command_runs() {
-    let aws = served();
-    for sandbox in [
-        sandbox(&aws).arg("--notify-ready"),
-        sandbox(&aws).env("SECRETS_EXEC_NOTIFY_READY", "1"),
-        sandbox(&aws).declaration("defaults: { notify-ready: true }\n"),
+fn systemd_learns_once_that_the_service_is_ready_however_notify_ready_is_set() {
+    let aws = aws_with_x();
+    let launch = || Sandbox::new().aws(&aws).resolve("A=x:k");
+    for launch in [
+        launch().arg("--notify-ready"),
+        launch().env("SECRETS_EXEC_NOTIFY_READY", "1"),
+        launch().declaration("defaults: { notify-ready: true }\n"),
     ] {
-        let (manager, sandbox) = Manager::of(sandbox);
-        sandbox.run().launched_silently();
+        let (manager, launch) = Manager::of(launch);
+        launch.run().launched_silently();
         assert_eq!(manager.readiness(), ["READY=1"]);
     }
-    let sandbox = sandbox(&aws).arg("--notify-ready");
-    let name = format!("secrets-exec-it/{}", sandbox.path("").display());
-    let manager =
-        Manager(UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap());
-    sandbox
+}
+
+#[test]
+fn systemd_learns_that_the_service_is_ready_through_an_abstract_socket() {
+    let aws = aws_with_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let name = format!("secrets-exec-it/{}", launch.path("").display());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let manager = Manager(UnixDatagram::bind_addr(&address).unwrap());
+
+    let run = launch
+        .arg("--notify-ready")
         .env("NOTIFY_SOCKET", format!("@{name}"))
-        .run()
-        .launched_silently();
+        .run();
+
+    run.launched_silently();
     assert_eq!(manager.readiness(), ["READY=1"]);
 }
 
 #[test]
-fn systemd_is_told_of_readiness_only_with_every_value_the_option_and_a_notify_socket() {
-    let aws = served();
-    let (manager, lacking) =
-        Manager::of(sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing"));
-    lacking.run().refused(78);
+fn systemd_does_not_learn_that_the_service_is_ready_if_a_value_is_missing() {
+    let aws = aws_with_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let (manager, launch) = Manager::of(launch.arg("--notify-ready").resolve("B=x:nothing"));
+    launch.run().refused(78);
     assert!(manager.readiness().is_empty());
-    let (manager, plain) = Manager::of(sandbox(&aws));
-    plain.run().launched_silently();
+}
+
+#[test]
+fn systemd_does_not_learn_that_the_service_is_ready_without_notify_ready() {
+    let aws = aws_with_x();
+    let (manager, launch) = Manager::of(Sandbox::new().aws(&aws).resolve("A=x:k"));
+    launch.run().launched_silently();
     assert!(manager.readiness().is_empty());
-    let (manager, relative) = Manager::of(sandbox(&aws).arg("--notify-ready"));
-    relative
-        .env("NOTIFY_SOCKET", "notify")
-        .run()
-        .launched_silently();
+}
+
+#[test]
+fn a_relative_notify_socket_is_ignored_although_a_socket_is_there() {
+    let aws = aws_with_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    // The manager's socket is the file `notify` in the working directory of the launch.
+    let (manager, launch) = Manager::of(launch.arg("--notify-ready"));
+    let run = launch.env("NOTIFY_SOCKET", "notify").run();
+    run.launched_silently();
     assert!(manager.readiness().is_empty());
-    for name in [
-        "",
-        "vsock:2:1234",
-        &format!("/{}", "x".repeat(200)),
-        "/nonexistent/notify",
-    ] {
-        sandbox(&aws)
-            .arg("--notify-ready")
-            .env("NOTIFY_SOCKET", name)
-            .run()
-            .launched_silently();
+}
+
+#[test]
+fn a_notify_socket_that_cannot_be_reached_does_not_stop_a_launch() {
+    let aws = aws_with_x();
+    let too_long = format!("/{}", "x".repeat(200));
+    for name in ["", "vsock:2:1234", &too_long, "/nonexistent/notify"] {
+        let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+        let launch = launch.arg("--notify-ready").env("NOTIFY_SOCKET", name);
+        launch.run().launched_silently();
     }
 }
 
 #[test]
-fn a_notify_socket_that_nobody_reads_does_not_hold_up_the_launch() {
-    let aws = served();
-    let (manager, sandbox) = Manager::of(sandbox(&aws).arg("--notify-ready"));
-    // Fills the queue.
+fn a_notify_socket_that_nobody_reads_does_not_delay_a_launch() {
+    let aws = aws_with_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
+    let (manager, launch) = Manager::of(launch.arg("--notify-ready"));
     let sender = UnixDatagram::unbound().unwrap();
     sender.set_nonblocking(true).unwrap();
-    while sender
-        .send_to(&[b'x'; 1000], sandbox.path("notify"))
-        .is_ok()
-    {}
-    sandbox.run().launched_silently();
+
+    let socket = launch.path("notify");
+    let mut is_queue_full = false;
+    while !is_queue_full {
+        is_queue_full = sender.send_to(&[b'x'; 1000], &socket).is_err();
+    }
+    launch.run().launched_silently();
+
+    // A closed socket doesn't delay it, either.
     drop(manager);
-    sandbox.run().launched_silently();
+    launch.run().launched_silently();
 }

@@ -1,367 +1,468 @@
-//! Answers that are malformed HTTP or broken TLS, on a first and on a second use of a connection: they are retried, and never taken for a
+//! Answers that are malformed HTTP or broken TLS, on a first and on a second use of a connection: they are retried, and never used as a
 //! value.
+//!
+//! Each test starts a server that follows a script on each connection: the first script on the first connection, and the last one on all
+//! later connections. Secrets Manager is this server. A wrong answer has the value `wrong-4c7a1e`, and a right one has `v-4c7a1e`.
 
 use std::time::Duration;
 
-use crate::support::wire::{answer, body, with_head};
+use crate::support::wire::{answer, body as secret_json, with_head};
 use crate::support::*;
 
+/// How long a server waits before it closes a connection, so that the client can read what was sent.
+const A_MOMENT: Duration = Duration::from_millis(50);
+
 /// A launch whose Secrets Manager is this server.
-fn at_url(url: String) -> Sandbox {
-    Sandbox::new()
-        .endpoint(&url)
-        .region("us-east-1")
-        .keys()
-        .resolve("A=x:k")
+fn launch_with(server: &Wire) -> Sandbox {
+    launch_at(&format!("http://localhost:{}", server.port()))
 }
 
-/// A launch whose Secrets Manager is at this port, over TLS.
-fn over_tls(authority: &Authority, wire: &Wire) -> Sandbox {
-    at_url(format!("https://localhost:{}", wire.port())).env("AWS_CA_BUNDLE", authority.bundle())
+/// A launch whose Secrets Manager is this server, over TLS.
+fn launch_with_tls(authority: &Authority, server: &Wire) -> Sandbox {
+    launch_at(&format!("https://localhost:{}", server.port()))
+        .env("AWS_CA_BUNDLE", authority.bundle())
 }
 
-/// Runs a test against a server of these scripts, in the clear and within TLS.
-fn both_ways(case: &str, scripts: &[Script], test: impl Fn(&Wire, Sandbox)) {
-    let wire = Wire::plain(scripts.to_vec());
-    test(
-        &wire,
-        at_url(format!("http://localhost:{}", wire.port())).case(case),
-    );
+fn launch_at(url: &str) -> Sandbox {
+    Sandbox::new().endpoint(url).region("us-east-1").keys()
+}
+
+/// Runs a test twice, with a server that follows these scripts: without TLS, and with it.
+fn without_and_with_tls(case: &str, scripts: &[Script], test: impl Fn(&Wire, Sandbox)) {
+    let server = Wire::plain(scripts.to_vec());
+    test(&server, launch_with(&server).case(case));
+
     let Some(authority) = Authority::new() else {
         return;
     };
-    let wire = Wire::tls(authority.acceptor(), scripts.to_vec());
-    test(
-        &wire,
-        over_tls(&authority, &wire).case(format!("{case}, within TLS")),
-    );
+    let server = Wire::tls(authority.acceptor(), scripts.to_vec());
+    let launch = launch_with_tls(&authority, &server);
+    test(&server, launch.case(format!("{case}, within TLS")));
 }
 
-fn answered_with(bytes: impl Into<Vec<u8>>) -> Script {
+/// The script of a server that reads a request and sends these bytes. The connection stays open for another request.
+fn reads_and_sends(bytes: impl Into<Vec<u8>>) -> Script {
     vec![Step::Request, Step::Send(bytes.into())]
 }
 
-/// A script whose answer closes the connection, so that each attempt is a connection.
-fn answered_once(bytes: &[u8]) -> Script {
-    let end = bytes.windows(2).position(|end| end == b"\r\n").unwrap();
-    answered_with([&bytes[..end], b"\r\nconnection: close", &bytes[end..]].concat())
+/// The script of a server that reads a request and sends an answer, with `connection: close` after the status line. So the next attempt needs
+/// another connection, and a launch makes as many connections as attempts.
+fn reads_and_sends_last(head: &[&str], body: impl AsRef<[u8]>) -> Script {
+    let (status_line, headers) = head.split_at(1);
+    let head = [status_line, &["connection: close"], headers].concat();
+    reads_and_sends(with_head(&head, body))
 }
 
-fn once(lines: &[&str], body: impl AsRef<[u8]>) -> Script {
-    answered_once(&with_head(lines, body))
+/// The script of a server that gives the secret `x`, whose key `k` has this value.
+fn gives_secret(value: &str) -> Script {
+    reads_and_sends(answer("HTTP/1.1 200 OK", secret_json(value)))
 }
 
-/// The answer without its last bytes.
-fn cut_short() -> Vec<u8> {
-    let mut bytes = answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"));
+/// An answer with a wrong value, which ends 20 bytes before the length in its header.
+fn wrong_answer_cut_short() -> Vec<u8> {
+    let mut bytes = answer("HTTP/1.1 200 OK", secret_json("wrong-4c7a1e"));
     bytes.truncate(bytes.len() - 20);
     bytes
 }
 
-#[test]
-fn a_malformed_http_answer_is_asked_for_again_and_75_after_every_attempt() {
-    let wrong = body("wrong-4c7a1e");
-    let length = |length: usize| format!("content-length: {length}");
+/// Servers whose answer isn't the JSON of a secret in valid HTTP.
+fn malformed_answers() -> Vec<(&'static str, Script)> {
+    let json = secret_json("wrong-4c7a1e");
     let chunked = ["HTTP/1.1 200 OK", "transfer-encoding: chunked"];
+    let with_length = |length: usize| format!("content-length: {length}");
     // gzip's magic number and method; the rest would matter only to a client that unpacks it.
-    let packed = [b"\x1f\x8b\x08\x00".as_slice(), CANARY.as_bytes()].concat();
-    let no_text = wrong.replace("wrong", "wr\u{1}ng").into_bytes();
-    let no_text: Vec<u8> = no_text
-        .into_iter()
-        .map(|byte| if byte == 1 { 0xff } else { byte })
-        .collect();
-    let upgrade = [
-        "HTTP/1.1 101 Switching Protocols",
-        "connection: upgrade",
-        "upgrade: websocket",
-    ];
-    let endless = format!("x-filler: {CANARY}\r\n").repeat(60_000);
-    for (case, fault) in [
+    let gzipped = [b"\x1f\x8b\x08\x00".as_slice(), CANARY.as_bytes()].concat();
+    // The byte 0xff is never a part of UTF-8.
+    let (before, after) = json.split_once("wrong").unwrap();
+    let not_utf8 = [before.as_bytes(), b"\xff", after.as_bytes()].concat();
+    let many_lines = format!("x-filler: {CANARY}\r\n").repeat(60_000);
+
+    vec![
         (
-            "a body without its last chunk",
-            once(&chunked, format!("{:x}\r\n{wrong}\r\n", wrong.len())),
+            "a chunked body without its last chunk",
+            reads_and_sends_last(&chunked, format!("{:x}\r\n{json}\r\n", json.len())),
         ),
         (
-            "a chunk cut short",
-            once(
+            "a chunk that is cut short",
+            reads_and_sends_last(
                 &chunked,
-                format!("{:x}\r\n{}", wrong.len(), &wrong[..wrong.len() / 2]),
+                format!("{:x}\r\n{}", json.len(), &json[..json.len() / 2]),
             ),
         ),
         (
-            "a body shorter than its length",
-            once(&["HTTP/1.1 200 OK", &length(wrong.len() + 1)], &wrong),
+            "a body that is shorter than its length",
+            reads_and_sends_last(&["HTTP/1.1 200 OK", &with_length(json.len() + 1)], &json),
         ),
         (
-            "two lengths",
-            once(
+            "two different lengths",
+            reads_and_sends_last(
                 &[
                     "HTTP/1.1 200 OK",
                     "content-length: 10",
-                    &length(wrong.len()),
+                    &with_length(json.len()),
                 ],
-                &wrong,
+                &json,
             ),
         ),
         (
-            "two documents",
-            answered_once(&answer("HTTP/1.1 200 OK", wrong.repeat(2))),
+            "a body with two JSON documents",
+            reads_and_sends_last(
+                &["HTTP/1.1 200 OK", &with_length(2 * json.len())],
+                json.repeat(2),
+            ),
         ),
         (
-            "a compressed body that nobody asked for",
-            once(
+            "a gzipped body, which the request didn't accept",
+            reads_and_sends_last(
                 &[
                     "HTTP/1.1 200 OK",
                     "content-encoding: gzip",
-                    &length(packed.len()),
+                    &with_length(gzipped.len()),
                 ],
-                packed,
+                gzipped,
             ),
         ),
         (
-            "a body that is no text",
-            answered_once(&answer("HTTP/1.1 200 OK", no_text)),
+            "a body that isn't UTF-8",
+            reads_and_sends_last(&["HTTP/1.1 200 OK", &with_length(not_utf8.len())], not_utf8),
         ),
-        ("no content", once(&["HTTP/1.1 204 No Content"], "")),
-        ("nothing new", once(&["HTTP/1.1 304 Not Modified"], "")),
         (
-            "a head without an end",
-            once(&["HTTP/1.1 200 OK", &endless], &wrong),
+            "no content",
+            reads_and_sends_last(&["HTTP/1.1 204 No Content"], ""),
         ),
-        ("no HTTP", answered_with(*b"SSH-2.0-OpenSSH_9.2p1\r\n")),
         (
-            "a change of protocol",
-            answered_with(with_head(&upgrade, &wrong)),
+            "not modified",
+            reads_and_sends_last(&["HTTP/1.1 304 Not Modified"], ""),
         ),
-    ] {
-        both_ways(case, std::slice::from_ref(&fault), |wire, sandbox| {
-            let run = sandbox.attempts(2).run();
+        (
+            "a header of 60,000 lines",
+            reads_and_sends_last(&["HTTP/1.1 200 OK", &many_lines], &json),
+        ),
+        (
+            "the greeting of an SSH server",
+            reads_and_sends(*b"SSH-2.0-OpenSSH_9.2p1\r\n"),
+        ),
+        (
+            "a change to another protocol",
+            reads_and_sends(with_head(
+                &[
+                    "HTTP/1.1 101 Switching Protocols",
+                    "connection: upgrade",
+                    "upgrade: websocket",
+                ],
+                &json,
+            )),
+        ),
+    ]
+}
+
+#[test]
+fn a_launch_fails_with_75_if_the_http_answer_to_each_attempt_is_malformed() {
+    for (case, malformed) in malformed_answers() {
+        without_and_with_tls(case, &[malformed], |server, launch| {
+            let run = launch.resolve("A=x:k").attempts(2).run();
             run.refused(75).says(["A (", "secret x", "us-east-1"]);
-            assert_eq!(wire.connections(), 2, "{run}");
-        });
-        both_ways(case, &[fault, good("v-4c7a1e")], |wire, sandbox| {
-            sandbox.run().launched_silently().has("A", "v-4c7a1e");
-            assert_eq!(wire.connections(), 2, "{case}");
+            assert_eq!(server.connections(), 2, "{run}");
         });
     }
 }
 
 #[test]
-fn a_value_is_read_from_a_valid_http_answer_of_unusual_form() {
-    let mut informed = with_head(&["HTTP/1.1 100 Continue"], "");
-    informed.extend(with_head(
-        &["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"],
-        "",
-    ));
-    informed.extend(answer("HTTP/1.1 200 OK", body("v-4c7a1e")));
-    let drip = Step::Drip(
-        answer("HTTP/1.1 200 OK", body("v-4c7a1e")),
-        Duration::from_millis(1),
-    );
+fn a_request_is_sent_again_after_a_malformed_http_answer() {
+    for (case, malformed) in malformed_answers() {
+        let scripts = [malformed, gives_secret("v-4c7a1e")];
+        without_and_with_tls(case, &scripts, |server, launch| {
+            let run = launch.resolve("A=x:k").run();
+            run.launched_silently().has("A", "v-4c7a1e");
+            assert_eq!(server.connections(), 2, "{case}");
+        });
+    }
+}
+
+#[test]
+fn a_value_is_read_from_an_http_answer_that_is_unusual_but_valid() {
+    let right = answer("HTTP/1.1 200 OK", secret_json("v-4c7a1e"));
+    let informational = [
+        with_head(&["HTTP/1.1 100 Continue"], ""),
+        with_head(&["HTTP/1.1 103 Early Hints", "link: </x>; rel=preload"], ""),
+    ]
+    .concat();
+    let without_length = with_head(&["HTTP/1.0 200 OK"], secret_json("v-4c7a1e"));
+
     for (case, script) in [
-        ("informational answers before it", answered_with(informed)),
         (
-            "a body that ends with the connection",
-            answered_with(with_head(&["HTTP/1.0 200 OK"], body("v-4c7a1e"))),
+            "informational answers come first",
+            reads_and_sends([informational, right.clone()].concat()),
         ),
-        ("byte by byte", vec![Step::Request, drip]),
         (
-            "without a farewell",
-            [good("v-4c7a1e"), vec![Step::Cut]].concat(),
+            "the body ends with the connection",
+            reads_and_sends(without_length),
+        ),
+        (
+            "each byte is sent by itself",
+            vec![
+                Step::Request,
+                Step::Drip(right.clone(), Duration::from_millis(1)),
+            ],
+        ),
+        (
+            "TLS ends without close_notify after the whole answer",
+            vec![Step::Request, Step::Send(right), Step::Cut],
         ),
     ] {
-        both_ways(case, &[script], |wire, sandbox| {
-            sandbox.run().launched_silently().has("A", "v-4c7a1e");
-            assert_eq!(wire.connections(), 1, "{case}");
+        without_and_with_tls(case, &[script], |server, launch| {
+            let run = launch.resolve("A=x:k").run();
+            run.launched_silently().has("A", "v-4c7a1e");
+            assert_eq!(server.connections(), 1, "{case}");
         });
     }
 }
 
 #[test]
-fn an_http_answer_that_never_ends_is_75_at_the_timeout() {
-    let slowly = |bytes: Vec<u8>| Step::Drip(bytes, Duration::from_millis(50));
+fn a_launch_fails_with_75_at_its_timeout_if_an_http_answer_does_not_end() {
+    let json = secret_json("wrong-4c7a1e");
     let head = with_head(
         &[
             "HTTP/1.1 200 OK",
-            &format!("content-length: {}", body("wrong-4c7a1e").len()),
+            &format!("content-length: {}", json.len()),
         ],
         "",
     );
-    let hints = with_head(&["HTTP/1.1 103 Early Hints"], "").repeat(1000);
+    let informational = with_head(&["HTTP/1.1 103 Early Hints"], "").repeat(1000);
+    let slowly = |bytes: Vec<u8>| Step::Drip(bytes, Duration::from_millis(50));
+
     for (case, script) in [
         (
-            "a slow head",
-            vec![
-                Step::Request,
-                slowly(answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"))),
-            ],
+            "the header is slow",
+            vec![Step::Request, slowly(answer("HTTP/1.1 200 OK", &json))],
         ),
         (
-            "a slow body",
+            "the body is slow",
             vec![
                 Step::Request,
                 Step::Send(head),
-                slowly(body("wrong-4c7a1e").into_bytes()),
+                slowly(json.clone().into_bytes()),
             ],
         ),
         (
-            "a body that stops",
-            vec![Step::Request, Step::Send(cut_short()), Step::Stall],
+            "the body stops",
+            vec![
+                Step::Request,
+                Step::Send(wrong_answer_cut_short()),
+                Step::Stall,
+            ],
         ),
         (
-            "informational answers",
-            vec![Step::Request, Step::Drip(hints, Duration::from_millis(1))],
+            "there are ever more informational answers",
+            vec![
+                Step::Request,
+                Step::Drip(informational, Duration::from_millis(1)),
+            ],
         ),
     ] {
-        both_ways(case, &[script], |_, sandbox| {
-            let run = ends_within(Duration::from_millis(400), sandbox);
+        without_and_with_tls(case, &[script], |_, launch| {
+            let run = ends_within(Duration::from_millis(400), launch.resolve("A=x:k"));
             run.refused(75).says(["A (", "secret x"]);
         });
     }
-    // A body that stops is given up as early as an answer that never begins, in time for another attempt.
-    let wire = Wire::plain(vec![
-        vec![Step::Request, Step::Send(cut_short()), Step::Stall],
-        good("v-4c7a1e"),
-    ]);
-    let sandbox = at_url(format!("http://localhost:{}", wire.port())).timeout("9s");
-    sandbox.run().launched_silently().has("A", "v-4c7a1e");
-    assert_eq!(wire.connections(), 2);
 }
 
 #[test]
-fn a_request_whose_connection_is_reset_within_the_answer_is_sent_again() {
-    let reset = vec![
-        Step::Head,
-        Step::Send(cut_short()),
-        Step::Pause(Duration::from_millis(50)),
+fn a_body_that_stops_leaves_enough_of_the_timeout_for_another_attempt() {
+    let stops = vec![
+        Step::Request,
+        Step::Send(wrong_answer_cut_short()),
+        Step::Stall,
     ];
-    let wire = Wire::plain(vec![reset.clone(), vec![Step::Head], good("v-4c7a1e")]);
-    at_url(format!("http://localhost:{}", wire.port()))
-        .run()
-        .launched_silently()
-        .has("A", "v-4c7a1e");
-    assert_eq!(wire.connections(), 3);
-    let wire = Wire::plain(vec![reset]);
-    let sandbox = at_url(format!("http://localhost:{}", wire.port())).attempts(2);
-    sandbox.run().refused(75).says(["A (", "secret x"]);
+    let server = Wire::plain(vec![stops, gives_secret("v-4c7a1e")]);
+
+    let run = launch_with(&server).resolve("A=x:k").timeout("9s").run();
+
+    run.launched_silently().has("A", "v-4c7a1e");
+    assert_eq!(server.connections(), 2);
+}
+
+/// The steps of a server that reads only the header of a request, sends a part of an answer, and resets the connection: the system resets a
+/// connection that is closed while it has unread bytes.
+fn resets_within_the_answer() -> Script {
+    vec![
+        Step::Head,
+        Step::Send(wrong_answer_cut_short()),
+        Step::Pause(A_MOMENT),
+    ]
 }
 
 #[test]
-fn an_https_endpoint_that_does_not_speak_tls_is_75_and_named() {
+fn a_request_is_sent_again_if_the_connection_is_reset_before_or_within_the_answer() {
+    let resets_before_the_answer = vec![Step::Head];
+    let server = Wire::plain(vec![
+        resets_within_the_answer(),
+        resets_before_the_answer,
+        gives_secret("v-4c7a1e"),
+    ]);
+
+    let run = launch_with(&server).resolve("A=x:k").run();
+
+    run.launched_silently().has("A", "v-4c7a1e");
+    assert_eq!(server.connections(), 3);
+}
+
+#[test]
+fn a_launch_fails_with_75_if_each_connection_is_reset_within_the_answer() {
+    let server = Wire::plain(vec![resets_within_the_answer()]);
+    let run = launch_with(&server).resolve("A=x:k").attempts(2).run();
+    run.refused(75).says(["A (", "secret x"]);
+}
+
+#[test]
+fn an_https_endpoint_that_does_not_speak_tls_is_named_with_a_hint_at_the_likely_cause() {
     let Some(authority) = Authority::new() else {
         return;
     };
-    let refusal = Step::Send(answer("HTTP/1.1 400 Bad Request", "this is no TLS"));
-    for (case, script, is_firewall) in [
+    // A firewall that looks for the server's name in the first packet does not find it there with a post-quantum key exchange.
+    let firewall = "--key-exchange classical";
+    let plain_http = "the answer is not TLS; the endpoint may speak http";
+    let bad_request = answer("HTTP/1.1 400 Bad Request", "this is not TLS");
+    let handshake_failure_alert = vec![21, 3, 3, 0, 2, 2, 40];
+
+    for (case, script, hint) in [
         (
-            "plain HTTP",
+            "it answers in plain HTTP",
             vec![
                 Step::Greeting,
-                refusal,
-                Step::Pause(Duration::from_millis(50)),
+                Step::Send(bad_request),
+                Step::Pause(A_MOMENT),
             ],
-            false,
+            Some(plain_http),
         ),
-        ("it hangs up on the greeting", vec![Step::Greeting], true),
-        // Closing with unread data resets the connection.
+        (
+            "it closes the connection after the greeting",
+            vec![Step::Greeting],
+            Some(firewall),
+        ),
+        // Nothing is read, so closing the connection resets it.
         (
             "it resets the connection",
-            vec![Step::Pause(Duration::from_millis(50))],
-            true,
+            vec![Step::Pause(A_MOMENT)],
+            Some(firewall),
         ),
         (
-            "a fatal alert",
-            vec![Step::Greeting, Step::Send(vec![21, 3, 3, 0, 2, 2, 40])],
-            false,
+            "it sends a fatal alert",
+            vec![Step::Greeting, Step::Send(handshake_failure_alert)],
+            None,
         ),
-        ("it says nothing", vec![Step::Greeting, Step::Stall], true),
+        (
+            "it doesn't answer the greeting",
+            vec![Step::Greeting, Step::Stall],
+            Some(firewall),
+        ),
     ] {
-        let wire = Wire::plain(vec![script]);
-        let run = over_tls(&authority, &wire)
-            .attempts(2)
-            .timeout("20s")
-            .case(case)
-            .run();
-        run.refused(75)
-            .says(["A (", "secret x", &format!("localhost:{}", wire.port())]);
-        assert_eq!(
-            run.stderr().contains("--key-exchange classical"),
-            is_firewall,
-            "{run}"
-        );
-        let is_http = run
-            .stderr()
-            .contains("the answer is not TLS; the endpoint may speak http");
-        assert_eq!(is_http, case == "plain HTTP", "{run}");
+        let server = Wire::plain(vec![script]);
+        let launch = launch_with_tls(&authority, &server).case(case);
+
+        let run = launch.resolve("A=x:k").attempts(2).timeout("20s").run();
+
+        let address = format!("localhost:{}", server.port());
+        run.refused(75).says(["A (", "secret x", &address]);
+        for text in [firewall, plain_http] {
+            let is_expected = hint == Some(text);
+            assert_eq!(run.stderr().contains(text), is_expected, "{text}: {run}");
+        }
+        // The name of rustls's error.
         run.says_nothing_of("InvalidContentType");
-        assert_eq!(wire.connections(), 2, "{run}");
+        assert_eq!(server.connections(), 2, "{run}");
     }
-    // Silence after the ClientHello, and in the middle of a record.
-    for script in [
-        vec![Step::Greeting, Step::Stall],
-        vec![Step::Greeting, Step::Send(vec![22, 3, 3]), Step::Stall],
+}
+
+#[test]
+fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
+    let Some(authority) = Authority::new() else {
+        return;
+    };
+    let beginning_of_a_record = vec![22, 3, 3];
+
+    for (case, script) in [
+        (
+            "it doesn't answer the greeting",
+            vec![Step::Greeting, Step::Stall],
+        ),
+        (
+            "it stops within its answer to the greeting",
+            vec![
+                Step::Greeting,
+                Step::Send(beginning_of_a_record),
+                Step::Stall,
+            ],
+        ),
     ] {
-        let wire = Wire::plain(vec![script]);
-        let run = ends_within(Duration::from_millis(400), over_tls(&authority, &wire));
+        let server = Wire::plain(vec![script]);
+        let launch = launch_with_tls(&authority, &server).case(case);
+        let run = ends_within(Duration::from_millis(400), launch.resolve("A=x:k"));
         run.refused(75).says(["A (", "secret x"]);
     }
 }
 
+/// Without TLS's close_notify, an attacker who cuts the connection could shorten the body.
 #[test]
-fn an_answer_cut_off_without_tls_close_notify_is_no_value_and_asked_for_again() {
+fn a_request_is_sent_again_if_its_answer_ends_without_tls_close_notify() {
     let Some(authority) = Authority::new() else {
         return;
     };
-    // Without close_notify, an attacker who cuts the connection could truncate the body.
-    let unbounded = with_head(&["HTTP/1.0 200 OK"], body("wrong-4c7a1e"));
-    for (case, fault) in [
+    let without_length = with_head(&["HTTP/1.0 200 OK"], secret_json("wrong-4c7a1e"));
+
+    for (case, cut) in [
         (
-            "in the body",
-            vec![Step::Request, Step::Send(cut_short()), Step::Cut],
+            "within the body",
+            vec![
+                Step::Request,
+                Step::Send(wrong_answer_cut_short()),
+                Step::Cut,
+            ],
         ),
         (
             "after a body that ends with the connection",
-            vec![Step::Request, Step::Send(unbounded), Step::Cut],
+            vec![Step::Request, Step::Send(without_length), Step::Cut],
         ),
         ("before the answer", vec![Step::Request, Step::Cut]),
         ("before the request", vec![Step::Cut]),
     ] {
-        let wire = Wire::tls(authority.acceptor(), vec![fault, good("v-4c7a1e")]);
-        over_tls(&authority, &wire)
-            .case(case)
-            .run()
-            .launched_silently()
-            .has("A", "v-4c7a1e");
-        assert_eq!(wire.connections(), 2, "{case}");
+        let server = Wire::tls(authority.acceptor(), vec![cut, gives_secret("v-4c7a1e")]);
+        let launch = launch_with_tls(&authority, &server).case(case);
+
+        let run = launch.resolve("A=x:k").run();
+
+        run.launched_silently().has("A", "v-4c7a1e");
+        assert_eq!(server.connections(), 2, "{case}");
     }
 }
 
 #[test]
-fn a_message_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_of_a_library() {
+fn a_missing_tls_close_notify_is_reported_without_the_link_of_the_tls_library() {
     let Some(authority) = Authority::new() else {
         return;
     };
+    let half_of_a_header = b"HTTP/1.1 200".to_vec();
+
     for (case, cut) in [
         (
-            "in the head of the answer",
-            vec![
-                Step::Request,
-                Step::Send(b"HTTP/1.1 200".to_vec()),
-                Step::Cut,
-            ],
+            "within the header of the answer",
+            vec![Step::Request, Step::Send(half_of_a_header), Step::Cut],
         ),
         ("before the answer", vec![Step::Request, Step::Cut]),
     ] {
-        let wire = Wire::tls(authority.acceptor(), vec![cut.clone(), cut]);
-        let run = over_tls(&authority, &wire).attempts(1).case(case).run();
+        let server = Wire::tls(authority.acceptor(), vec![cut]);
+        let launch = launch_with_tls(&authority, &server).case(case);
+
+        let run = launch.resolve("A=x:k").attempts(1).run();
+
         run.refused(75)
             .says(["A (", "closed the TLS connection without close_notify"]);
         run.says_nothing_of("docs.rs").says_nothing_of("https://");
     }
 }
 
-/// The answer of AssumeRole.
-fn role() -> Vec<u8> {
+/// The answer of STS to AssumeRole.
+fn role_credentials() -> Vec<u8> {
     let credentials = format!(
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><AssumedRoleUser>\
          <AssumedRoleId>AROA:s</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/Reader/s</Arn>\
@@ -372,79 +473,83 @@ fn role() -> Vec<u8> {
     answer("HTTP/1.1 200 OK", credentials)
 }
 
-/// A connection is used twice: first for a role, then for the secret.
+/// The server is STS, too, so a launch with a role uses the connection twice: first for the role, then for the secret.
 #[test]
-fn a_second_request_uses_the_open_connection_or_a_new_one_if_closed() {
-    let unasked = answer("HTTP/1.1 200 OK", body("wrong-4c7a1e"));
-    for (case, first, then, connections) in [
-        ("it is good", role(), good("v-4c7a1e"), 1),
+fn a_second_request_uses_the_open_connection_or_a_new_one_if_the_server_closed_it() {
+    // What the server does on the first connection after its answer with the role, and how many connections the launch makes.
+    for (case, then, connections) in [
+        ("it gives the secret", gives_secret("v-4c7a1e"), 1),
         (
-            "it closes when it is used again",
-            role(),
+            "it closes the connection after the request for the secret",
             vec![Step::Request],
             2,
         ),
         (
-            "it is cut when it is used again",
-            role(),
+            "it cuts the connection after the request for the secret",
             vec![Step::Request, Step::Cut],
             2,
         ),
         (
-            "it is reset when it is used again",
-            role(),
+            "it resets the connection after the request for the secret",
             vec![Step::Head, Step::Cut],
             2,
         ),
-        ("it has closed meanwhile", role(), Vec::new(), 2),
-        ("it has been cut meanwhile", role(), vec![Step::Cut], 2),
-        // In one write with the answer, so that it has arrived when the next request is sent.
-        (
-            "it says something unasked",
-            [role(), unasked].concat(),
-            vec![Step::Stall],
-            2,
-        ),
+        ("it closes the connection at once", Vec::new(), 2),
+        ("it cuts the connection at once", vec![Step::Cut], 2),
     ] {
         let scripts = [
-            [vec![Step::Request, Step::Send(first)], then].concat(),
-            good("v-4c7a1e"),
+            [reads_and_sends(role_credentials()), then].concat(),
+            gives_secret("v-4c7a1e"),
         ];
-        both_ways(case, &scripts, |wire, sandbox| {
-            sandbox
-                .args(["--role-arn", ROLE])
-                .attempts(1)
-                .run()
-                .launched_silently()
-                .has("A", "v-4c7a1e");
-            assert_eq!(
-                wire.connections(),
-                connections,
-                "{case}: {:#?}",
-                wire.heads()
-            );
+        without_and_with_tls(case, &scripts, |server, launch| {
+            let launch = launch.args(["--role-arn", ROLE]).resolve("A=x:k");
+            let run = launch.attempts(1).run();
+            run.launched_silently().has("A", "v-4c7a1e");
+            let seen = server.connections();
+            assert_eq!(seen, connections, "{case}: {:#?}", server.heads());
         });
     }
 }
 
-/// The connection is opened while STS is asked for the role.
+/// Again, the server is STS, too. The second answer is in one write with the first, so that it has arrived when the second request is sent.
 #[test]
-fn a_connection_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
-    for (case, closed) in [
-        ("before the request", Vec::new()),
-        ("and cut before the request", vec![Step::Cut]),
-        ("after the request", vec![Step::Request]),
-        ("and cut after the request", vec![Step::Request, Step::Cut]),
+fn an_answer_that_arrives_before_its_request_is_not_used_as_a_value() {
+    let too_early = answer("HTTP/1.1 200 OK", secret_json("wrong-4c7a1e"));
+    let both_answers = [role_credentials(), too_early].concat();
+    let scripts = [
+        vec![Step::Request, Step::Send(both_answers), Step::Stall],
+        gives_secret("v-4c7a1e"),
+    ];
+    without_and_with_tls("two answers to one request", &scripts, |server, launch| {
+        let launch = launch.args(["--role-arn", ROLE]).resolve("A=x:k");
+        let run = launch.attempts(1).run();
+        run.launched_silently().has("A", "v-4c7a1e");
+        assert_eq!(server.connections(), 2, "{:#?}", server.heads());
+    });
+}
+
+/// secrets-exec opens the connection to Secrets Manager while it waits for STS to give it the role.
+#[test]
+fn a_connection_that_was_opened_in_advance_and_closed_by_the_server_costs_no_attempt() {
+    for (case, closes) in [
+        ("closed before the request", Vec::new()),
+        ("cut before the request", vec![Step::Cut]),
+        ("closed after the request", vec![Step::Request]),
+        ("cut after the request", vec![Step::Request, Step::Cut]),
     ] {
-        let sts = Wire::plain(vec![answered_with(role())]);
-        let sts_url = format!("http://localhost:{}", sts.port());
-        let wire = Wire::plain(vec![closed, good("v-4c7a1e")]);
-        let sandbox = at_url(format!("http://localhost:{}", wire.port())).case(case);
-        let sandbox = sandbox
-            .env("AWS_ENDPOINT_URL_STS", sts_url)
+        let sts = Wire::plain(vec![reads_and_sends(role_credentials())]);
+        let server = Wire::plain(vec![closes, gives_secret("v-4c7a1e")]);
+        let launch = launch_with(&server)
+            .env(
+                "AWS_ENDPOINT_URL_STS",
+                format!("http://localhost:{}", sts.port()),
+            )
             .args(["--role-arn", ROLE])
-            .attempts(1);
-        sandbox.run().launched_silently().has("A", "v-4c7a1e");
-        assert_eq!(wire.connections(), 2, "{case}: {:#?}", wire.heads());
+            .case(case);
+
+        let run = launch.resolve("A=x:k").attempts(1).run();
+
+        run.launched_silently().has("A", "v-4c7a1e");
+        assert_eq!(server.connections(), 2, "{case}: {:#?}", server.heads());
     }
 }
