@@ -1,56 +1,101 @@
-//! Templates that cannot be rendered: absences, which `default` and `optional` cover, and mistakes, which they do not.
-//! No error holds a value.
+//! Templates that cannot be rendered. The settings `default` and `optional` cover a missing key, secret or variable, but not a mistake. No error
+//! shows a value.
 
 use std::collections::BTreeMap;
 
 use crate::support::*;
 
-const DB: &str = r#"{
-    "host": "db.internal", "port": 5432, "user": "app-4c7a1e", "password": "p@ss:w/rd#?%&+ é", "version": 1.10,
-    "hosts": ["a-4c7a1e", "b-4c7a1e"], "mixed": [1, null], "none": null, "config": "{\"k\": {\"v\": 2.50}, \"n\": null}",
-    "inner": {"z": 1, "a": [1.10, null]}, "binary": "AP8tNGM3YTE=", "inner-4c7a1e": {}
-}"#;
-
-/// The secrets of the aliases that [`launch`] declares, but for `gone`.
-fn secrets() -> Aws {
-    Aws::start()
-        .secret("prod/db", Secret::text(DB))
-        .secret("prod/plain", Secret::text("p@ss:w/rd#?%&+ é"))
-        .secret("prod/list", Secret::text("[1, 2]"))
-        .secret(
-            "prod/sel",
-            Secret::text(r#"{"who":"nobody-4c7a1e","inner":"inner-4c7a1e"}"#),
-        )
-        .secret(
-            "prod/octets",
-            Secret::binary(*b"\xff\xfe\x01\x02\x03\x04\x05\x06"),
-        )
-        .secret(
-            "prod/broken",
-            Secret::text(&format!(r#"{{"host": "{CANARY}""#)),
-        )
+/// An AWS, and the aliases that the declaration of a launch has for its secrets. The alias `db` stands for the secret `prod/db`.
+struct Secrets {
+    aws: Aws,
+    aliases: Vec<&'static str>,
 }
 
-/// Launches the templates as `V0`, `V1` and so on, each with these settings in its entry.
-fn launch<T: AsRef<str>>(aws: &Aws, templates: &[T], settings: &str) -> Outcome {
-    let aliases = ["db", "plain", "list", "sel", "octets", "broken", "gone"];
-    let aliases = aliases
-        .map(|alias| format!("{alias}: prod/{alias}"))
-        .join(", ");
-    let entry = |(number, template): (usize, &T)| {
-        format!(
-            "  V{number}: {{ template: {}{settings} }}\n",
-            serde_json::Value::from(template.as_ref())
-        )
-    };
-    let entries: String = templates.iter().enumerate().map(entry).collect();
-    Sandbox::new()
-        .aws(aws)
-        .declaration(&format!("secrets: {{ {aliases} }}\nenv:\n{entries}"))
-        .run()
+impl Secrets {
+    fn none() -> Self {
+        Self {
+            aws: Aws::start(),
+            aliases: Vec::new(),
+        }
+    }
+
+    /// Adds a secret with this text, and its alias.
+    fn with(self, alias: &'static str, text: &str) -> Self {
+        self.with_secret(alias, Secret::text(text))
+    }
+
+    fn with_secret(self, alias: &'static str, secret: Secret) -> Self {
+        let mut with_alias = self.with_missing(alias);
+        with_alias.aws = with_alias.aws.secret(&format!("prod/{alias}"), secret);
+        with_alias
+    }
+
+    /// Adds only an alias, so that its secret does not exist.
+    fn with_missing(mut self, alias: &'static str) -> Self {
+        self.aliases.push(alias);
+        self
+    }
+
+    /// Launches the templates as the variables `V0`, `V1` and so on. The settings, such as `, optional: true`, are added to each entry. The
+    /// entry of `V0` is on line 3 of the declaration.
+    fn launch<T: AsRef<str>>(&self, templates: &[T], settings: &str) -> Outcome {
+        let aliases = self.aliases.iter();
+        let aliases: Vec<String> = aliases
+            .map(|alias| format!("{alias}: prod/{alias}"))
+            .collect();
+        let mut declaration = format!("secrets: {{ {} }}\nenv:\n", aliases.join(", "));
+        for (number, template) in templates.iter().enumerate() {
+            let template = serde_json::Value::from(template.as_ref());
+            declaration += &format!("  V{number}: {{ template: {template}{settings} }}\n");
+        }
+        Sandbox::new()
+            .aws(&self.aws)
+            .declaration(&declaration)
+            .run()
+    }
+
+    /// Asserts for each template that the launch is refused with 78, and that the error has the text next to the template.
+    fn assert_refused<T: AsRef<str>>(&self, settings: &str, rows: &[(T, &str)]) {
+        let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
+        let run = self.launch(&templates, settings);
+        let reasons = reasons(&run);
+        for (number, (template, text)) in rows.iter().enumerate() {
+            let reason = reasons
+                .get(&format!("V{number}"))
+                .map_or("", String::as_str);
+            assert!(
+                !reason.is_empty() && reason.contains(text),
+                "{}: no {text:?} in {reason:?}: {run}",
+                template.as_ref()
+            );
+        }
+    }
+
+    /// Asserts for each template that it is a mistake: the launch is refused with 78, with the text next to the template, and a default or
+    /// `optional` does not change that.
+    fn assert_mistakes<T: AsRef<str>>(&self, rows: &[(T, &str)]) {
+        for settings in ["", ", default: d", ", optional: true"] {
+            self.assert_refused(settings, rows);
+        }
+    }
+
+    /// Asserts for each template that something is absent: the launch is refused with 78, with the text next to the template, but a default or
+    /// `optional` covers the absence.
+    fn assert_absent<T: AsRef<str>>(&self, rows: &[(T, &str)]) {
+        self.assert_refused("", rows);
+        let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
+        let with_default = self.launch(&templates, ", default: d");
+        with_default.launched_silently();
+        let optional = self.launch(&templates, ", optional: true");
+        optional.launched_silently();
+        for number in 0..templates.len() {
+            with_default.has(&format!("V{number}"), "d");
+            optional.lacks(&format!("V{number}"));
+        }
+    }
 }
 
-/// The error and the help that a refused launch prints for each entry.
+/// The error and the help that a refused launch prints for each variable.
 fn reasons(run: &Outcome) -> BTreeMap<String, String> {
     let stderr = run.refused(78).stderr();
     let (mut reasons, mut reason, mut entries) =
@@ -69,55 +114,60 @@ fn reasons(run: &Outcome) -> BTreeMap<String, String> {
     reasons
 }
 
-/// Asserts the reason for each template.
-fn are_refused<T: AsRef<str>>(aws: &Aws, rows: &[(T, &str)], settings: &str) {
-    let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
-    let run = launch(aws, &templates, settings);
-    let reasons = reasons(&run);
-    for (number, (template, fact)) in rows.iter().enumerate() {
-        let reason = reasons
-            .get(&format!("V{number}"))
-            .map_or("", String::as_str);
-        assert!(
-            !reason.is_empty() && reason.contains(fact),
-            "{}: no {fact:?} in {reason:?}: {run}",
-            template.as_ref()
-        );
-    }
-}
-
-/// Asserts that a default and `optional` cover each template's error, which has this text.
-fn are_absent<T: AsRef<str>>(rows: &[(T, &str)]) {
-    let aws = secrets();
-    are_refused(&aws, rows, "");
-    let templates: Vec<&str> = rows.iter().map(|(template, _)| template.as_ref()).collect();
-    for (settings, value) in [(", default: d", Some("d")), (", optional: true", None)] {
-        let environment = launch(&aws, &templates, settings)
-            .launched_silently()
-            .stdout();
-        for (number, template) in templates.iter().enumerate() {
-            let name = format!("V{number}=");
-            let found = environment
-                .split('\0')
-                .find_map(|entry| entry.strip_prefix(&name));
-            assert_eq!(found, value, "{template}{settings}");
-        }
-    }
+#[test]
+fn a_missing_key_of_a_template_is_reported_with_its_secret() {
+    let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
+    secrets.assert_absent(&[(
+        "{{ db.password }}",
+        "secret prod/db, region us-east-1: the template's db.password does not exist or is null",
+    )]);
 }
 
 #[test]
-fn a_missing_key_secret_or_variable_of_a_template_is_an_absence_that_the_message_names() {
-    are_absent(&[
-        (
-            "{{ db.pasword }}",
-            "secret prod/db, region us-east-1: the template's db.pasword does not exist or is null",
-        ),
+fn a_missing_key_of_a_template_is_reported_with_a_key_of_a_similar_name() {
+    let secrets = Secrets::none().with(
+        "db",
+        r#"{"user":"app-4c7a1e","password":"pass-4c7a1e","port":5432}"#,
+    );
+    secrets.assert_absent(&[
         ("x{{ db['usr'] | urlencode }}", "did you mean \"user\"?"),
+        // The keys with a default may be missing, so secrets-exec suggests nothing for them.
+        (
+            "{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}",
+            "did you mean \"password\"?",
+        ),
+    ]);
+}
+
+#[test]
+fn a_null_that_a_template_uses_is_reported_like_a_missing_key() {
+    let secrets = Secrets::none().with("db", r#"{"none":null,"mixed":[1,null]}"#);
+    secrets.assert_absent(&[
         ("{{ db.none }}", "db.none "),
-        ("{{ db.inner.zz }}", "db.inner.zz "),
-        ("{{ db['inner'].a[7] }}", "db.inner.a.7 "),
+        ("{{ db.mixed | join(',') }}", "db.mixed.* "),
+        ("{% for x in db.mixed %}{{ x }}{% endfor %}", "db.mixed.* "),
+    ]);
+}
+
+#[test]
+fn a_key_of_a_template_that_is_missing_within_a_value_is_reported_with_its_path() {
+    let secrets = Secrets::none().with(
+        "db",
+        r#"{"inner":{"list":[1.10]},"hosts":["host-4c7a1e"],"config":"{\"k\": {\"v\": 2.50}}"}"#,
+    );
+    secrets.assert_absent(&[
+        ("{{ db.inner.nope }}", "db.inner.nope "),
+        ("{{ db['inner'].list[7] }}", "db.inner.list.7 "),
         ("{{ db.nope.deeper }}", "db.nope "),
         ("{{ db.hosts[7] }}", "db.hosts.7 "),
+        ("{{ (db.config | fromjson).k.nope }}", ".k.nope "),
+    ]);
+}
+
+#[test]
+fn a_missing_key_of_a_template_is_reported_in_every_kind_of_expression() {
+    let secrets = Secrets::none().with("db", r#"{"host":"db.internal","port":5432}"#);
+    secrets.assert_absent(&[
         ("{{ db.nope | length }}{{ db.nope | list }}", "db.nope "),
         ("{% set x = db.nope %}{{ x[1:] }}", "db.nope "),
         ("{{ db.nope + 1 }}", "db.nope "),
@@ -128,42 +178,54 @@ fn a_missing_key_secret_or_variable_of_a_template_is_an_absence_that_the_message
         ("{{ db.nope == 1 }}", "db.nope "),
         ("{% for x in db.nope %}{% endfor %}", "db.nope "),
         ("{{ [db.host, db.nope] | join(':') }}", "db.nope "),
-        (
-            "{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}",
-            "did you mean \"password\"?",
-        ),
-        ("{{ db.mixed | join(',') }}", "db.mixed.* "),
-        ("{% for x in db.mixed %}{{ x }}{% endfor %}", "db.mixed.* "),
-        ("{{ (db.config | fromjson).k.w }}", ".k.w "),
-        (
-            "{{ db.host }}{{ gone }}",
-            "secret prod/gone, region us-east-1: does not exist",
-        ),
-        (
-            "{{ gone.key }}",
-            "secret prod/gone, region us-east-1: does not exist",
-        ),
-        (
-            "{{ db.host if true else gone.key }}",
-            "secret prod/gone, region us-east-1: does not exist",
-        ),
-        ("{{ env.SECRETS_NOPE }}", "env.SECRETS_NOPE is not set"),
-        (
-            "{{ db.host }}{{ env['SECRETS_NOPE'] | urlencode }}",
-            "env.SECRETS_NOPE is not set",
-        ),
     ]);
+}
+
+#[test]
+fn a_missing_key_of_a_template_is_reported_by_each_filter() {
+    let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
     let filters = "abs b64decode b64encode batch(2) bool capitalize chain count dictsort e escape first float format fromjson \
         groupby('x') indent int items join last length lines list lower map('upper') max min pprint reject \
         replace('a','b') reverse round safe select slice(2) sort split string sum title tojson trim unique \
         upper urlencode zip";
-    let filtered = |filter: &str| (format!("{{% set x = db.usr | {filter} %}}"), "db.usr ");
-    are_absent(&filters.split_whitespace().map(filtered).collect::<Vec<_>>());
+    let filtered = |filter: &str| (format!("{{% set x = db.nope | {filter} %}}"), "db.nope ");
+    let rows: Vec<_> = filters.split_whitespace().map(filtered).collect();
+    secrets.assert_absent(&rows);
 }
 
 #[test]
-fn a_missing_template_key_that_an_expression_computed_is_reported_as_a_star() {
-    are_absent(&[
+fn a_missing_secret_of_a_template_is_reported_even_if_no_value_of_it_would_be_used() {
+    let secrets = Secrets::none()
+        .with("db", r#"{"host":"db.internal"}"#)
+        .with_missing("gone");
+    let message = "secret prod/gone, region us-east-1: does not exist";
+    secrets.assert_absent(&[
+        ("{{ db.host }}{{ gone }}", message),
+        ("{{ gone.key }}", message),
+        ("{{ db.host if true else gone.key }}", message),
+    ]);
+}
+
+#[test]
+fn an_unset_variable_that_a_template_uses_is_reported() {
+    let message = "env.SECRETS_NOPE is not set";
+    Secrets::none().assert_absent(&[
+        ("{{ env.SECRETS_NOPE }}", message),
+        ("x{{ env['SECRETS_NOPE'] | urlencode }}", message),
+    ]);
+}
+
+/// The name of such a key may be a value, so the error must not show it.
+#[test]
+fn a_missing_key_whose_name_a_template_computes_is_reported_as_a_star() {
+    let secrets = Secrets::none()
+        .with("plain", "plain-4c7a1e")
+        .with("sel", r#"{"who":"nobody-4c7a1e","inner":"inner-4c7a1e"}"#)
+        .with(
+            "db",
+            r#"{"password":"pass-4c7a1e","port":5432,"hosts":["host-4c7a1e"],"inner-4c7a1e":{}}"#,
+        );
+    secrets.assert_absent(&[
         ("{{ db.hosts[3 * 3] }}", "db.hosts.* "),
         ("{{ db[db.password] }}", "db.* "),
         ("{{ db[plain] }}", "db.* "),
@@ -179,116 +241,154 @@ fn a_missing_template_key_that_an_expression_computed_is_reported_as_a_star() {
 }
 
 #[test]
-fn a_mistake_of_a_template_is_reported_with_its_line_despite_default_or_optional() {
-    let no_object = "but the value before the last name is not a JSON object";
-    for settings in ["", ", default: d", ", optional: true"] {
-        let rows = [
-            ("{{ db.password | int }}", "invalid operation"),
-            ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
-            (
-                "\n{{ db.host[:3] }}",
-                "line 2 of the template: db is undefined",
-            ),
-            ("{{ plain[:3] }}", "plain is undefined"),
-            (
-                "{% set sel = sel | default('x') %}",
-                "not read; write {% set x = db.host %}{{ x[:3] }}",
-            ),
-            (
-                "{{ db.binary | b64decode }}",
-                "b64decode: the decoded value is not UTF-8",
-            ),
-            (
-                "{{ db.hosts | map(db.host) }}",
-                "line 1 of the template: unknown filter",
-            ),
-            ("{{ [][0] }}", "undefined value"),
-            ("{{ plain.host | default('x') }}", no_object),
-            ("{{ plain.host if plain is mapping }}", no_object),
-            ("{{ list.host }}", "list.host, "),
-            ("{{ broken.host | default('x') }}", "broken.host, "),
-            ("{{ db.version.x }}", "db.version.x, "),
-            ("{{ db.hosts.name }}", "db.hosts.name, "),
-            (
-                "{% set x = plain %}\n{{ x.host }}",
-                "line 2 of the template: undefined value",
-            ),
-            (
-                "{{ plain['host'] }}{{ plain[db.host] }}",
-                "line 1 of the template: undefined value",
-            ),
-            ("{{ octets }}", "octets is binary, not text"),
-        ];
-        are_refused(&secrets(), &rows, settings);
-    }
+fn a_key_of_a_value_that_is_not_a_json_object_is_a_mistake_in_a_template() {
+    let secrets = Secrets::none()
+        .with("plain", "plain-4c7a1e")
+        .with("list", "[1, 2]")
+        .with("broken", r#"{"host": "broken-4c7a1e""#)
+        .with(
+            "db",
+            r#"{"host":"db.internal","version":1.10,"hosts":["host-4c7a1e"]}"#,
+        );
+    let not_an_object = "but the value before the last name is not a JSON object";
+    secrets.assert_mistakes(&[
+        ("{{ plain.host | default('x') }}", not_an_object),
+        ("{{ plain.host if plain is mapping }}", not_an_object),
+        ("{{ list.host }}", "list.host, "),
+        ("{{ broken.host | default('x') }}", "broken.host, "),
+        ("{{ db.version.x }}", "db.version.x, "),
+        ("{{ db.hosts.name }}", "db.hosts.name, "),
+        (
+            "{{ plain['host'] }}{{ plain[db.host] }}",
+            "line 1 of the template: undefined value",
+        ),
+        (
+            "{% set x = plain %}\n{{ x.host }}",
+            "line 2 of the template: undefined value",
+        ),
+    ]);
+}
+
+/// MiniJinja does not report which names such expressions use, so secrets-exec has not read the secret.
+#[test]
+fn a_slice_or_an_assignment_of_an_alias_is_a_mistake_and_the_help_shows_another_way() {
+    let secrets = Secrets::none()
+        .with("db", r#"{"host":"db.internal"}"#)
+        .with("plain", "plain-4c7a1e");
+    secrets.assert_mistakes(&[
+        (
+            "\n{{ db.host[:3] }}",
+            "line 2 of the template: db is undefined",
+        ),
+        ("{{ plain[:3] }}", "plain is undefined"),
+        (
+            "{% set db = db | default('x') %}",
+            "not read; write {% set x = db.host %}{{ x[:3] }}",
+        ),
+    ]);
 }
 
 #[test]
-fn an_unknown_alias_function_filter_or_test_of_a_template_is_refused_before_any_request() {
-    let aws = secrets();
-    let rows = [
+fn an_operation_that_a_value_does_not_allow_is_a_mistake_in_a_template() {
+    let secrets = Secrets::none()
+        .with_secret(
+            "octets",
+            Secret::binary(*b"\xff\xfe\x01\x02\x03\x04\x05\x06"),
+        )
+        .with(
+            "db",
+            r#"{"password":"pass-4c7a1e","port":5432,"binary":"AP8tNGM3YTE=","hosts":["host-4c7a1e"]}"#,
+        );
+    secrets.assert_mistakes(&[
+        ("{{ db.password | int }}", "invalid operation"),
+        ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
+        (
+            "{{ db.binary | b64decode }}",
+            "b64decode: the decoded value is not UTF-8",
+        ),
+        (
+            "{{ db.hosts | map(db.password) }}",
+            "line 1 of the template: unknown filter",
+        ),
+        ("{{ [][0] }}", "undefined value"),
+        ("{{ octets }}", "octets is binary, not text"),
+    ]);
+}
+
+#[test]
+fn an_unknown_alias_of_a_template_is_refused_before_any_request() {
+    let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
+    secrets.assert_mistakes(&[
         ("{{ bd.host }}", "\"bd\", which is not an alias"),
         ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
-        (
-            "{{ nope(db.host) }}",
-            "a template has the functions range, dict and namespace",
-        ),
-    ];
-    are_refused(&aws, &rows, ", optional: true");
-    let unknown = [
-        ("{{ db.host | upper | uper }}", "filter uper is unknown"),
-        ("{{ db is nonsense }}", "test nonsense is"),
-    ];
-    are_refused(&aws, &unknown, ", optional: true");
-    assert!(aws.calls().is_empty());
+    ]);
+    assert!(secrets.aws.calls().is_empty());
 }
 
 #[test]
-fn an_offline_check_reports_an_unset_variable_of_a_template_and_shows_no_value() {
-    let declaration = "env:\n  A: { template: \"{{ env.PASSWORD }}{{ env.PASWORD }}\" }\n  B: { template: \"{{ env.PASSWORD }}\" }\n";
-    let sandbox = Sandbox::new()
+fn an_unknown_function_filter_or_test_of_a_template_is_refused_before_any_request() {
+    let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
+    secrets.assert_mistakes(&[(
+        "{{ nope(db.host) }}",
+        "a template has the functions range, dict and namespace",
+    )]);
+    secrets.assert_mistakes(&[
+        ("{{ db.host | upper | uper }}", "filter uper is unknown"),
+        ("{{ db is nonsense }}", "test nonsense is"),
+    ]);
+    assert!(secrets.aws.calls().is_empty());
+}
+
+#[test]
+fn an_offline_check_reports_an_unset_variable_of_a_template_and_prints_no_value() {
+    let declaration = r#"
+env:
+  A: { template: "{{ env.PASSWORD }}{{ env.PASWORD }}" }
+  B: { template: "{{ env.PASSWORD }}" }
+"#;
+    let run = Sandbox::new()
         .args(["check", "--offline"])
         .bare()
         .env("PASSWORD", CANARY)
-        .declaration(declaration);
-    let run = sandbox.run();
+        .declaration(declaration)
+        .run();
     run.ended(Status::Exit(78)).says([
-        "secrets-exec.yaml:2",
+        "secrets-exec.yaml:3",
         "env.PASWORD is not set",
         "\"PASSWORD\"",
     ]);
     assert!(!run.stdout().contains(CANARY), "{run}");
 }
 
-/// MiniJinja recurses for each of these operators, keys and filters.
+/// The longest template that secrets-exec accepts, in bytes. MiniJinja recurses for each operator, filter and key of a template.
+const LONGEST: usize = 16_384;
+
+/// A template of this length with a number and as many minus signs as fit.
+fn minus_signs(length: usize) -> String {
+    format!("{{{{ {}1 }}}}", "-".repeat(length - "{{ 1 }}".len()))
+}
+
+/// A template of the greatest length with a number and as many filters as fit.
+fn filters_of_the_greatest_length() -> String {
+    let filters = "|e".repeat((LONGEST - "{{ 1 }} ".len()) / 2);
+    let template = format!("{{{{ 1{filters} }}}} ");
+    assert_eq!(template.len(), LONGEST);
+    template
+}
+
 #[test]
-fn a_template_of_16_kib_is_rendered_and_a_longer_one_is_refused_with_its_place() {
-    let minus = |length: usize| format!("{{{{ {}1 }}}}", "-".repeat(length - "{{ 1 }}".len()));
-    let filters = format!(
-        "{{{{ 1{} }}}} ",
-        "|e".repeat((16_384 - "{{ 1 }} ".len()) / 2)
-    );
-    let keys = format!(
-        "{{{{ env{} }}}}",
-        ".a".repeat((16_384 - "{{ env }}".len()) / 2)
-    );
-    assert_eq!((filters.len(), keys.len()), (16_384, 16_383));
-    let aws = secrets();
-    let run = launch(&aws, &[minus(16_384), filters.clone()], "");
+fn a_template_of_16_kib_is_rendered() {
+    let templates = [minus_signs(LONGEST), filters_of_the_greatest_length()];
+    let run = Secrets::none().launch(&templates, "");
     run.launched_silently().has("V0", "-1").has("V1", "1 ");
-    are_absent(&[(keys, "env.a is not set")]);
-    are_refused(&aws, &[(minus(16_385), "secrets-exec.yaml:3:")], "");
-    are_refused(
-        &aws,
-        &[(
-            minus(16_385),
-            "it has 16385 bytes, and a template at most 16384",
-        )],
-        "",
-    );
+}
+
+#[test]
+fn an_offline_check_accepts_a_template_of_16_kib() {
     let declaration = format!(
-        "env: {{ A: {{ template: \"{}\" }}, B: {{ template: \"{filters}\" }} }}\n",
-        minus(16_384)
+        "env: {{ A: {{ template: \"{}\" }}, B: {{ template: \"{}\" }} }}\n",
+        minus_signs(LONGEST),
+        filters_of_the_greatest_length()
     );
     Sandbox::new()
         .args(["check", "--offline"])
@@ -299,25 +399,43 @@ fn a_template_of_16_kib_is_rendered_and_a_longer_one_is_refused_with_its_place()
 }
 
 #[test]
-fn a_template_prints_a_value_of_128_levels_and_refuses_a_deeper_value() {
-    let nested = |loops: u32| {
-        let body = "{% set list.x = [list.x] %}";
-        format!(
-            "{{% set list = namespace(x=1) %}}{{% for _ in range({loops}) %}}{body}{{% endfor %}}{{{{ list.x }}}}"
-        )
-    };
-    let aws = secrets();
+fn an_unset_variable_with_thousands_of_keys_in_a_template_is_reported() {
+    let keys = ".a".repeat((LONGEST - "{{ env }}".len()) / 2);
+    Secrets::none().assert_absent(&[(format!("{{{{ env{keys} }}}}"), "env.a is not set")]);
+}
+
+#[test]
+fn a_template_that_is_longer_than_16_kib_is_refused_with_its_line_and_its_length() {
+    let secrets = Secrets::none();
+    let too_long = minus_signs(16_385);
+    for text in [
+        "secrets-exec.yaml:3:",
+        "it has 16385 bytes, and a template at most 16384",
+    ] {
+        secrets.assert_refused("", &[(&too_long, text)]);
+    }
+}
+
+/// A template that puts the number 1 into as many lists within each other, and prints them.
+fn nested_lists(levels: u32) -> String {
+    format!(
+        "{{% set list = namespace(x=1) %}}{{% for _ in range({levels}) %}}{{% set list.x = [list.x] %}}{{% endfor %}}{{{{ list.x }}}}"
+    )
+}
+
+#[test]
+fn a_template_prints_a_value_of_128_levels() {
+    // The number is a level, too.
     let printed = format!("{}1{}", "[".repeat(127), "]".repeat(127));
-    launch(&aws, &[nested(127)], "")
-        .launched_silently()
-        .has("V0", &printed);
-    let rows = [128, 9_000].map(|loops| {
-        (
-            nested(loops),
-            "line 1 of the template: the value is too deeply nested",
-        )
-    });
-    are_refused(&aws, &rows, ", default: d");
+    let run = Secrets::none().launch(&[nested_lists(127)], "");
+    run.launched_silently().has("V0", &printed);
+}
+
+#[test]
+fn a_template_that_prints_a_value_of_more_than_128_levels_is_refused_despite_a_default() {
+    let message = "line 1 of the template: the value is too deeply nested";
+    let rows = [128, 9_000].map(|levels| (nested_lists(levels), message));
+    Secrets::none().assert_refused(", default: d", &rows);
 }
 
 #[test]
@@ -326,15 +444,17 @@ fn a_denied_or_deleted_secret_of_a_template_fails_despite_a_default_or_another_a
         (fault::denied("prod/db"), 77),
         (fault::marked_for_deletion(), 78),
     ] {
-        let aws = Aws::start().secret("prod/db", Secret::failing(fault));
+        let secrets = Secrets::none()
+            .with_secret("db", Secret::failing(fault))
+            .with_missing("gone");
         for template in [
             "{{ db.host }}",
             "{{ gone.x }}{{ db.x }}",
             "{{ db.x }}{{ gone.x }}",
         ] {
             for settings in [", default: d", ", optional: true"] {
-                launch(&aws, &[template], settings)
-                    .says(["secrets-exec.yaml:3", "prod/db"])
+                let run = secrets.launch(&[template], settings);
+                run.says(["secrets-exec.yaml:3", "prod/db"])
                     .ended(Status::Exit(status));
             }
         }
@@ -342,34 +462,33 @@ fn a_denied_or_deleted_secret_of_a_template_fails_despite_a_default_or_another_a
 }
 
 #[test]
-fn a_nul_that_a_template_prints_is_an_error_that_names_the_variable() {
-    let aws = Aws::start().secret(
-        "prod/db",
-        Secret::text(&format!(r#"{{"k":"{CANARY}\u0000"}}"#)),
-    );
-    launch(&aws, &["{{ db.k }}"], ", default: d")
-        .refused(78)
-        .says(["V0", "base64"]);
+fn a_nul_that_a_template_prints_is_refused_with_the_name_of_the_variable_and_a_hint_at_base64() {
+    let secrets = Secrets::none().with("db", r#"{"k":"nul-4c7a1e\u0000"}"#);
+    let run = secrets.launch(&["{{ db.k }}"], ", default: d");
+    run.refused(78).says(["V0", "base64"]);
 }
 
-/// Of each filter, test and operator, a test beside the code shows it.
+/// The sandbox fails a launch whose error has a string of a secret. A test next to the code shows the same of each filter, test and operator.
 #[test]
-fn no_error_of_rendering_a_template_holds_a_value() {
-    let canary = |text: &str| (text.replace("CANARY", "db.password"), "");
-    let rows = [
-        "{{ CANARY.x }}",
-        "{{ CANARY + 1 }}",
-        "{{ -CANARY }}",
-        "{{ CANARY | int }}",
-        "{{ (CANARY ~ '!') | b64decode }}",
+fn the_error_of_a_template_that_cannot_be_rendered_does_not_show_a_value() {
+    let secrets = Secrets::none().with("plain", "plain-4c7a1e").with(
+        "db",
+        r#"{"host":"db.internal","password":"pass-4c7a1e","hosts":["host-4c7a1e"]}"#,
+    );
+    let templates = [
+        "{{ db.password.x }}",
+        "{{ db.password + 1 }}",
+        "{{ -db.password }}",
+        "{{ db.password | int }}",
+        "{{ (db.password ~ '!') | b64decode }}",
         "{{ db | items | first | first | fromjson }}",
-        "{{ {CANARY: 1}[db.host ~ CANARY] }}",
-        "{{ db.hosts | map(CANARY) | list }}",
-        "{{ namespace(x=CANARY).y }}",
-        "{{ dict(x=CANARY).y }}",
-        "{{ [CANARY][7] }}",
+        "{{ {db.password: 1}[db.host ~ db.password] }}",
+        "{{ db.hosts | map(db.password) | list }}",
+        "{{ namespace(x=db.password).y }}",
+        "{{ dict(x=db.password).y }}",
+        "{{ [db.password][7] }}",
     ];
-    let aws = secrets();
-    are_refused(&aws, &rows.map(canary), "");
-    launch(&aws, &["{{ db[plain] }}{{ plain.x }}"], "").refused(78);
+    secrets.assert_refused("", &templates.map(|template| (template, "")));
+    let run = secrets.launch(&["{{ db[plain] }}{{ plain.x }}"], "");
+    run.refused(78);
 }
