@@ -72,7 +72,7 @@ impl RetryBudget {
             .as_ref()
             .filter(|_| self.deadline.progress().is_traced())
         {
-            let why = |error: &FetchError| format!(": {}", error.problem().message(false));
+            let why = |error: &FetchError| format!(": {}", error.text());
             let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(error)) => why(error),

@@ -64,8 +64,8 @@ pub fn check(
             checked.print_notices(&files);
             let findings = checked.findings(&problems);
 
-            let name = command.map_or("the command".into(), |command| {
-                command.program().to_string_lossy()
+            let name = command.map_or("the command".to_owned(), |command| {
+                format!("the command \"{}\"", command.program().to_string_lossy())
             });
             let consequence = format!("{name} would not be started");
             report.append(Report::of_values(problems, consequence));

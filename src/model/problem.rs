@@ -1,7 +1,7 @@
 //! An error with its words: the reason, the entries that it concerns, and the remedy.
 
 use super::entry::Subject;
-use super::reference::{Locator, Region, SecretRef, Store, Version};
+use super::reference::{Locator, SecretRef, Store, Version};
 
 /// The exit status of a launch that fails: those of sysexits(3), and 126 and 127 as in a shell. Of several problems the highest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,14 +29,19 @@ pub struct Problem {
     pub status: Status,
     /// The word for it in the table of `check`, as docs/check.md lists them; empty for a problem that is in no table.
     pub code: &'static str,
-    /// The reason, without the secret and the region. Problems that differ in their entries alone are printed once, with the entries of
-    /// all.
+    /// The headline: a sentence that says what is wrong. If the problem is [about](Self::about) a secret, the sentence without its beginning:
+    /// the secret is its subject. Problems that differ only in their entries are printed once, with the entries of all of them.
     pub text: String,
     /// The variables, files or credentials that it concerns. Empty if it concerns the launch as a whole.
     pub entries: Vec<Subject>,
     /// The secret that was not read.
     pub about: Option<About>,
-    /// The end of the reason that differs from answer to answer: the id of a request that AWS refused, or the attempts. The first is shown.
+    /// The key that the secret doesn't have.
+    pub missing_key: Option<MissingKey>,
+    /// The message of AWS.
+    pub aws_says: Option<String>,
+    /// The end of AWS's message, or else of the headline, that differs from answer to answer: the id of the request, or the attempts. A
+    /// report shows that of the first problem.
     pub detail: String,
     /// Further facts, a line each.
     pub notes: Vec<String>,
@@ -48,15 +53,25 @@ pub struct Problem {
     pub is_absence: bool,
 }
 
+/// A key that a secret doesn't have. The missing keys of a secret are one error.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MissingKey {
+    pub key: String,
+    /// The remedy if several keys are missing: the keys that the secret has.
+    pub existing_keys: String,
+}
+
 /// The secret or parameter that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// The id as a reference spells it.
     pub id: String,
-    /// `secret prod/db, stage AWSPREVIOUS`
+    /// The secret as the subject of a sentence: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
-    /// `region us-east-1, role arn:…`; empty for a local file.
-    pub place: String,
+    /// Several such secrets: `secrets`.
+    pub plural: &'static str,
+    /// The words of the headline before the secret, with a blank at their end: `access to `.
+    pub before: &'static str,
     pub scope: ReasonScope,
 }
 
@@ -87,6 +102,8 @@ impl Problem {
             text: text.into(),
             entries: Vec::new(),
             about: None,
+            missing_key: None,
+            aws_says: None,
             detail: String::new(),
             notes: Vec::new(),
             help: None,
@@ -154,26 +171,31 @@ impl Problem {
         self
     }
 
-    /// Equal for problems that a report prints as one, followed by the entries of all: they differ in these alone, in the detail, or in the
-    /// secret where the reason is general. `None` for a problem without an entry, which is printed alone.
+    /// Equal for problems that a report prints as one, followed by the entries of all: they differ in these alone, in the detail, in the key
+    /// that is missing, or in the secret where the reason is general. `None` for a problem without an entry, which is printed alone.
     pub fn group(&self) -> Option<impl Ord + '_> {
         let Self {
             status,
             code,
             text,
+            aws_says,
             notes,
             help,
             impact,
             ..
         } = self;
-        let about = self.about.as_ref().map(|about| {
-            let secret = match about.scope {
-                ReasonScope::OneSecret => Some(&about.name),
-                ReasonScope::AnySecret => None,
-            };
-            (secret, &about.place)
+        if self.entries.is_empty() {
+            return None;
+        }
+        let secret = self.about.as_ref().map(|about| match about.scope {
+            ReasonScope::OneSecret => Some(&about.name),
+            ReasonScope::AnySecret => None,
         });
-        (!self.entries.is_empty()).then_some((about, status, code, text, notes, help, impact))
+        let reason = match &self.missing_key {
+            Some(_) => None,
+            None => Some((text, help)),
+        };
+        Some((secret, status, code, reason, aws_says, notes, impact))
     }
 
     /// Names the entry that it concerns.
@@ -183,57 +205,43 @@ impl Problem {
         Self { impact, ..self }
     }
 
-    /// The whole first line; of a problem of several secrets without the secret.
-    pub fn message(&self, is_one_secret: bool) -> String {
-        let Self {
-            text,
-            detail,
-            about,
-            ..
-        } = self;
-        let name = about
-            .as_ref()
-            .filter(|_| is_one_secret)
-            .map(|about| about.name.as_str());
-        let place = about
-            .as_ref()
-            .map(|about| about.place.as_str())
-            .filter(|place| !place.is_empty());
-        let about = Vec::from_iter([name, place].into_iter().flatten()).join(", ");
-        if about.is_empty() {
-            format!("{text}{detail}")
-        } else {
-            format!("{about}: {text}{detail}")
+    /// Returns the headline of this problem on its own.
+    pub fn full_headline(&self) -> String {
+        self.headline(self.about.as_ref().map_or("", |about| &about.name))
+    }
+
+    /// Returns the headline, with `secret` as the secret that the problem is about.
+    pub fn headline(&self, secret: &str) -> String {
+        let detail = match self.aws_says {
+            Some(_) => "",
+            None => &self.detail,
+        };
+        match &self.about {
+            Some(about) => format!("{}{secret} {}{detail}", about.before, self.text),
+            None => format!("{}{detail}", self.text),
         }
     }
 }
 
 impl About {
-    /// Returns the secret of a reference, which the reason lies in, and the region that it was read from.
-    pub fn new(reference: &SecretRef, region: Option<&Region>) -> Self {
-        let Locator {
-            store,
-            version,
-            role,
-            ..
-        } = &reference.locator;
-        let label = if *store == Store::ParameterStore {
-            "label"
-        } else {
-            "stage"
+    /// Returns the secret of a reference, which the reason lies in.
+    pub fn new(reference: &SecretRef) -> Self {
+        let Locator { store, version, .. } = &reference.locator;
+        let (plural, label) = match store {
+            Store::SecretsManager => ("secrets", "stage"),
+            Store::ParameterStore => ("parameters", "label"),
         };
         let version = match version {
             Version::Current => String::new(),
-            Version::Stage(stage) => format!(", {label} {stage}"),
-            Version::Id(id) => format!(", version {id}"),
-            Version::Both { stage, id } => format!(", {label} {stage}, version {id}"),
+            Version::Stage(stage) => format!(" ({label} {stage})"),
+            Version::Id(id) => format!(" (version {id})"),
+            Version::Both { stage, id } => format!(" ({label} {stage}, version {id})"),
         };
-        let region = region.map(|region| format!("region {region}"));
-        let role = role.as_ref().map(|role| format!("role {}", role.arn));
         Self {
             id: reference.locator.written_id(),
-            name: reference.locator.name() + &version,
-            place: Vec::from_iter(region.into_iter().chain(role)).join(", "),
+            name: reference.locator.noun() + &version,
+            plural,
+            before: "",
             scope: ReasonScope::OneSecret,
         }
     }

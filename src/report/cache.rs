@@ -5,13 +5,12 @@ use std::path::Path;
 
 use crate::backend::cached::CacheNotice;
 use crate::model::answer::{CachedAnswer, Fetched};
-use crate::model::problem::Problem;
 use crate::report::record::{Record, age};
 
 /// Returns the warnings about the cache: first each answer that takes the place of AWS's, grouped by the reason, then entries that cannot
 /// be used.
 pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetched) -> Vec<Record> {
-    let mut covering: BTreeMap<String, (Problem, Vec<String>)> = BTreeMap::new();
+    let mut covering: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (locator, answer) in fetched {
         let Ok(document) = answer else { continue };
         let Some(CachedAnswer {
@@ -27,11 +26,9 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
             .map(|id| format!(" version {id},"))
             .unwrap_or_default();
         let answer = format!("{},{version} {} old", locator.name(), age(since.as_secs()));
-        let why = failure.error.problem();
         covering
-            .entry(why.text.clone())
-            .or_insert((why, Vec::new()))
-            .1
+            .entry(failure.error.text())
+            .or_default()
             .push(answer);
     }
     let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -39,8 +36,7 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
         unusable.entry(what).or_default().push(locator.name());
     }
     let mut records = Vec::new();
-    for (why, answers) in covering.into_values() {
-        let why = why.message(false);
+    for (why, answers) in covering {
         records.push(Record::warning(format!(
             "{why}; answers of the cache are used: {}",
             answers.join("; ")

@@ -10,55 +10,90 @@ use crate::model::quoting::escaped;
 
 const PREFIX: &str = "secrets-exec: ";
 
-/// The most characters of a progress line: it must not reach the last column of a terminal with 80 columns.
-const PROGRESS_LENGTH: usize = 79;
+/// What shows the lines of records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// A file, a pipe or a collector of logs: every line has the prefix, so that lines can be filtered.
+    Log,
+    /// A terminal: only the first line of a record has the prefix, and an empty line comes before every error but the first.
+    Terminal { has_colours: bool },
+}
 
-/// Returns the lines of records: one for each message, entry, note and remedy. A note that the next record repeats is left to that record,
-/// and so is a remedy that the next record with remedies begins with.
-pub fn lines(records: &[Record], is_coloured: bool) -> String {
-    // For each record the first remedy after it.
-    let mut following = vec![None; records.len()];
-    for at in (1..records.len()).rev() {
-        following[at - 1] = records[at].help.first().or(following[at]);
-    }
-
+/// Returns the lines of records. The headline of a record comes first. Below it, indented, are the entries, the notes, the message of AWS
+/// and the remedy.
+pub fn lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
-    let mut add = |label, text: &str| lines += &(line(label, text, is_coloured) + "\n");
     for (at, record) in records.iter().enumerate() {
-        add(record.label, &record.message);
+        let is_error = matches!(record.label, Label::Error | Label::Summary);
+        if at > 0 && is_error && screen != Screen::Log {
+            lines += "\n";
+        }
+        lines += &(headline(record.label, &record.message, screen) + "\n");
+
+        let prefix = if screen == Screen::Log { PREFIX } else { "" };
+        let mut add = |start: &str, text: &str| {
+            lines += &format!("{prefix}  {start}{}\n", escaped(text));
+        };
         for entry in &record.entries {
-            add(record.label, &format!("  {entry}"));
+            add("for ", entry);
         }
-        let next_notes = records
-            .get(at + 1)
-            .map_or(&[][..], |next| next.notes.as_slice());
         for note in &record.notes {
-            if !next_notes.contains(note) {
-                add(Label::Note, note);
-            }
+            add(&label(Label::Note, screen), note);
         }
-        for help in &record.help {
-            if following[at] != Some(help) {
-                add(Label::Help, help);
-            }
+        if let Some(text) = &record.aws_says {
+            add("AWS says: ", text);
+        }
+        if let Some(help) = &record.help {
+            add(&label(Label::Help, screen), help);
         }
     }
     lines
 }
 
-/// Returns the line that is shown during a long wait, cut to the width of a terminal.
-pub fn progress_line(text: &str, is_coloured: bool) -> String {
-    let room = PROGRESS_LENGTH - PREFIX.len() - "note: ".len();
-    line(Label::Note, &format!("{text:.room$}"), is_coloured)
+/// Returns the line that a terminal with this number of columns shows during a long wait. The line is cut off before the last column.
+pub fn progress_line(text: &str, columns: usize, has_colours: bool) -> String {
+    let room = columns.saturating_sub(PREFIX.len() + "note: ".len() + 1);
+    headline(
+        Label::Note,
+        &format!("{text:.room$}"),
+        Screen::Terminal { has_colours },
+    )
 }
 
-/// Returns a line with its prefix and label, without a line feed.
-fn line(label: Label, text: &str, is_coloured: bool) -> String {
-    let (name, text) = (label.name(), escaped(text));
-    if is_coloured {
-        format!("{PREFIX}\x1b[1;{}m{name}:\x1b[0m {text}", label as u8)
+/// Returns the first line of a record, with its prefix and label, without a line feed. Colours also make the quoted names of an error bold.
+fn headline(kind: Label, text: &str, screen: Screen) -> String {
+    let text = escaped(text);
+    let is_bold = screen == Screen::Terminal { has_colours: true } && kind == Label::Error;
+    let text = if is_bold {
+        with_bold_names(&text)
     } else {
-        format!("{PREFIX}{name}: {text}")
+        text.into()
+    };
+    format!("{PREFIX}{}{text}", label(kind, screen))
+}
+
+/// Returns a text whose quoted parts are bold.
+fn with_bold_names(text: &str) -> String {
+    let mut parts = text.split('"');
+    let mut bold = parts.next().unwrap_or_default().to_owned();
+    while let Some(name) = parts.next() {
+        match parts.next() {
+            Some(rest) => bold += &format!("\"\x1b[1m{name}\x1b[0m\"{rest}"),
+            None => bold += &format!("\"{name}"),
+        }
+    }
+    bold
+}
+
+/// Returns a label with a blank at its end; nothing for a summary.
+fn label(label: Label, screen: Screen) -> String {
+    let name = label.name();
+    match (label, screen) {
+        (Label::Summary, _) => String::new(),
+        (_, Screen::Terminal { has_colours: true }) => {
+            format!("\x1b[1;{}m{name}:\x1b[0m ", label as u8)
+        }
+        (_, Screen::Terminal { has_colours: false } | Screen::Log) => format!("{name}: "),
     }
 }
 
@@ -72,7 +107,7 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Map<String, Val
 fn object(record: Record, now: SystemTime) -> Map<String, Value> {
     // Collectors of logs sort by these levels.
     let level = match record.label {
-        Label::Error | Label::Warning => record.label.name(),
+        Label::Error | Label::Summary | Label::Warning => record.label.name(),
         Label::Note | Label::Help => "info",
     };
     let mut members: Vec<(&str, Value)> = vec![
@@ -87,10 +122,11 @@ fn object(record: Record, now: SystemTime) -> Map<String, Value> {
         ("message", record.message.into()),
     ];
     members.extend(record.details);
+    let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
     for (name, texts) in [
         ("entries", record.entries),
-        ("notes", record.notes),
-        ("help", record.help),
+        ("notes", record.notes.into_iter().chain(aws_says).collect()),
+        ("help", Vec::from_iter(record.help)),
     ] {
         if !texts.is_empty() {
             members.push((name, texts.into()));

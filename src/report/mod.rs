@@ -29,7 +29,7 @@ use crate::system::waiting::interruptibly;
 #[derive(Debug, Default)]
 pub struct Report {
     problems: Vec<Problem>,
-    /// The consequence of missing values, for the last line: `node was not started`.
+    /// The consequence of missing values, for the last line: `the command "node" was not started`.
     consequence: Option<String>,
 }
 
@@ -99,10 +99,12 @@ impl Report {
         exit_status
     }
 
-    /// Returns the errors, and then the number of missing values with their consequence.
+    /// Returns the errors and, after several errors, the summary.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
-        records.extend(self.summary());
+        if records.len() > 1 {
+            records.extend(self.summary());
+        }
         records
     }
 
@@ -139,22 +141,22 @@ impl Report {
         status.unwrap_or(Status::Bug) as u8
     }
 
-    /// Returns the number of missing values with the consequence; `None` if no value is missing.
+    /// Returns the consequence with the number of missing values; `None` if no value is missing.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let unread = self.count_entries(Impact::Unread);
         let undelivered = self.count_entries(Impact::Undelivered);
-        let values = match unread + undelivered {
-            0 => return None,
-            1 => "1 value".to_owned(),
-            count => format!("{count} values"),
+        let values = |count, one, several| match count {
+            0 => None,
+            1 => Some(format!("1 value {one}")),
+            _ => Some(format!("{count} values {several}")),
         };
-        let what = match (unread, undelivered) {
-            (_, 0) => "could not be read",
-            (0, _) => "cannot be delivered",
-            (_, _) => "could not be read or delivered",
-        };
-        Some(Record::error(format!("{values} {what}: {consequence}")).event("summary"))
+        let reasons = [
+            values(unread, "is missing", "are missing"),
+            values(undelivered, "can't be delivered", "can't be delivered"),
+        ];
+        let reasons = Vec::from_iter(reasons.into_iter().flatten()).join(" and ");
+        (!reasons.is_empty()).then(|| Record::summary(format!("{consequence}, because {reasons}")))
     }
 
     /// Returns the number of different entries: a template may lack several secrets.
@@ -170,43 +172,69 @@ impl Report {
     }
 }
 
-/// Returns the record of problems that differ in their entries alone; `None` without a problem.
+/// Returns the record of problems that share their reason; `None` without a problem.
 fn error_record(problems: &[&Problem]) -> Option<Record> {
-    let first = problems.first()?;
-    let secrets: Vec<&str> = problems
+    let first = *problems.first()?;
+    let secrets: BTreeSet<&str> = problems
         .iter()
         .filter_map(|problem| Some(problem.about.as_ref()?.name.as_str()))
         .collect();
-    let is_one_secret = secrets.iter().all(|secret| *secret == secrets[0]);
+
     let mut variables = Vec::new();
     let mut entries = Vec::new();
     for problem in problems {
         for entry in &problem.entries {
             variables.push(entry.label.as_str());
             let entry = entry.to_string();
-            // The reason or the reference may name the secret already.
+            // The headline or the reference may name the secret already.
             entries.push(match &problem.about {
-                Some(about) if !is_one_secret && !entry.contains(&about.id) => {
+                Some(about) if secrets.len() > 1 && !entry.contains(&about.id) => {
                     format!("{entry}: {}", about.name)
                 }
                 Some(_) | None => entry,
             });
         }
     }
-    let secret = first
-        .about
-        .as_ref()
-        .filter(|_| is_one_secret)
+
+    let first = &with_all_missing_keys(first, problems);
+    let about = first.about.as_ref();
+    let headline = match about {
+        Some(about) if secrets.len() > 1 => {
+            first.headline(&format!("{} {}", secrets.len(), about.plural))
+        }
+        Some(_) | None => first.full_headline(),
+    };
+    let secret = about
+        .filter(|_| secrets.len() == 1)
         .map(|about| about.id.as_str());
-    let record = Record::error(first.message(is_one_secret))
+    let record = Record::error(headline)
         .with_some("variables", (!variables.is_empty()).then_some(variables))
         .with_some("secret", secret);
+    let aws_says = first.aws_says.as_ref();
     Some(Record {
         entries,
         notes: first.notes.clone(),
-        help: first.help.iter().cloned().collect(),
+        aws_says: aws_says.map(|text| format!("{text}{}", first.detail)),
+        help: first.help.clone(),
         ..record
     })
+}
+
+/// Returns the first problem with the missing keys of all of them in its headline: the remedy is then the list of the existing keys.
+fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
+    let missing = problems
+        .iter()
+        .filter_map(|problem| problem.missing_key.as_ref());
+    let keys: BTreeSet<String> = missing
+        .map(|missing| format!("{:?}", missing.key))
+        .collect();
+    let mut problem = first.clone();
+    if let (Some(missing), true) = (&first.missing_key, keys.len() > 1) {
+        let keys = Vec::from_iter(keys).join(", ");
+        problem.text = format!("does not have the keys {keys}");
+        problem.help = Some(missing.existing_keys.clone());
+    }
+    problem
 }
 
 #[cfg(test)]

@@ -11,9 +11,11 @@ pub enum Label {
     Error = 31,
     Warning = 33,
     /// A fact.
-    Note = 32,
+    Note = 34,
     /// A remedy.
     Help = 36,
+    /// The last line of a report about several errors, which has no label.
+    Summary = 0,
 }
 
 impl Label {
@@ -23,6 +25,7 @@ impl Label {
             Self::Warning => "warning",
             Self::Note => "note",
             Self::Help => "help",
+            Self::Summary => "error",
         }
     }
 }
@@ -39,7 +42,9 @@ pub struct Record {
     /// The variables, files or credentials that share an error.
     pub entries: Vec<String>,
     pub notes: Vec<String>,
-    pub help: Vec<String>,
+    /// The message of AWS.
+    pub aws_says: Option<String>,
+    pub help: Option<String>,
     /// True if the text format has it only with `--verbose`.
     pub is_detail: bool,
 }
@@ -57,6 +62,10 @@ impl Record {
         Self::new(Label::Note, message)
     }
 
+    pub fn summary(message: impl Into<String>) -> Self {
+        Self::new(Label::Summary, message).event("summary")
+    }
+
     fn new(label: Label, message: impl Into<String>) -> Self {
         Self {
             label,
@@ -65,7 +74,8 @@ impl Record {
             details: Vec::new(),
             entries: Vec::new(),
             notes: Vec::new(),
-            help: Vec::new(),
+            aws_says: None,
+            help: None,
             is_detail: false,
         }
     }
@@ -94,9 +104,11 @@ impl Record {
 
     /// Adds a remedy.
     #[must_use]
-    pub fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
-        self
+    pub fn with_help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
     }
 
     /// Leaves the record out of the text format unless `--verbose` is given.

@@ -88,12 +88,7 @@ pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) 
             errors.iter().map(|error| error.message.as_str()).collect(),
         )],
     };
-    let mut help: Vec<String> = Vec::new();
-    for remedy in errors.iter().flat_map(|error| &error.help) {
-        if !help.contains(remedy) {
-            help.push(remedy.clone());
-        }
-    }
+    let help = errors.iter().find_map(|error| error.help.clone());
     Record {
         details,
         help,

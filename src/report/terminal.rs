@@ -10,13 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::layout;
+use super::layout::{self, Screen};
 use super::record::{Label, Record};
 use crate::model::inherited::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::system::os_error;
-use crate::system::terminal::{ERASE_LINE, is_writable, may_write, write_all};
+use crate::system::terminal::{ERASE_LINE, columns, is_writable, may_write, write_all};
 use crate::system::waiting::interruptibly;
 
 struct Printer {
@@ -99,7 +99,7 @@ pub fn print_unless_stalled(record: Record) {
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&PRINTER.mode);
     match mode.format {
-        LogFormat::Text => layout::lines(&Vec::from_iter(records), mode.is_coloured()),
+        LogFormat::Text => layout::lines(&Vec::from_iter(records), mode.screen()),
         LogFormat::Json => layout::objects(records)
             .into_iter()
             .map(|object| format!("{}\n", Value::Object(object)))
@@ -112,7 +112,7 @@ pub fn notice_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&PRINTER.mode);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
     lines(records.into_iter().filter(|record| match record.label {
-        Label::Error => true,
+        Label::Error | Label::Summary => true,
         Label::Warning | Label::Note | Label::Help => {
             mode.has_notices && (has_details || !record.is_detail)
         }
@@ -128,7 +128,7 @@ pub fn show_progress(text: &str) {
         let mut has_progress = locked(&PRINTER.has_progress);
         write_over(
             &mut has_progress,
-            &layout::progress_line(text, mode.is_coloured()),
+            &layout::progress_line(text, columns(io::stderr()), mode.has_colours),
         );
         *has_progress = true;
     }
@@ -152,8 +152,14 @@ fn write_over(has_progress: &mut bool, text: &str) {
 }
 
 impl PrintMode {
-    fn is_coloured(self) -> bool {
-        self.has_colours && io::stderr().is_terminal()
+    fn screen(self) -> Screen {
+        if io::stderr().is_terminal() {
+            Screen::Terminal {
+                has_colours: self.has_colours,
+            }
+        } else {
+            Screen::Log
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize;
 
 use crate::model::env_name::is_name;
-use crate::model::problem::Problem;
+use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
@@ -135,20 +135,33 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, Problem> {
             true => format!("a KEY is one top-level key; for a nested value write {path}"),
             false => keys_hint(map, key),
         };
-        Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
+        Problem {
+            missing_key: Some(MissingKey {
+                key: key.to_owned(),
+                existing_keys: listed_keys(map),
+            }),
+            ..Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
+        }
     })
 }
 
-/// Returns the existing key most similar to `key`, else the first keys, as far as they may be quoted.
+/// Returns the existing key most similar to `key`, or else the first keys, as far as they may be quoted.
 pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
-    let listed: Vec<&str> = quotable_keys(map).take(LISTED).collect();
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean(nearest),
-        None if map.is_empty() => "it has no keys".to_owned(),
-        None if listed.is_empty() => {
-            "its keys are not printed, since they could be values".to_owned()
-        }
-        None => format!("its keys: {}", listed.join(", ")),
+        None => listed_keys(map),
+    }
+}
+
+/// Returns the first keys of an object as a sentence, as far as they may be quoted.
+fn listed_keys(map: &Map<String, Value>) -> String {
+    let listed: Vec<&str> = quotable_keys(map).take(LISTED).collect();
+    if map.is_empty() {
+        "it has no keys".to_owned()
+    } else if listed.is_empty() {
+        "it has keys that are not printed, because they could be values".to_owned()
+    } else {
+        format!("it has the keys {}", listed.join(", "))
     }
 }
 

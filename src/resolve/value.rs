@@ -199,7 +199,7 @@ pub fn with_entry(
     let default = subject
         .default_hint()
         .filter(|_| problem.is_absence && problem.help.is_none());
-    let about = read.map(|(reference, document)| About::new(reference, document.region.as_ref()));
+    let about = read.map(|(reference, _)| About::new(reference));
     let problem = Problem { about, ..problem }.replace_help(default);
     problem.of(subject.clone(), Impact::Unread)
 }

@@ -28,6 +28,11 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns the number of columns of a terminal; 80 if it doesn't say.
+pub fn columns(terminal: impl AsFd) -> usize {
+    terminal_size::terminal_size_of(terminal).map_or(80, |(columns, _)| columns.0.into())
+}
+
 /// True if this process's group is the terminal's foreground job.
 pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())

@@ -39,13 +39,16 @@ impl FailedRequest<'_> {
                 ReasonScope::AnySecret
             }
         };
-        let mut about = About::new(self.reference, self.failure.region.as_ref());
-        about.scope = scope;
+        let mut about = About {
+            before: self.failure.error.before_secret(),
+            scope,
+            ..About::new(self.reference)
+        };
         if self.hides_name {
             let mut aliases = self.aliases.iter();
             about.name = match aliases.find(|(_, alias)| alias.id == about.id) {
-                Some((alias, _)) => format!("the secret of the alias {alias}"),
-                None => format!("secret ({NOT_SHOWN})"),
+                Some((alias, _)) => format!("the secret of the alias \"{alias}\""),
+                None => "a secret whose name is not shown".to_owned(),
             };
             about.id = NOT_SHOWN.to_owned();
         }
@@ -53,18 +56,23 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the predicate for a secret, a parameter, a path or a version that does not exist.
-    pub fn absence(&self, missing: Missing) -> &'static str {
+    pub fn absence(&self, missing: Missing) -> String {
         let Locator { store, version, .. } = self.locator();
-        match (missing, store, version) {
-            _ if self.locator().is_path() => "there are none",
+        let what = match (missing, store, version) {
+            _ if self.locator().is_path() => "has no parameters",
             (Missing::Secret, _, Version::Current) => missing.text(),
-            (Missing::Secret, ..) => "does not exist, or has no such version",
-            (Missing::Version, ..) if self.failure.is_local => "has no such version",
+            (Missing::Secret, ..) => "does not exist, or has no such version,",
+            (Missing::Version, ..) if self.failure.is_local => "is not there",
             (Missing::Version, Store::ParameterStore, _) => {
-                "does not exist, or has no such label or version"
+                "does not exist, or has no such label or version,"
             }
             (Missing::Version, Store::SecretsManager, Version::Current) => missing.text(),
-            (Missing::Version, Store::SecretsManager, _) => "has no such version",
+            (Missing::Version, Store::SecretsManager, _) => "does not exist",
+        };
+        match &self.failure.region {
+            _ if self.failure.is_local => format!("{what} in the --local file"),
+            Some(region) => format!("{what} in {region}"),
+            None => what.trim_end_matches(',').to_owned(),
         }
     }
 

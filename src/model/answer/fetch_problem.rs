@@ -21,7 +21,7 @@ impl FetchFailure {
         };
         let mut problem = self.error.problem();
         if let FetchError::NotFound { missing, .. } = self.error {
-            problem.text = request.absence(missing).to_owned();
+            problem.text = request.absence(missing);
         }
         problem.help = request.hint(problem.help);
         problem.about = request.about();
@@ -30,40 +30,47 @@ impl FetchFailure {
         if request.hides_name {
             subject = subject.hidden();
             // A denial of AWS's quotes the name.
-            problem.text = problem.text.replace(&reference.locator.written_id(), "…");
+            let name = reference.locator.written_id();
+            problem.aws_says = problem.aws_says.map(|text| text.replace(&name, "…"));
         }
         if request.hides_name && !self.is_local {
-            let note = "the name is not shown, because it may be a value; if it is, rotate that value, because AWS has received it as a name";
+            let note = "the name is not shown, because it may be a value; if it is one, rotate that value, because it was sent to AWS as a name";
             problem.notes.push(note.to_owned());
         }
 
         let mut notes = Vec::new();
         for (region, error) in &self.elsewhere {
-            notes.push(format!("region {region} (fallback): {}", error.text()));
+            notes.push(format!("the fallback region {region}: {}", error.text()));
         }
         notes.append(&mut problem.notes);
         notes.extend_from_slice(&self.notes);
+        if let Some(role) = &reference.locator.role {
+            notes.push(format!("the role for this secret is {}", role.arn));
+        }
         problem.notes = notes;
 
         if let Some(waited) = self.waited {
             problem.status = Status::Temporary;
             let waited = humantime::format_duration(waited);
-            problem.text += &format!(", after waiting {waited} (--wait)");
+            problem.notes.push(format!("--wait ended after {waited}"));
         }
         problem.of(subject, Impact::Unread)
     }
 }
 
 impl FetchError {
-    /// Returns the reason alone, without the id of the request.
+    /// Returns the reason on its own, without the secret and without the id of the request.
     pub fn text(&self) -> String {
         match self {
             Self::Unavailable(outage) => outage.text(),
-            Self::NotFound { .. }
-            | Self::Denied { .. }
-            | Self::Refused(_)
-            | Self::NoCredentials(_)
-            | Self::NoRegion { .. } => self.problem().text,
+            Self::Denied { message, .. } => format!("access denied: {}", message.text),
+            Self::Refused(Refusal::Request(why)) => {
+                format!("AWS refused the request: {}", why.text)
+            }
+            Self::NotFound { missing, .. } => format!("it {}", missing.text()),
+            Self::Refused(_) | Self::NoCredentials(_) | Self::NoRegion { .. } => {
+                self.problem().text
+            }
         }
     }
 
@@ -81,12 +88,25 @@ impl FetchError {
             Self::NoCredentials(error) => no_credentials(error),
             Self::NoRegion { .. } => {
                 let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region to read from").help(help)
+                Problem::configuration("no AWS region is set").help(help)
             }
         };
         Problem {
             status: self.status(),
             ..problem.code(self.code())
+        }
+    }
+
+    /// Returns the words of the headline before the secret, with a blank at their end. [`Self::problem`] has those after it.
+    pub fn before_secret(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "access to ",
+            Self::Unavailable(_)
+            | Self::Refused(Refusal::Request(_) | Refusal::Certificate { .. }) => "reading ",
+            Self::NotFound { .. }
+            | Self::Refused(_)
+            | Self::NoCredentials(_)
+            | Self::NoRegion { .. } => "",
         }
     }
 }
@@ -101,18 +121,18 @@ impl Missing {
     }
 }
 
-/// Returns a problem whose message ends with the description of a failure.
-fn with_reason(what: &str, reason: &Reason) -> Problem {
-    let text = format!("{what}: {}", reason.text);
+/// Returns a problem with a message of AWS's.
+fn with_message_of_aws(headline: &str, message: &Reason) -> Problem {
     Problem {
-        detail: reason.detail.clone(),
-        ..Problem::configuration(text)
+        aws_says: Some(message.text.clone()),
+        detail: message.detail.clone(),
+        ..Problem::configuration(headline)
     }
 }
 
 /// Returns the problem of a denial. Its help is missing if it depends on the request.
 fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
-    let mut problem = with_reason("denied", message);
+    let mut problem = with_message_of_aws("was denied", message);
     if let Some(identity) = identity {
         let what = if cause == Denial::Credentials {
             "credentials"
@@ -205,28 +225,43 @@ fn unavailable(Outage { kind, reason, .. }: &Outage) -> Problem {
         }
         OutageKind::ClockSkew => "set the clock of this machine",
     };
-    let message = kind.message();
-    // One fault of AWS's has several codes.
-    if matches!(kind, OutageKind::Throttled | OutageKind::Service) {
-        return Problem {
-            detail: format!(": {reason}"),
-            ..Problem::temporary(message).help(help)
-        };
+    let text = &reason.text;
+    let problem = match kind {
+        OutageKind::Throttled => with_message_of_aws("was throttled by AWS", reason),
+        OutageKind::Service => with_message_of_aws("failed because of an error at AWS", reason),
+        OutageKind::ClockSkew => with_message_of_aws(
+            "failed because the clock of this machine differs too much from AWS's",
+            reason,
+        ),
+        OutageKind::Timeout => with_detail(format!("timed out: {text}"), reason),
+        OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => {
+            with_detail(format!("failed: {text}"), reason)
+        }
+        OutageKind::MalformedResponse => with_detail(
+            format!("failed because the response is malformed, or isn't from AWS: {text}"),
+            reason,
+        ),
+    };
+    problem.help(help)
+}
+
+/// Returns a problem whose headline ends with the detail of a reason.
+fn with_detail(headline: String, reason: &Reason) -> Problem {
+    Problem {
+        detail: reason.detail.clone(),
+        ..Problem::configuration(headline)
     }
-    with_reason(message, reason).help(help)
 }
 
 fn refused(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion")
             .help("restore it (aws secretsmanager restore-secret), or name another"),
-        Refusal::NoValue => {
-            Problem::configuration("AWS returned no value").help("store a value in it")
-        }
-        Refusal::Certificate { why, help } => {
-            Problem::configuration(format!("the server's certificate is not trusted: {why}"))
-                .replace_help(*help)
-        }
+        Refusal::NoValue => Problem::configuration("has no value").help("store a value in it"),
+        Refusal::Certificate { why, help } => Problem::configuration(format!(
+            "failed because the server's certificate is not trusted: {why}"
+        ))
+        .replace_help(*help),
         Refusal::TrustStore(why) => {
             Problem::configuration(format!("root certificates cannot be read: {why}"))
         }
@@ -241,9 +276,11 @@ fn refused(refusal: &Refusal) -> Problem {
             let help = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
             Problem::configuration(format!("the proxy {proxy} {what} (HTTP status 407)")).help(help)
         }
-        Refusal::Agent(why) => Problem::configuration(format!("the Secrets Manager Agent {why}"))
-            .help("run without --agent, or remove this setting"),
-        Refusal::Request(why) => with_reason("refused", why),
+        Refusal::Agent(why) => Problem::configuration(format!(
+            "can't be read with --agent, because the Secrets Manager Agent {why}"
+        ))
+        .help("run without --agent, or remove this setting"),
+        Refusal::Request(why) => with_message_of_aws("was refused by AWS", why),
     }
 }
 

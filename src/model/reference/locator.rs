@@ -53,6 +53,15 @@ impl Locator {
         }
     }
 
+    /// The secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path "/prod/"`.
+    pub fn noun(&self) -> String {
+        if self.is_path() {
+            format!("the path \"{}\"", self.id)
+        } else {
+            format!("the {} \"{}\"", self.store, self.id)
+        }
+    }
+
     /// The name of it or, with the rest of its name, of one parameter below it.
     pub fn name_of(&self, parameter_name: Option<&str>) -> String {
         parameter_name.map_or_else(

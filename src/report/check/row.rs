@@ -220,7 +220,7 @@ impl CheckedValues<'_> {
         };
         let messages = problems
             .iter()
-            .map(|problem| problem.message(true))
+            .map(|problem| problem.full_headline())
             .collect();
         Row {
             status: "failed",
