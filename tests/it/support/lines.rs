@@ -33,19 +33,30 @@ impl Outcome {
     }
 }
 
-/// True for a line in either format of `--log-format`; in text it begins with the program's name and a label, which may be coloured.
-pub fn has_label(line: &str) -> bool {
+/// True for a line in either format of `--log-format`. In text it begins with the program's name. Then come a label, which may be coloured; an
+/// indented label, entry or message of AWS; or the summary of several errors.
+pub fn is_message(line: &str) -> bool {
     if line.starts_with('{') {
         return is_event(line);
     }
-    let text = line.strip_prefix(PREFIX).unwrap_or_default();
-    let text = text
+    let Some(text) = line.strip_prefix(PREFIX) else {
+        return false;
+    };
+    let uncoloured = text
         .strip_prefix("\x1b[1;")
         .and_then(|text| text.split_once('m'))
         .map_or(text, |(_, text)| text);
-    ["error:", "warning:", "note:", "help:"]
-        .iter()
-        .any(|label| text.starts_with(label))
+    let starts = [
+        "error:",
+        "warning:",
+        "note:",
+        "  note:",
+        "  help:",
+        "  for ",
+        "  AWS says: ",
+    ];
+    let is_summary = text.contains(", because ") && text.contains(" value");
+    starts.iter().any(|start| uncoloured.starts_with(start)) || is_summary
 }
 
 fn is_event(line: &str) -> bool {

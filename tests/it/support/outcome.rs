@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nix::unistd::Pid;
 
 use crate::support::directory::Directory;
-use crate::support::lines::{PREFIX, has_label};
+use crate::support::lines::{PREFIX, is_message};
 use crate::support::sandbox::CANARY;
 use crate::support::scene::Scene;
 use crate::support::watch;
@@ -86,7 +86,7 @@ impl Outcome {
             .stdout()
             .lines()
             .filter_map(|line| Some(&line[line.find(PREFIX)?..]))
-            .filter(|line| has_label(line))
+            .filter(|line| is_message(line))
         {
             assert_eq!(
                 watch::found(&expectations.test, line),
@@ -107,7 +107,10 @@ impl Outcome {
         }
         if !expectations.target_writes_stderr {
             for line in stderr.lines() {
-                assert!(has_label(line), "no prefix and label on {line:?}: {self}");
+                assert!(
+                    is_message(line),
+                    "not a message of the program: {line:?}: {self}"
+                );
             }
         }
     }
