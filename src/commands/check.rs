@@ -182,9 +182,11 @@ impl Checked {
             terminal::print_notices(report::disk_notices(files.persistent_files()));
         }
         if self.prepared.options.verbose {
-            terminal::print(report::provenance(&self.outcomes, &self.fetched));
+            // The table has the values that come from no secret.
+            terminal::print(report::secret_notes(&self.outcomes, &self.fetched));
             let overridden = self.outcomes.overridden();
             terminal::print(overridden.map(|(outcome, holder)| override_note(outcome, holder)));
+            terminal::print(report::total_note(&self.outcomes, &self.fetched));
         }
         match self.depth {
             CheckDepth::Values => {
@@ -219,6 +221,7 @@ impl Checked {
             (CheckDepth::Values, BackendConfig::Local { .. }) => Some("local"),
         };
         findings.has_cache = reads_values && self.prepared.options.cache.is_some();
+        findings.lists_literals = self.prepared.options.verbose;
         findings.caller = self.inspection.caller.clone().map(CheckedCaller::new);
         findings.values = checked.rows();
         findings.overridden = self

@@ -16,7 +16,7 @@ pub mod terminal;
 pub use notices::{
     bug, disk_notices, empty_values, interrupted, local_notice, overdue, trace, unexpanded, waiting,
 };
-pub use provenance::provenance;
+pub use provenance::{provenance, secret_notes, total_note};
 pub use record::{Label, Record};
 
 use std::collections::{BTreeMap, BTreeSet};

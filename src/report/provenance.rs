@@ -1,39 +1,107 @@
-//! The notes of `--verbose`: the secret, version and region of each variable and file, and what the resolution took.
+//! The notes of `--verbose`: each secret with its version, its region and the variables that it gives, the values that come from no secret, and
+//! what the resolution took.
 
 use super::record::{Record, age};
+use super::rotation::some_of;
 use crate::model::answer::{Document, Fetched};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::reference::{Locator, Store};
 
+/// Returns the notes about all values of a launch.
 pub fn provenance(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
-    let mut records = Vec::new();
-    for (outcome, _) in outcomes.values() {
-        records.push(value_note(outcome, fetched));
-    }
-    for EntryOutcome {
-        target,
-        subject,
-        fate,
-        ..
-    } in &outcomes.list
-    {
-        if matches!(fate, Fate::Absent) && !outcomes.sets(target) {
-            let text = format!("{subject}: not set, since it is optional and absent");
+    let mut records = secret_notes(outcomes, fetched);
+    records.extend(literals_note(outcomes));
+    for outcome in &outcomes.list {
+        let subject = &outcome.subject;
+        let label = vec![subject.label.as_str()];
+        if outcome.is_default() {
+            let text =
+                format!("{subject} gets its default, because the secret or key does not exist");
             records.push(
                 Record::note(text)
-                    .event("omitted")
-                    .with("variables", vec![subject.label.as_str()]),
+                    .event("resolved")
+                    .with("variables", label),
             );
+        } else if matches!(outcome.fate, Fate::Absent) && !outcomes.sets(&outcome.target) {
+            let text = format!(
+                "{subject} is not set, because it is optional and the secret or key does not exist"
+            );
+            records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }
-    if !outcomes.elapsed.is_zero() {
-        records.push(total(outcomes, fetched));
+    records.extend(total_note(outcomes, fetched));
+    records
+}
+
+/// Returns a note for each secret or parameter that gives a value, in the order of the entries.
+pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
+    let mut secrets: Vec<(&Locator, Option<&str>, Vec<String>)> = Vec::new();
+    for (outcome, _) in outcomes.values() {
+        let parameter_name = outcome.parameter_name.as_deref();
+        let remark = outcome.remark().map(|remark| format!(" ({remark})"));
+        let label = format!("{}{}", outcome.subject.label, remark.unwrap_or_default());
+        for reference in outcome.read_from() {
+            let locator = &reference.locator;
+            let known = secrets
+                .iter_mut()
+                .find(|(other, name, _)| *other == locator && *name == parameter_name);
+            match known {
+                Some((.., labels)) if labels.contains(&label) => {}
+                Some((.., labels)) => labels.push(label.clone()),
+                None => secrets.push((locator, parameter_name, vec![label.clone()])),
+            }
+        }
+    }
+
+    let mut records = Vec::new();
+    for (locator, parameter_name, labels) in secrets {
+        let Some(Ok(answer)) = fetched.get(locator) else {
+            continue;
+        };
+        let read = answer.part(parameter_name).unwrap_or(answer);
+        let text = format!(
+            "{} gives {}",
+            source(locator, parameter_name, answer),
+            some_of(&labels)
+        );
+        let secret = locator.written_id() + parameter_name.unwrap_or_default();
+        let record = Record::note(text)
+            .event("resolved")
+            .with("variables", labels);
+        records.push(
+            record
+                .with("secret", secret)
+                .with_some("version", read.version_id.clone()),
+        );
     }
     records
 }
 
-/// Returns the note about the whole resolution.
-fn total(outcomes: &Outcomes, fetched: &Fetched) -> Record {
+/// Returns the note about the values that are written in a declaration or in a variable; `None` without any.
+fn literals_note(outcomes: &Outcomes) -> Option<Record> {
+    let is_literal = |outcome: &EntryOutcome| outcome.reads.is_empty() && !outcome.is_default();
+    let values = outcomes.values();
+    let literals = values.filter(|(outcome, _)| is_literal(outcome));
+    let labels: Vec<&str> = literals
+        .map(|(outcome, _)| outcome.subject.label.as_str())
+        .collect();
+    let text = match labels.len() {
+        0 => return None,
+        1 => "1 value is a literal".to_owned(),
+        count => format!("{count} values are literals"),
+    };
+    Some(
+        Record::note(text)
+            .event("resolved")
+            .with("variables", labels),
+    )
+}
+
+/// Returns the note about the whole resolution; `None` if nothing was resolved.
+pub fn total_note(outcomes: &Outcomes, fetched: &Fetched) -> Option<Record> {
+    if outcomes.elapsed.is_zero() {
+        return None;
+    }
     let answers = Vec::from_iter(fetched.values().flatten());
     let from_cache = answers
         .iter()
@@ -49,70 +117,47 @@ fn total(outcomes: &Outcomes, fetched: &Fetched) -> Record {
         (requests, "request"),
     ]
     .map(|(count, what)| counted(count, what));
-    Record::note(format!(
-        "{value} of {secret} in {milliseconds} ms, {request}"
-    ))
-    .event("resolution")
-    .with("values", values)
-    .with("secrets", secrets)
-    .with("milliseconds", milliseconds)
-    .with("requests", requests)
-    .with("from_cache", from_cache)
+    let text = format!("{value} of {secret} in {milliseconds} ms, {request}");
+    let record = Record::note(text)
+        .event("resolution")
+        .with("values", values)
+        .with("secrets", secrets)
+        .with("milliseconds", milliseconds)
+        .with("requests", requests)
+        .with("from_cache", from_cache);
+    Some(record)
 }
 
-fn value_note(outcome: &EntryOutcome, fetched: &Fetched) -> Record {
-    let (subject, read_from) = (&outcome.subject, outcome.read_from());
-    let parameter_name = outcome.parameter_name.as_deref();
-    let mut sources = Vec::new();
-    for reference in read_from {
-        if let Some(Ok(answer)) = fetched.get(&reference.locator) {
-            sources.push(source(&reference.locator, parameter_name, answer));
-        }
-    }
-    let text = match (read_from, &subject.written) {
-        ([], _) if outcome.is_default() => "absent, so its default is set".to_owned(),
-        ([], None) => "literal".to_owned(),
-        ([], Some(_)) => "names no secret".to_owned(),
-        ([_, ..], _) => sources.join("; "),
-    };
-    let remark = outcome
-        .remark()
-        .map(|remark| format!("; {remark}"))
-        .unwrap_or_default();
-    let record = Record::note(format!("{subject}: {text}{remark}")).event("resolved");
-    let record = record.with("variables", vec![subject.label.as_str()]);
-    let [only] = read_from else {
-        return record;
-    };
-    let locator = &only.locator;
-    let secret = locator.written_id() + parameter_name.unwrap_or_default();
-    let answer = fetched.get(locator).and_then(|answer| answer.as_ref().ok());
-    let read = answer.and_then(|answer| answer.part(parameter_name));
-    record
-        .with("secret", secret)
-        .with_some("version", read.and_then(|read| read.version_id.clone()))
-}
-
-/// Describes a secret or parameter, its version, and where it was read.
+/// Describes a secret or parameter, its version, and where it was read: `the secret "prod/db" (version …, stage AWSCURRENT, us-east-1)`.
 fn source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) -> String {
     let document = answer.part(parameter_name).unwrap_or(answer);
-    let version = document.version_id.as_deref().unwrap_or("without id");
-    let place = document.region.as_ref().map_or_else(
-        || "local file".to_owned(),
-        |region| format!("region {region}"),
+    let mut facts = Vec::new();
+    facts.extend(
+        document
+            .version_id
+            .as_ref()
+            .map(|id| format!("version {id}")),
     );
-    let name = locator.name_of(parameter_name);
-    let labels = match (document.stages.join(", "), locator.store) {
-        (labels, _) if labels.is_empty() => labels,
-        (labels, Store::SecretsManager) => format!(", stage {labels}"),
-        (labels, Store::ParameterStore) => format!(", label {labels}"),
-    };
-    let mut text = format!("{name}, version {version}{labels}, {place}");
+    if !document.stages.is_empty() {
+        let label = match locator.store {
+            Store::SecretsManager => "stage",
+            Store::ParameterStore => "label",
+        };
+        facts.push(format!("{label} {}", document.stages.join(", ")));
+    }
+    facts.push(match &document.region {
+        Some(region) => region.to_string(),
+        None => "from the --local file".to_owned(),
+    });
     for passed in &answer.passed_over {
-        text += &format!(", in place of {} ({})", passed.region, passed.outage.text());
+        facts.push(format!(
+            "after {} failed: {}",
+            passed.region,
+            passed.outage.text()
+        ));
     }
     if let Some(cached) = &answer.cached {
-        text += &format!(", from the cache, {} old", age(cached.age.as_secs()));
+        facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));
     }
-    text
+    format!("{} ({})", locator.noun_of(parameter_name), facts.join(", "))
 }

@@ -85,7 +85,7 @@ impl Fingerprint {
             let Ok(document) = answer else { continue };
             let mut add = |parameter_name: Option<&str>, document: &Document| {
                 let secret = Secret {
-                    name: locator.name_of(parameter_name),
+                    name: locator.noun_of(parameter_name),
                     id: locator.written_id() + parameter_name.unwrap_or_default(),
                     version_id: document.version_id.clone(),
                     content: key.hash_one(document.body.expose()),

@@ -55,19 +55,20 @@ impl Locator {
 
     /// The secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path "/prod/"`.
     pub fn noun(&self) -> String {
-        if self.is_path() {
-            format!("the path \"{}\"", self.id)
+        let what = if self.is_path() {
+            "path".to_owned()
         } else {
-            format!("the {} \"{}\"", self.store, self.id)
-        }
+            self.store.to_string()
+        };
+        format!("the {what} \"{}\"", self.id)
     }
 
-    /// The name of it or, with the rest of its name, of one parameter below it.
-    pub fn name_of(&self, parameter_name: Option<&str>) -> String {
-        parameter_name.map_or_else(
-            || self.name(),
-            |rest| format!("{} {}{rest}", self.store, self.id),
-        )
+    /// The same or, with the rest of its name, one parameter below a path.
+    pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
+        match parameter_name {
+            Some(rest) => format!("the parameter \"{}{rest}\"", self.id),
+            None => self.noun(),
+        }
     }
 
     /// True for the path of all parameters below it.

@@ -32,6 +32,9 @@ pub struct Findings {
     /// With `--cache`.
     #[serde(skip)]
     pub has_cache: bool,
+    /// True if the table has a row for each literal, as with `--verbose`.
+    #[serde(skip)]
+    pub lists_literals: bool,
 }
 
 /// The identity of the credentials, and the provider that has them.
@@ -174,6 +177,13 @@ pub struct CacheState {
     pub age_seconds: u64,
     /// True if the value is from it, and not from AWS.
     pub used: bool,
+}
+
+impl Row {
+    /// True for a literal of which there is nothing to say.
+    pub fn is_plain_literal(&self) -> bool {
+        self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
+    }
 }
 
 impl SourceRow {

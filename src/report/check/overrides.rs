@@ -26,10 +26,10 @@ fn subject_object(subject: &Subject) -> Value {
 pub fn override_note(outcome: &EntryOutcome, holder: &Holder) -> Record {
     let subject = &outcome.subject;
     Record::note(match holder {
-        Holder::Entry(other) => format!("{subject}: overridden by {other}"),
+        Holder::Entry(other) => format!("{subject} is overridden by {other}"),
         Holder::Kept(name) => {
-            format!("{subject}: not read, since {name} is already set (--keep-existing)")
+            format!("{subject} is not read, because {name} is already set (--keep-existing)")
         }
-        Holder::Several => format!("{subject}: overridden by other entries"),
+        Holder::Several => format!("{subject} is overridden by other entries"),
     })
 }

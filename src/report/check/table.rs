@@ -1,5 +1,7 @@
 //! The tables for people, with aligned columns. A long cell is neither wrapped nor cut.
 
+use std::collections::BTreeSet;
+
 use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, SourceRow};
 use crate::model::quoting::escaped;
 use crate::report::record::age;
@@ -10,7 +12,7 @@ const ID_LENGTH: usize = 8;
 /// The blanks between two columns.
 const GAP: usize = 2;
 
-/// Returns the tables, separated by blank lines; an empty text without any row.
+/// Returns the tables and the sentences below them, separated by blank lines; an empty text if there is nothing to show.
 pub fn text(findings: &Findings) -> String {
     let Findings {
         values,
@@ -18,17 +20,22 @@ pub fn text(findings: &Findings) -> String {
         secrets,
         caller,
         has_cache,
+        lists_literals,
         ..
     } = findings;
+    let is_listed = |row: &&Row| *lists_literals || !row.is_plain_literal();
+    let listed: Vec<&Row> = values.iter().filter(is_listed).collect();
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
     headings.extend(has_cache.then_some("CACHED"));
     headings.push("STATUS");
-    let values: Vec<_> = values
-        .iter()
-        .flat_map(|row| value_rows(row, *has_cache))
-        .collect();
-    let tables = [
-        (headings, values),
+    let tables: [(_, Vec<_>); 3] = [
+        (
+            headings,
+            listed
+                .iter()
+                .flat_map(|row| value_rows(row, *has_cache))
+                .collect(),
+        ),
         (
             vec!["COMMAND", "FILE", "STATUS"],
             command.iter().map(command_row).collect(),
@@ -39,16 +46,82 @@ pub fn text(findings: &Findings) -> String {
             ],
             secrets.iter().map(|secret| secret.cells.clone()).collect(),
         ),
-        (
-            vec!["ACCOUNT", "CALLER", "CREDENTIALS"],
-            caller.iter().map(caller_row).collect(),
-        ),
     ];
     let filled = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
-    filled
+    let mut parts: Vec<String> = filled
         .map(|(headings, rows)| layout(&headings, rows))
-        .collect::<Vec<_>>()
-        .join("\n")
+        .collect();
+
+    let mut sentences = literals_sentence(values.len() - listed.len());
+    sentences += &status_sentences(&listed);
+    sentences.extend(caller.iter().map(caller_sentence));
+    parts.extend((!sentences.is_empty()).then_some(sentences));
+    parts.join("\n")
+}
+
+/// Returns the line about the literals that the table leaves out; an empty text without any.
+fn literals_sentence(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        1 => "1 literal is not listed (-v lists it).\n".to_owned(),
+        _ => format!("{count} literals are not listed (-v lists them).\n"),
+    }
+}
+
+/// The meaning of each status other than `ok` and the codes of errors.
+const MEANINGS: [(&str, &str); 9] = [
+    (
+        "default",
+        "the secret or key does not exist, so the entry's default is used.",
+    ),
+    (
+        "unset",
+        "the secret or key does not exist, and the entry is optional.",
+    ),
+    ("empty", "the object has no keys, so it sets no variable."),
+    (
+        "overridden",
+        "another entry sets this variable (-v shows which one).",
+    ),
+    (
+        "kept",
+        "the variable was already set, so --keep-existing left it alone.",
+    ),
+    (
+        "unread",
+        "the value was not requested, because of an error.",
+    ),
+    (
+        "not-read",
+        "the secret exists. Its keys, JSON and templates were not checked, because --metadata reads no values.",
+    ),
+    (
+        "not-checked",
+        "--metadata can't tell whether this version, label or parameter exists.",
+    ),
+    (
+        "valid",
+        "the reference is well-formed. Nothing was requested, because of --offline.",
+    ),
+];
+
+/// Returns a line for each status other than `ok` that occurs in the rows.
+fn status_sentences(rows: &[&Row]) -> String {
+    let mut lines = String::new();
+    for (status, meaning) in MEANINGS {
+        if rows
+            .iter()
+            .any(|row| row.error.is_none() && row.status == status)
+        {
+            lines += &format!("{status}: {meaning}\n");
+        }
+    }
+    let codes: BTreeSet<&str> = rows.iter().filter_map(|row| row.error).collect();
+    if !codes.is_empty() {
+        let codes = Vec::from_iter(codes).join(", ");
+        lines += &format!("{codes}: the errors below say what is wrong.\n");
+    }
+    lines
 }
 
 /// Returns the lines of a table, each with a line feed. Each row has a cell for each heading; an empty one is `-`.
@@ -92,7 +165,7 @@ fn layout(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
-/// Returns the row of an entry and, for a template or an entry of several secrets, a row for each secret.
+/// Returns the row of an entry and, indented below it for a template or an entry of several secrets, a row for each secret.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let only = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
@@ -107,9 +180,8 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
-    let cells = |reference: String, source: Option<&SourceRow>, state: &str| {
-        // Each line is complete without the line above it, so that grep finds it.
-        let mut cells = vec![row.label.clone(), reference];
+    let cells = |label: &str, reference: String, source: Option<&SourceRow>, state: &str| {
+        let mut cells = vec![label.to_owned(), reference];
         cells.extend(version_cells(source));
         cells.extend(has_cache.then(|| cached_cell(source)));
         cells.push(state.to_owned());
@@ -117,6 +189,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     };
     let state = row.error.unwrap_or(row.status);
     let whole = cells(
+        &row.label,
         reference,
         only,
         &row.note
@@ -125,7 +198,8 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
     let parts = row.sources.iter().filter(|_| only.is_none());
     let parts = parts.map(|source| {
         cells(
-            source.reference(),
+            " ",
+            format!("  {}", source.reference()),
             Some(source),
             source.error.unwrap_or(source.status),
         )
@@ -172,18 +246,21 @@ fn command_row(CheckedCommand { name, file, status }: &CheckedCommand) -> Vec<St
     ]
 }
 
-fn caller_row(
+fn caller_sentence(
     CheckedCaller {
         account,
         arn,
         credentials,
     }: &CheckedCaller,
-) -> Vec<String> {
-    let or_unknown = |text: Option<&str>| text.unwrap_or("unknown").to_owned();
+) -> String {
     let name = arn.as_ref().and_then(|arn| arn.splitn(6, ':').nth(5));
-    vec![
-        or_unknown(account.as_deref()),
-        or_unknown(name),
-        (*credentials).to_owned(),
-    ]
+    let sentence = match (name, account) {
+        (Some(name), Some(account)) => format!(
+            "The caller is {name} in account {account}, with the credentials of the {credentials}."
+        ),
+        (Some(_) | None, _) => format!(
+            "AWS did not say who the caller is. The credentials are those of the {credentials}."
+        ),
+    };
+    escaped(&sentence) + "\n"
 }
