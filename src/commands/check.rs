@@ -258,8 +258,7 @@ fn resolve_metadata(
     deadline: &Deadline,
 ) -> Result<(Outcomes, Fetched), Report> {
     let BackendConfig::Aws(settings, _) = backend else {
-        let text =
-            "check --metadata and --local exclude each other: a local file has nothing but values";
+        let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
     };
     if let Some(refused) = unknown_template_names(plan) {

@@ -24,7 +24,10 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
     }
-    Err(Problem::usage("standard output is a terminal, which would show the values").help(remedy))
+    Err(Problem::usage(
+        "standard output is a terminal, so everyone who looks at it would see the values",
+    )
+    .help(remedy))
 }
 
 /// Prints the variables, or writes them to a file.
@@ -40,7 +43,7 @@ pub fn export(
         .output
         .as_ref()
         .filter(|path| path.as_os_str() != "-");
-    let remedy = "write a file with --output FILE, pipe the output to a program, or add --reveal to see the values";
+    let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
     inputs
         .errors
         .extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
@@ -71,13 +74,13 @@ fn unwritten(
     Record::warning(match &target.place {
         FilePlace::Path(path) => {
             format!(
-                "{} ({}): not written, since only a launch writes files",
+                "the file {} ({}) is not written, because only a launch writes files",
                 path.display(),
                 subject.origin
             )
         }
         FilePlace::Memory => format!(
-            "{subject}: left out, since a file in memory ends with the process that made it"
+            "{subject} is left out, because a file in memory disappears with the process that made it"
         ),
     })
 }

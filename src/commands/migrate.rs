@@ -15,7 +15,7 @@ use crate::report::{Record, Report, terminal};
 /// # Errors
 /// Every line that cannot be read, or the reason why standard output cannot be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
-    let remedy = "pipe the output to a program, or add --reveal to see the values";
+    let remedy = "pipe the values to a program, or add --reveal to see them";
     refuse_terminal(
         arguments.reveal || !(arguments.values || arguments.for_local),
         remedy,

@@ -43,8 +43,7 @@ fn needed_policy(
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
     let BackendConfig::Aws(mut settings, agent) = backend else {
-        let text =
-            "policy and --local exclude each other: a launch with a local file needs no permission";
+        let text = "policy can't be used with --local, because a launch that reads a local file needs no permissions";
         return Err(Problem::usage(text).into());
     };
     let PolicyArguments {

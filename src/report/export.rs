@@ -100,15 +100,15 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     let length = variable.name.as_str().len() + 1 + value.len();
     if value.contains('\n') {
         return Err(unfit(
-            "the value has a line feed, and Docker's --env-file has one line for each variable",
+            "the value contains a line break, but Docker's --env-file has one line for each variable",
         ));
     } else if value.ends_with('\r') {
         return Err(unfit(
-            "the value ends with a carriage return, which Docker's --env-file drops",
+            "the value ends with a carriage return, which Docker removes when it reads an --env-file",
         ));
     } else if length > LONGEST_LINE {
         return Err(unfit(&format!(
-            "with its name the variable has {length} bytes, and Docker's --env-file allows {LONGEST_LINE}"
+            "the variable and its name have {length} bytes together, but a line of Docker's --env-file can have at most {LONGEST_LINE}"
         )));
     }
     for part in [variable.name.as_str(), "=", value, "\n"] {
@@ -131,18 +131,18 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     let mut lines = text[start..].split(|byte| *byte == b'\n');
 
     let why = if value.contains('\'') {
-        "the value has a single quote, which cannot be escaped in a file of `fileKeyRef`"
+        "the value contains a single quote, which can't be escaped in a file for Kubernetes' `fileKeyRef`"
     } else if value.is_empty() {
-        "the value is empty, which the kubelet treats as a missing key of `fileKeyRef`"
+        "the value is empty, and the kubelet treats an empty value in a file for `fileKeyRef` as a missing key"
     } else if value.contains("\r\n") {
-        "the value has Windows line endings (CRLF), and the kubelet drops the carriage returns from a file of `fileKeyRef`"
+        "the value contains Windows line endings (CRLF), and the kubelet removes the carriage returns from a file for `fileKeyRef`"
     } else if lines.any(|line| line.len() > LONGEST_LINE) {
-        "a line of the value has more than 65,535 bytes with the name and the quotes, and the kubelet reads no file of `fileKeyRef` with \
-         such a line"
+        "a line of the value has more than 65,535 bytes, counting the name and the quotes, and the kubelet doesn't read a file for \
+         `fileKeyRef` with such a line"
     } else {
         return Ok(());
     };
-    let help = "let secrets-exec start the program in its own container instead (secrets-exec install); docs/kubernetes.md has other ways";
+    let help = "install secrets-exec in the program's container, and let it start the program there (see `secrets-exec install --help` and docs/kubernetes.md)";
     Err(Problem::configuration(why).help(help))
 }
 
@@ -152,8 +152,10 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
 /// When it is not UTF-8.
 fn utf8<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
-        Problem::configuration(format!("the value is not UTF-8, as {format} must be"))
-            .help("use --format shell, or `encode: base64`")
+        Problem::configuration(format!(
+            "the value isn't UTF-8 text, and {format} can't hold anything else"
+        ))
+        .help("use --format shell, or give the entry `encode: base64`")
     })
 }
 
@@ -203,7 +205,7 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
     let value = utf8(variable, "a .env file")?;
     if value.contains("${") {
         Err(unfit(
-            "the value has `${`, which python-dotenv expands in any quotes",
+            "the value contains `${`, which python-dotenv expands even in quotes",
         ))
     } else if !value.contains(['\'', '\r']) && !has_escape(value, r"\'") {
         Ok(b"'")
@@ -213,7 +215,7 @@ fn dotenv_quote(variable: Variable<'_>) -> Result<&'static [u8], Problem> {
         Ok(b"")
     } else {
         Err(unfit(
-            "the value has quotes, backslashes or blanks that python-dotenv and Node's dotenv read differently",
+            "the value contains quotes, backslashes or spaces that python-dotenv and Node's dotenv read differently",
         ))
     }
 }
@@ -275,10 +277,10 @@ pub fn shell_warning(variable: Variable<'_>) -> Option<String> {
         .iter()
         .map(|shell| shell.name)
         .collect();
-    let why = "where the name is read-only or has a meaning of the shell's own";
+    let why = "because these shells use the name for themselves";
     (!shells.is_empty()).then(|| {
         format!(
-            "{} is not set in {}, {why}",
+            "{} won't be set in {}, {why}",
             variable.name,
             shells.join(", ")
         )

@@ -41,10 +41,10 @@ pub fn alias_warnings(plan: &Plan) -> Vec<Record> {
             break;
         }
         if let Some(nearest) = suggest::nearest(name, plan.aliases.keys().map(String::as_str)) {
-            let text = "is no alias, so it names a secret; did you mean the alias";
-            warnings.push(Record::warning(format!(
-                "{subject}: {name} {text} {nearest}?"
-            )));
+            let text = format!(
+                "{subject} reads a secret named \"{name}\", because there is no such alias; did you mean the alias \"{nearest}\"?"
+            );
+            warnings.push(Record::warning(text));
         }
     }
     warnings
@@ -65,7 +65,7 @@ pub fn description_warnings(secrets: &[DescribedSecret]) -> Vec<Record> {
         };
         let why = error.text();
         records.push(Record::warning(format!(
-            "secret {id}, region {region}: DescribeSecret: {why}"
+            "the secret \"{id}\" in {region} could not be described: {why}"
         )));
     }
     records

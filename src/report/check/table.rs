@@ -1,7 +1,5 @@
 //! The tables for people, with aligned columns. A long cell is neither wrapped nor cut.
 
-use std::collections::BTreeSet;
-
 use super::findings::{CheckedCaller, CheckedCommand, Findings, Row, RowKind, SourceRow};
 use crate::model::quoting::escaped;
 use crate::report::record::age;
@@ -105,7 +103,7 @@ const MEANINGS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Returns a line for each status other than `ok` that occurs in the rows.
+/// Returns a line for each status other than `ok` that occurs in the rows, and one for all codes of errors.
 fn status_sentences(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for (status, meaning) in MEANINGS {
@@ -116,10 +114,8 @@ fn status_sentences(rows: &[&Row]) -> String {
             lines += &format!("{status}: {meaning}\n");
         }
     }
-    let codes: BTreeSet<&str> = rows.iter().filter_map(|row| row.error).collect();
-    if !codes.is_empty() {
-        let codes = Vec::from_iter(codes).join(", ");
-        lines += &format!("{codes}: the errors below say what is wrong.\n");
+    if rows.iter().any(|row| row.error.is_some()) {
+        lines += "The errors below explain the other statuses.\n";
     }
     lines
 }

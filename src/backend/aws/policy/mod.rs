@@ -132,15 +132,13 @@ impl<'a> PolicyRole<'a> {
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let roles: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let what = if roles.is_empty() {
-        "it assumes no role".to_owned()
+        "the launch doesn't assume any role".to_owned()
     } else {
-        format!("the roles are {}", Vec::from_iter(roles).join(", "))
+        format!("the launch assumes {}", Vec::from_iter(roles).join(", "))
     };
-    let text = format!(
-        "--for-role: the launch does not assume {role}: no reference, --role-arn, profile or AWS_ROLE_ARN names it"
-    );
+    let text = format!("the launch doesn't assume the role {role} that --for-role names");
     Problem::usage(text).help(format!(
-        "{what}; leave --for-role out for the caller's policy"
+        "{what}; to print the policy of the caller, leave out --for-role"
     ))
 }
 
@@ -201,22 +199,24 @@ fn warnings(
         .any(|request| request.region.is_none() && is_asked(request, options));
     if is_any_region {
         warn(
-            "no region is known, so the policy allows any (`*`); name it by --region, AWS_REGION or a profile",
+            "the policy allows every region (`*`), because no region is set; to restrict it, set --region, AWS_REGION or a profile",
         );
     }
     if options.is_for_agent {
         warn(
-            "with --agent the requests are the agent's: its role needs this policy, and with --agent-fallback the caller as well",
+            "with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)",
         );
     }
     if length > MAX_CHARACTERS {
         warn(&format!(
-            "the policy has {length} characters, and a managed policy at most 6,144; a role's inline policies may have 10,240, \
-             or split the statements over several policies"
+            "the policy has {length} characters, but a managed policy can have at most 6,144: use an inline policy of the role (up to \
+             10,240), or split the statements into several policies"
         ));
     }
     if is_empty {
-        warn("no permission is needed, so the policy has no statement, which IAM does not accept");
+        warn(
+            "the launch needs no permissions, so the policy has no statements, and IAM doesn't accept such a policy",
+        );
     }
     warnings
 }
@@ -227,12 +227,12 @@ fn notes(role: &PolicyRole<'_>, read: &[&Locator], options: &PolicyOptions) -> V
     if role.named.is_none() {
         for assumed in &role.assumed {
             notes.push(format!(
-                "--for-role {assumed} prints the policy of that role"
+                "the role {assumed} needs a policy of its own, which --for-role {assumed} prints"
             ));
         }
     }
     if options.kms_keys.is_empty() && !options.metadata && !read.is_empty() {
-        notes.push("customer managed keys need kms:Decrypt (--kms-key ARN)".to_owned());
+        notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
     }
     notes
 }
