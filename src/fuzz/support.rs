@@ -9,7 +9,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::Report;
-use crate::report::layout::lines;
+use crate::report::layout::{Screen, lines};
 use crate::resolve::resolve;
 
 /// A text that occurs only in values, so that an error with this text quotes a value.
@@ -24,7 +24,7 @@ pub const SECRET: &str = concat!(
 
 /// Returns the message that the user reads.
 pub fn message(problem: &Problem) -> String {
-    lines(&Report::from(problem.clone()).records(), false)
+    lines(&Report::from(problem.clone()).records(), Screen::Log)
 }
 
 /// Asserts that the message is not empty and quotes no value.

@@ -37,7 +37,7 @@ pub struct Problem {
     /// The secret that was not read.
     pub about: Option<About>,
     /// The key that the secret doesn't have.
-    pub missing_key: Option<MissingKey>,
+    pub missing_key: Option<Box<MissingKey>>,
     /// The message of AWS.
     pub aws_says: Option<String>,
     /// The end of AWS's message, or else of the headline, that differs from answer to answer: the id of the request, or the attempts. A

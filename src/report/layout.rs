@@ -67,7 +67,7 @@ fn headline(kind: Label, text: &str, screen: Screen) -> String {
     let text = if is_bold {
         with_bold_names(&text)
     } else {
-        text.into()
+        text
     };
     format!("{PREFIX}{}{text}", label(kind, screen))
 }

@@ -280,19 +280,19 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let entries = |entries: [&str; 2]| entries.map(str::to_owned).to_vec();
-        let reason =
-            "region us-east-1: denied: ExpiredTokenException: expired (after 1 h) (request id 1)"
-                .to_owned();
-        let of_one = (
-            format!("secret db, {reason}"),
-            entries(["A (--env, db)", "B (--env)"]),
+        let denied = |secret: &str| format!("access to {secret} was denied");
+        assert_eq!(
+            rendered(&[("A", "1"), ("B", "2")]),
+            [(
+                denied("the secret \"db\""),
+                entries(["A (--env, db)", "B (--env)"])
+            )]
         );
-        assert_eq!(rendered(&[("A", "1"), ("B", "2")]), [of_one]);
         assert_eq!(
             rendered(&[("A", "1"), ("C", "2")]),
             [(
-                reason,
-                entries(["A (--env, db)", "C (--env): secret other"])
+                denied("2 secrets"),
+                entries(["A (--env, db)", "C (--env): the secret \"other\""])
             )]
         );
     }

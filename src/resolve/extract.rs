@@ -136,10 +136,10 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, Problem> {
             false => keys_hint(map, key),
         };
         Problem {
-            missing_key: Some(MissingKey {
+            missing_key: Some(Box::new(MissingKey {
                 key: key.to_owned(),
                 existing_keys: listed_keys(map),
-            }),
+            })),
             ..Problem::absence("key-not-found", format!("has no key {key:?}")).help(help)
         }
     })

@@ -141,17 +141,8 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
 /// Exports the variables that a format holds, and returns them with the output. The others must be refused, by name.
 fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variables) {
     let run = exporting(&variables, format).run();
-    // `error: NAME (FILE:LINE, REF)`, or `error:   NAME (…` below an error that several share.
-    let name = |line: &str| {
-        Some(
-            line.split_once("error: ")?
-                .1
-                .split_once(" (")?
-                .0
-                .trim_start()
-                .to_owned(),
-        )
-    };
+    // `  for NAME (FILE:LINE, REF)`
+    let name = |line: &str| Some(line.split_once("  for ")?.1.split_once(" (")?.0.to_owned());
     let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
     if !refused.is_empty() {
         run.refused(78);
