@@ -314,24 +314,20 @@ fn keeps_its_own(shell: &str, script: &str) {
             .launched()
             .stderr()
             .lines()
-            .filter_map(|line| line.split_once("warning: ")?.1.split_once(" not set in "))
+            .filter_map(|line| {
+                line.split_once("warning: ")?
+                    .1
+                    .split_once(" won't be set in ")
+            })
             .filter(|(_, shells)| {
                 shells
-                    .split_once(", where")
+                    .split_once(", because")
                     .unwrap()
                     .0
                     .split([' ', ','])
                     .any(|word| word == known_as)
             })
-            .flat_map(|(names, _)| {
-                names
-                    .rsplit_once(' ')
-                    .unwrap()
-                    .0
-                    .split(", ")
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            })
+            .map(|(name, _)| name.to_owned())
             .collect();
         let stdout = run.stdout();
         for (name, value) in &variables {

@@ -255,7 +255,7 @@ fn caller_sentence(
             "The caller is {name} in account {account}, with the credentials of the {credentials}."
         ),
         (Some(_) | None, _) => format!(
-            "AWS did not say who the caller is. The credentials are those of the {credentials}."
+            "The caller is unknown, because STS did not answer. The credentials are those of the {credentials}."
         ),
     };
     escaped(&sentence) + "\n"
