@@ -14,7 +14,7 @@ use crate::model::inherited::Inherited;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::quoting::quoted_value;
+use crate::model::quoting::invalid_value;
 
 /// The variable that names declarations, separated by commas.
 const FILE: &str = "SECRETS_EXEC_FILE";
@@ -30,8 +30,8 @@ const ENTRY_OPTIONS: [&str; 7] = [
     "--resolve-env",
 ];
 
-const UNRESOLVED: &str = "an argument of the command holds {{resolve:…}} and is handed on as it is: arguments are not resolved, since \
-                          `ps` shows them; write --env NAME=REF, and let the command read NAME";
+const UNRESOLVED: &str = "an argument of the command contains {{resolve:…}}, which secrets-exec passes on unchanged, because `ps` \
+                          shows arguments. Set a variable with --env instead, and let the command read it";
 
 /// The entries and options of the command line and of `SECRETS_EXEC_*`.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Inputs {
                 Err(expected) => {
                     inputs
                         .errors
-                        .push(wrong("--resolve-env", text.as_ref(), expected))
+                        .push(invalid("--resolve-env", text.as_ref(), expected))
                 }
             }
         }
@@ -89,7 +89,7 @@ impl Inputs {
         let variables = options_of_variables(inherited, &mut errors, &mut warnings);
         for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
             errors.push(Problem::usage(format!(
-                "--{option} and --{other} exclude each other: {why}"
+                "--{option} and --{other} can't be used together, because {why}"
             )));
         }
         let options = flags.over(variables);
@@ -102,7 +102,9 @@ impl Inputs {
             files.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii()))));
         }
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
-            errors.push(Problem::usage("-f -: standard input can be read only once"));
+            errors.push(Problem::usage(
+                "-f - is given twice, but standard input can be read only once",
+            ));
         }
         Self {
             options,
@@ -134,8 +136,9 @@ impl Inputs {
                 .unwrap_or_default(),
         )?;
         if command.program().as_encoded_bytes().starts_with(b"-") {
-            let text = "the command after `--` begins with a hyphen: options stand before `--`";
-            let remedy = "write secrets-exec [OPTIONS] -- COMMAND, or ./-NAME for a program";
+            let text =
+                "the command after `--` begins with a hyphen, but options must come before `--`";
+            let remedy = "write secrets-exec [OPTIONS] -- COMMAND";
             self.errors.push(Problem::usage(text).help(remedy));
         }
         for argument in command.arguments().skip(1).map(OsStr::to_string_lossy) {
@@ -191,7 +194,7 @@ fn set(
 ) {
     for value in values {
         if let Err(expected) = (option.set)(options, value) {
-            errors.push(wrong(name, value, expected));
+            errors.push(invalid(name, value, expected));
         }
     }
 }
@@ -231,13 +234,10 @@ fn misspelt(name: &str) -> Option<String> {
         .chain([FILE.to_owned()]);
     let nearest = variables.find(|variable| strsim::osa_distance(name, variable) == 1)?;
     Some(format!(
-        "{name} is no variable of secrets-exec, and ignored; did you mean {nearest}?"
+        "secrets-exec ignores {name}, which is not one of its variables. Did you mean {nearest}?"
     ))
 }
 
-fn wrong(name: &str, value: &OsStr, expected: &str) -> Problem {
-    Problem::usage(format!(
-        "{name}: {} is not {expected}",
-        quoted_value(&value.to_string_lossy())
-    ))
+fn invalid(name: &str, value: &OsStr, expected: &str) -> Problem {
+    Problem::usage(invalid_value(name, &value.to_string_lossy(), expected))
 }

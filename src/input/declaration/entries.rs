@@ -297,7 +297,7 @@ pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
     match Reference::parse(text) {
         Ok(reference) => Some(reference),
         Err(error) => {
-            item.refuse_with(error.text, error.help.map(str::to_owned));
+            item.refuse_with(error.text, error.help);
             None
         }
     }

@@ -193,18 +193,18 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (
         OptionId::EndpointUrl,
         OptionId::FallbackRegion,
-        "one endpoint serves one region",
+        "an endpoint serves only one region",
     ),
     (
         OptionId::Local,
         OptionId::Agent,
-        "each is the only source of values",
+        "both say where all values come from",
     ),
     (OptionId::Cache, OptionId::Local, CACHED),
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
-const CACHED: &str = "only what AWS itself answers is cached";
+const CACHED: &str = "the cache only keeps answers that come from AWS directly";
 
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
@@ -221,7 +221,7 @@ impl TypedOptions {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
                 if higher.is_on(on) {
-                    self.turn_off(off, &format!("--{on} is given, and {why}"));
+                    self.turn_off(off, &format!("--{on} is set, and {why}"));
                 }
             }
         }
@@ -233,14 +233,14 @@ impl TypedOptions {
             if higher.is_on(option) && self.is_on(companion) {
                 let place = self.place_of(companion);
                 self.ignored.push(format!(
-                    "{place}{companion} is ignored, because {option} is set in a place with higher precedence: set both there"
+                    "{place}{companion} is ignored, because {option} is set in a place with higher precedence. Set both there"
                 ));
                 self.unset(companion);
             }
         }
         if cfg!(not(target_os = "linux")) {
             for option in NEEDS_LINUX {
-                self.turn_off(option, "it needs Linux");
+                self.turn_off(option, "it requires Linux");
             }
         }
     }
@@ -256,7 +256,7 @@ impl TypedOptions {
         if self.is_on(option) {
             let place = self.place_of(option);
             self.turned_off
-                .push(format!("{place}{option} is off, since {why}"));
+                .push(format!("{place}{option} has no effect, because {why}"));
             self.unset(option);
             for (other, needed) in NEEDS {
                 if needed == option {
@@ -295,7 +295,7 @@ impl TypedOptions {
         }
         for option in NEEDS_LINUX {
             if cfg!(not(target_os = "linux")) && self.is_on(option) {
-                conflicts.push(Problem::usage(format!("--{option} needs Linux")));
+                conflicts.push(Problem::usage(format!("--{option} requires Linux")));
             }
         }
         conflicts

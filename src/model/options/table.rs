@@ -137,70 +137,70 @@ macro_rules! options {
 options! {
     "How to resolve" {
         region: Region = set_value(Region "region", Takes::Text("REGION"), region,
-            "The region of secrets that name no region");
+            "The AWS region to read from, unless an ARN names one");
         fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", Takes::Texts("REGION"), region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
         profile: String = set_value(Profile "profile", Takes::Text("NAME"), text,
-            "A profile of the AWS configuration files");
+            "The profile of the AWS configuration files to use");
         role_arn: Role = set_value(RoleArn "role-arn", Takes::Text("ARN"), role,
-            "The role to assume before reading secrets");
+            "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", Takes::Text("ID"), text,
             "The external id that the role's trust policy requires");
         endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Takes::Text("URL"), url,
-            "The endpoint of Secrets Manager");
+            "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Takes::Text("FILE"), path,
-            "Root certificates (PEM), the only ones to trust");
+            "A file with the only root certificates (PEM) to trust");
         key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Takes::Text("MODE"), key_exchange,
-            "The key exchange of TLS: hybrid, which is post-quantum, or classical, for firewalls that drop a long first message [default: hybrid]");
+            "The key exchange of TLS: hybrid (post-quantum), or classical for firewalls that drop a long first message [default: hybrid]");
         timeout: Duration = set_value(Timeout "timeout", Takes::Text("DURATION"), duration,
-            "The limit for all values [default: 30s; Lambda: 8s]");
+            "Give up after this time [default: 30s; Lambda: 8s]");
         wait: Duration = set_value(Wait "wait", Takes::Text("DURATION"), duration,
-            "How long to try again while credentials are missing or the network is unreachable; each try has its own --timeout");
+            "Keep trying for this long while credentials are missing or the network is unreachable; each try has its own --timeout");
         agent: AgentChoice = set_value(Agent "agent", Takes::Optional("URL"), agent,
-            "Read through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]");
+            "Read secrets through the AWS Secrets Manager Agent [default: http://127.0.0.1:2773]");
         agent_fallback: bool = set_value(AgentFallback "agent-fallback", Takes::Nothing, flag,
-            "With --agent: request from AWS if the agent is unavailable");
+            "With --agent: ask AWS directly if the agent is unavailable");
         local: PathBuf = set_value(Local "local", Takes::Text("FILE"), path,
-            "Read secrets from a YAML or JSON file, without AWS");
+            "Read secrets from a YAML or JSON file instead of AWS");
         cache: PathBuf = set_value(Cache "cache", Takes::Text("DIR"), path,
-            "Keep what AWS answers in this directory in memory, for the next launch");
+            "Keep AWS's answers for later launches in this directory, which must be in memory");
         cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Takes::Text("DURATION"), duration_or_zero,
-            "With --cache: use answers younger than this without a request [default: 0s]");
+            "With --cache: use an answer younger than this without asking AWS [default: 0s]");
         cache_stale: Duration = set_value(CacheStale "cache-stale", Takes::Text("DURATION"), duration_or_zero,
-            "With --cache: use answers younger than this if AWS is unavailable [default: 24h]");
+            "With --cache: use an answer younger than this if AWS is unavailable [default: 24h]");
         notify_ready: bool = set_value(NotifyReady "notify-ready", Takes::Nothing, flag,
-            "Tell systemd when the command starts that the service is ready (Type=notify)");
+            "Tell systemd that the service is ready when the command starts (Type=notify)");
     }
     "What the command gets" {
         keep_existing: bool = set_value(KeepExisting "keep-existing", Takes::Nothing, flag,
             "Keep variables that are already set and not empty");
         clean_env: bool = set_value(CleanEnv "clean-env", Takes::Nothing, flag,
-            "Pass on only PATH, HOME, the locale and the like");
+            "Pass on only PATH, HOME, the locale and a few others");
         pass: Vec<Pattern> = add_value(Pass "pass", Takes::Texts("GLOB"), pattern,
-            "With --clean-env: also pass on these variables (repeatable)");
+            "With --clean-env: also pass on variables with a matching name (repeatable)");
         unset: Vec<Pattern> = add_value(Unset "unset", Takes::Texts("GLOB"), pattern,
-            "Do not pass on these variables, for example AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (repeatable)");
+            "Don't pass on variables with a matching name, for example AWS_SECRET_ACCESS_KEY (repeatable)");
     }
     "Rotation" {
         on_rotation: OnRotation = set_value(OnRotation "on-rotation", Takes::Text("MODE"), mode,
-            "Stay, and on a change restart, signal=NAME or exit");
+            "When a secret changes: restart, signal=NAME or exit");
         poll_interval: Duration = set_value(PollInterval "poll-interval", Takes::Text("DURATION"), poll_interval,
-            "The time between two reads of the secrets, at least 10s [default: 5m]");
+            "How long to wait before reading the secrets again, at least 10s [default: 5m]");
         splay: Duration = set_value(Splay "splay", Takes::Text("DURATION"), duration_or_zero,
-            "The limit of the random delay after a change, which spreads a fleet [default: 0s]");
+            "The longest random delay before acting on a change, so that not all hosts act at the same time [default: 0s]");
         stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Takes::Text("SIGNAL"), signal,
             "The signal that stops the command [default: TERM]");
         grace: Duration = set_value(Grace "grace", Takes::Text("DURATION"), duration_or_zero,
-            "The time between that signal and KILL [default: 30s]");
+            "How long the command may take to stop before it is killed [default: 30s]");
         poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Takes::Text("SIGNAL"), poll_signal,
-            "The signal to secrets-exec that makes it read the secrets at once");
+            "The signal that makes secrets-exec read the secrets immediately");
     }
     "Output" {
         verbose: u8 = set_value(Verbose "verbose" 'v', Takes::Level, level,
-            "Print each variable's secret and version; -vv: requests too");
+            "Print where the values come from; -vv: also the requests");
         quiet: bool = set_value(Quiet "quiet" 'q', Takes::Nothing, flag,
-            "Print no warnings, no notes and no progress line");
+            "Hide warnings, notes and the progress line");
         log_format: LogFormat = set_value(LogFormat "log-format", Takes::Text("FORMAT"), log_format,
-            "The format of the lines on standard error: text or json [default: text]");
+            "The format of messages on standard error: text or json [default: text]");
     }
 }

@@ -125,8 +125,11 @@ impl Lookup<'_> {
                 (Problem::configuration(&error.text), subject.clone())
             }
         };
-        self.errors
-            .push(problem.replace_help(error.help).of(subject, Impact::None));
+        self.errors.push(
+            problem
+                .replace_help(error.help.clone())
+                .of(subject, Impact::None),
+        );
     }
 
     /// Looks up a name in a template, which must be an alias.

@@ -100,7 +100,7 @@ impl Arn {
             .then(|| self.resource())
     }
 
-    fn field(&self, index: usize) -> &str {
+    pub(super) fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
 }
@@ -123,8 +123,8 @@ const SUGGESTED: &str = "\
     me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2";
 
 impl Region {
-    /// The expected form, for the message "… is not …".
-    pub const EXPECTED: &str = "a region's code, like us-east-1";
+    /// The expected form, for the messages "… must be …" and "… is not …".
+    pub const EXPECTED: &str = "a region code, such as us-east-1";
 
     /// Accepts any lower-case label of a host name (RFC 1123, 2.1). A list of regions would exclude new ones.
     pub fn parse(text: &str) -> Option<Self> {
@@ -167,10 +167,12 @@ impl Region {
             .rev()
             .map(|end| Self(self.0[..end].to_owned()));
         if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
-            return Some(format!("{self} is a zone; write its region, {region}"));
+            return Some(format!(
+                "{self} is an availability zone: write its region, {region}"
+            ));
         }
         Some(self.nearest().map_or_else(
-            || "aws account list-regions prints the codes".to_owned(),
+            || "list the region codes with: aws account list-regions".to_owned(),
             did_you_mean,
         ))
     }
@@ -196,8 +198,8 @@ pub struct Role {
 }
 
 impl Role {
-    /// The expected form, for the message "… is not …".
-    pub const EXPECTED: &str = "a role's ARN, like arn:aws:iam::123456789012:role/Reader";
+    /// The expected form, for the messages "… must be …" and "… is not …".
+    pub const EXPECTED: &str = "the ARN of a role, such as arn:aws:iam::123456789012:role/Reader";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An asterisk would be a wildcard in a policy.
     pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {
@@ -273,7 +275,7 @@ mod tests {
         for (code, expected) in [
             (
                 "us-gov-west-1b",
-                "us-gov-west-1b is a zone; write its region, us-gov-west-1",
+                "us-gov-west-1b is an availability zone: write its region, us-gov-west-1",
             ),
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {

@@ -10,6 +10,7 @@ use super::locator::{Aliases, JsonPath, Locator, SecretRef, Selector};
 use super::placeholder::{Piece, expand, pieces};
 use super::secret_id::{ReferenceError, SecretId, is_name_character};
 use super::version::Version;
+use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
 
 /// A reference as written: split into fields, with SECRET not looked up yet.
@@ -33,9 +34,10 @@ impl Reference {
         let (secret, rest) = split_secret(text);
         validate_secret(secret)?;
         if rest.is_some_and(|rest| rest.starts_with("//")) {
-            let help = "a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]; for a literal, in a declaration, write NAME: { value: … }";
+            let help =
+                "for a plain value instead of a secret, write NAME: { value: … } in a declaration";
             return Err(
-                ReferenceError::of_reference("begins with a scheme, as a URL does").help(help),
+                ReferenceError::of_reference("is a URL, not the name of a secret").help(help),
             );
         }
         let (key, rest) = rest.map_or(("", None), split_key);
@@ -43,15 +45,15 @@ impl Reference {
         let (version, rest) = rest.map_or(("", None), split_colon);
         let is_path = JsonPath::parse(key).is_some();
         if [stage, version].concat().contains("${") || key.contains("${") && !is_path {
-            let help = "write ${NAME} in SECRET, as in ${STAGE}/db:KEY; a key with these characters is $['${KEY}']";
-            let defect = "has ${…} after SECRET, where no variable is expanded";
+            let help = "write ${…} only in the name of the secret, as in ${STAGE}/db:password";
+            let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(ReferenceError::of_reference(defect).help(help));
         }
         if rest.is_some() {
-            return Err(ReferenceError::of(
-                text,
-                "has more fields than SECRET:KEY:STAGE:VERSION-ID",
-            ));
+            let help = "write at most a secret, a key, a stage and a version id, as in prod/db:password:AWSPREVIOUS";
+            return Err(
+                ReferenceError::of(text, "has more than four parts between colons").help(help),
+            );
         }
         let version = parse_version(stage, version)?;
         Ok(Self {
@@ -101,12 +103,17 @@ impl Reference {
         if self.version.is_none() && *version == Version::Current {
             return Ok(found);
         }
-        let help = version
-            .id()
-            .map(|_| "a stage or label is the third field, as in prod/db:key:AWSPREVIOUS");
-        version.validate(*store).map_err(|defect| ReferenceError {
-            help,
-            ..ReferenceError::of_reference(defect)
+        version.validate(*store).map_err(|defect| {
+            let error = ReferenceError::of_reference(defect);
+            match (store, version) {
+                (_, Version::Id(_)) => {
+                    error.help("write a stage or label right after the key, as in prod/db:password:AWSPREVIOUS")
+                }
+                (Store::ParameterStore, Version::Stage(_)) => {
+                    error.help("write one more colon before a version, as in ssm:/prod/app/level:::3")
+                }
+                (_, _) => error,
+            }
         })?;
         Ok(found)
     }
@@ -143,7 +150,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
         // The text of the error would quote the value of a variable.
         Err(error) if !names.is_empty() => {
             let text = format!(
-                "with {} expanded, the reference {}",
+                "with the value of {}, the reference {}",
                 names.join(" and "),
                 error.defect
             );
@@ -229,11 +236,9 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, ReferenceErro
         .chain(id.chars())
         .find(|c| c.is_whitespace() || c.is_control())
     {
-        let text = format!("a STAGE or VERSION-ID cannot contain {c:?}");
-        return Err(ReferenceError::new(
-            "has a STAGE or VERSION-ID with a blank or a control character",
-            text,
-        ));
+        let text = format!("a stage or version id can't contain {c:?}");
+        let defect = "has a space or a control character in its stage or version id";
+        return Err(ReferenceError::new(defect, text));
     }
     let filled = |field: &str| (!field.is_empty()).then(|| field.to_owned());
     Ok(match (filled(stage), filled(id)) {
@@ -250,8 +255,15 @@ fn parse_selector(key: &str) -> Result<Selector, ReferenceError> {
         return Ok(Selector::Key(key.to_owned()));
     }
     JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        let text = format!("{key:?} is not a JSONPath (RFC 9535)");
-        ReferenceError::new("has a KEY that is not a JSONPath (RFC 9535)", text)
-            .help("a key that begins with $ is written $['$key']")
+        let text = format!("the key {key:?} begins with $, but it isn't a valid JSONPath");
+        let help = match key.strip_prefix('$').filter(|name| is_name(name)) {
+            Some(name) => format!("write $.{name}"),
+            None => "a JSONPath looks like $.hosts[0] or $['a:b']".to_owned(),
+        };
+        ReferenceError::new(
+            "has a key that begins with $, but isn't a valid JSONPath",
+            text,
+        )
+        .help(help)
     })
 }

@@ -94,11 +94,9 @@ impl SecretRef {
         if !self.locator.is_path() {
             Ok(())
         } else if id.arn().is_none() && !id.name().starts_with('/') {
-            Err("is a path that does not begin with a slash; write ssm:/PATH/")
+            Err("is a path that doesn't begin with a slash (as in ssm:/prod/app/)")
         } else if self.selector != Selector::Whole || *version != Version::Current {
-            Err(
-                "has a KEY, LABEL or VERSION; a path takes none, as it stands for all parameters below it",
-            )
+            Err("has a key, a label or a version, which a path of parameters can't have")
         } else {
             Ok(())
         }
@@ -107,12 +105,11 @@ impl SecretRef {
     /// The reference as one to a single secret or parameter.
     ///
     /// # Errors
-    /// The reason why a path is none, as a predicate.
+    /// The reason why a path is not a single parameter, as a predicate.
     pub fn single(self) -> Result<Self, &'static str> {
         match self.locator.is_path() {
             true => Err(
-                "stands for all parameters below a path, which only --env-from and `env-from` take; \
-                 the name of one parameter has no slash at its end",
+                "ends with a slash, so it means all parameters below that path: use it with `env-from`, or remove the slash",
             ),
             false => Ok(self),
         }
@@ -192,9 +189,11 @@ const RESERVED: &str = "\
 /// The message about any other text, and about a reserved word.
 pub fn validate_alias_name(name: &str) -> Result<(), String> {
     let why = match name {
-        _ if !is_name(name) => " ([A-Za-z_][A-Za-z0-9_]*)",
-        _ if RESERVED.split(' ').any(|word| word == name) => ": it is a reserved word",
+        _ if !is_name(name) => "an alias can only have letters, digits and \"_\"",
+        _ if RESERVED.split(' ').any(|word| word == name) => "it is a reserved word",
         _ => return Ok(()),
     };
-    Err(format!("{name:?} cannot be the name of an alias{why}"))
+    Err(format!(
+        "{name:?} can't be the name of an alias, because {why}"
+    ))
 }

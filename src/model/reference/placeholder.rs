@@ -20,7 +20,7 @@ pub enum Piece<'a> {
 /// For `${` without `}`, or without the name of a variable in it.
 pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, ReferenceError> {
     let malformed = || {
-        ReferenceError::of(text, "has a malformed variable")
+        ReferenceError::of(text, "has ${ without a variable's name and } after it")
             .help("write ${NAME} or ${NAME:-default}")
     };
     let mut pieces = Vec::new();
@@ -66,13 +66,12 @@ pub fn expand(pieces: &[Piece<'_>], inherited: &Inherited) -> Result<String, Ref
         };
         let value = value(name, *default, inherited)?;
         if pieces.len() > 1 && value.contains(':') {
-            let defect = "has a colon, which is allowed only for an ARN if it is all of SECRET";
+            let defect = "contains a colon, so it can't be part of a secret's name";
             return Err(wrong_value(name, defect));
         }
         if value.starts_with("ssm:") {
-            let defect =
-                format!("begins with \"ssm:\"; remove that from it and write ssm:${{{name}}}");
-            return Err(wrong_value(name, &defect));
+            let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
+            return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
         }
         expanded.push_str(value);
     }
@@ -94,9 +93,8 @@ fn value<'a>(
             .ok_or_else(|| wrong_value(name, "is not UTF-8")),
         (None, Some(default)) => Ok(default),
         (None, None) => {
-            let text =
-                format!("the variable {name} is not set; set it, or write ${{{name}:-default}}");
-            Err(ReferenceError::of_variable(text))
+            let help = format!("set {name}, or write a default value: ${{{name}:-default}}");
+            Err(ReferenceError::of_variable(format!("the variable {name} is not set")).help(help))
         }
     }
 }

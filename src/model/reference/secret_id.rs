@@ -21,7 +21,7 @@ pub struct ReferenceError {
     pub defect: &'static str,
     /// True if the text quotes more of the reference than one character or the name of a variable.
     pub is_quoting: bool,
-    pub help: Option<&'static str>,
+    pub help: Option<String>,
 }
 
 impl ReferenceError {
@@ -36,9 +36,9 @@ impl ReferenceError {
 
     /// Adds the remedy.
     #[must_use]
-    pub fn help(self, help: &'static str) -> Self {
+    pub fn help(self, help: impl Into<String>) -> Self {
         Self {
-            help: Some(help),
+            help: Some(help.into()),
             ..self
         }
     }
@@ -57,23 +57,22 @@ impl ReferenceError {
     pub fn of_variable(text: String) -> Self {
         Self {
             is_quoting: false,
-            ..Self::new("has a variable that cannot be expanded", text)
+            ..Self::new("has a variable that can't be expanded", text)
         }
     }
 
     /// A character that AWS allows in no name.
     pub fn of_character(character: char) -> Self {
-        let text = format!(
-            "a secret's name cannot contain {character:?}, only A-Z a-z 0-9 / _ + = . @ ! -"
-        );
+        let text = format!("the name of a secret can't contain {character:?}");
         let help = match character {
-            '$' => "a variable in a reference is written ${NAME}",
-            '{' => "a template is no reference; in a declaration write NAME: { template: \"…\" }",
-            '#' => "a key follows a colon, as in prod/db:host",
-            '"' | '\'' => "the quotes are part of the reference: leave them out",
-            _ => "a literal is no reference; in a declaration write NAME: { value: … }",
+            '$' => "write a variable in a reference as ${NAME}",
+            '{' => "write a template in a declaration, as in NAME: { template: \"…\" }",
+            '#' => "write a colon before the key, as in prod/db:host",
+            '"' | '\'' => "remove the quotes, which are part of the reference",
+            '*' | '?' => "only IAM policies allow wildcards: write the secret's full name",
+            _ => "for a plain value instead of a secret, write NAME: { value: … } in a declaration",
         };
-        let error = Self::new("has a character that no secret's name has", text).help(help);
+        let error = Self::new(ILLEGAL_CHARACTER, text).help(help);
         Self {
             is_quoting: false,
             ..error
@@ -90,8 +89,8 @@ impl ReferenceError {
     }
 
     pub fn of_short_arn(arn: &str) -> Self {
-        let expected = "a whole one is arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-XXXXXX[:KEY[:STAGE[:VERSION-ID]]]";
-        Self::of(arn, "is an ARN cut short").help(expected)
+        let help = "copy the whole ARN, as in arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
+        Self::of(arn, "is an incomplete ARN").help(help)
     }
 }
 
@@ -110,19 +109,22 @@ impl SecretId {
         };
         if name.is_empty() {
             return Err(
-                ReferenceError::new("is empty", "the secret's name is empty")
-                    .help("a reference is SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
+                ReferenceError::new("is empty", "the name of the secret is empty")
+                    .help("write the name of a secret, as in prod/db:password"),
             );
         }
         if let Some(character) = name.chars().find(|c| !is_name_character(*c)) {
             return Err(ReferenceError::of_character(character));
         }
         let (longest, defect) = match store {
-            Store::SecretsManager => (512, "is longer than a secret's name"),
-            Store::ParameterStore => (LONGEST_PARAMETER_NAME, "is longer than a parameter's name"),
+            Store::SecretsManager => (512, "is longer than the name of a secret can be"),
+            Store::ParameterStore => (
+                LONGEST_PARAMETER_NAME,
+                "is longer than the name of a parameter can be",
+            ),
         };
         if name.len() > longest {
-            let text = format!("such a name has at most {longest} characters");
+            let text = format!("the name of a {store} can have at most {longest} characters");
             return Err(ReferenceError::new(defect, text));
         }
         if store == Store::ParameterStore && name.contains("//") {
@@ -220,45 +222,57 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
     let Some(store) = Store::of_service(service) else {
         return Err(match service {
             "" => ReferenceError::of_short_arn(text),
-            _ => ReferenceError::of(text, "is neither a secret's nor a parameter's ARN"),
+            _ => ReferenceError::of(
+                text,
+                "is the ARN of something other than a secret or parameter",
+            ),
         });
     };
     let fields = text.split(':').count();
     let Some(arn) = Arn::parse(text).filter(|_| fields >= store.arn_fields()) else {
         return Err(ReferenceError::of_short_arn(text));
     };
-    let (prefix, wrong_prefix) = match store {
-        Store::SecretsManager => ("secret:", "has a sixth field that is not \"secret\""),
-        Store::ParameterStore => (
-            "parameter/",
-            "has a last field that does not begin with \"parameter/\"",
-        ),
+    let prefix = match store {
+        Store::SecretsManager => "secret:",
+        Store::ParameterStore => "parameter/",
     };
     let Some(name) = arn.resource().strip_prefix(prefix) else {
-        return Err(ReferenceError::of(text, wrong_prefix));
+        // Without its region or account, an ARN has the type of the resource one field too early.
+        return Err(
+            match arn.field(4).starts_with(prefix.trim_end_matches(':')) {
+                true => ReferenceError::of_short_arn(text),
+                false => ReferenceError::of(
+                    text,
+                    "is the ARN of something other than a secret or parameter",
+                ),
+            },
+        );
     };
+    if name.contains(['*', '?']) {
+        let help = "write only the secret's name, as in prod/db:password, or its full ARN";
+        return Err(
+            ReferenceError::of(text, "has wildcards, which only IAM policies allow").help(help),
+        );
+    }
     for (is_legal, defect) in [
         (
             fields == store.arn_fields(),
-            "has more fields than the ARN itself; KEY, STAGE and VERSION-ID cannot come from a variable",
+            "has a key, a stage or a version id after the ARN, which can't come from a variable",
         ),
         (
             arn.has_partition(),
-            "has a partition that is not one of AWS's (aws, aws-cn, aws-us-gov, …)",
+            "has a second field that is not an AWS partition, such as aws or aws-cn",
         ),
         (
             arn.region().is_some_and(|region| region.area().is_some()),
-            "has a fourth field that is no region's code, like us-east-1",
+            "has a fourth field that is not a region code, such as us-east-1",
         ),
         (
             arn.account().is_some(),
-            "has an account that is not 12 digits",
+            "has a fifth field that is not an account id of 12 digits",
         ),
-        (!name.is_empty(), "is an ARN cut short"),
-        (
-            name.chars().all(is_name_character),
-            "has a name with a character that AWS does not allow",
-        ),
+        (!name.is_empty(), "is an incomplete ARN"),
+        (name.chars().all(is_name_character), ILLEGAL_CHARACTER),
         (
             store == Store::SecretsManager || !arn.resource().contains("//"),
             TWO_SLASHES,
@@ -278,7 +292,12 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
 /// The defect of a parameter's id that AWS refuses. A secret's name may have two slashes in a row.
-const TWO_SLASHES: &str = "has two slashes in a row, which no parameter's name or path has";
+const TWO_SLASHES: &str =
+    "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
+
+/// The defect of a name that AWS refuses.
+const ILLEGAL_CHARACTER: &str =
+    "has a character that AWS doesn't allow in the name of a secret or parameter";
 
 #[cfg(test)]
 mod tests {

@@ -37,21 +37,21 @@ impl Version {
         let (stage, id) = (self.stage(), self.id());
         match store {
             _ if stage.is_some_and(|stage| stage.chars().count() > MAX_STAGE_LENGTH) => {
-                Err("has a staging label of more than 256 characters")
+                Err("has a staging label that is longer than 256 characters")
             }
             Store::SecretsManager
                 if id.is_some_and(|id| !ID_LENGTHS.contains(&id.chars().count())) =>
             {
-                Err("has a version id that does not have 32 to 64 characters")
+                Err("has a version id that isn't 32 to 64 characters long")
             }
             Store::SecretsManager => Ok(()),
             Store::ParameterStore => match (stage, id) {
-                (Some(_), Some(_)) => Err(
-                    "has both a label and a version; a parameter takes one: ssm:NAME:KEY:LABEL:VERSION",
-                ),
-                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
-                    "has a label that begins with a digit, which no parameter has; a version is a field of its own (ssm:NAME:KEY::VERSION)",
-                ),
+                (Some(_), Some(_)) => {
+                    Err("has both a label and a version, but a parameter can have only one of them")
+                }
+                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => {
+                    Err("has a label that begins with a digit, which AWS doesn't allow")
+                }
                 (None, Some(number)) => validate_number(number),
                 (_, None) => Ok(()),
             },
@@ -110,6 +110,6 @@ impl Version {
 fn validate_number(text: &str) -> Result<(), &'static str> {
     match text.parse::<i64>() {
         Ok(1..) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(()),
-        Ok(_) | Err(_) => Err("has a version that is not a number above zero"),
+        Ok(_) | Err(_) => Err("has a version that is not a positive number"),
     }
 }
