@@ -95,7 +95,7 @@ fn locate(reference: &Reference) -> Result<SecretRef, Defect> {
     located
         .map_err(|error| defect(error.defect))?
         .single()
-        .map_err(defect)
+        .map_err(|error| defect(error.defect))
 }
 
 fn defect(kind: &str) -> Defect {

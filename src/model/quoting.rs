@@ -39,13 +39,11 @@ pub fn quoted_value(value: &str) -> String {
 
 /// Returns the message about the illegal value of an option or a variable, which must be `expected`.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
-    let is_enclosed_by =
-        |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
-    if is_enclosed_by('"') || is_enclosed_by('\'') {
-        return format!("the value of {name} includes the quotes around it: remove them");
-    }
     match value {
         "" => format!("{name} must be {expected}, but its value is empty"),
+        value if value.starts_with(['"', '\'']) => {
+            format!("the value of {name} includes quotes: remove them")
+        }
         value if is_quotable(value) => format!("{name} must be {expected}, not {value:?}"),
         _ => format!("{name} must be {expected}"),
     }

@@ -57,13 +57,13 @@ pub struct CheckArguments {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
-    /// Check the declaration alone: no request, credentials or region
+    /// Check only the declaration, without requests, credentials or a region
     #[arg(long, conflicts_with_all = ["describe", "metadata"])]
     pub offline: bool,
-    /// Read no value: only check that secrets (secretsmanager:DescribeSecret) and parameters (ssm:DescribeParameters) exist
+    /// Read no values: only check that the secrets and parameters exist (needs secretsmanager:DescribeSecret and ssm:DescribeParameters)
     #[arg(long)]
     pub metadata: bool,
-    /// Also show rotation, KMS key and replicas of each secret (secretsmanager:DescribeSecret)
+    /// Also show the rotation, KMS key and replicas of each secret (needs secretsmanager:DescribeSecret)
     #[arg(long)]
     pub describe: bool,
 }
@@ -71,10 +71,10 @@ pub struct CheckArguments {
 /// The arguments of `get`.
 #[derive(Args, Debug)]
 pub struct GetArguments {
-    /// SECRET[:KEY[:STAGE[:VERSION-ID]]], an ARN, ssm:NAME or an alias
+    /// The value to print, as SECRET[:KEY[:STAGE[:VERSION-ID]]]; SECRET is a name, an ARN, ssm:NAME or an alias
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// Print the value even if standard output is a terminal, with a newline after it
+    /// Print the value even to a terminal, followed by a newline
     #[arg(long)]
     pub reveal: bool,
 }
@@ -84,19 +84,19 @@ pub struct GetArguments {
 pub struct PolicyArguments {
     #[arg(long, value_name = "ID", value_parser = parse_account)]
     #[arg(
-        help = "The account of secrets that are named without one [default: that of the role, or any]"
+        help = "The account of secrets that are not given as an ARN [default: the account of the role, or any]"
     )]
     pub account: Option<String>,
-    /// Print the policy of this role, which a reference, --role-arn or the profile names, not the caller's
+    /// Print the policy of this role instead of the caller's; a reference, --role-arn or the profile must name the role
     #[arg(long, value_name = "ARN", value_parser = parse_role)]
     pub for_role: Option<Role>,
-    /// The ARN of a customer managed key of the secrets: also allow kms:Decrypt with it (repeatable)
+    /// Also allow kms:Decrypt with this customer managed key of the secrets (repeatable)
     #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]
     pub kms_keys: Vec<Arn>,
-    /// Also allow secretsmanager:DescribeSecret, which check --describe requests
+    /// Also allow secretsmanager:DescribeSecret, which check --describe needs
     #[arg(long)]
     pub describe: bool,
-    /// Print the policy of check --metadata, which reads no value
+    /// Print the policy for check --metadata, which reads no values
     #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
     pub metadata: bool,
 }
@@ -107,10 +107,10 @@ pub struct ExportArguments {
     /// The syntax of the output
     #[arg(long)]
     pub format: ExportFormat,
-    /// Write this file, with mode 0600; - is standard output
+    /// Write to this file, with mode 0600; - is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Print values even if standard output is a terminal
+    /// Print the values even to a terminal
     #[arg(long)]
     pub reveal: bool,
 }
@@ -118,15 +118,15 @@ pub struct ExportArguments {
 /// The syntax in which `export` writes variables. The comments are the help of `--format`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// Commands for eval
+    /// Commands for eval in a shell
     Shell,
     /// A .env file
     Dotenv,
-    /// An object of strings
+    /// A JSON object of strings
     Json,
-    /// An env file of Docker
+    /// A file for docker run --env-file
     Docker,
-    /// The file of fileKeyRef
+    /// A file for fileKeyRef
     Kubernetes,
 }
 
@@ -142,22 +142,22 @@ pub struct MigrateArguments {
     /// Move only the variables with a matching name (repeatable)
     #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
     pub only: Vec<Pattern>,
-    /// Move no variable with a matching name (repeatable)
+    /// Don't move variables with a matching name (repeatable)
     #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
     pub except: Vec<Pattern>,
-    /// Write these variables, which are no secrets, into the declaration, and not into the secret (repeatable)
+    /// Keep these variables, which aren't secret, in the declaration instead of the secret (repeatable)
     #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
     pub literal: Vec<Pattern>,
-    /// Print the secret with its values, as JSON, in place of the declaration
+    /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
     pub values: bool,
-    /// Print the file for --local with the secret's values, in place of the declaration
+    /// Print a file for --local, with the values, instead of the declaration
     #[arg(long, conflicts_with = "values")]
     pub for_local: bool,
-    /// Print values even if standard output is a terminal
+    /// Print the values even to a terminal
     #[arg(long)]
     pub reveal: bool,
-    /// Print no warnings and no notes
+    /// Hide warnings and notes
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -173,30 +173,30 @@ pub struct CompletionsArguments {
 /// The arguments of `install`.
 #[derive(Args, Debug)]
 pub struct InstallArguments {
-    /// An existing directory, in which the file secrets-exec is written or replaced
+    /// An existing directory; the file secrets-exec in it is created or replaced
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
 }
 
 fn parse_glob(text: &str) -> Result<Pattern, String> {
-    parse_pattern(text).map_err(|expected| format!("not {expected}"))
+    parse_pattern(text).map_err(|expected| format!("it must be {expected}"))
 }
 
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_account
         .then(|| text.to_owned())
-        .ok_or("not an account id of 12 digits")
+        .ok_or("it must have 12 digits")
 }
 
 fn parse_role(text: &str) -> Result<Role, String> {
-    Role::parse(text, None).ok_or_else(|| format!("not {}", Role::EXPECTED))
+    Role::parse(text, None).ok_or_else(|| format!("it must be {}", Role::EXPECTED))
 }
 
 /// Parses the ARN of a key. A policy cannot name a key by its alias.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     Arn::parse(text).filter(is_key_arn).ok_or(
-        "not a key's ARN (arn:aws:kms:REGION:ACCOUNT:key/ID), which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
+        "it must be the ARN of a key, which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
     )
 }
 
@@ -219,6 +219,6 @@ fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
     match SecretId::parse(text) {
         Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
-        _ => Err("not the name or the ARN of a secret of Secrets Manager"),
+        _ => Err("it must be the name or the ARN of a secret in Secrets Manager"),
     }
 }

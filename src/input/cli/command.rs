@@ -1,4 +1,4 @@
-//! The command line as clap's: the launch, with its options, and the other commands, which clap builds when they are named; and the
+//! The command line as clap's: the launch, with its options, and the subcommands, which clap builds when they are named; and the
 //! completions of a shell and the man page, which clap_complete and clap_mangen make from it.
 
 use std::io;
@@ -16,15 +16,22 @@ use crate::model::options::OPTIONS;
 const MAN_SECTIONS: &str = include_str!("man.roff");
 
 const LONG_ABOUT: &str = "\
-Resolves references to secrets of AWS Secrets Manager and to SSM parameters, puts the values into the environment, and executes COMMAND \
-in its own place: the process id stays the same, and no process is left behind. If a value is missing, COMMAND is not started, and all \
-errors are reported at once. With --on-rotation it stays as COMMAND's parent, and acts when a secret changes.";
+secrets-exec reads secrets from AWS Secrets Manager and parameters from SSM Parameter Store, puts their values into environment variables \
+or files, and then becomes COMMAND: the process id stays the same, and no other process is left behind. If a value is missing, secrets-exec \
+reports everything that is missing, and doesn't start COMMAND. With --on-rotation, it stays as COMMAND's parent and acts when a secret \
+changes.";
 
-const EXAMPLE: &str = "Example: secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js";
+const USAGE: &str = "\
+secrets-exec [OPTIONS] -- COMMAND [ARG]...
+       secrets-exec <SUBCOMMAND> [OPTIONS]";
+
+const END: &str = "\
+Example: secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
+Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
 
 const LONG_END: &str = "\
-Options under the last four headings, except --help and --version, can also be set as SECRETS_EXEC_<NAME> and, \
-except --local, under `defaults:` in a declaration. SECRETS_EXEC_FILE names declarations, with commas, if -f does not.
+You can also set an option through the environment variable in brackets or, except --file and --local, under `defaults:` in a \
+declaration.
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
@@ -33,19 +40,23 @@ Examples:
       Run a program with the values of a declaration
   secrets-exec --local secrets.local.yaml -- ./app
       Develop with secrets from a file, without AWS
+  secrets-exec --env DB_PASSWORD=prod/db:password -- sh -c 'PGPASSWORD=$DB_PASSWORD psql'
+      Use a variable in a shell command: in double quotes, your own shell would replace $DB_PASSWORD too early
 
-Exit status: the command's own. Before it runs:
-  64   usage: the command line, a reference on it, or a variable is invalid
+Exit status: the command's own. If the command doesn't start:
+  64   the command line, a reference on it, or a variable is invalid
   70   a bug in secrets-exec
   75   temporary: throttled, unreachable, timed out
   77   access denied, or no credentials
   78   a declaration, secret, key or value is invalid or absent
   126  the command cannot be executed
-  127  the command was not found";
+  127  the command was not found
+
+Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
 
 /// Returns the command line with the command after `--`.
 pub fn with_program() -> Command {
-    command().arg(program("The command to become").hide(true))
+    command().arg(program("The command to start").hide(true))
 }
 
 /// Returns the command line without the command after `--`, beside which zsh would complete none of ours.
@@ -58,19 +69,19 @@ fn command() -> Command {
         .help("Print the version");
     let command = Command::new("secrets-exec")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Become a command, with secrets from AWS in its environment")
+        .about("Run a command with secrets from AWS in its environment")
         .long_about(LONG_ABOUT)
-        .override_usage("secrets-exec [OPTIONS] -- COMMAND [ARG]...")
-        .after_help(EXAMPLE)
+        .override_usage(USAGE)
+        .after_help(END)
         .after_long_help(LONG_END)
         .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .disable_help_flag(true)
         .disable_version_flag(true)
-        .subcommand_help_heading("Commands that launch nothing")
+        .subcommand_help_heading("Subcommands")
         .subcommands(SUBCOMMANDS.iter().map(Subcommand::command));
     with_inputs(command)
-        .arg(help("Print help: -h the most common options, --help all").help_heading(output))
+        .arg(help("Print help (-h: the most common options, --help: all)").help_heading(output))
         .arg(version.help_heading(output))
 }
 
@@ -87,7 +98,8 @@ pub fn man_page() -> String {
     let mut page = Vec::new();
     // Writing to memory does not fail.
     let _ = write_sections_of_clap(&mut page);
-    String::from_utf8_lossy(&page).into_owned() + MAN_SECTIONS
+    // `\\%` keeps man from hyphenating a name.
+    String::from_utf8_lossy(&page).replace("[env: ", "[env: \\%") + MAN_SECTIONS
 }
 
 fn write_sections_of_clap(page: &mut Vec<u8>) -> io::Result<()> {
@@ -103,9 +115,8 @@ fn write_sections_of_clap(page: &mut Vec<u8>) -> io::Result<()> {
     man.render_description_section(page)?;
     man.render_options_section(page)?;
     let mut roff = Roff::new();
-    roff.control("SH", ["COMMANDS"]).text([roman(
-        "The name of a command comes first, before all options.",
-    )]);
+    roff.control("SH", ["SUBCOMMANDS"])
+        .text([roman("The name of a subcommand comes before all options.")]);
     roff.to_writer(page)?;
     for subcommand in command.get_subcommands() {
         let about = subcommand

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use clap::ArgMatches;
 
 use crate::model::entry::{
-    Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, Origin, Target,
+    Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, Origin, Subject, Target,
 };
 use crate::model::env_name::{EnvName, is_name};
 use crate::model::plan::Layer;
-use crate::model::problem::Problem;
-use crate::model::reference::Reference;
+use crate::model::problem::{Impact, Problem};
+use crate::model::reference::{Reference, ReferenceError};
 
 pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
     let mut names = BTreeSet::new();
@@ -31,9 +31,10 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
             match entry(option, &place, text) {
                 Ok(entry) if !names.insert(entry.target.to_string()) => {
                     let name = entry.target;
-                    let text =
-                        format!("{option} {name}=…: {name} is given twice; keep one of them");
-                    errors.push(Problem::usage(text));
+                    let text = format!("the command line sets the variable {name} twice");
+                    errors.push(
+                        Problem::usage(text).help(format!("keep only one option for {name}")),
+                    );
                 }
                 Ok(entry) => layer.entries.push(entry),
                 Err(error) => errors.push(error),
@@ -55,7 +56,7 @@ pub fn layer(matches: &mut ArgMatches, errors: &mut Vec<Problem>) -> Layer {
 
 /// Parses the REF of `get` into an entry whose value is only printed.
 pub fn value(text: &str) -> Result<Entry, Problem> {
-    let reference = parse_reference("REF".to_owned(), text)?;
+    let reference = Reference::parse(text).map_err(malformed)?;
     Ok(Entry::new(
         Target::Output,
         EntrySource::Reference(reference),
@@ -66,24 +67,33 @@ pub fn value(text: &str) -> Result<Entry, Problem> {
 /// Parses a `NAME=REF` of an option, which an error without the name calls `place`. Only the first `=` separates: the name of a secret may
 /// contain others.
 fn entry(option: &'static str, place: &str, text: &str) -> Result<Entry, Problem> {
-    let example = format!("as in: {option} DB_PASSWORD=prod/db:password");
+    let example = format!("write for example {option} DB_PASSWORD=prod/db:password");
+    if text.starts_with(['\'', '"']) {
+        let text = format!("the value of {place} begins with a quote: remove the quotes");
+        return Err(Problem::usage(text));
+    }
     let Some((name, reference)) = text.split_once('=') else {
-        return Err(Problem::usage(format!(
-            "{place}: expected NAME=REF, in one word and without blanks"
-        ))
-        .help(example));
+        let text = format!("the value of {place} has no \"=\" between a variable and a secret");
+        return Err(Problem::usage(text).help(format!("{example}, as one word")));
     };
     let Some(parsed) = EnvName::parse(name) else {
-        let text = format!(
-            "{place}: the text before `=` cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
-        );
-        return Err(Problem::usage(text).help(example));
+        // Without a shell, a list such as CMD of an image may have "-e NAME=REF" as one word.
+        if option == "--env" && name.starts_with(' ') && is_name(name.trim_start()) {
+            return Err(one_word("-e", &format!("{}=…", name.trim_start())));
+        }
+        let text = format!("the value of {place} doesn't begin with a legal variable name");
+        let help =
+            "a variable name has only letters, digits and \"_\", and doesn't begin with a digit";
+        return Err(Problem::usage(text).help(help));
     };
+    let subject = Subject::plain(name.to_owned(), Origin::Argument(option));
     if name == "PATH" {
-        let why = "PATH decides which command runs and cannot come from a secret; set it with `value` in a declaration";
-        return Err(Problem::usage(format!("{option} PATH=…: {why}")));
+        let text = "PATH can't come from a secret, because it decides which program runs";
+        let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
+        return Err(Problem::usage(text).help(help).of(subject, Impact::None));
     }
-    let reference = parse_reference(format!("{option} {name}=…"), reference)?;
+    let reference =
+        Reference::parse(reference).map_err(|error| malformed(error).of(subject, Impact::None))?;
     let target = match option {
         "--env" => Target::Env(parsed),
         _ => Target::File(FileTarget {
@@ -112,8 +122,10 @@ fn env_from(text: &str) -> Result<Entry, Problem> {
         prefix: prefix.to_owned(),
         ..Naming::default()
     };
-    let equals = if prefix.is_empty() { "" } else { "=" };
-    let reference = parse_reference(format!("--env-from {prefix}{equals}…"), reference)?;
+    let reference = Reference::parse(reference).map_err(|error| {
+        let subject = Subject::plain("env-from".to_owned(), Origin::Argument("--env-from"));
+        malformed(error).of(subject, Impact::None)
+    })?;
     Ok(Entry::of_object(
         reference,
         naming,
@@ -121,8 +133,13 @@ fn env_from(text: &str) -> Result<Entry, Problem> {
     ))
 }
 
-fn parse_reference(place: String, text: &str) -> Result<Reference, Problem> {
-    Reference::parse(text).map_err(|error| {
-        Problem::usage(format!("{place}: {}", error.hidden())).replace_help(error.help)
-    })
+/// Returns the problem of a text that is not a reference, without the text.
+fn malformed(error: ReferenceError) -> Problem {
+    Problem::usage(error.hidden()).replace_help(error.help)
+}
+
+/// Returns the problem of an option and its value in one argument. `value` is the part of the value that may be shown.
+pub fn one_word(option: &str, value: &str) -> Problem {
+    let text = format!("\"{option} {value}\" is one word, but must be two");
+    Problem::usage(text).help(format!("in a list, write \"{option}\", \"{value}\""))
 }

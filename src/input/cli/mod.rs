@@ -48,11 +48,7 @@ pub fn parse(arguments: Vec<OsString>, inherited: &Inherited) -> Result<Invocati
         Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),
     };
     let Some((name, mut matches)) = matches.remove_subcommand() else {
-        return launch_invocation(
-            &mut matches,
-            arguments.iter().any(|word| word == "--"),
-            inherited,
-        );
+        return launch_invocation(&mut matches, &arguments, inherited);
     };
     let invocation = match SUBCOMMANDS
         .iter()
@@ -77,23 +73,32 @@ fn as_options(arguments: &[OsString]) -> Vec<OsString> {
 /// Returns the launch of the command after the options.
 ///
 /// # Errors
-/// The missing command, after every error in the options.
+/// The missing command, after every error in the options. If the command is part of an option's value, that is the only error.
 fn launch_invocation(
     matches: &mut ArgMatches,
-    has_separator: bool,
+    arguments: &[OsString],
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<Problem>> {
     let mut inputs = Box::new(Inputs::new(true, matches, inherited));
     if let Some(command) = inputs.take_command(matches) {
         return Ok(Invocation::Launch { inputs, command });
     }
-    let problem = if has_separator {
-        let help =
-            "an image gives it by CMD, or by the words after its name: docker run IMAGE COMMAND";
-        Problem::usage("no command after `--`").help(help)
+    let swallowed = arguments
+        .iter()
+        .position(|word| word.to_string_lossy().contains(" -- "));
+    if let Some(index) = swallowed {
+        let number = index + 1;
+        let text = format!("argument {number} contains \" -- \" and the command");
+        let help = "write the option, its value, `--` and the command as separate words";
+        return Err(vec![Problem::usage(text).help(help)]);
+    }
+    let problem = if arguments.iter().any(|word| word == "--") {
+        let help = "in a Dockerfile, write both as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
+                    CMD [\"node\", \"app.js\"]";
+        Problem::usage("there is no command after `--`").help(help)
     } else {
-        Problem::usage("no command")
-            .help("name it after `--`, as in: secrets-exec --env NAME=REF -- COMMAND")
+        Problem::usage("there is no command to start")
+            .help("write it at the end, after `--`, as in secrets-exec [OPTIONS] -- node app.js")
     };
     inputs.errors.push(problem);
     Err(inputs.errors)

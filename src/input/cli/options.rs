@@ -9,8 +9,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes};
 pub const ENTRIES: &str = "What to resolve (repeatable)";
 
 /// The options that `-h` describes.
-const COMMON: &str =
-    "env env-from as-file file region timeout local on-rotation keep-existing verbose quiet";
+const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
 
 fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
@@ -49,30 +48,44 @@ pub fn with_declarations(command: Command) -> Command {
     command
         .args_override_self(true)
         .arg(
-            file.help("Read a declaration, YAML or JSON; - is stdin")
+            file.help("Read a declaration (YAML or JSON; - for stdin)")
+                .long_help("Read a declaration in YAML or JSON; - is standard input\n[env: SECRETS_EXEC_FILE]")
                 .help_heading(ENTRIES),
         )
         .arg(
             no_file
-                .help("Read no secrets-exec.yaml, .yml or .json of the working directory")
+                .help("Ignore secrets-exec.yaml, .yml or .json in the working directory")
                 .help_heading(ENTRIES),
         )
         .args(table)
 }
 
-/// Leaves most options that a launch has as well to `--help`, and out those of rotation, since only a launch stays; of `get` also those of
-/// the command's environment.
+/// Leaves out of a subcommand's help the options that have no effect there, and most others that a launch has as well out of `-h`.
 pub fn with_short_help(command: Command) -> Command {
-    let is_get = command.get_name() == "get";
+    let name = command.get_name().to_owned();
     command
-        .after_help("--help prints all options, and examples.")
+        .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
-            let is_shown = arg.get_help_heading().is_none() || is_common(arg.get_id().as_str());
-            let heading = arg.get_help_heading();
-            let is_without_effect =
-                heading == Some("Rotation") || is_get && heading == Some("What the command gets");
-            arg.hide_short_help(!is_shown).hide(is_without_effect)
+            let option = arg.get_id().as_str();
+            let heading = arg.get_help_heading().unwrap_or_default();
+            let is_shown = heading.is_empty() || is_common(option);
+            let is_hidden = !has_effect(&name, heading, option);
+            arg.hide_short_help(!is_shown).hide(is_hidden)
         })
+}
+
+/// The options that need a request, and so have no effect in `policy`.
+const REQUESTS: &str =
+    "endpoint-url ca-bundle key-exchange timeout wait local cache cache-ttl cache-stale";
+
+/// True if an option of a launch, under this heading of its help, has an effect in a subcommand.
+fn has_effect(subcommand: &str, heading: &str, option: &str) -> bool {
+    match subcommand {
+        _ if heading == "Rotation" || option == "notify-ready" => false,
+        "get" | "credential" => heading != "What the command gets",
+        "policy" => !REQUESTS.split(' ').any(|name| option == name),
+        _ => true,
+    }
 }
 
 /// Returns the words after `--`.
@@ -96,13 +109,18 @@ fn entries() -> [Arg; 4] {
             .help_heading(ENTRIES)
     };
     [
-        entry("env", "NAME=REF").short('e').help("Set NAME to SECRET[:KEY[:STAGE[:VERSION-ID]]]"),
+        entry("env", "NAME=REF").short('e')
+            .help("Set NAME to the value of REF (SECRET[:KEY])")
+            .long_help(
+                "Set NAME to the value of REF, which is SECRET[:KEY[:STAGE[:VERSION-ID]]], as in DB_PASSWORD=prod/db:password. \
+                 SECRET is a secret's name or ARN, or ssm: and a parameter's name",
+            ),
         entry("env-from", "[PREFIX=]REF")
-            .help("Set a variable for each key of an object")
-            .long_help("Set a variable for each top-level key of a JSON object, or each parameter below ssm:/path/"),
+            .help("Set a variable for each key of a JSON object")
+            .long_help("Set a variable for each top-level key of a JSON object, or for each parameter below ssm:/path/"),
         entry("as-file", "NAME=REF")
-            .help("Set NAME to the path of a file in memory")
-            .long_help("Deliver the value as a file in memory, and set NAME to its path"),
+            .help("Set NAME to the path of a file with the value")
+            .long_help("Deliver the value of REF as a file in memory, and set NAME to the path of the file"),
         entry("resolve-env", "GLOB")
             .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name"),
@@ -113,6 +131,7 @@ fn argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg
         .help(option.help)
+        .long_help(format!("{}\n[env: {}]", option.help, option.variable()))
         .help_heading(option.heading)
         .hide_short_help(!is_common(option.name));
     match option.takes {

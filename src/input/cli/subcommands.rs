@@ -45,31 +45,30 @@ fn complete(command: Command) -> Command {
         return command;
     };
     let long_about = [subcommand.about, subcommand.details].join("\n\n");
-    let command = command
-        .arg(help("Print help"))
-        .after_help(subcommand.examples);
+    let command = command.after_help(subcommand.examples);
     (subcommand.arguments)(command)
+        .arg(help("Print help"))
         .about(subcommand.about)
         .long_about(long_about.trim_end().to_owned())
         .override_usage(subcommand.usage)
         .after_long_help(subcommand.examples)
 }
 
-/// The commands in the order of `--help`; those for systemd and containers are last.
+/// The subcommands in the order of `--help`; those for systemd and containers are last.
 pub static SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand {
         name: "check",
-        about: "Resolve everything, print a table without values",
+        about: "Resolve everything and print a table without values",
         usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
-        details: "Makes the requests of a launch, with the same permissions, and prints a line for each variable and file. All errors are \
-             reported at once, and the exit status is that of the launch; 0 if it would start its command.",
+        details: "`check` makes the requests of a launch, with the same permissions, and prints a line for each variable and file. It \
+             reports all errors together. Its exit status is the one that the launch would have, or 0 if the launch would start its command.",
         examples: "Examples:\n  \
              secrets-exec check\n      Check the declaration in the working directory against AWS\n  \
              secrets-exec check --offline -f secrets.yaml\n      Check a declaration in CI, without credentials\n  \
              secrets-exec check --describe -- node\n      Also show rotation and keys, and whether node would be found",
         arguments: |command| {
             with_short_help(with_inputs(CheckArguments::augment_args(command)))
-                .arg(program("Also look up this command"))
+                .arg(program("Also check that this command can be found"))
         },
         invocation: |matches, inherited| {
             let mut inputs = Box::new(Inputs::new(true, matches, inherited));
@@ -85,13 +84,13 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: "get",
         about: "Print one value",
         usage: "secrets-exec get [OPTIONS] REF",
-        details: "Prints the value byte for byte, without a newline of its own, for programs that read a secret from a pipe. Of declarations \
-             only `defaults` and `secrets` count. A launch is safer where the program can take a variable or a file.",
+        details: "`get` prints the value byte for byte, without adding a newline, for programs that read a secret from a pipe. It uses only \
+             `defaults` and `secrets` of a declaration. If your program can read a variable or a file, a launch is safer.",
         examples: "Examples:\n  \
-             secrets-exec get prod/registry:password | docker login --username ci --password-stdin registry\n      Log in without the \
-             password among the arguments\n  \
+             secrets-exec get prod/registry:password | docker login --username ci --password-stdin registry\n      Log in without a \
+             password in the arguments\n  \
              password=$(secrets-exec get prod/db:password) || exit\n  \
-             PGPASSWORD=$password psql\n      Set a variable of one command in a script, which ends if the value is missing",
+             PGPASSWORD=$password psql\n      Set a variable for one command of a script, which stops if the value is missing",
         arguments: |command| {
             with_short_help(with_declarations(GetArguments::augment_args(command)))
         },
@@ -107,7 +106,7 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: "policy",
         about: "Print the IAM policy that a launch needs",
         usage: "secrets-exec policy [OPTIONS]",
-        details: "The policy allows the requests of a launch and no others. Nothing is requested, so no credentials are needed.",
+        details: "The policy allows exactly the requests that a launch makes. `policy` itself makes no request, so it needs no credentials.",
         examples: "Examples:\n  \
              secrets-exec policy -f secrets.yaml --account 123456789012\n      Print the policy of a task role\n  \
              secrets-exec policy --for-role arn:aws:iam::123456789012:role/Reader\n      Print the policy of a role that a \
@@ -125,11 +124,11 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: "export",
         about: "Print the resolved variables",
         usage: "secrets-exec export [OPTIONS] --format FORMAT",
-        details: "Prints what a launch would set, quoted so that each value survives. A value that the format cannot hold is an error. Other \
-             programs may read the output, so a launch is safer.",
+        details: "`export` prints what a launch would set, quoted so that every value survives. A value that the format can't hold is an error. \
+             A launch is safer, because other programs may be able to read the output.",
         examples: "Examples:\n  \
              vars=$(secrets-exec export --format shell) || exit\n  \
-             eval \"$vars\"\n      Set the variables in a script, which ends if a value is missing\n  \
+             eval \"$vars\"\n      Set the variables in a script, which stops if a value is missing\n  \
              secrets-exec export --format dotenv --output .env\n      Write a file for programs that read .env\n  \
              secrets-exec export --format json --reveal\n      Look at the values on a terminal",
         arguments: |command| with_short_help(with_inputs(ExportArguments::augment_args(command))),
@@ -143,17 +142,17 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "migrate",
-        about: "Print the declaration or secret for a .env file",
+        about: "Print the declaration or secret that replaces a .env file",
         usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
-        details: "FILE is read as python-dotenv reads it without interpolation. Nothing else is read, and nothing is written or requested: \
-             the AWS CLI creates the secret from what --values prints.",
+        details: "`migrate` reads FILE as python-dotenv does without interpolation. It writes nothing and makes no request: the AWS CLI creates \
+             the secret from the output of --values.",
         examples: "Examples:\n  \
              secrets-exec migrate .env --secret prod/app --values |\n    \
              aws secretsmanager create-secret --name prod/app --secret-string \\\n    file:///dev/stdin\n      Create the secret\n  \
              secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' >secrets-exec.yaml\n      Write the \
-             declaration, with what is no secret in it\n  \
+             declaration, which keeps the variables that aren't secret\n  \
              secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' --for-local >secrets.local.yaml\n      Write \
-             the file with which developers launch without AWS: --local secrets.local.yaml",
+             a file for development without AWS: --local secrets.local.yaml",
         arguments: MigrateArguments::augment_args,
         invocation: |matches, _| {
             Ok(Invocation::Migrate(Box::new(
@@ -163,13 +162,13 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "completions",
-        about: "Print the completions of a shell",
+        about: "Print shell completions",
         usage: "secrets-exec completions SHELL",
         details: "",
         examples: "Examples:\n  \
-             source <(secrets-exec completions bash)\n      Complete in bash: a line of ~/.bashrc\n  \
-             source <(secrets-exec completions zsh)\n      Complete in zsh: a line of ~/.zshrc after compinit\n  \
-             secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish\n      Complete in fish, from the next start on",
+             source <(secrets-exec completions bash)\n      Complete in bash (write this line into ~/.bashrc)\n  \
+             source <(secrets-exec completions zsh)\n      Complete in zsh (write this line into ~/.zshrc, after compinit)\n  \
+             secrets-exec completions fish >~/.config/fish/completions/secrets-exec.fish\n      Complete in fish, after its next start",
         arguments: CompletionsArguments::augment_args,
         invocation: |matches, _| {
             Ok(Invocation::Completions(
@@ -194,7 +193,7 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         usage: "secrets-exec schema",
         details: "",
         examples: "Examples:\n  \
-             secrets-exec schema >secrets-exec.schema.json\n      Save it for an editor, which finds it by a declaration's `$schema`",
+             secrets-exec schema >secrets-exec.schema.json\n      Save the schema for editors, which find it through `$schema` in a declaration",
         arguments: |command| command,
         invocation: |_, _| Ok(Invocation::Print(SCHEMA.to_owned())),
     },
@@ -202,11 +201,11 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: CREDENTIAL,
         about: "Answer systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
-        details: "For a socket unit of systemd with Accept=yes: sends the credential that a declaration lists for the unit under \
-             `credentials:`, or fails the unit's start. Standard input is the connection.",
+        details: "`credential` is for a systemd socket unit with Accept=yes. It sends the credential that a declaration lists for the unit \
+             under `credentials:`, or makes the start of the unit fail. Standard input is the connection.",
         examples: "Examples:\n  \
-             secrets-exec credential -f /etc/secrets-exec.yaml\n      Answer one connection: ExecStart= of secrets-exec@.service, with \
-             StandardInput=socket",
+             secrets-exec credential -f /etc/secrets-exec.yaml\n      Answer one connection (in ExecStart= of secrets-exec@.service, with \
+             StandardInput=socket)",
         arguments: |command| with_short_help(with_declarations(command)),
         invocation: |matches, inherited| {
             Ok(Invocation::Credential {
@@ -216,10 +215,10 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: "install",
-        about: "Copy this program to a directory",
+        about: "Copy this program into a directory",
         usage: "secrets-exec install DIR",
-        details: "Writes DIR/secrets-exec with mode 0755, complete or not at all, and replaces a file of this name. An init container of an \
-             image with nothing but this program hands it so to images that cannot be rebuilt.",
+        details: "`install` writes DIR/secrets-exec with mode 0755, completely or not at all, and replaces an existing file with that name. Use \
+             it in an init container to provide the binary to images that you can't rebuild.",
         examples: "Examples:\n  \
              secrets-exec install /shared\n      Copy the program to a volume that other containers share",
         arguments: InstallArguments::augment_args,

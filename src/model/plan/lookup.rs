@@ -113,7 +113,7 @@ impl Lookup<'_> {
     /// Looks up a reference to one secret or parameter.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let located = reference.locate(self.aliases, self.inherited);
-        let single = located.and_then(|found| found.single().map_err(ReferenceError::of_reference));
+        let single = located.and_then(SecretRef::single);
         single.map_err(|error| self.refuse(subject, &error)).ok()
     }
 

@@ -100,7 +100,7 @@ impl Arn {
             .then(|| self.resource())
     }
 
-    pub(super) fn field(&self, index: usize) -> &str {
+    fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
 }

@@ -51,9 +51,7 @@ impl Reference {
         }
         if rest.is_some() {
             let help = "write at most a secret, a key, a stage and a version id, as in prod/db:password:AWSPREVIOUS";
-            return Err(
-                ReferenceError::of(text, "has more than four parts between colons").help(help),
-            );
+            return Err(ReferenceError::of(text, "has too many parts between colons").help(help));
         }
         let version = parse_version(stage, version)?;
         Ok(Self {
@@ -105,14 +103,11 @@ impl Reference {
         }
         version.validate(*store).map_err(|defect| {
             let error = ReferenceError::of_reference(defect);
-            match (store, version) {
-                (_, Version::Id(_)) => {
-                    error.help("write a stage or label right after the key, as in prod/db:password:AWSPREVIOUS")
-                }
-                (Store::ParameterStore, Version::Stage(_)) => {
-                    error.help("write one more colon before a version, as in ssm:/prod/app/level:::3")
-                }
-                (_, _) => error,
+            match version {
+                Version::Id(_) => error.help(
+                    "write a stage or label right after the key, as in prod/db:password:AWSPREVIOUS",
+                ),
+                Version::Current | Version::Stage(_) | Version::Both { .. } => error,
             }
         })?;
         Ok(found)

@@ -9,7 +9,7 @@ use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
 use super::arn::{Region, Role, Store};
-use super::secret_id::SecretId;
+use super::secret_id::{ReferenceError, SecretId};
 use super::version::Version;
 use crate::model::env_name::is_name;
 
@@ -105,14 +105,14 @@ impl SecretRef {
     /// The reference as one to a single secret or parameter.
     ///
     /// # Errors
-    /// The reason why a path is not a single parameter, as a predicate.
-    pub fn single(self) -> Result<Self, &'static str> {
-        match self.locator.is_path() {
-            true => Err(
-                "ends with a slash, so it means all parameters below that path: use it with `env-from`, or remove the slash",
-            ),
-            false => Ok(self),
+    /// If it is a path of parameters.
+    pub fn single(self) -> Result<Self, ReferenceError> {
+        if !self.locator.is_path() {
+            return Ok(self);
         }
+        let defect = "ends with a slash, so it means all parameters below that path";
+        let help = "remove the slash to read one parameter, or use `env-from` to read them all";
+        Err(ReferenceError::of_reference(defect).help(help))
     }
 }
 
@@ -189,7 +189,9 @@ const RESERVED: &str = "\
 /// The message about any other text, and about a reserved word.
 pub fn validate_alias_name(name: &str) -> Result<(), String> {
     let why = match name {
-        _ if !is_name(name) => "an alias can only have letters, digits and \"_\"",
+        _ if !is_name(name) => {
+            "an alias can only have letters, digits and \"_\", and can't begin with a digit"
+        }
         _ if RESERVED.split(' ').any(|word| word == name) => "it is a reserved word",
         _ => return Ok(()),
     };

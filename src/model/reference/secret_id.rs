@@ -64,6 +64,7 @@ impl ReferenceError {
     /// A character that AWS allows in no name.
     pub fn of_character(character: char) -> Self {
         let text = format!("the name of a secret can't contain {character:?}");
+        let text = text.replace("' '", "a space");
         let help = match character {
             '$' => "write a variable in a reference as ${NAME}",
             '{' => "write a template in a declaration, as in NAME: { template: \"…\" }",
@@ -237,16 +238,8 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
         Store::ParameterStore => "parameter/",
     };
     let Some(name) = arn.resource().strip_prefix(prefix) else {
-        // Without its region or account, an ARN has the type of the resource one field too early.
-        return Err(
-            match arn.field(4).starts_with(prefix.trim_end_matches(':')) {
-                true => ReferenceError::of_short_arn(text),
-                false => ReferenceError::of(
-                    text,
-                    "is the ARN of something other than a secret or parameter",
-                ),
-            },
-        );
+        // Without its account, for example.
+        return Err(ReferenceError::of_short_arn(text));
     };
     if name.contains(['*', '?']) {
         let help = "write only the secret's name, as in prod/db:password, or its full ARN";

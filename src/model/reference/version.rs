@@ -49,9 +49,9 @@ impl Version {
                 (Some(_), Some(_)) => {
                     Err("has both a label and a version, but a parameter can have only one of them")
                 }
-                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => {
-                    Err("has a label that begins with a digit, which AWS doesn't allow")
-                }
+                (Some(label), None) if label.starts_with(|c: char| c.is_ascii_digit()) => Err(
+                    "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)",
+                ),
                 (None, Some(number)) => validate_number(number),
                 (_, None) => Ok(()),
             },

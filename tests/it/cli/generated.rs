@@ -26,7 +26,7 @@ fn long_options(text: &str) -> BTreeSet<String> {
 
 /// The names of the commands that the help lists.
 fn commands(help: &str) -> Vec<&str> {
-    let (_, section) = help.split_once("\nCommands").unwrap();
+    let (_, section) = help.split_once("\nSubcommands").unwrap();
     let lines = section.lines().skip(1).take_while(|line| !line.is_empty());
     lines
         .filter_map(|line| line.split_whitespace().next())
@@ -87,7 +87,7 @@ fn groff_and_man_show_the_man_page_without_a_warning() {
             .file("page.1", printed(&["man"]))
             .env("MANPAGER", "cat")
             .target_writes_stderr();
-        let shows = "{ grep -q 'Become a command' shown || echo it shows nothing >&2; }";
+        let shows = "{ grep -q 'Run a command' shown || echo it shows nothing >&2; }";
         let run = sandbox
             .script(&format!("{program} ./page.1 >shown; {shows}"))
             .control();
