@@ -124,9 +124,9 @@ pub enum ExportFormat {
     Dotenv,
     /// A JSON object of strings
     Json,
-    /// A file for docker run --env-file
+    /// An env file for Docker
     Docker,
-    /// A file for fileKeyRef
+    /// A file for fileKeyRef in Kubernetes
     Kubernetes,
 }
 

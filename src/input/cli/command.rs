@@ -30,8 +30,8 @@ Example: secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
 Documentation: https://github.com/OWNER/secrets-exec/tree/main/docs";
 
 const LONG_END: &str = "\
-You can also set an option through the environment variable in brackets or, except --file and --local, under `defaults:` in a \
-declaration.
+You can also set an option with the environment variable in brackets, or under
+`defaults:` in a declaration (except --file and --local).
 
 Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js

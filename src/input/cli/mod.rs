@@ -88,8 +88,10 @@ fn launch_invocation(
         .position(|word| word.to_string_lossy().contains(" -- "));
     if let Some(index) = swallowed {
         let number = index + 1;
-        let text = format!("argument {number} contains \" -- \" and the command");
-        let help = "write the option, its value, `--` and the command as separate words";
+        let text =
+            format!("argument {number} contains \" -- \", which must be a separate argument");
+        let help =
+            "write the option, its value, `--` and each word of the command as separate arguments";
         return Err(vec![Problem::usage(text).help(help)]);
     }
     let problem = if arguments.iter().any(|word| word == "--") {

@@ -138,7 +138,7 @@ fn the_schema_lists_as_defaults_exactly_the_options_of_the_help_that_a_declarati
         .stdout();
     let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
     let (sections, _) = sections
-        .split_once("\n\nOptions under the last four headings")
+        .split_once("\n\nYou can also set an option")
         .unwrap();
     let option = |line: &'_ str| {
         Some(
