@@ -246,7 +246,7 @@ pub fn signal(value: &OsStr) -> Result<SignalNumber, Expected> {
 pub fn poll_signal(value: &OsStr) -> Result<SignalNumber, Expected> {
     match signal(value)? {
         SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
-            Err("a signal other than TERM, INT and CONT, which go to the command")
+            Err("a signal that is free for this purpose (TERM, INT and CONT are for the command)")
         }
         signal => Ok(signal),
     }

@@ -24,28 +24,28 @@ expected text, found a list | defaults: {…} | region: ^[us-east-1] | cache: ^[
     | env: {A: {…}} | value: ^[v] | template: ^[t]
 expected true or false | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
-is not a region's code, like us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
+is not a region code, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
-is not a role's ARN, like | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
+is not the ARN of a role, such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
     | secrets: {db: {id: x, role-arn: ^Reader}}
-is not a URL, like | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
+is not a URL, such as | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
-is not the agent's URL, like | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
-is not a duration, like 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
+is not the agent's URL, such as | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
+is not a duration with a unit, such as 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
-is not a duration above zero with its unit, like 20s or 1m30s | defaults: {timeout: ^…} | "30" | 0s | -1s | soon | 1 fortnight | ""
-    | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
+is not a duration with a unit, such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
+is not longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
 is not 0, 1 or 2 | defaults: {verbose: ^3}
 is not text or json | defaults: {log-format: ^…} | JSON | xml
 is not restart, signal=NAME or exit | defaults: {on-rotation: ^…} | Restart | HUP | true
-is not the name of a signal, like HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
+is not the name of a signal, such as HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
     | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
-is not a signal that a program handles as a request | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
+is not a signal that a program can handle | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
     | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
-is not free for this: TERM, INT and CONT are the command's | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
-cannot be the name of an alias ([A-Za-z_][A-Za-z0-9_]*) | secrets: {^…: x} | my-db | 1db | "a b"
-cannot be the name of an alias: it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
+is not a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
+can't be the name of an alias, because an alias can only have letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
+can't be the name of an alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
 expected a secret's name or ARN | secrets: {db: ^…} | null | [x]
 expected `id` with the secret's name or ARN | secrets: {db: ^{stage: AWSPREVIOUS}}
 an alias takes only a secret's id | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
@@ -54,26 +54,26 @@ db: unknown key "key"; expected one of id, stage | secrets: {db: {id: x, ^key: k
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 is not a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
 requires `role-arn` | secrets: {db: {id: x, external-id: ^id}}
-the secret's name is empty | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
-a secret's name cannot contain ' ' | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
-a secret's name cannot contain | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
-a variable in a reference is written ${NAME} | env: {A: ^$x}
-has a malformed variable | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-is neither a secret's nor a parameter's ARN | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
-is an ARN cut short | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
-    | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret:
-has a fourth field that is no region's code | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+the name of the secret is empty | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
+the name of a secret can't contain a space | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
+the name of a secret can't contain | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
+write a variable in a reference as ${NAME} | env: {A: ^$x}
+has ${ without a variable's name and } after it | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
+has wildcards, which only IAM policies allow | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
+is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
+is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
+    | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | 123456789012:parameter:x | secret:x-AbCdEf:k
+has a fourth field that is not a region code, such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
-has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
-has a partition that is not one of AWS's | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
-has a sixth field that is not "secret" | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:parameter:x"}
-begins with a scheme, as a URL does | env: {A: ^…} | https://api.internal/v1 | "aws-sm://prod/db:k"
-has ${…} after SECRET | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
-has more fields than SECRET:KEY:STAGE:VERSION-ID | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
-a STAGE or VERSION-ID cannot contain ' ' | env: {A: ^"x:k:a b"}
-has a version id that does not have 32 to 64 characters | secrets: {db: {id: x, version-id: ^v-1}}
+has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
+has a second field that is not an AWS partition | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
+is a URL, not the name of a secret | env: {A: ^…} | https://api.internal/v1 | "aws-sm://prod/db:k"
+has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
+has too many parts between colons | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
+a stage or version id can't contain ' ' | env: {A: ^"x:k:a b"}
+has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
-has a version that is not a number above zero | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
+has a version that is not a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
 cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*) | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
@@ -113,18 +113,18 @@ the file /run/x is set twice in this declaration | files:\n  - {value: x, path: 
 the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 expected a reference, or a mapping with `from`, `value` or `template` | env:\n  A^:\n  B: x:k
 expected text, found null | env:\n  A: { value^: }
-is not a JSONPath (RFC 9535) | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
+begins with $, but it isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
-is not a URL, like | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
+is not a URL, such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
 is not a unit's name, like app.service | credentials: {^"[": {k: x}}
-has a version id that does not have 32 to 64 characters | env: {A: "x:k::1"}
-has a version that is not a number above zero | env: {A: "ssm:/p:k::9223372036854775808"}
+has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
+has a version that is not a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
 has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
     | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
-has an account that is not 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
+has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
 line 1 of the template: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
 line 1 of the template: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}

@@ -18,14 +18,14 @@ fn a_parameter_whose_name_is_as_long_as_aws_allows_is_read() {
     launch(&too_long)
         .run()
         .refused(64)
-        .says(["the reference is longer than a parameter's name"]);
+        .says(["the reference is longer than the name of a parameter can be"]);
     let secret = "x".repeat(513);
     Sandbox::new()
         .aws(&aws)
         .resolve(&format!("A={secret}"))
         .run()
         .refused(64)
-        .says(["the reference is longer than a secret's name"]);
+        .says(["the reference is longer than the name of a secret can be"]);
     assert_eq!(aws.calls().len(), 1);
 }
 
@@ -39,7 +39,7 @@ fn a_staging_label_of_over_256_characters_is_an_error_before_any_request() {
     run.refused(64)
         .says(["A", "--env"])
         .says_nothing_of(&reference);
-    let message = "has a staging label of more than 256 characters";
+    let message = "has a staging label that is longer than 256 characters";
     for absence in ["default: d", "optional: true"] {
         let declaration = format!("env:\n  A: {{ from: {reference:?}, {absence} }}\n");
         Sandbox::new()
@@ -68,7 +68,7 @@ fn an_alias_with_an_impossible_stage_is_one_error_at_its_line_for_two_entries() 
     let run = Sandbox::new().aws(&Aws::start()).declaration(&alias).run();
     run.refused(78).says([
         "secrets-exec.yaml:1:",
-        "has a staging label of more than 256 characters",
+        "has a staging label that is longer than 256 characters",
     ]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
 }
