@@ -140,13 +140,13 @@ pub struct MigrateArguments {
     #[arg(long, value_name = "ID", value_parser = parse_secret)]
     pub secret: SecretId,
     /// Move only the variables with a matching name (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
     pub only: Vec<Pattern>,
     /// Don't move variables with a matching name (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
     pub except: Vec<Pattern>,
     /// Keep these variables, which aren't secret, in the declaration instead of the secret (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
     pub literal: Vec<Pattern>,
     /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
@@ -178,25 +178,21 @@ pub struct InstallArguments {
     pub directory: PathBuf,
 }
 
-fn parse_glob(text: &str) -> Result<Pattern, String> {
-    parse_pattern(text).map_err(|expected| format!("it must be {expected}"))
-}
-
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_account
         .then(|| text.to_owned())
-        .ok_or("it must have 12 digits")
+        .ok_or("an account id of 12 digits")
 }
 
-fn parse_role(text: &str) -> Result<Role, String> {
-    Role::parse(text, None).ok_or_else(|| format!("it must be {}", Role::EXPECTED))
+fn parse_role(text: &str) -> Result<Role, &'static str> {
+    Role::parse(text, None).ok_or(Role::EXPECTED)
 }
 
 /// Parses the ARN of a key. A policy cannot name a key by its alias.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     Arn::parse(text).filter(is_key_arn).ok_or(
-        "it must be the ARN of a key, which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
+        "the ARN of a key, which `aws kms describe-key --key-id KEY --query KeyMetadata.Arn` prints",
     )
 }
 
@@ -219,6 +215,6 @@ fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);
     match SecretId::parse(text) {
         Ok((Store::SecretsManager, id)) if is_referable => Ok(id),
-        _ => Err("it must be the name or the ARN of a secret in Secrets Manager"),
+        _ => Err("the name or the ARN of a Secrets Manager secret"),
     }
 }

@@ -1,5 +1,6 @@
 //! clap's errors as problems: with clap's message where it is good enough, and without arguments that may be a secret.
 
+use std::error::Error;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -8,6 +9,7 @@ use clap::{Arg, Command};
 use super::entries::one_word;
 use crate::model::env_name::is_name;
 use crate::model::problem::Problem;
+use crate::model::quoting::invalid_value;
 use crate::model::suggest::nearest;
 
 /// Converts clap's error. An argument that does not begin with a hyphen may be a secret, and is not quoted.
@@ -46,9 +48,12 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
         return Problem::usage(text).help(missing_argument(name));
     }
 
-    let is_positional = argument.is_some_and(|argument| !argument.starts_with('-'));
+    let argument = argument.unwrap_or_default();
     let value = context(&error, ContextKind::InvalidValue).unwrap_or_default();
-    if is_positional && !value.is_empty() {
+    if let (Some(expected), Some((option, _))) = (error.source(), argument.split_once(' ')) {
+        return Problem::usage(invalid_value(option, &value, &expected.to_string()));
+    }
+    if !argument.starts_with('-') && !value.is_empty() {
         let hidden = ContextValue::String("…".to_owned());
         error.insert(ContextKind::InvalidValue, hidden);
     }

@@ -103,8 +103,8 @@ impl SignalNumber {
             .map(|(number, _)| Self(number))
         {
             Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
-            Some(_) => Err("a signal that a program can handle, such as HUP or USR1"),
-            None => Err("the name of a signal, such as HUP or USR1"),
+            Some(_) => Err("a signal such as HUP or USR1, which a program can handle"),
+            None => Err("the name of a signal such as HUP or USR1"),
         }
     }
 
@@ -177,7 +177,7 @@ pub fn agent(value: &OsStr) -> Result<AgentChoice, Expected> {
             let url = url(value).ok();
             let url = url.filter(|url| url.is_loopback() || url.is_https());
             url.map(AgentChoice::At).ok_or(
-                "the agent's URL, such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
+                "a URL such as http://127.0.0.1:2773 (with https if the agent is on another host; without a user name, password or query)",
             )
         }
     }
@@ -197,7 +197,7 @@ pub fn role(value: &OsStr) -> Result<Role, Expected> {
 
 pub fn url(value: &OsStr) -> Result<HttpUrl, Expected> {
     HttpUrl::parse_endpoint(utf8(value)?).ok_or(
-        "a URL, such as https://secretsmanager.us-east-1.amazonaws.com (without a user name, password or query)",
+        "a URL such as https://secretsmanager.us-east-1.amazonaws.com (without a user name, password or query)",
     )
 }
 
@@ -208,14 +208,14 @@ pub fn duration_or_zero(value: &OsStr) -> Result<Duration, Expected> {
     let duration = humantime::parse_duration(utf8(value)?).ok();
     duration
         .map(|duration| duration.min(LONGEST))
-        .ok_or("a duration with a unit, such as 20s, 1m30s or 0s")
+        .ok_or("a duration such as 20s, 1m30s or 0s")
 }
 
 pub fn duration(value: &OsStr) -> Result<Duration, Expected> {
     match duration_or_zero(value) {
         Ok(Duration::ZERO) => Err("longer than 0s"),
         Ok(duration) => Ok(duration),
-        Err(_) => Err("a duration with a unit, such as 20s or 1m30s"),
+        Err(_) => Err("a duration such as 20s or 1m30s"),
     }
 }
 

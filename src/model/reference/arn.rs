@@ -124,7 +124,7 @@ const SUGGESTED: &str = "\
 
 impl Region {
     /// The expected form, for the messages "… must be …" and "… is not …".
-    pub const EXPECTED: &str = "a region code, such as us-east-1";
+    pub const EXPECTED: &str = "a region code such as us-east-1";
 
     /// Accepts any lower-case label of a host name (RFC 1123, 2.1). A list of regions would exclude new ones.
     pub fn parse(text: &str) -> Option<Self> {
@@ -199,7 +199,7 @@ pub struct Role {
 
 impl Role {
     /// The expected form, for the messages "… must be …" and "… is not …".
-    pub const EXPECTED: &str = "the ARN of a role, such as arn:aws:iam::123456789012:role/Reader";
+    pub const EXPECTED: &str = "the ARN of a role such as arn:aws:iam::123456789012:role/Reader";
 
     /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An asterisk would be a wildcard in a policy.
     pub fn parse(arn: &str, external_id: Option<String>) -> Option<Self> {

@@ -145,7 +145,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, ReferenceErro
         // The text of the error would quote the value of a variable.
         Err(error) if !names.is_empty() => {
             let text = format!(
-                "with the value of {}, the reference {}",
+                "with {} filled in, the reference {}",
                 names.join(" and "),
                 error.defect
             );

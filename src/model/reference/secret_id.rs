@@ -254,11 +254,11 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
         ),
         (
             arn.has_partition(),
-            "has a second field that is not an AWS partition, such as aws or aws-cn",
+            "has a second field that is not an AWS partition such as aws or aws-cn",
         ),
         (
             arn.region().is_some_and(|region| region.area().is_some()),
-            "has a fourth field that is not a region code, such as us-east-1",
+            "has a fourth field that is not a region code such as us-east-1",
         ),
         (
             arn.account().is_some(),

@@ -24,23 +24,23 @@ expected text, found a list | defaults: {…} | region: ^[us-east-1] | cache: ^[
     | env: {A: {…}} | value: ^[v] | template: ^[t]
 expected true or false | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
-is not a region code, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
+is not a region code such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
-is not the ARN of a role, such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
+is not the ARN of a role such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
     | secrets: {db: {id: x, role-arn: ^Reader}}
-is not a URL, such as | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
+is not a URL such as | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
-is not the agent's URL, such as | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
-is not a duration with a unit, such as 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
+is not a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
+is not a duration such as 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
-is not a duration with a unit, such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
+is not a duration such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
 is not longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
 is not 0, 1 or 2 | defaults: {verbose: ^3}
 is not text or json | defaults: {log-format: ^…} | JSON | xml
 is not restart, signal=NAME or exit | defaults: {on-rotation: ^…} | Restart | HUP | true
-is not the name of a signal, such as HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
+is not the name of a signal such as HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
     | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
-is not a signal that a program can handle | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
+is not a signal such as HUP or USR1, which a program can handle | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
     | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 is not a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
@@ -63,7 +63,7 @@ has wildcards, which only IAM policies allow | env: {A: ^"arn:aws:secretsmanager
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
     | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | 123456789012:parameter:x | secret:x-AbCdEf:k
-has a fourth field that is not a region code, such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+has a fourth field that is not a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
 has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 has a second field that is not an AWS partition | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
@@ -115,7 +115,7 @@ expected a reference, or a mapping with `from`, `value` or `template` | env:\n  
 expected text, found null | env:\n  A: { value^: }
 begins with $, but it isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
-is not a URL, such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
+is not a URL such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
 is not a unit's name, like app.service | credentials: {^"[": {k: x}}
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
