@@ -106,7 +106,7 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: "policy",
         about: "Print the IAM policy that a launch needs",
         usage: "secrets-exec policy [OPTIONS]",
-        details: "The policy allows exactly the requests that a launch makes. It prints the policy without sending a request, so you don't need credentials.",
+        details: "The policy allows exactly the requests that a launch makes. secrets-exec sends no request to print it, so you don't need credentials.",
         examples: "Examples:\n  \
              secrets-exec policy -f secrets.yaml --account 123456789012\n      Print the policy of a task role\n  \
              secrets-exec policy --for-role arn:aws:iam::123456789012:role/Reader\n      Print the policy of a role that a \
