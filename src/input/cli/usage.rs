@@ -222,7 +222,9 @@ fn missing_argument(argument: &str) -> &'static str {
         "<SHELL>" => "name a shell: bash, zsh or fish",
         "<DIR>" => "name a directory, as in secrets-exec install /shared",
         "--secret" => "name the secret that replaces the .env file, as in --secret prod/app",
-        "--format" => "add --format shell, dotenv, json, docker or kubernetes",
+        "--format" => {
+            "add --format shell, dotenv, json, docker, kubernetes, github or github-masks"
+        }
         _ => "the subcommand's --help explains all its arguments",
     }
 }
