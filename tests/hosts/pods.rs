@@ -206,7 +206,7 @@ fn command_without_args_drops_the_images_cmd_and_a_message_says_so() {
     pod.local()
         .run()
         .refused(64)
-        .says(["no command after `--`"]);
+        .says(["there is no command after `--`"]);
 }
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/app";

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::{Arg, Command, ValueEnum};
 
+use super::arguments::ExportFormat;
 use super::entries::one_word;
 use crate::model::env_name::is_name;
 use crate::model::problem::Problem;
@@ -215,18 +216,22 @@ fn has_option(command: &Command, option: &str) -> bool {
 }
 
 /// Returns the remedy for a required argument that is missing.
-fn missing_argument(argument: &str) -> &'static str {
-    match argument {
+fn missing_argument(argument: &str) -> String {
+    let help = match argument {
         "<REF>" => "name a secret, as in secrets-exec get prod/db:password",
         "<FILE>" => "name a .env file, as in secrets-exec migrate .env --secret prod/app",
         "<SHELL>" => "name a shell: bash, zsh or fish",
         "<DIR>" => "name a directory, as in secrets-exec install /shared",
         "--secret" => "name the secret that replaces the .env file, as in --secret prod/app",
         "--format" => {
-            "add --format shell, dotenv, json, docker, kubernetes, github or github-masks"
+            let formats = ExportFormat::value_variants().iter();
+            let values = formats.filter_map(ExportFormat::to_possible_value);
+            let names = Vec::from_iter(values.map(|value| value.get_name().to_owned()));
+            return format!("add --format with one of {}", names.join(", "));
         }
         _ => "the subcommand's --help explains all its arguments",
-    }
+    };
+    help.to_owned()
 }
 
 /// Returns what secrets-exec has instead of an option of another tool.
