@@ -40,7 +40,7 @@ pub fn problem(mut error: clap::Error, arguments: &[OsString], mut command: Comm
         };
     }
     if let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg)
-        && let Some(name) = missing[0].split(' ').next()
+        && let Some(name) = missing.first().and_then(|name| name.split(' ').next())
     {
         let text = match name.starts_with('-') {
             true => format!("{name} is missing"),
