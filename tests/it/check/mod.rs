@@ -152,17 +152,3 @@ fn catalogue() -> Aws {
 fn check(aws: &Aws) -> Sandbox {
     Sandbox::new().aws(aws).arg("check").bare()
 }
-
-/// The cells of the line that begins with this cell.
-fn line(table: &str, first: &str) -> Vec<String> {
-    let mut lines = table.lines().map(|line| {
-        line.split("  ")
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-    });
-    let found = lines.find(|words| words.clone().next() == Some(first));
-    found
-        .unwrap_or_else(|| panic!("no line {first:?}: {table}"))
-        .map(str::to_owned)
-        .collect()
-}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{check, line};
+use super::check;
 use crate::support::*;
 
 ::rows::rows!("tests/it/check/requests.rows");
