@@ -1,6 +1,6 @@
 //! The inputs of a command, merged on the worker: the plan, the options and the backend from the command line, variables and declarations.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::scope::EntryScope;
 use super::worker::{apply, run};
@@ -8,7 +8,7 @@ use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, read_settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{DEFAULT_NAMES, Declaration, in_parent};
+use crate::input::declaration::{Declaration, in_parent, working_directory};
 use crate::input::{declaration, env_references};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
@@ -84,21 +84,36 @@ fn signalled_for_nothing(options: &Options, plan: &Plan) -> Option<Problem> {
 
 /// Returns the error of inputs without any entry, in which these declarations were read.
 fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
-    let looked_at = match (read, find_file) {
-        ([], false) => "no declaration was looked for (--no-file)".to_owned(),
-        ([], true) => format!(
-            "the working directory has none of {} with an entry",
-            DEFAULT_NAMES.join(", ")
-        ),
-        (files, _) => format!("there is no entry in {}", files.join(", ")),
-    };
+    if !read.is_empty() {
+        let have = if read.len() == 1 { "has" } else { "have" };
+        let text = format!(
+            "{} {have} no entries, and no --env was given",
+            read.join(" and ")
+        );
+        return Problem::configuration(text).help(
+            "add an entry, as in env: { DB_PASSWORD: prod/db:password } (--help shows all options)",
+        );
+    }
+
+    let example = "name a secret: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND (--help shows all options)";
+    let nothing = "there is nothing to read from AWS: no --env was given, and";
+    if !find_file {
+        return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
+            .help(example);
+    }
+    let directory = working_directory();
     let text = format!(
-        "nothing to resolve: no --env, --env-from, --as-file or --resolve-env, and {looked_at}"
+        "{nothing} {} has no secrets-exec.yaml (.yml, .json)",
+        directory.display()
     );
-    let parent = in_parent().filter(|_| find_file && read.is_empty());
-    Problem::usage(text)
-        .help("name a secret with --env NAME=REF, or a declaration with -f FILE; --help prints all options")
-        .replace_help(parent.map(|file| format!("to read the declaration of a parent directory: -f {file}")))
+    let help = match in_parent() {
+        Some(file) => format!("to use the declaration of a parent directory, write -f {file}"),
+        None if directory == Path::new("/") => {
+            "name the declaration with -f FILE, or set WorkingDirectory= in the systemd unit (--help shows all options)".to_owned()
+        }
+        None => example.to_owned(),
+    };
+    Problem::usage(text).help(help)
 }
 
 impl Prepared {
@@ -148,7 +163,7 @@ impl Prepared {
         let is_empty =
             inputs.resolve_env.is_empty() && layers.iter().all(|layer| layer.entries.is_empty());
         if report.is_empty() && is_empty {
-            let help = "options stand before `--`: secrets-exec --env NAME=REF -- COMMAND";
+            let help = "options come before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
             let problem = nothing_to_resolve(&files, inputs.find_file)
                 .replace_help(inputs.has_misplaced_option.then_some(help));
             report.extend([problem]);

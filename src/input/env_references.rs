@@ -66,14 +66,16 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
         return Ok(None);
     };
     if value.to_str().is_none() {
-        return Err("a value with a reference is not UTF-8".to_owned());
+        return Err("the value has a reference, but is not UTF-8".to_owned());
     }
     if name == "PATH" {
-        return Err("PATH decides which command runs and cannot come from a secret".to_owned());
+        return Err(
+            "PATH cannot come from a secret, because it decides which command runs".to_owned(),
+        );
     }
     // Without an error, the command would get the reference as text.
-    let illegal =
-        "the name of a variable with a reference cannot be set; expected [A-Za-z_][A-Za-z0-9_]*";
+    let illegal = "the value has a reference, but the name of the variable is not valid: \
+                   use letters, digits and \"_\", and no digit at the start";
     let name = EnvName::parse(name).ok_or(illegal)?;
     Ok(Some(Entry::new(
         Target::Env(name),
@@ -84,7 +86,9 @@ fn entry(name: &str, value: &std::ffi::OsStr) -> Result<Option<Entry>, Defect> {
 
 fn arn(text: &str) -> Result<SecretRef, Defect> {
     if text.contains("${") {
-        return Err(defect("has ${, and no variable is expanded in it"));
+        return Err(defect(
+            "contains \"${\", but variables are not expanded there",
+        ));
     }
     locate(&Reference::parse(text).map_err(|error| defect(error.defect))?)
 }
@@ -109,7 +113,7 @@ fn parts(text: &str) -> Result<Vec<Part>, Defect> {
     while let Some((before, after)) = rest.split_once(OPEN) {
         let (reference, after) = after
             .split_once(CLOSE)
-            .ok_or("{{resolve: is not closed by }}")?;
+            .ok_or("in the value, \"{{resolve:\" is not closed by \"}}\"")?;
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
@@ -135,7 +139,7 @@ fn dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
                 format!("{other}:…")
             };
             Err(format!(
-                "{{{{resolve:{service}}}}} must name secretsmanager, ssm or ssm-secure"
+                "{{{{resolve:{service}}}}} is not a reference to secretsmanager, ssm or ssm-secure"
             ))
         }
     }
@@ -145,7 +149,10 @@ fn secret(text: &str) -> Result<SecretRef, Defect> {
     let (id, fields) = split_id(text, Store::SecretsManager)?;
     let mut fields = fields.into_iter();
     if !matches!(fields.next().unwrap_or_default(), "" | "SecretString") {
-        return Err("the field after the secret's id must be SecretString".to_owned());
+        return Err(
+            "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString"
+                .to_owned(),
+        );
     }
     let mut filled = || {
         fields

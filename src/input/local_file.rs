@@ -27,8 +27,12 @@ pub fn remedy(origin: &Origin) -> Option<String> {
         return None;
     };
     let file = path.with_file_name("secrets.local.yaml");
-    file.is_file()
-        .then(|| format!("read a file in place of AWS (--local {})", file.display()))
+    file.is_file().then(|| {
+        format!(
+            "read from a file instead of AWS (--local {})",
+            file.display()
+        )
+    })
 }
 
 /// Reads the file. No error contains a value.
@@ -36,7 +40,7 @@ pub fn remedy(origin: &Origin) -> Option<String> {
 /// # Errors
 /// The error for reading or parsing the file, else one for each secret with an illegal value.
 pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
-    let error = |Position { line, column }, what: String| {
+    let error = |Position { line, column }, what: &str| {
         Problem::configuration(format!("{}:{line}:{column}: {what}", path.display()))
     };
     let file = File::open(path).map_err(|error| {
@@ -50,26 +54,23 @@ pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     })?;
     let text = read_text(path.display(), file, 64).map_err(|problem| vec![problem])?;
     if is_env_file(&text) {
-        let problem = Problem::configuration(format!(
-            "{}: is a .env file, and --local reads YAML",
-            path.display()
-        ));
-        return Err(vec![problem.help(
-            "secrets-exec migrate FILE --secret ID --for-local prints the file in its place",
-        )]);
+        let file = path.display();
+        let text = format!("{file} has the format of a .env file, but --local reads YAML or JSON");
+        let help =
+            format!("turn it into YAML: secrets-exec migrate {file} --secret prod/app --for-local");
+        return Err(vec![Problem::configuration(text).help(help)]);
     }
     let (node, errors) = yaml::parse(&text);
     let Some(node) = node.filter(|_| errors.is_empty()) else {
         return Err(errors
             .into_iter()
-            .map(|found| error(found.position, found.message))
+            .map(|found| error(found.position, &found.message).replace_help(found.help))
             .collect());
     };
     let Kind::Table(entries) = &node.kind else {
-        return Err(vec![error(
-            node.position,
-            "expected a mapping of secret ids and values".to_owned(),
-        )]);
+        let text = "this file must be a mapping of secrets and their values";
+        let help = "write it as in prod/db: { password: … }";
+        return Err(vec![error(node.position, text).help(help)]);
     };
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (key, value) in entries {
@@ -77,12 +78,12 @@ pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Ok(stages) => drop(secrets.insert(key.text.clone(), stages)),
             Err((position, expected)) => {
                 let may_quote = !value.is_null() && is_quotable(&key.text);
-                let id = if may_quote {
-                    format!("{}: ", key.text)
+                let secret = if may_quote {
+                    format!("the secret {:?}", key.text)
                 } else {
-                    String::new()
+                    "this secret".to_owned()
                 };
-                errors.push(error(position, format!("{id}expected {expected}")));
+                errors.push(error(position, &format!("{secret} must have {expected}")));
             }
         }
     }
@@ -93,7 +94,7 @@ pub fn read_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     }
 }
 
-/// The place of a node that cannot be the value of a secret, and what is expected there.
+/// The place of a node that cannot be the value of a secret, and what the secret must have there.
 type Mismatch = (Position, &'static str);
 
 /// Returns the values by staging label: those under `$stages`, else the one value as AWSCURRENT.
@@ -140,7 +141,7 @@ fn value(node: &Node) -> Result<SecretValue, Mismatch> {
     }
     node.text().map(SecretValue::new).ok_or((
         node.position,
-        "text, or a mapping as the secret's JSON object",
+        "text as its value, or a mapping of keys and values",
     ))
 }
 

@@ -59,16 +59,17 @@ pub fn variable_problem(
     limits: Limits,
 ) -> Option<Problem> {
     /// The remedy that suits every value.
-    const AS_FILE: &str = "deliver it as a file (`files:` or --as-file)";
+    const AS_FILE: &str = "deliver it as a file, with --as-file or under \"files\"";
     let length = name.as_str().len() + 1 + value.len();
     let most = limits.string - 1;
     let problem = if value.contains(&0) {
-        Problem::configuration("the value has a NUL byte, which a variable cannot hold")
+        Problem::configuration("the value contains a NUL byte, so it cannot be a variable")
             .code("nul-byte")
-            .help(format!("{AS_FILE}, or declare it with `encode: base64`"))
+            .help(format!("{AS_FILE}, or encode it with \"encode: base64\""))
     } else if length > most {
-        let text =
-            format!("with its name the variable has {length} bytes, and the kernel allows {most}");
+        let text = format!(
+            "the variable is {length} bytes long with its name, but the kernel allows at most {most}"
+        );
         Problem::configuration(text).code("too-long").help(AS_FILE)
     } else {
         return None;
@@ -88,7 +89,7 @@ pub fn unusable(outcomes: &Outcomes, limits: Limits) -> Vec<(EntryId, Problem)> 
     for (outcome, value) in outcomes.values() {
         if matches!(outcome.target, Target::Credential(_)) && value.len() > MAX_LENGTH {
             let text = format!(
-                "the value has {} bytes, and a credential at most {MAX_LENGTH}",
+                "the value is {} bytes long, but a credential can have at most {MAX_LENGTH}",
                 value.len()
             );
             let problem = Problem::configuration(text).code("too-long");
@@ -159,10 +160,10 @@ impl Environment {
         }
         let (limit, longest) = (limits.total, self.longest());
         Err(Problem::configuration(format!(
-            "variables and arguments together have {length} bytes, and the kernel allows {limit}; the longest variable is \
-             {longest}"
+            "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
         ))
-        .help("pass on fewer with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
+        .note(format!("the longest variable is {longest}"))
+        .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
     }
 
     /// Returns the name of the longest variable, for messages about an environment that is too long.
@@ -206,8 +207,8 @@ mod tests {
         assert!(
             check(needed - 1)
                 .unwrap_err()
-                .text
-                .ends_with("the longest variable is A")
+                .notes
+                .contains(&"the longest variable is A".to_owned())
         );
     }
 }

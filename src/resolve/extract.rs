@@ -146,7 +146,7 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, Problem> {
 }
 
 /// Returns the existing key most similar to `key`, or else the first keys, as far as they may be quoted.
-pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
+fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
     match suggest::nearest(key, quotable_keys(map)) {
         Some(nearest) => did_you_mean(nearest),
         None => listed_keys(map),
@@ -154,7 +154,7 @@ pub fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
 }
 
 /// Returns the first keys of an object as a sentence, as far as they may be quoted.
-fn listed_keys(map: &Map<String, Value>) -> String {
+pub fn listed_keys(map: &Map<String, Value>) -> String {
     let listed: Vec<&str> = quotable_keys(map).take(LISTED).collect();
     if map.is_empty() {
         "it has no keys".to_owned()

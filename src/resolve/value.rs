@@ -154,7 +154,7 @@ impl<'a> ParsedAnswers<'a> {
             );
         }
         let inputs = values_or_errors(inputs)?.into_iter().collect();
-        render(template, &inputs).map_err(|(alias, why)| {
+        render(template, &inputs, self.plan).map_err(|(alias, why)| {
             let reference = alias.and_then(|alias| aliases.get(&alias));
             let read = reference
                 .and_then(|reference| Some((reference, self.document(reference, subject).ok()?)));
@@ -171,7 +171,7 @@ impl<'a> ParsedAnswers<'a> {
     ) -> Result<Input, Vec<Problem>> {
         let document = self.document(reference, subject)?;
         Input::new(self.parse(&reference.locator, document), document).ok_or_else(|| {
-            let text = format!("the template's {alias} is binary, not text");
+            let text = format!("is binary, so the template can't use {alias}");
             let why = Problem::configuration(text).code("not-text");
             vec![with_entry(why, Some((reference, document)), subject)]
         })

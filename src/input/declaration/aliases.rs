@@ -1,7 +1,7 @@
 //! Reads `secrets:`, the aliases of a declaration.
 
 use super::entries::parsed;
-use super::reader::{Fields, Item, MappingEntry};
+use super::reader::{Fields, Item, MappingEntry, TEXT};
 use crate::input::yaml::Kind;
 use crate::model::reference::{
     Alias, Aliases, Region, Role, SecretId, Version, validate_alias_name,
@@ -11,9 +11,10 @@ pub fn aliases(item: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
     for MappingEntry { name, key, value } in item.members() {
         if let Err(why) = validate_alias_name(name) {
-            key.refuse(why);
+            key.refuse_sentence(why, None);
         }
-        if let Some(alias) = alias(&value) {
+        let item = value.named(format!("the alias {name:?}"));
+        if let Some(alias) = alias(name, &item) {
             aliases.insert(name.to_owned(), alias);
         }
     }
@@ -21,10 +22,10 @@ pub fn aliases(item: &Item<'_>) -> Aliases {
 }
 
 /// Reads an alias: a secret's id, or a mapping with `id`.
-fn alias(item: &Item<'_>) -> Option<Alias> {
+fn alias(name: &str, item: &Item<'_>) -> Option<Alias> {
     let Kind::Table(_) = item.node.kind else {
         return Some(Alias {
-            id: id(item)?,
+            id: id(name, item)?,
             version: Version::Current,
             region: None,
             role: None,
@@ -39,8 +40,8 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         "external-id",
     ]);
     let id = fields
-        .take_required("id", "the secret's name or ARN")
-        .and_then(|written| id(&written));
+        .take_required("id", "the name or ARN of the secret")
+        .and_then(|written| id(name, &written));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let written = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -50,7 +51,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     if let Some(written) = written
         && let Some(defect) = defect(&id, &version)
     {
-        written.named(&item.subject).refuse(defect);
+        written.refuse_sentence(defect, None);
         // Told once, not for each entry that uses the alias.
         version = Version::Current;
     }
@@ -69,15 +70,19 @@ fn defect(id: &str, version: &Version) -> Option<String> {
     Some(format!("{id:?} {why}"))
 }
 
-fn id(item: &Item<'_>) -> Option<String> {
-    let text = item.text("a secret's name or ARN")?;
-    let why = "an alias takes only a secret's id; write KEY, STAGE and VERSION-ID in the references to it";
+/// Reads the id of the alias with this name.
+fn id(alias: &str, item: &Item<'_>) -> Option<String> {
+    let text = item.text("the name or ARN of a secret")?;
     let reference = parsed(item, text)?;
-    reference
-        .bare()
-        .map(str::to_owned)
-        .ok_or_else(|| item.refuse(format!("{text:?}: {why}")))
-        .ok()
+    let id = reference.bare().map(str::to_owned);
+    if id.is_none() {
+        let id = &reference.secret;
+        let whole = reference.to_string();
+        let rest = whole.strip_prefix(id.as_str()).unwrap_or_default();
+        let help = format!("write {id} here, and {alias}{rest} where you use the alias");
+        item.refuse_with("must be a secret without a key or a version", Some(help));
+    }
+    id
 }
 
 /// Reads a staging label or a version id.
@@ -92,9 +97,9 @@ fn label(item: Item<'_>) -> Option<String> {
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
     let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
     let Some(arn) = arn else {
-        external_id?.refuse("requires `role-arn`");
+        external_id?.refuse("works only together with \"role-arn\"");
         return None;
     };
-    let external_id = external_id.and_then(|item| item.text("text").map(str::to_owned));
+    let external_id = external_id.and_then(|item| item.text(TEXT).map(str::to_owned));
     arn.parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }

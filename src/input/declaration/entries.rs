@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::reader::{Fields, Item, MappingEntry};
+use super::reader::{Fields, Item, MappingEntry, TEXT};
 use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
 use crate::model::entry::template::{Template, TemplateError};
@@ -10,6 +10,8 @@ use crate::model::entry::{
     Case, Entry, EntrySource, FilePlace, FileTarget, Mode, Naming, OnMissing, Origin, Owner,
     Target, Transform,
 };
+use crate::model::env_name::is_name;
+use crate::model::quoting::quoted_value;
 use crate::model::reference::Reference;
 
 const VARIABLE: &[&str] = &[
@@ -23,7 +25,8 @@ const FILE: &[&str] = &[
 
 const CREDENTIAL: &[&str] = &["from", "template", "decode", "default"];
 
-const PATH_FROM_SECRET: &str = "PATH decides which command runs and takes only `value`";
+const PATH_FROM_SECRET: &str =
+    "can only be set with \"value\", because it decides which command runs";
 
 /// Reads `env:`.
 pub fn variables(item: &Item<'_>) -> Vec<Entry> {
@@ -56,7 +59,8 @@ pub fn with_files(item: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
         let Some(entry) = file(&item) else { continue };
         for claim in entry.target.claims() {
             if !claimed.insert(claim.clone()) {
-                item.refuse(format!("{claim} is set twice in this declaration"));
+                item.named("")
+                    .refuse_sentence(format!("{claim} is set twice in this declaration"), None);
             }
         }
         entries.push(entry);
@@ -68,34 +72,38 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     let mut fields = item.fields(FILE);
     let (path, env) = (fields.take("path"), fields.take("env"));
     if path.is_none() && env.is_none() {
-        item.refuse(
-            "expected `path`, or `env` (the variable for the path of a file in memory), or both",
-        );
+        let text = "an entry needs \"path\", or \"env\" (the variable that gets the path of a file in memory), or both";
+        item.refuse_sentence(text, None);
     }
-    let target = Target::File(FileTarget {
+    let mut target = FileTarget {
         place: path
             .and_then(|path| place(&path))
             .unwrap_or(FilePlace::Memory),
         env: env.and_then(|env| match env.text("the name of a variable")? {
             "PATH" => {
-                env.refuse(PATH_FROM_SECRET);
+                item.named("PATH").refuse(PATH_FROM_SECRET);
                 None
             }
             name => env.variable(name),
         }),
-        mode: fields
-            .parsed("mode", "a mode in octal, like \"0400\"", Mode::parse)
-            .unwrap_or(Mode::PRIVATE),
-        owner: fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse),
-    });
-    // From here on an error begins with the path or the variable of this entry.
-    fields.item = item.named(target.to_string());
-    mapping(fields, Some(target), item.origin())
+        mode: Mode::PRIVATE,
+        owner: None,
+    };
+    // From here on, an error names the path or the variable of this entry.
+    fields.item = item.named(Target::File(target.clone()).to_string());
+
+    let mode = fields.parsed("mode", "a mode in octal, like \"0400\"", Mode::parse);
+    target.mode = mode.unwrap_or(Mode::PRIVATE);
+    target.owner = fields.parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
+    mapping(fields, Some(Target::File(target)), item.origin())
 }
 
 fn place(path: &Item<'_>) -> Option<FilePlace> {
     if path.text("a path")?.starts_with("~/") {
-        path.refuse("~ is not expanded; write the whole path");
+        path.refuse_with(
+            "starts with \"~\", which only a shell expands",
+            Some("write the whole path".to_owned()),
+        );
         return None;
     }
     path.parsed("the path of a file", |text| {
@@ -114,14 +122,12 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     } in item.members()
     {
         if let Err(expected) = parse_unit(unit) {
-            key.refuse_value(unit, expected);
+            key.refuse_sentence(format!("{} is not {expected}", quoted_value(unit)), None);
         }
         for MappingEntry { name, key, value } in value.members() {
             if !is_credential_name(name) {
-                key.refuse_value(
-                    name,
-                    "a credential's name (printable ASCII without / and :)",
-                );
+                let text = "is not a credential's name, which has printable ASCII characters without \"/\" and \":\"";
+                key.refuse_sentence(format!("{} {text}", quoted_value(name)), None);
             }
             let target = Target::Credential(Credential {
                 unit: unit.to_owned(),
@@ -142,13 +148,13 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 /// Reads `env-from:`, the JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
     let items = item
-        .list("a list of references, or of mappings with `from`")
+        .list("a list of references, as in [prod/stripe]")
         .unwrap_or_default();
     items.iter().filter_map(object).collect()
 }
 
 fn object(item: &Item<'_>) -> Option<Entry> {
-    const EXPECTED: &str = "a reference, or a mapping with `from`";
+    const EXPECTED: &str = "a reference such as prod/stripe";
     let origin = item.origin();
     let Kind::Table(_) = item.node.kind else {
         return Some(Entry::of_object(
@@ -158,12 +164,12 @@ fn object(item: &Item<'_>) -> Option<Entry> {
         ));
     };
     let mut fields = item.fields(&["from", "prefix", "only", "except", "rename", "case"]);
-    let from = fields.take_required("from", "a reference to a JSON object");
+    let from = fields.take_required("from", "the reference to a JSON object");
     let from = from.and_then(|from| reference(&from, EXPECTED, false));
     // Empty, or a legal name.
     let prefix = fields
         .take("prefix")
-        .and_then(|prefix| match prefix.text("text")? {
+        .and_then(|prefix| match prefix.text(TEXT)? {
             "" => None,
             name => prefix.variable(name),
         });
@@ -179,7 +185,7 @@ fn object(item: &Item<'_>) -> Option<Entry> {
     } in fields.take("rename").iter().flat_map(Item::members)
     {
         let value = value.named("rename");
-        if let Some(name) = value.text("text")
+        if let Some(name) = value.text(TEXT)
             && value.variable(&format!("{prefix}{name}")).is_some()
         {
             rename.insert(key.to_owned(), name.to_owned());
@@ -227,19 +233,15 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
             reference(&from, expected(takes_value), takes_value).map(EntrySource::Reference)
         }
         (None, Some(value), None) => value
-            .text("text")
+            .text(TEXT)
             .map(|text| EntrySource::Literal(text.to_owned())),
         (None, None, Some(text)) => template(&text).map(EntrySource::Template),
         (None, None, None) if fields.has_unknown => None,
         (_, _, _) => {
-            let keys = if takes_value {
-                "`from`, `value` and `template`"
-            } else {
-                "`from` and `template`"
-            };
-            fields
-                .item
-                .refuse(format!("expected exactly one of {keys}"));
+            fields.item.refuse(match takes_value {
+                true => "needs exactly one of \"from\", \"value\" and \"template\"",
+                false => "needs either \"from\" or \"template\"",
+            });
             None
         }
     };
@@ -254,10 +256,11 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     };
     let default = fields
         .take("default")
-        .and_then(|default| default.text("text").map(str::to_owned));
+        .and_then(|default| default.text(TEXT).map(str::to_owned));
     let on_missing = match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
-            optional.refuse("`default` and `optional` exclude each other");
+            let text = "\"default\" and \"optional\" cannot be used together";
+            optional.refuse_sentence(text, None);
             None
         }
         (Some(text), None) => Some(OnMissing::Default(text)),
@@ -275,8 +278,8 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
 /// Returns the valid forms of an entry, in words.
 fn expected(takes_value: bool) -> &'static str {
     match takes_value {
-        true => "a reference, or a mapping with `from`, `value` or `template`",
-        false => "a reference, or a mapping with `from` or `template`",
+        true => "a reference such as prod/db:password, or { value: … } for plain text",
+        false => "a reference such as prod/db:password",
     }
 }
 
@@ -284,12 +287,15 @@ fn expected(takes_value: bool) -> &'static str {
 /// is `value` if the entry has that key.
 fn reference(item: &Item<'_>, expected: &str, takes_value: bool) -> Option<Reference> {
     let text = item.text(expected)?;
-    if item.node.boolean().is_some() || item.node.is_number() {
-        let help = takes_value.then(|| format!("for a literal write {{ value: \"{text}\" }}"));
-        item.refuse_with(format!("{text} is no reference"), help);
-        return None;
-    }
-    parsed(item, text)
+    let what = match item.node.boolean() {
+        Some(_) => text,
+        None if item.node.is_number() => "a number",
+        None => return parsed(item, text),
+    };
+    let literal = format!("write {}: {{ value: \"{text}\" }}", item.subject);
+    let help = takes_value.then_some(literal);
+    item.refuse_with(format!("is {what}, not a reference to a secret"), help);
+    None
 }
 
 /// Parses a reference.
@@ -297,17 +303,23 @@ pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
     match Reference::parse(text) {
         Ok(reference) => Some(reference),
         Err(error) => {
-            item.refuse_with(error.text, error.help);
+            let help = error.help.map(|help| match is_name(&item.subject) {
+                true => help
+                    .replace("NAME: {", &format!("{}: {{", item.subject))
+                    .replace(" in a declaration", ""),
+                false => help,
+            });
+            item.refuse_sentence(error.text, help);
             None
         }
     }
 }
 
 fn template(item: &Item<'_>) -> Option<Template> {
-    match Template::parse(item.text("text")?) {
+    match Template::parse(item.text(TEXT)?) {
         Ok(template) => Some(template),
-        Err(TemplateError { line, message }) => {
-            item.refuse(format!("line {line} of the template: {message}"));
+        Err(TemplateError { text, help }) => {
+            item.refuse_sentence(text, help);
             None
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
@@ -13,7 +13,7 @@ use crate::system::os_error::unreadable;
 use crate::system::paths::is_foreign;
 
 /// The names of a declaration that is read without being named on the command line.
-pub const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
+const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, if there is one, and returns its name and the file. A working directory that may not be
 /// entered has none.
@@ -42,17 +42,22 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     if !found.is_empty() {
         found.push(name);
         let text = format!(
-            "{name}: the directory has several declarations ({})",
-            found.join(", ")
+            "the working directory has several declarations: {}",
+            found.join(" and ")
         );
-        return Err(Problem::configuration(text).help("choose one with -f"));
+        return Err(Problem::configuration(text).help(format!("choose one, as in -f {name}")));
     }
     open(name).map(|file| Some((Path::new(name), file)))
 }
 
+/// Returns the working directory, or an empty path if it can't be found out.
+pub fn working_directory() -> PathBuf {
+    Path::new(".").canonicalize().unwrap_or_default()
+}
+
 /// Returns the nearest declaration in a parent directory, by its relative path. It is not read without being named.
 pub fn in_parent() -> Option<String> {
-    let depth = Path::new(".").canonicalize().ok()?.ancestors().count();
+    let depth = working_directory().ancestors().count();
     let mut files = (1..depth).flat_map(|level| {
         DEFAULT_NAMES
             .iter()
@@ -64,8 +69,8 @@ pub fn in_parent() -> Option<String> {
 /// Opens a file of the working directory that only root and this user can write, without following a symbolic link.
 fn open(name: &str) -> Result<File, Problem> {
     let untrusted = |what, why| {
-        let text = format!("{name}: not read, since {what} {why}");
-        Problem::configuration(text).help("to read it anyway, name it with -f")
+        let text = format!("secrets-exec does not read {name}, because {what} {why}");
+        Problem::configuration(text).help(format!("if you trust the file, name it: -f {name}"))
     };
     let failed = |error: io::Error| unreadable(name, &error);
     let metadata = |name| fs::symlink_metadata(name).map_err(failed);
@@ -83,7 +88,7 @@ fn open(name: &str) -> Result<File, Problem> {
     let file = file.and_then(|file| Ok((file.metadata()?, file)));
     let (metadata, file) = file.map_err(failed)?;
     match distrust(&metadata) {
-        _ if !metadata.is_file() => Err(untrusted("it", "is no regular file")),
+        _ if !metadata.is_file() => Err(untrusted("it", "is not a regular file")),
         Some(why) => Err(untrusted("it", why)),
         None => Ok(file),
     }
@@ -94,9 +99,9 @@ fn distrust(metadata: &Metadata) -> Option<&'static str> {
     if is_foreign(metadata.uid()) {
         Some("belongs to neither root nor this user")
     } else if metadata.mode() & 0o002 != 0 {
-        Some("can be written by anyone")
+        Some("can be changed by any user")
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        Some("can be written by its group")
+        Some("can be changed by its group")
     } else {
         None
     }

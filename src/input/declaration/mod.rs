@@ -5,8 +5,9 @@ mod aliases;
 mod entries;
 mod find;
 mod reader;
+mod source;
 
-pub use find::{DEFAULT_NAMES, in_parent};
+pub use find::{in_parent, working_directory};
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -23,7 +24,8 @@ use crate::model::quoting::file_name;
 use crate::system::os_error::{read_text, unreadable};
 use aliases::aliases;
 use find::find;
-use reader::{Item, MappingEntry, SourceFile};
+use reader::{Item, MappingEntry, TEXT};
+use source::{Mistake, SourceFile};
 
 /// Reads `files`, and with `finds_file` the declaration in the working directory.
 ///
@@ -73,10 +75,10 @@ fn read_named(path: &Path) -> Result<String, Problem> {
         .is_some_and(|extension| extension == "toml")
     {
         let problem = Problem::configuration(format!(
-            "{}: is TOML, and a declaration is YAML",
+            "{} is a TOML file, but a declaration is YAML or JSON",
             path.display()
         ));
-        return Err(problem.help("write it as YAML, as in: env: { NAME: REF }"));
+        return Err(problem.help("write it as YAML, as in: env: { DB_PASSWORD: prod/db:password }"));
     }
     text(
         path,
@@ -88,10 +90,18 @@ fn text(path: &Path, source: impl Read) -> Result<String, Problem> {
     let file = file_name(path);
     let text = read_text(&file, source, 1)?;
     if is_env_file(&text) {
-        let problem =
-            Problem::configuration(format!("{file}: is a .env file, and a declaration is YAML"));
-        return Err(problem
-            .help("secrets-exec migrate FILE --secret ID prints the declaration in its place"));
+        let text =
+            format!("{file} has the format of a .env file, but a declaration is YAML or JSON");
+        let shown = if path == Path::new("-") {
+            Path::new(".env")
+        } else {
+            path
+        };
+        let help = format!(
+            "turn it into a declaration: secrets-exec migrate {} --secret prod/app",
+            shown.display()
+        );
+        return Err(Problem::configuration(text).help(help));
     }
     Ok(text)
 }
@@ -124,29 +134,20 @@ pub fn parse_declaration(
 ) -> (Declaration, Vec<Problem>) {
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
-        errors: RefCell::default(),
+        mistakes: RefCell::default(),
     };
     let (node, errors) = yaml::parse(text);
-    for error in errors {
-        // The parser's errors have no kinds.
-        let is_about_colon = error.message.contains("mapping values are not allowed");
-        let help = "write no blank after a reference's colon, and a text with `: ` in quotes";
-        source.refuse(
-            error.position,
-            "",
-            error.message,
-            is_about_colon.then(|| help.to_owned()),
-        );
-    }
+    let syntax_errors = errors.into_iter().map(|error| Mistake {
+        position: error.position,
+        subject: String::new(),
+        text: error.message,
+        help: error.help,
+    });
+    source.mistakes.borrow_mut().extend(syntax_errors);
     let declaration = node
         .map(|node| declaration(&source, &node, reads_entries))
         .unwrap_or_default();
-    let mut errors = source.errors.into_inner();
-    errors.sort_by_key(|(position, _)| *position);
-    (
-        declaration,
-        errors.into_iter().map(|(_, problem)| problem).collect(),
-    )
+    (declaration, source.problems())
 }
 
 fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declaration {
@@ -155,10 +156,11 @@ fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declara
         node,
         position: node.position,
         subject: String::new(),
+        key: "",
     };
     if node.is_task_definition() {
         item.refuse_with(
-            "is a task definition of ECS, not a declaration",
+            "is an ECS task definition, not a declaration",
             Some(TASK_DEFINITION_HELP.to_owned()),
         );
         return Declaration::default();
@@ -171,8 +173,12 @@ fn declaration(source: &SourceFile, node: &Node, reads_entries: bool) -> Declara
         ..Layer::default()
     };
     if reads_entries {
-        let variables = fields.take("env").map(|item| entries::variables(&item));
-        layer.entries.extend(variables.unwrap_or_default());
+        // Variables that are not indented are reported as such, and so `env` is empty.
+        if let Some(item) = fields.take("env")
+            && !(fields.has_unknown && item.node.is_null())
+        {
+            layer.entries.extend(entries::variables(&item));
+        }
         if let Some(item) = fields.take("files") {
             layer.entries = entries::with_files(&item, layer.entries);
         }
@@ -197,20 +203,25 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
         match find_option(name) {
             Some(spec) if spec.in_declaration() => {
                 options.places.insert(spec.id, key.place());
-                set(&mut options, spec, &value);
+                set(&mut options, spec, &value.named(format!("{name:?}")));
             }
-            Some(_) => key.named(name).refuse("cannot be set in a declaration"),
+            Some(_) => {
+                let help = format!("set it on the command line (--{name})");
+                key.named(format!("{name:?}"))
+                    .refuse_with("cannot be set in a declaration", Some(help));
+            }
             None => {
                 let legal = OPTIONS
                     .iter()
                     .filter(|option| option.in_declaration())
                     .map(|option| option.name);
-                key.refuse_unknown(name, &legal.collect::<Vec<_>>());
+                item.refuse_unknown(name, key.position, &legal.collect::<Vec<_>>());
             }
         }
     }
     for (option, other, why) in options.exclusions() {
-        item.refuse(format!("{option} and {other} exclude each other: {why}"));
+        let text = format!("{option} and {other} exclude each other: {why}");
+        item.refuse_sentence(text, None);
     }
     options
 }
@@ -228,7 +239,7 @@ fn set(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
 fn texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let text = match (takes, value.node.boolean()) {
         (Takes::Texts(_), _) if value.node.text().is_none() => return value.texts(),
-        (Takes::Text(_) | Takes::Texts(_), _) => value.text("text")?,
+        (Takes::Text(_) | Takes::Texts(_), _) => value.text(TEXT)?,
         (Takes::Level | Takes::Optional(_), None) => value.text("true, false or text")?,
         (Takes::Nothing | Takes::Level | Takes::Optional(_), _) => {
             if value.boolean()? {

@@ -1,48 +1,15 @@
 //! Reads typed values from a declaration's syntax tree, and collects every error.
 
-use std::cell::RefCell;
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::source::{Mistake, SourceFile};
 use crate::input::yaml::{Key, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::env_name::{EnvName, is_name};
-use crate::model::problem::Problem;
-use crate::model::quoting::{file_name, is_quotable, quoted_value};
-use crate::model::suggest;
-
-/// A declaration, and the errors that were found in it so far.
-pub struct SourceFile {
-    pub path: Arc<PathBuf>,
-    pub errors: RefCell<Vec<(Position, Problem)>>,
-}
-
-impl SourceFile {
-    /// Adds an error. `subject` is the key, variable or file that it is about, and empty for the whole.
-    pub fn refuse(
-        &self,
-        position: Position,
-        subject: &str,
-        text: impl Display,
-        help: Option<String>,
-    ) {
-        let subject = if subject.is_empty() {
-            String::new()
-        } else {
-            format!("{subject}: ")
-        };
-        let text = format!("{}: {subject}{text}", self.place(position));
-        self.errors
-            .borrow_mut()
-            .push((position, Problem::configuration(text).replace_help(help)));
-    }
-
-    /// `FILE:LINE:COLUMN`
-    fn place(&self, Position { line, column }: Position) -> String {
-        format!("{}:{line}:{column}", file_name(&self.path))
-    }
-}
+use crate::model::options::{OptionSpec, find_option};
+use crate::model::quoting::is_quotable;
+use crate::model::suggest::{self, did_you_mean};
 
 /// A node, with its place in messages. A getter for another type than the node's adds an error and returns `None`.
 #[derive(Clone)]
@@ -50,7 +17,10 @@ pub struct Item<'a> {
     pub source: &'a SourceFile,
     pub node: &'a Node,
     pub position: Position,
+    /// The entry or the section that messages name: `DB_HOST`, `defaults`. Empty for the whole file.
     pub subject: String,
+    /// The key of the entry or of the section; empty for the entry itself.
+    pub key: &'static str,
 }
 
 /// An entry of a mapping.
@@ -72,6 +42,9 @@ pub struct Fields<'a> {
     pub has_unknown: bool,
 }
 
+/// The words for the type of a text.
+pub const TEXT: &str = "text";
+
 /// Keys of other tools, each with ours.
 const SYNONYMS: [(&str, &str); 6] = [
     ("environment", "env"),
@@ -83,7 +56,7 @@ const SYNONYMS: [(&str, &str); 6] = [
 ];
 
 impl<'a> Item<'a> {
-    /// Returns the same node as a part of something else.
+    /// Returns the same node, with the entry that it belongs to.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -91,36 +64,78 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds an error.
-    pub fn refuse(&self, text: impl Display) {
-        self.refuse_with(text, None);
+    /// Adds an error. `predicate` says what is wrong with the node.
+    pub fn refuse(&self, predicate: impl Display) {
+        self.refuse_with(predicate, None);
     }
 
     /// Adds an error with a remedy.
-    pub fn refuse_with(&self, text: impl Display, help: Option<String>) {
-        self.source.refuse(self.position, &self.subject, text, help);
+    pub fn refuse_with(&self, predicate: impl Display, help: Option<String>) {
+        let subject = match (self.key, self.subject.as_str()) {
+            ("", "") => "this file".to_owned(),
+            ("", subject) => subject.to_owned(),
+            (key, subject) => format!("{key:?} of {subject}"),
+        };
+        self.add(&subject, format!(" {predicate}"), help);
+    }
+
+    /// Adds an error whose text is a whole sentence.
+    pub fn refuse_sentence(&self, sentence: impl Display, help: Option<String>) {
+        let separator = if self.subject.is_empty() { "" } else { ": " };
+        self.add(&self.subject, format!("{separator}{sentence}"), help);
+    }
+
+    fn add(&self, subject: &str, text: String, help: Option<String>) {
+        self.source.mistakes.borrow_mut().push(Mistake {
+            position: self.position,
+            subject: subject.to_owned(),
+            text,
+            help,
+        });
     }
 
     /// Adds the error of a text that is not `expected`.
     pub fn refuse_value(&self, text: &str, expected: &str) {
-        self.refuse(format!("{} is not {expected}", quoted_value(text)));
+        let found = match is_quotable(text) {
+            true => format!(", not {text:?}"),
+            false => String::new(),
+        };
+        self.refuse(format!("must be {expected}{found}"));
     }
 
     /// Adds the error of a node of another type than `expected`.
     fn refuse_type(&self, expected: &str) {
+        if self.node.is_null() {
+            let help = match expected {
+                TEXT => "write \"\" for an empty text".to_owned(),
+                _ => format!("write {expected}"),
+            };
+            let text = match self.key {
+                "" => "has no value",
+                _ => "is empty",
+            };
+            return self.refuse_with(text, Some(help));
+        }
         let help = match (self.subject.as_str(), &self.node.kind) {
-            ("env", Kind::List(_)) => {
-                Some("write NAME: REF for each variable, without a hyphen".to_owned())
+            ("\"env\"", Kind::List(_)) => {
+                Some("write each variable without a hyphen, as in DB_HOST: prod/db:host")
             }
-            ("env", Kind::Plain(text)) if text.contains(':') => {
-                Some("write NAME: REF, with a blank after the name's colon".to_owned())
+            ("\"env\"", Kind::Plain(text)) if text.contains(':') => {
+                Some("write a space after the name and its colon, as in DB_HOST: prod/db:host")
             }
             (_, _) => None,
         };
-        self.refuse_with(
-            format!("expected {expected}, found {}", self.node.description()),
-            help,
-        );
+        let text = format!("must be {expected}, not {}", self.node.description());
+        self.refuse_with(text, help.map(str::to_owned));
+    }
+
+    /// Adds the error of a node that is not a list or a mapping.
+    fn refuse_collection(&self, expected: &str) {
+        if self.node.is_null() {
+            self.refuse("has no entries (are they commented out or not indented?)");
+        } else {
+            self.refuse_type(expected);
+        }
     }
 
     /// `FILE:LINE:COLUMN`
@@ -138,7 +153,7 @@ impl<'a> Item<'a> {
     /// Returns the entries of a mapping, in the order of the file.
     pub fn members(&self) -> Vec<MappingEntry<'a>> {
         let Kind::Table(entries) = &self.node.kind else {
-            self.refuse_type("a mapping of names and values");
+            self.refuse_collection("a mapping of names and values");
             return Vec::new();
         };
         let mut members = Vec::new();
@@ -152,6 +167,7 @@ impl<'a> Item<'a> {
                 node,
                 position: node.position,
                 subject: text.clone(),
+                key: "",
                 ..*self
             };
             members.push(MappingEntry {
@@ -170,7 +186,7 @@ impl<'a> Item<'a> {
             .into_iter()
             .partition(|member| known.contains(&member.name));
         for MappingEntry { name, key, .. } in &unknown {
-            key.refuse_unknown(name, known);
+            self.refuse_unknown(name, key.position, known);
         }
         Fields {
             item: self.clone(),
@@ -181,32 +197,42 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the error of a key that is not `known`. A key that could be a value is not quoted.
-    pub fn refuse_unknown(&self, key: &str, known: &[&str]) {
+    pub fn refuse_unknown(&self, key: &str, position: Position, known: &[&str]) {
+        let item = Self {
+            position,
+            ..self.clone()
+        };
+        if !is_quotable(key) {
+            return item.refuse("has an unknown key, which is not shown because it may be a value");
+        }
         let synonym = SYNONYMS
             .iter()
             .find(|(other, name)| *other == key && known.contains(name))
             .map(|(_, name)| *name);
         let nearest = suggest::nearest(key, known.iter().copied()).or(synonym);
-        let legal = format!("expected one of {}", known.join(", "));
-        let text = match nearest {
-            _ if !is_quotable(key) => {
-                format!("unknown key, which is not printed, since it could be a value; {legal}")
-            }
-            Some(nearest) => format!("unknown key {key:?}; did you mean {nearest:?}?"),
-            None => format!("unknown key {key:?}; {legal}"),
-        };
+        let is_file = self.subject.is_empty();
         let is_variable = is_name(key) && !key.bytes().any(|byte| byte.is_ascii_lowercase());
-        let help = match synonym {
-            Some("from") => Some(
+        if is_file && is_variable && nearest.is_none() {
+            let help = match self.node.get("env") {
+                Some(_) => "indent the variables by two spaces, below \"env:\"",
+                None => "write \"env:\" in a line above, and indent the variables by two spaces",
+            };
+            let variable = item.named(key);
+            return variable.refuse_with("is not under \"env\"", Some(help.to_owned()));
+        }
+
+        let help = match (synonym, nearest) {
+            (Some("from"), _) => {
                 "write the secret and its key as one reference: from: \"prod/db:password\""
-                    .to_owned(),
-            ),
-            None if is_variable && self.subject.is_empty() && nearest.is_none() => Some(format!(
-                "variables stand under `env:`, as in: env: {{ {key}: prod/db:key }}"
-            )),
-            Some(_) | None => None,
+                    .to_owned()
+            }
+            (_, Some(nearest)) => did_you_mean(nearest),
+            (_, None) if is_file && find_option(key).is_some_and(OptionSpec::in_declaration) => {
+                format!("write it under \"defaults\", as in defaults: {{ {key}: … }}")
+            }
+            (_, None) => format!("the possible keys are {}", known.join(", ")),
         };
-        self.refuse_with(text, help);
+        item.refuse_with(format!("has an unknown key {key:?}"), Some(help));
     }
 
     pub fn text(&self, expected: &str) -> Option<&'a str> {
@@ -226,7 +252,7 @@ impl<'a> Item<'a> {
 
     pub fn list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(items) = &self.node.kind else {
-            self.refuse_type(expected);
+            self.refuse_collection(expected);
             return None;
         };
         Some(
@@ -245,7 +271,7 @@ impl<'a> Item<'a> {
         let items = self.list("a list of texts")?;
         items
             .iter()
-            .map(|item| item.text("text").map(str::to_owned))
+            .map(|item| item.text(TEXT).map(str::to_owned))
             .collect()
     }
 
@@ -260,9 +286,13 @@ impl<'a> Item<'a> {
     pub fn variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         if variable.is_none() {
-            self.refuse(format!(
-                "{name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
-            ));
+            let mut legal = name.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            if legal.starts_with(|c: char| c.is_ascii_digit()) {
+                legal.insert(0, '_');
+            }
+            let help = is_name(&legal).then(|| format!("write {legal}"));
+            let text = " is not a valid name for a variable: use letters, digits and \"_\", and no digit at the start";
+            self.add(&format!("{name:?}"), text.to_owned(), help);
         }
         variable
     }
@@ -270,31 +300,34 @@ impl<'a> Item<'a> {
 
 impl<'a> Fields<'a> {
     /// Takes the value of a key; `None` if the mapping does not have it.
-    pub fn take(&mut self, name: &str) -> Option<Item<'a>> {
+    pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.members.iter().position(|member| member.name == name)?;
+        let value = self.members.swap_remove(at).value;
         let subject = &self.item.subject;
-        let subject = if subject.is_empty() {
-            name.to_owned()
+        Some(if subject.is_empty() {
+            value.named(format!("{name:?}"))
         } else {
-            format!("{subject}: {name}")
-        };
-        Some(self.members.swap_remove(at).value.named(subject))
+            Item {
+                key: name,
+                ..value.named(subject)
+            }
+        })
     }
 
     /// Takes the value of a key that the mapping must have, which is described by `expected`.
-    pub fn take_required(&mut self, name: &str, expected: &str) -> Option<Item<'a>> {
-        self.take(name)
-            .ok_or_else(|| {
-                self.item
-                    .refuse(format!("expected `{name}` with {expected}"))
-            })
-            .ok()
+    pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
+        let value = self.take(name);
+        // A key that is unknown may be this one, misspelled.
+        if value.is_none() && !self.has_unknown {
+            self.item.refuse(format!("needs {name:?}, {expected}"));
+        }
+        value
     }
 
     /// Takes the value that a text stands for.
     pub fn parsed<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: &str,
         parse: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {

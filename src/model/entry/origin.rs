@@ -77,13 +77,13 @@ impl Subject {
     pub fn default_hint(&self) -> Option<&'static str> {
         match (self.kind, &self.origin) {
             (SubjectKind::EnvFrom, _) => None,
-            (SubjectKind::Credential, _) => Some("give the credential a `default`"),
+            (SubjectKind::Credential, _) => Some("give the credential a \"default\""),
             (SubjectKind::Entry, Origin::File { .. }) => {
-                Some("give the entry a `default` or `optional: true`")
+                Some("give the entry a \"default\" or \"optional: true\"")
             }
             (SubjectKind::Entry, Origin::Argument("get")) => None,
             (SubjectKind::Entry, Origin::Argument(_) | Origin::Inherited) => {
-                Some("declare the entry in a file, with a `default` or `optional: true`")
+                Some("declare the entry in a file, with a \"default\" or \"optional: true\"")
             }
         }
     }

@@ -24,12 +24,11 @@ pub struct Template {
     pub lookups: BTreeSet<String>,
 }
 
-/// A syntax error. `message` is one line, which may quote the template.
+/// A syntax error. `text` is one line, which may quote the template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
-    /// The line of the template, counted from 1.
-    pub line: usize,
-    pub message: String,
+    pub text: String,
+    pub help: Option<String>,
 }
 
 impl Template {
@@ -39,22 +38,16 @@ impl Template {
     /// The first syntax error, or the length if it is too long.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         if text.len() > LONGEST {
-            let message = format!(
-                "it has {} bytes, and a template at most {LONGEST}",
+            let text = format!(
+                "the template has {} bytes, but at most {LONGEST} are allowed",
                 text.len()
             );
-            return Err(TemplateError { line: 1, message });
+            return Err(TemplateError { text, help: None });
         }
         let environment = environment();
         let template = environment
             .template_from_str(text)
-            .map_err(|error| TemplateError {
-                line: error.line().unwrap_or(1),
-                message: error
-                    .detail()
-                    .map_or_else(|| error.kind().to_string(), str::to_owned)
-                    .replace(['\n', '\r'], " "),
-            })?;
+            .map_err(|error| syntax_error(&error, text))?;
         let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         names.remove(ENV);
@@ -75,6 +68,47 @@ impl Template {
                 && !self.text[at + key.len()..].starts_with(is_in_word)
         };
         self.text.match_indices(key).any(|(at, _)| is_whole(at))
+    }
+}
+
+/// Returns MiniJinja's syntax error, in our own words for braces that are not closed.
+fn syntax_error(error: &minijinja::Error, template: &str) -> TemplateError {
+    let detail = match error.detail() {
+        Some(detail) => detail.replace(['\n', '\r'], " "),
+        None => error.kind().to_string(),
+    };
+    let mut expressions = template.split("{{").skip(1);
+    let unclosed = expressions.find_map(|rest| match rest.split_once('}') {
+        None => Some((rest, "is never closed")),
+        Some((_, after)) if after.starts_with('}') => None,
+        Some((expression, _)) => Some((expression, "is closed by a single \"}\"")),
+    });
+    if let Some((expression, problem)) = unclosed
+        && detail.ends_with("expected end of variable block")
+    {
+        // A key and its filters.
+        let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
+        let is_plain = expression.split('|').all(is_word) && !expression.trim().is_empty();
+        return TemplateError {
+            text: format!("in the template, \"{{{{\" {problem}"),
+            help: is_plain.then(|| format!("write {{{{ {} }}}}", expression.trim())),
+        };
+    }
+    let is_block = detail == "unexpected end of input, expected end of block";
+    TemplateError {
+        text: format!(
+            "{} has a syntax error: {detail}",
+            place(template, error.line())
+        ),
+        help: is_block.then(|| "close each block: {% if … %} … {% endif %}".to_owned()),
+    }
+}
+
+/// Returns the name of a line of a template in messages.
+pub fn place(template: &str, line: Option<usize>) -> String {
+    match line {
+        Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),
+        Some(_) | None => "the template".to_owned(),
     }
 }
 

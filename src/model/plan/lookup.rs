@@ -8,7 +8,7 @@ use crate::model::entry::{EntrySource, Naming, Origin, Part, Subject};
 use crate::model::inherited::Inherited;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Aliases, Reference, ReferenceError, SecretRef};
-use crate::model::suggest::{self, MOST_SUGGESTIONS, did_you_mean};
+use crate::model::suggest::{self, MOST_SUGGESTIONS};
 
 /// The source from which an entry sets its target, with its references looked up.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Lookup<'_> {
             (Some(_), Ok(reference)) => self.locate(&reference, subject),
             (None, _) | (_, Err(_)) => {
                 let text = format!(
-                    "the template uses {name:?}, which is not an alias under `secrets` here or in an earlier file"
+                    "the template uses {name:?}, but there is no {name:?} under \"secrets\""
                 );
                 let nearest = if self.errors.len() < MOST_SUGGESTIONS {
                     suggest::nearest(name, self.aliases.keys().map(String::as_str))
@@ -146,14 +146,24 @@ impl Lookup<'_> {
                     None
                 };
                 let help = match nearest {
-                    Some(nearest) => did_you_mean(nearest),
-                    None if template.text.contains(&format!("{name}(")) => {
-                        "a template has the functions range, dict and namespace".to_owned()
+                    Some(nearest) => {
+                        let mut lookups = template.lookups.iter();
+                        let keys =
+                            lookups.find_map(|lookup| lookup.strip_prefix(&format!("{name}.")));
+                        let keys = keys.map(|keys| format!(".{keys}")).unwrap_or_default();
+                        format!("did you mean {nearest:?}? Write {{{{ {nearest}{keys} }}}}")
                     }
-                    None => format!(
-                        "declare the alias under `secrets`, as in {name}: prod/db; a name that an {{% if %}} assigns needs a {{% set %}} \
-                         before it"
-                    ),
+                    None if template.text.contains(&format!("{name}(")) => {
+                        "the functions of templates are \"range\", \"dict\" and \"namespace\""
+                            .to_owned()
+                    }
+                    None if template.text.contains(&format!("set {name} ")) => {
+                        format!("write {{% set {name} = '' %}} before the {{% if %}}")
+                    }
+                    None if self.inherited.get(name).is_some() => {
+                        format!("for the inherited variable, write {{{{ env.{name} }}}}")
+                    }
+                    None => format!("add it there, as in secrets: {{ {name}: prod/db }}"),
                 };
                 self.errors.push(
                     Problem::configuration(text)

@@ -53,7 +53,7 @@ fn add_filters(environment: &mut Environment<'_>, misses: &Arc<LastMiss>) {
     let misses = misses.clone();
     environment.add_filter("fromjson", move |value: &Value| {
         let json = Json::parse(values::text(value)?.as_bytes());
-        let json = json.map_err(|_| own_error("fromjson: the value is not JSON", None))?;
+        let json = json.map_err(|_| own_error("the value for \"fromjson\" is not JSON", None))?;
         Ok(SecretObject::root(None, Arc::new(json), &misses))
     });
 }
@@ -84,7 +84,7 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
                     } else if name == "join" && input.try_iter()?.any(|item| item.is_undefined()) {
                         return Err(ErrorKind::UndefinedError.into());
                     } else if name == "format" && input.as_str().is_some_and(has_foreign_name) {
-                        return Err(own_error("format: the name in %(name)s is not ASCII", None));
+                        return Err(own_error("a name in %(name)s is not ASCII", None));
                     }
                 }
                 filter.call(state, &given)
@@ -105,15 +105,15 @@ fn has_foreign_name(format: &str) -> bool {
 /// The test `divisibleby`. MiniJinja's own panics if the divisor is zero.
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
-        Ok(0) => Err(own_error("divisibleby: the divisor is zero", None)),
+        Ok(0) => Err(own_error("\"divisibleby\" has a divisor of zero", None)),
         Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
     }
 }
 
 fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
     let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
-        .ok_or_else(|| own_error("b64decode: the value is not base64", None))?;
+        .ok_or_else(|| own_error("the value for \"b64decode\" is not base64", None))?;
     let text = std::str::from_utf8(bytes.expose())
-        .map_err(|_| own_error("b64decode: the decoded value is not UTF-8", None))?;
+        .map_err(|_| own_error("the result of \"b64decode\" is not UTF-8", None))?;
     Ok(Value::from(text))
 }

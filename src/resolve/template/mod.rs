@@ -17,12 +17,13 @@ use zeroize::Zeroizing;
 use crate::model::answer::Document;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{self, Template};
+use crate::model::env_name::is_name;
 use crate::model::inherited::Inherited;
-use crate::model::plan::ValueSource;
-use crate::model::problem::{Impact, Problem};
+use crate::model::plan::{Plan, Planned, ValueSource};
+use crate::model::problem::{Impact, MissingKey, Problem};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, did_you_mean};
-use crate::resolve::extract::{Json, ParsedDocument, keys_hint, quotable_keys};
+use crate::model::suggest;
+use crate::resolve::extract::{Json, ParsedDocument, listed_keys, quotable_keys};
 use values::{LastMiss, Miss, Names, OwnError, SecretObject, UnreadSecret, follow};
 
 /// The number of MiniJinja instructions that a template may run.
@@ -67,7 +68,7 @@ impl Input {
     }
 }
 
-/// Renders `template` with `inputs`, the secret of each alias that it needs.
+/// Renders `template` with `inputs`, the secret of each alias that it needs. `plan` is for advice.
 ///
 /// # Errors
 /// The first missing key, lookup in a text, or other failure of the template. A text is looked for before the template
@@ -75,6 +76,7 @@ impl Input {
 pub fn render(
     template: &Template,
     inputs: &BTreeMap<String, Input>,
+    plan: &Plan,
 ) -> Result<SecretValue, RenderError> {
     for (alias, why) in lookups_in_no_object(template, inputs) {
         if matches!(inputs.get(alias), Some(Input::Text(_))) {
@@ -89,7 +91,7 @@ pub fn render(
     let rendered = render_with(template, values, &last_miss);
     rendered
         .map(SecretValue::new)
-        .map_err(|error| render_error(&error, template, inputs, &last_miss))
+        .map_err(|error| render_error(&error, template, inputs, plan, &last_miss))
 }
 
 /// Returns the error of a template with a filter, test or function that does not exist, as far as a rendering gets with a placeholder for
@@ -104,7 +106,7 @@ pub fn find_unknown_name(source: &ValueSource, subject: &Subject) -> Option<Prob
         .collect();
     let error = render_with(template, values, &Arc::default()).err()?;
     let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown.then(|| template_error(&error).of(subject.clone(), Impact::Unread))
+    is_unknown.then(|| template_error(&error, template).of(subject.clone(), Impact::Unread))
 }
 
 /// Renders with the value of each name.
@@ -139,6 +141,7 @@ fn render_error(
     error: &Error,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
+    plan: &Plan,
     last_miss: &LastMiss,
 ) -> RenderError {
     if is_undefined_error(error) {
@@ -146,14 +149,14 @@ fn render_error(
             return (Some(alias.to_owned()), why);
         }
         if let Some(miss) = last_miss.take() {
-            return absent(miss, template, inputs);
+            return absent(miss, template, inputs, plan);
         }
     }
-    (None, template_error(error))
+    (None, template_error(error, template))
 }
 
 /// Returns MiniJinja's error without its text, which may quote a value. Only the text of an [`OwnError`] and unknown names stay.
-fn template_error(error: &Error) -> Problem {
+fn template_error(error: &Error, template: &Template) -> Problem {
     let own_error = OwnError::cause_of(error);
     let names_the_unknown = matches!(
         error.kind(),
@@ -162,15 +165,29 @@ fn template_error(error: &Error) -> Problem {
     let text = match (own_error, error.detail()) {
         (Some(own_error), _) => own_error.text.clone(),
         (None, Some(detail)) if names_the_unknown => detail.to_owned(),
-        (None, _) => error.kind().to_string(),
+        (None, _) => match error.kind() {
+            ErrorKind::InvalidOperation => {
+                "an operation is not possible with these values".to_owned()
+            }
+            ErrorKind::UndefinedError => "a value is undefined".to_owned(),
+            ErrorKind::OutOfFuel => "it takes too many steps".to_owned(),
+            kind => kind.to_string(),
+        },
     };
-    let place = error
-        .line()
-        .map(|line| format!("line {line} of the template: "))
-        .unwrap_or_default();
-    Problem::configuration(place + &text)
+    let help = match (own_error, error.kind()) {
+        (Some(own_error), _) => own_error.help,
+        (None, UnknownFilter) => Some(
+            "the filters are those of MiniJinja, and urlencode, tojson, fromjson, b64encode and b64decode",
+        ),
+        (None, UnknownMethod) => {
+            Some("use a filter instead of a method, as in {{ db.host | trim }}")
+        }
+        (None, _) => None,
+    };
+    let place = template::place(&template.text, error.line());
+    Problem::configuration(format!("{place} has an error: {text}"))
         .code("template")
-        .replace_help(own_error.and_then(|error| error.help))
+        .replace_help(help)
 }
 
 /// True for the use of an undefined value, of which MiniJinja's operators tell only in the error's text ("unsupported types undefined and
@@ -188,49 +205,98 @@ fn is_undefined_error(error: &Error) -> bool {
     }
 }
 
-/// Returns the absence of a key.
+/// Returns the absence of a key, or of a variable.
 fn absent(
     Miss { alias, path }: Miss,
     template: &Template,
     inputs: &BTreeMap<String, Input>,
+    plan: &Plan,
 ) -> RenderError {
     // A key that the template does not spell out may be a value.
-    let keys: Vec<_> = path
-        .iter()
-        .map(|key| if template.has_key(key) { key } else { "*" })
-        .collect();
-    let whose = alias.as_deref().unwrap_or("result of `fromjson`");
-    let why = if whose == template::ENV {
-        "is not set"
-    } else {
-        "does not exist or is null"
+    let has_none = match path.iter().all(|key| template.has_key(key)) {
+        true => format!("has no key {:?}", path.join(".")),
+        false => "does not have a key that the template looks up".to_owned(),
     };
-    let text = format!("the template's {whose}.{} {why}", keys.join("."));
-    let help = existing_keys(whose, &path, template, inputs);
-    let absence = Problem::absence("key-not-found", text).replace_help(help);
+    let whose = match alias.as_deref() {
+        None => "the result of \"fromjson\" ",
+        Some(template::ENV) => "the environment ",
+        Some(_) => "",
+    };
+    let mut absence = Problem::absence("key-not-found", format!("{whose}{has_none}"));
+    let (Some(name), Some((key, parents))) = (&alias, path.split_last()) else {
+        return (alias, absence);
+    };
+
+    if let Some(Input::Object(secret)) = inputs.get(name)
+        && let Some(map) = follow(secret.value(), parents).and_then(|parent| parent.as_object())
+        && template.has_key(key)
+    {
+        let nearest = suggest::nearest(key, quotable_keys(map));
+        if name == template::ENV {
+            absence = unset_variable(key, nearest, plan);
+        } else if map.contains_key(key) {
+            absence.text = format!("has null for the key {:?}", path.join("."));
+        } else {
+            absence.help = Some(match nearest {
+                Some(nearest) => {
+                    let lookup = [name]
+                        .into_iter()
+                        .chain(parents)
+                        .cloned()
+                        .collect::<Vec<_>>()
+                        .join(".");
+                    format!("did you mean {nearest:?}? Write {{{{ {lookup}.{nearest} }}}}")
+                }
+                None => listed_keys(map),
+            });
+            if parents.is_empty() {
+                absence.missing_key = Some(Box::new(MissingKey {
+                    key: key.clone(),
+                    existing_keys: listed_keys(map),
+                }));
+            }
+        }
+    }
     (alias, absence)
 }
 
-/// Returns the hint with the keys that exist beside a missing one, if the template spells that out.
-fn existing_keys(
-    alias: &str,
-    path: &[String],
-    template: &Template,
-    inputs: &BTreeMap<String, Input>,
-) -> Option<String> {
-    let (key, parents) = path.split_last().filter(|(key, _)| template.has_key(key))?;
-    let Input::Object(secret) = inputs.get(alias)? else {
-        return None;
+/// Returns the absence of an inherited variable. `nearest` is one with a similar name.
+fn unset_variable(name: &str, nearest: Option<&str>, plan: &Plan) -> Problem {
+    let is_set_here = |entry: &&Planned| {
+        entry
+            .target
+            .variable()
+            .is_some_and(|variable| variable.as_str() == name)
     };
-    let map = follow(secret.value(), parents)?
-        .as_object()
-        .filter(|map| !map.contains_key(key))?;
-    if alias == template::ENV {
-        // The names of all variables would help nobody.
-        let nearest = suggest::nearest(key, quotable_keys(map)).map(did_you_mean);
-        return nearest.or_else(|| Some(format!("set {key}, or give the entry a `default`")));
-    }
-    Some(keys_hint(map, key))
+    let (text, help) = match (plan.entries.iter().find(is_set_here), nearest) {
+        (Some(Planned { subject, .. }), _) => (
+            format!(
+                "env.{name} is a variable that is set before secrets-exec starts, not the {name} of {}",
+                subject.origin
+            ),
+            match subject
+                .reference()
+                .map(|text| text.split_once(':').unwrap_or((text, "")))
+            {
+                Some((alias, key)) if plan.aliases.contains_key(alias) && is_name(key) => {
+                    format!("write {{{{ {alias}.{key} }}}}")
+                }
+                Some(_) => {
+                    "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}"
+                        .to_owned()
+                }
+                None => format!("write the text of {name} into the template"),
+            },
+        ),
+        (None, nearest) => (
+            format!("the template uses env.{name}, but the variable {name} is not set"),
+            match nearest {
+                Some(nearest) => format!("did you mean {nearest:?}? Write {{{{ env.{nearest} }}}}"),
+                None => format!("set {name}, or give the entry a \"default\""),
+            },
+        ),
+    };
+    Problem::absence("key-not-found", text).help(help)
 }
 
 /// Returns an error for each dotted lookup of the template whose parent is neither an object nor null.
@@ -239,18 +305,31 @@ fn lookups_in_no_object<'t>(
     inputs: &BTreeMap<String, Input>,
 ) -> impl Iterator<Item = (&'t str, Problem)> {
     template.lookups.iter().filter_map(|lookup| {
-        let (alias, key) = lookup.split_once('.')?;
+        let (alias, _) = lookup.split_once('.')?;
+        let (parent, _) = lookup.rsplit_once('.')?;
         if let Input::Object(secret) = inputs.get(alias)? {
-            let keys: Vec<_> = key.split('.').collect();
-            let parent = follow(secret.value(), &keys[..keys.len() - 1])?;
-            if parent.is_object() || parent.is_null() {
+            let keys: Vec<_> = parent.split('.').skip(1).collect();
+            let value = follow(secret.value(), &keys)?;
+            if value.is_object() || value.is_null() {
                 return None;
             }
         }
-        let text = format!("the template uses {alias}.{key}, but the value before the last name is not a JSON object");
-        let (parent, _) = lookup.rsplit_once('.')?;
-        let why = Problem::configuration(text).code("not-an-object").help(format!("write {{{{ {parent} }}}} for the whole value"));
-        Some((alias, why))
+        let text = match parent.split_once('.') {
+            Some((template::ENV, name)) => {
+                format!("the variable {name} has no keys, but the template uses {lookup}")
+            }
+            Some((_, key)) => {
+                format!("has no JSON object at {key:?}, but the template uses {lookup}")
+            }
+            None => format!("is not a JSON object, but the template uses {lookup}"),
+        };
+        let help = format!("write {{{{ {parent} }}}} for the whole value");
+        Some((
+            alias,
+            Problem::configuration(text)
+                .code("not-an-object")
+                .help(help),
+        ))
     })
 }
 
@@ -260,6 +339,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Renders a template of an empty plan.
+    fn render(
+        template: &Template,
+        inputs: &BTreeMap<String, Input>,
+    ) -> Result<SecretValue, RenderError> {
+        let inherited = Inherited::default();
+        let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
+        super::render(template, inputs, &plan)
+    }
 
     fn read(bytes: &[u8]) -> Option<Input> {
         let json = Json::parse(bytes).map(Arc::new);

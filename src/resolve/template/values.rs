@@ -15,7 +15,8 @@ use serde_json::Value as JsonValue;
 use crate::resolve::extract::Json;
 
 /// Advice for a name that [`Names`] doesn't have.
-const UNREAD_NAME_HELP: &str = "an alias that is only sliced, or assigned to its own name, is not read; write {% set x = db.host %}{{ x[:3] }}";
+const UNREAD_NAME_HELP: &str =
+    "to use a part of a value, give it a name first: {% set x = db.host %}{{ x[:3] }}";
 
 /// The levels of a value that is printed: itself and 127 lists and maps around it, as many as serde_json reads.
 const DEEPEST: usize = 128;
@@ -32,7 +33,7 @@ impl Object for Names {
         match self.0.get(name.as_str()?) {
             Some(value) => Some(value.clone()),
             None => Some(Value::from(own_error(
-                format!("{name} is undefined"),
+                format!("{name} cannot be used here"),
                 Some(UNREAD_NAME_HELP),
             ))),
         }
@@ -219,7 +220,7 @@ pub fn json(value: &Value) -> Result<String, Error> {
 /// Writes a value of at most `depth` levels.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth) = depth.checked_sub(1) else {
-        return Err(own_error("the value is too deeply nested", None));
+        return Err(own_error("a value is nested too deeply", None));
     };
     match (value.downcast_object_ref::<SecretObject>(), value.kind()) {
         (Some(secret), _) => write!(out, "{}", secret.json())?,
@@ -251,10 +252,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
             out.push('}');
         }
         (None, _) => {
-            return Err(own_error(
-                "the value cannot be printed as text or JSON",
-                None,
-            ));
+            return Err(own_error("a function cannot be printed", None));
         }
     }
     Ok(())

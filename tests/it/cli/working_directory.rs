@@ -19,7 +19,7 @@ fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_
         return skip::skipped("a declaration of another user: only root can give files away");
     }
     for (what, mode, user, group, reason) in [
-        (NAME, 0o666, None, None, "anyone"),
+        (NAME, 0o666, None, None, "any user"),
         (NAME, 0o664, None, Some(STRANGER), "its group"),
         (NAME, 0o644, Some(STRANGER), None, "belongs to neither"),
         (
@@ -27,21 +27,21 @@ fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_
             0o777,
             None,
             None,
-            "the working directory can be written by anyone",
+            "the working directory can be changed by any user",
         ),
         (
             "",
             0o1777,
             None,
             None,
-            "the working directory can be written by anyone",
+            "the working directory can be changed by any user",
         ),
         (
             "",
             0o775,
             None,
             Some(STRANGER),
-            "the working directory can be written by its group",
+            "the working directory can be changed by its group",
         ),
         (
             "",

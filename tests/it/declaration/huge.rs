@@ -34,7 +34,7 @@ fn thousands_of_templates_with_unknown_names_are_reported_although_there_are_tho
     );
     run.refused(78).says([
         "the template uses \"u00000\"",
-        "did you mean \"a00000\"?",
+        "did you mean \"a00000\"? Write {{ a00000 }}",
         "the template uses \"u04999\"",
     ]);
 }

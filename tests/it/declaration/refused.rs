@@ -7,53 +7,58 @@ use crate::support::*;
 ///
 /// The schema refuses them, too. A new rule of declarations gets a row.
 const REFUSED: &str = r##"
-expected a mapping of names and values | ^[] | ^text | ^[A=x:k] | defaults: ^null | secrets: ^[x] | credentials: ^null | files: [^"x:k"]
-    | credentials: {a.service: ^x}
-expected a mapping of names and values, found text | ^text
-write NAME: REF for each variable, without a hyphen | env: ^["A=x:k"]
-expected a list of references, or of mappings with `from` | env-from: ^{} | env-from: ^{from: x}
-expected a list of mappings | files: ^{from: "x:k", env: K_FILE}
-unknown key "secretz"; did you mean "secrets"? | ^secretz: {}
-local: cannot be set in a declaration | defaults: {^local: secrets.yaml}
-defaults: unknown key | defaults: {^…} | file: x.yaml | env: "A=x:k" | no-file: true
+must be a mapping of names and values, not | ^[] | ^text | ^[A=x:k] | secrets: ^[x] | files: [^"x:k"] | credentials: {a.service: ^x}
+this file must be a mapping of names and values, not text | ^text
+has no entries (are they commented out or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
+write each variable without a hyphen, as in DB_HOST: prod/db:host | env: ^["A=x:k"]
+must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
+must be a list of mappings, not a mapping | files: ^{from: "x:k", env: K_FILE}
+this file has an unknown key "secretz" | ^secretz: {}
+did you mean "secrets"? | ^secretz: {}
+write it under "defaults", as in defaults: { region: … } | ^region: us-east-1
+A is not under "env" | ^A: "x:k"
+"local" cannot be set in a declaration | defaults: {^local: secrets.yaml}
+"defaults" has an unknown key | defaults: {^…} | file: x.yaml | env: "A=x:k" | no-file: true
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
-expected text, found null | defaults: {…: ^null} | region | profile
+write "" for an empty text | defaults: {…: ^null} | region | profile
     | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
     | credentials: {a.service: {k: {from: "x:k", default: ^null}}}
-expected text, found a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
+must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
     | env: {A: {…}} | value: ^[v] | template: ^[t]
-expected true or false | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
+must be true or false, not text | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
-is not a region code such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
+must be a region code such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
-is not the ARN of a role such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
+must be the ARN of a role such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader"
     | secrets: {db: {id: x, role-arn: ^Reader}}
-is not a URL such as | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
+must be a URL such as | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
-is not a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
-is not a duration such as 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
+must be a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
+must be a duration such as 20s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
-is not a duration such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
-is not longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
-is not 0, 1 or 2 | defaults: {verbose: ^3}
-is not text or json | defaults: {log-format: ^…} | JSON | xml
-is not restart, signal=NAME or exit | defaults: {on-rotation: ^…} | Restart | HUP | true
-is not the name of a signal such as HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
+must be a duration such as 20s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
+must be longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
+must be 0, 1 or 2 | defaults: {verbose: ^3}
+must be text or json | defaults: {log-format: ^…} | JSON | xml
+must be restart, signal=NAME or exit | defaults: {on-rotation: ^…} | Restart | HUP | true
+must be the name of a signal such as HUP or USR1 | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
     | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
-is not a signal such as HUP or USR1, which a program can handle | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
+must be a signal such as HUP or USR1, which a program can handle | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
     | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
-is not a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
+must be a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 can't be the name of an alias, because an alias can only have letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
 can't be the name of an alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
-expected a secret's name or ARN | secrets: {db: ^…} | null | [x]
-expected `id` with the secret's name or ARN | secrets: {db: ^{stage: AWSPREVIOUS}}
-an alias takes only a secret's id | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
+the alias "db" has no value | secrets: {db: ^null}
+the alias "db" must be the name or ARN of a secret, not a list | secrets: {db: ^[x]}
+the alias "db" needs "id", the name or ARN of the secret | secrets: {db: ^{stage: AWSPREVIOUS}}
+must be a secret without a key or a version | secrets: {db: ^"x:k"} | secrets: {db: {id: ^"x:k"}}
     | secrets: {db: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k"}
-db: unknown key "key"; expected one of id, stage | secrets: {db: {id: x, ^key: k}}
+the alias "db" has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
+the possible keys are id, stage | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
-is not a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
-requires `role-arn` | secrets: {db: {id: x, external-id: ^id}}
+must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
+"external-id" of the alias "db" works only together with "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 the name of the secret is empty | env-from: [^""] | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | "" | ":k" | "ssm:"
 the name of a secret can't contain a space | secrets: {db: ^no blanks} | env: {A: ^…} | "no blanks:k" | "${STAGE}/d b:host"
 the name of a secret can't contain | env: {A: ^"…"} | a#b | a*b | a,b | ä | a\x0ab
@@ -75,48 +80,50 @@ has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, ver
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that is not a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
-cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*) | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
+is not a valid name for a variable: use letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B" | "A=B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]
-expected a reference, or a mapping with `from`, `value` or `template` | env: {A: ^…} | null | ~ | ["x:k"]
-    | env: {A: {from: ^null}}
-expected a reference, or a mapping with `from`, found null | env-from: [^null]
-expected a reference, or a mapping with `from` or `template` | credentials: {a.service: {k: ^[x]}}
-expected exactly one of `from`, `value` and `template` | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
+A has no value | env: {A: ^…} | null | ~
+A must be a reference such as prod/db:password, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
+"from" of A is empty | env: {A: {from: ^null}}
+write a reference such as prod/stripe | env-from: [^null]
+a.service/k must be a reference such as prod/db:password, not a list | credentials: {a.service: {k: ^[x]}}
+needs exactly one of "from", "value" and "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
-expected exactly one of `from` and `template` | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
-A: unknown key "path"; expected one of from, value | env: {A: {from: "x:k", ^path: /run/a}}
+needs either "from" or "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
+A has an unknown key "path" | env: {A: {from: "x:k", ^path: /run/a}}
+the possible keys are from, value | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
-`default` and `optional` exclude each other | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
+"default" and "optional" cannot be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
-is not base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
+must be base64, not | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
     | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
-PATH decides which command runs and takes only `value` | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64}
-expected `from` with a reference to a JSON object | env-from: [^{prefix: X_}]
+PATH can only be set with "value", because it decides which command runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64}
+needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
-expected a list of texts | env-from: [{from: x, …}] | only: ^k | except: ^password
-is not upper or keep | env-from: [{from: x, case: ^lower}]
-expected `path`, or `env` | files: [^{from: "x:k"}]
-is not the path of a file | files: [{from: "x:k", path: ^""}]
+must be a list of texts, not text | env-from: [{from: x, …}] | only: ^k | except: ^password
+must be upper or keep, not "lower" | env-from: [{from: x, case: ^lower}]
+an entry needs "path", or "env" | files: [^{from: "x:k"}]
+must be the path of a file | files: [{from: "x:k", path: ^""}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
-is not a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
-is not USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
+must be a mode in octal, like "0400" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
+must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
 is not a unit's name, like app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
 is not a credential's name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
-a.service/k: unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
+a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64
 "##;
 
 /// Declarations that the schema cannot judge, as [`REFUSED`].
 const REFUSED_BY_THE_PROGRAM: &str = r##"
 the file /run/x is set twice in this declaration | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
 the variable F is set twice in this declaration | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
-expected a reference, or a mapping with `from`, `value` or `template` | env:\n  A^:\n  B: x:k
-expected text, found null | env:\n  A: { value^: }
+A has no value | env:\n  A^:\n  B: x:k
+"value" of A is empty | env:\n  A: { value^: }
 begins with $, but it isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
-is not at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
-is not a URL such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
-is not a glob pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
+must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
+must be a URL such as | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
+must be a pattern for names | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A,B | A|B | {A,B} | [^A] | A B
 is not a unit's name, like app.service | credentials: {^"[": {k: x}}
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that is not a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
@@ -126,15 +133,17 @@ has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
     | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
 has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
-line 1 of the template: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
-line 1 of the template: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
-line 2 of the template: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
-line 1 of the template: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}
-line 1 of the template: unexpected | env: {A: {template: ^"{% for %}"}}
-line 1 of the template: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
+in the template, "{{" is never closed | env: {A: {template: ^"{{ t"}}
+in the template, "{{" is closed by a single "}" | env: {A: {template: ^"{{ t }:{{ u }}"}}
+write {{ t }} | env: {A: {template: ^"{{ t }:{{ u }}"}}
+the template has a syntax error: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
+line 2 of the template has a syntax error: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
+the template has a syntax error: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}
+the template has a syntax error: unexpected | env: {A: {template: ^"{% for %}"}}
+the template has a syntax error: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
     | env: {A: {template: ^"{% … %}"}} | from 'x' import y | extends 'x' | block x
-is not the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
-~ is not expanded | files: [{from: "x:k", path: ^~/k}]
+must be the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
+starts with "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
 "##;
 
 /// A row of a table.

@@ -95,20 +95,22 @@ impl Secrets {
     }
 }
 
-/// The error and the help that a refused launch prints for each variable.
+/// The error, the entries and the help that a refused launch prints for each variable.
 fn reasons(run: &Outcome) -> BTreeMap<String, String> {
     let stderr = run.refused(78).stderr();
-    let (mut reasons, mut reason, mut entries) =
-        (BTreeMap::<String, String>::new(), "", Vec::new());
+    let mut reasons = BTreeMap::new();
+    let (mut error, mut variables) = (String::new(), Vec::new());
     for line in stderr.lines() {
-        if let Some(entry) = line.strip_prefix("secrets-exec: error:   ") {
-            entries.push(entry.split(' ').next().unwrap());
-        } else if !line.contains("help: ") {
-            // A mistake of syntax is one line, with the place and the entry first.
-            (reason, entries) = (line, line.split(": ").skip(3).take(1).collect());
+        if line.starts_with("secrets-exec: error: ") {
+            // An error in the declaration has the place and the variable first, and no line with the variable.
+            let first = line.split(": ").nth(3).unwrap_or_default();
+            (error, variables) = (String::new(), vec![first.to_owned()]);
+        } else if let Some(entry) = line.strip_prefix("secrets-exec:   for ") {
+            variables.push(entry.split(' ').next().unwrap().to_owned());
         }
-        for entry in &entries {
-            *reasons.entry((*entry).to_owned()).or_default() = format!("{reason}\n{line}");
+        error += &format!("{line}\n");
+        for variable in &variables {
+            reasons.insert(variable.clone(), error.clone());
         }
     }
     reasons
@@ -119,7 +121,7 @@ fn a_missing_key_of_a_template_is_reported_with_its_secret() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
     secrets.assert_absent(&[(
         "{{ db.password }}",
-        "secret prod/db, region us-east-1: the template's db.password does not exist or is null",
+        "the secret \"prod/db\" has no key \"password\"",
     )]);
 }
 
@@ -129,23 +131,39 @@ fn a_missing_key_of_a_template_is_reported_with_a_key_of_a_similar_name() {
         "db",
         r#"{"user":"app-4c7a1e","password":"pass-4c7a1e","port":5432}"#,
     );
-    secrets.assert_absent(&[
-        ("x{{ db['usr'] | urlencode }}", "did you mean \"user\"?"),
-        // The keys with a default may be missing, so secrets-exec suggests nothing for them.
-        (
-            "{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}",
-            "did you mean \"password\"?",
-        ),
-    ]);
+    secrets.assert_absent(&[(
+        "x{{ db['usr'] | urlencode }}",
+        "did you mean \"user\"? Write {{ db.user }}",
+    )]);
+    // The keys with a default may be missing, so secrets-exec suggests nothing for them.
+    secrets.assert_absent(&[(
+        "{{ db.prt | default('x') }}{{ db.pasword }}{{ db.usr | default('x') }}",
+        "did you mean \"password\"? Write {{ db.password }}",
+    )]);
+}
+
+#[test]
+fn two_missing_keys_of_a_secret_in_templates_are_one_error_with_the_keys_that_exist() {
+    let secrets = Secrets::none().with("db", r#"{"user":"app-4c7a1e","port":5432}"#);
+    let message = "the secret \"prod/db\" does not have the keys \"prt\", \"usr\"";
+    secrets.assert_absent(&[("{{ db.usr }}", message), ("{{ db.prt }}", message)]);
+    let help = "it has the keys user, port";
+    secrets.assert_absent(&[("{{ db.usr }}", help), ("{{ db.prt }}", help)]);
 }
 
 #[test]
 fn a_null_that_a_template_uses_is_reported_like_a_missing_key() {
     let secrets = Secrets::none().with("db", r#"{"none":null,"mixed":[1,null]}"#);
     secrets.assert_absent(&[
-        ("{{ db.none }}", "db.none "),
-        ("{{ db.mixed | join(',') }}", "db.mixed.* "),
-        ("{% for x in db.mixed %}{{ x }}{% endfor %}", "db.mixed.* "),
+        ("{{ db.none }}", "has null for the key \"none\""),
+        (
+            "{{ db.mixed | join(',') }}",
+            "does not have a key that the template looks up",
+        ),
+        (
+            "{% for x in db.mixed %}{{ x }}{% endfor %}",
+            "does not have a key that the template looks up",
+        ),
     ]);
 }
 
@@ -156,11 +174,14 @@ fn a_key_of_a_template_that_is_missing_within_a_value_is_reported_with_its_path(
         r#"{"inner":{"list":[1.10]},"hosts":["host-4c7a1e"],"config":"{\"k\": {\"v\": 2.50}}"}"#,
     );
     secrets.assert_absent(&[
-        ("{{ db.inner.nope }}", "db.inner.nope "),
-        ("{{ db['inner'].list[7] }}", "db.inner.list.7 "),
-        ("{{ db.nope.deeper }}", "db.nope "),
-        ("{{ db.hosts[7] }}", "db.hosts.7 "),
-        ("{{ (db.config | fromjson).k.nope }}", ".k.nope "),
+        ("{{ db.inner.nope }}", "has no key \"inner.nope\""),
+        ("{{ db['inner'].list[7] }}", "has no key \"inner.list.7\""),
+        ("{{ db.nope.deeper }}", "has no key \"nope\""),
+        ("{{ db.hosts[7] }}", "has no key \"hosts.7\""),
+        (
+            "{{ (db.config | fromjson).k.nope }}",
+            "the result of \"fromjson\" has no key \"k.nope\"",
+        ),
     ]);
 }
 
@@ -168,16 +189,22 @@ fn a_key_of_a_template_that_is_missing_within_a_value_is_reported_with_its_path(
 fn a_missing_key_of_a_template_is_reported_in_every_kind_of_expression() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal","port":5432}"#);
     secrets.assert_absent(&[
-        ("{{ db.nope | length }}{{ db.nope | list }}", "db.nope "),
-        ("{% set x = db.nope %}{{ x[1:] }}", "db.nope "),
-        ("{{ db.nope + 1 }}", "db.nope "),
+        (
+            "{{ db.nope | length }}{{ db.nope | list }}",
+            "has no key \"nope\"",
+        ),
+        ("{% set x = db.nope %}{{ x[1:] }}", "has no key \"nope\""),
+        ("{{ db.nope + 1 }}", "has no key \"nope\""),
         (
             "{{ db.nope + db.port + (db.opt | default(1)) }}",
-            "db.nope ",
+            "has no key \"nope\"",
         ),
-        ("{{ db.nope == 1 }}", "db.nope "),
-        ("{% for x in db.nope %}{% endfor %}", "db.nope "),
-        ("{{ [db.host, db.nope] | join(':') }}", "db.nope "),
+        ("{{ db.nope == 1 }}", "has no key \"nope\""),
+        ("{% for x in db.nope %}{% endfor %}", "has no key \"nope\""),
+        (
+            "{{ [db.host, db.nope] | join(':') }}",
+            "has no key \"nope\"",
+        ),
     ]);
 }
 
@@ -188,7 +215,12 @@ fn a_missing_key_of_a_template_is_reported_by_each_filter() {
         groupby('x') indent int items join last length lines list lower map('upper') max min pprint reject \
         replace('a','b') reverse round safe select slice(2) sort split string sum title tojson trim unique \
         upper urlencode zip";
-    let filtered = |filter: &str| (format!("{{% set x = db.nope | {filter} %}}"), "db.nope ");
+    let filtered = |filter: &str| {
+        (
+            format!("{{% set x = db.nope | {filter} %}}"),
+            "has no key \"nope\"",
+        )
+    };
     let rows: Vec<_> = filters.split_whitespace().map(filtered).collect();
     secrets.assert_absent(&rows);
 }
@@ -198,7 +230,7 @@ fn a_missing_secret_of_a_template_is_reported_even_if_no_value_of_it_would_be_us
     let secrets = Secrets::none()
         .with("db", r#"{"host":"db.internal"}"#)
         .with_missing("gone");
-    let message = "secret prod/gone, region us-east-1: does not exist";
+    let message = "the secret \"prod/gone\" does not exist in us-east-1";
     secrets.assert_absent(&[
         ("{{ db.host }}{{ gone }}", message),
         ("{{ gone.key }}", message),
@@ -208,7 +240,7 @@ fn a_missing_secret_of_a_template_is_reported_even_if_no_value_of_it_would_be_us
 
 #[test]
 fn an_unset_variable_that_a_template_uses_is_reported() {
-    let message = "env.SECRETS_NOPE is not set";
+    let message = "the template uses env.SECRETS_NOPE, but the variable SECRETS_NOPE is not set";
     Secrets::none().assert_absent(&[
         ("{{ env.SECRETS_NOPE }}", message),
         ("x{{ env['SECRETS_NOPE'] | urlencode }}", message),
@@ -217,7 +249,7 @@ fn an_unset_variable_that_a_template_uses_is_reported() {
 
 /// The name of such a key may be a value, so the error must not show it.
 #[test]
-fn a_missing_key_whose_name_a_template_computes_is_reported_as_a_star() {
+fn a_missing_key_whose_name_a_template_computes_is_not_shown() {
     let secrets = Secrets::none()
         .with("plain", "plain-4c7a1e")
         .with("sel", r#"{"who":"nobody-4c7a1e","inner":"inner-4c7a1e"}"#)
@@ -225,18 +257,22 @@ fn a_missing_key_whose_name_a_template_computes_is_reported_as_a_star() {
             "db",
             r#"{"password":"pass-4c7a1e","port":5432,"hosts":["host-4c7a1e"],"inner-4c7a1e":{}}"#,
         );
+    let message = "the secret \"prod/db\" does not have a key that the template looks up";
     secrets.assert_absent(&[
-        ("{{ db.hosts[3 * 3] }}", "db.hosts.* "),
-        ("{{ db[db.password] }}", "db.* "),
-        ("{{ db[plain] }}", "db.* "),
-        ("{{ db.hosts[db.port] }}", "db.hosts.* "),
-        ("{{ db | attr(sel.who) }}", "db.* "),
+        ("{{ db.hosts[3 * 3] }}", message),
+        ("{{ db[db.password] }}", message),
+        ("{{ db[plain] }}", message),
+        ("{{ db.hosts[db.port] }}", message),
+        ("{{ db | attr(sel.who) }}", message),
         (
             "{{ [db] | map(attribute=sel.who) | list | tojson }}",
-            "db.* ",
+            message,
         ),
-        ("{{ db[sel['in' ~ 'ner']].zz }}", "db.*.zz "),
-        ("{{ env[db.password] }}", "env.* is not set"),
+        ("{{ db[sel['in' ~ 'ner']].zz }}", message),
+        (
+            "{{ env[db.password] }}",
+            "the environment does not have a key that the template looks up",
+        ),
     ]);
 }
 
@@ -250,21 +286,33 @@ fn a_key_of_a_value_that_is_not_a_json_object_is_a_mistake_in_a_template() {
             "db",
             r#"{"host":"db.internal","version":1.10,"hosts":["host-4c7a1e"]}"#,
         );
-    let not_an_object = "but the value before the last name is not a JSON object";
+    let not_an_object = "is not a JSON object, but the template uses plain.host";
     secrets.assert_mistakes(&[
         ("{{ plain.host | default('x') }}", not_an_object),
         ("{{ plain.host if plain is mapping }}", not_an_object),
-        ("{{ list.host }}", "list.host, "),
-        ("{{ broken.host | default('x') }}", "broken.host, "),
-        ("{{ db.version.x }}", "db.version.x, "),
-        ("{{ db.hosts.name }}", "db.hosts.name, "),
+        (
+            "{{ list.host }}",
+            "is not a JSON object, but the template uses list.host",
+        ),
+        (
+            "{{ broken.host | default('x') }}",
+            "is not a JSON object, but the template uses broken.host",
+        ),
+        (
+            "{{ db.version.x }}",
+            "has no JSON object at \"version\", but the template uses db.version.x",
+        ),
+        (
+            "{{ db.hosts.name }}",
+            "has no JSON object at \"hosts\", but the template uses db.hosts.name",
+        ),
         (
             "{{ plain['host'] }}{{ plain[db.host] }}",
-            "line 1 of the template: undefined value",
+            "the template has an error: a value is undefined",
         ),
         (
             "{% set x = plain %}\n{{ x.host }}",
-            "line 2 of the template: undefined value",
+            "line 2 of the template has an error: a value is undefined",
         ),
     ]);
 }
@@ -278,12 +326,15 @@ fn a_slice_or_an_assignment_of_an_alias_is_a_mistake_and_the_help_shows_another_
     secrets.assert_mistakes(&[
         (
             "\n{{ db.host[:3] }}",
-            "line 2 of the template: db is undefined",
+            "line 2 of the template has an error: db cannot be used here",
         ),
-        ("{{ plain[:3] }}", "plain is undefined"),
+        (
+            "{{ plain[:3] }}",
+            "the template has an error: plain cannot be used here",
+        ),
         (
             "{% set db = db | default('x') %}",
-            "not read; write {% set x = db.host %}{{ x[:3] }}",
+            "give it a name first: {% set x = db.host %}{{ x[:3] }}",
         ),
     ]);
 }
@@ -300,18 +351,27 @@ fn an_operation_that_a_value_does_not_allow_is_a_mistake_in_a_template() {
             r#"{"password":"pass-4c7a1e","port":5432,"binary":"AP8tNGM3YTE=","hosts":["host-4c7a1e"]}"#,
         );
     secrets.assert_mistakes(&[
-        ("{{ db.password | int }}", "invalid operation"),
-        ("{{ 'nope' in db }}{{ db.port + 'x' }}", "invalid operation"),
+        (
+            "{{ db.password | int }}",
+            "an operation is not possible with these values",
+        ),
+        (
+            "{{ 'nope' in db }}{{ db.port + 'x' }}",
+            "an operation is not possible with these values",
+        ),
         (
             "{{ db.binary | b64decode }}",
-            "b64decode: the decoded value is not UTF-8",
+            "the result of \"b64decode\" is not UTF-8",
         ),
         (
             "{{ db.hosts | map(db.password) }}",
-            "line 1 of the template: unknown filter",
+            "the template has an error: unknown filter",
         ),
-        ("{{ [][0] }}", "undefined value"),
-        ("{{ octets }}", "octets is binary, not text"),
+        ("{{ [][0] }}", "a value is undefined"),
+        (
+            "{{ octets }}",
+            "is binary, so the template can't use octets",
+        ),
     ]);
 }
 
@@ -319,7 +379,10 @@ fn an_operation_that_a_value_does_not_allow_is_a_mistake_in_a_template() {
 fn an_unknown_alias_of_a_template_is_refused_before_any_request() {
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
     secrets.assert_mistakes(&[
-        ("{{ bd.host }}", "\"bd\", which is not an alias"),
+        (
+            "{{ bd.host }}",
+            "the template uses \"bd\", but there is no \"bd\" under \"secrets\"",
+        ),
         ("{% if false %}{{ nowhere }}{% endif %}", "\"nowhere\""),
     ]);
     assert!(secrets.aws.calls().is_empty());
@@ -330,7 +393,7 @@ fn an_unknown_function_filter_or_test_of_a_template_is_refused_before_any_reques
     let secrets = Secrets::none().with("db", r#"{"host":"db.internal"}"#);
     secrets.assert_mistakes(&[(
         "{{ nope(db.host) }}",
-        "a template has the functions range, dict and namespace",
+        "the functions of templates are \"range\", \"dict\" and \"namespace\"",
     )]);
     secrets.assert_mistakes(&[
         ("{{ db.host | upper | uper }}", "filter uper is unknown"),
@@ -354,7 +417,7 @@ env:
         .run();
     run.ended(Status::Exit(78)).says([
         "secrets-exec.yaml:3",
-        "env.PASWORD is not set",
+        "the template uses env.PASWORD, but the variable PASWORD is not set",
         "\"PASSWORD\"",
     ]);
     assert!(!run.stdout().contains(CANARY), "{run}");
@@ -401,7 +464,7 @@ fn an_offline_check_accepts_a_template_of_16_kib() {
 #[test]
 fn an_unset_variable_with_thousands_of_keys_in_a_template_is_reported() {
     let keys = ".a".repeat((LONGEST - "{{ env }}".len()) / 2);
-    Secrets::none().assert_absent(&[(format!("{{{{ env{keys} }}}}"), "env.a is not set")]);
+    Secrets::none().assert_absent(&[(format!("{{{{ env{keys} }}}}"), "the variable a is not set")]);
 }
 
 #[test]
@@ -410,7 +473,7 @@ fn a_template_that_is_longer_than_16_kib_is_refused_with_its_line_and_its_length
     let too_long = minus_signs(16_385);
     for text in [
         "secrets-exec.yaml:3:",
-        "it has 16385 bytes, and a template at most 16384",
+        "the template has 16385 bytes, but at most 16384 are allowed",
     ] {
         secrets.assert_refused("", &[(&too_long, text)]);
     }
@@ -433,7 +496,7 @@ fn a_template_prints_a_value_of_128_levels() {
 
 #[test]
 fn a_template_that_prints_a_value_of_more_than_128_levels_is_refused_despite_a_default() {
-    let message = "line 1 of the template: the value is too deeply nested";
+    let message = "the template has an error: a value is nested too deeply";
     let rows = [128, 9_000].map(|levels| (nested_lists(levels), message));
     Secrets::none().assert_refused(", default: d", &rows);
 }

@@ -1,24 +1,22 @@
 //! Parses YAML, of which JSON is a part, into a syntax tree: each node with its position, each scalar as it was written.
 //!
 //! The files are not deserialized by serde, which stops at the first error. A tree allows all errors to be reported at
-//! once, with their lines.
+//! once, with their lines. `syntax_error` has the errors.
+
+mod syntax_error;
+
+pub use syntax_error::{Position, SyntaxError};
 
 use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
 use crate::model::quoting::is_quotable;
+use syntax_error::{error, parser_error, position};
 
 /// The help for a file that [is a task definition](Node::is_task_definition).
 pub const TASK_DEFINITION_HELP: &str =
-    "docs/migrating.md has the jq line that makes a declaration of it";
-
-/// A position in a file. Lines, and columns in characters, are counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    pub line: usize,
-    pub column: usize,
-}
+    "docs/migrating.md shows the jq command that turns it into a declaration";
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
@@ -97,19 +95,12 @@ impl Node {
     /// Returns the name of the node's type for messages.
     pub fn description(&self) -> &'static str {
         match &self.kind {
-            Kind::Plain(_) if self.is_null() => "null",
+            Kind::Plain(_) if self.is_null() => "empty",
             Kind::Text(_) | Kind::Plain(_) => "text",
             Kind::List(_) => "a list",
             Kind::Table(_) => "a mapping",
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    pub position: Position,
-    /// The message, without the position.
-    pub message: String,
 }
 
 /// The maximum number of nodes that are copied for anchors and aliases, against an alias bomb ("billion laughs").
@@ -122,9 +113,10 @@ const MAX_DEPTH: usize = 64;
 ///
 /// Returns no tree for a syntax error. Of duplicate keys the tree has the first, and each other one is an error.
 pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
-    let events = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
-        events,
+        text,
+        events: Parser::new_from_str(text),
         anchors: BTreeMap::new(),
         copied_nodes: 0,
         duplicates: Vec::new(),
@@ -135,7 +127,8 @@ pub fn parse(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
     }
 }
 
-struct YamlBuilder<I> {
+struct YamlBuilder<'t, I> {
+    text: &'t str,
     events: I,
     /// The nodes with an anchor, by the parser's number of it.
     anchors: BTreeMap<usize, Node>,
@@ -144,7 +137,7 @@ struct YamlBuilder<I> {
     duplicates: Vec<SyntaxError>,
 }
 
-impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I> {
+impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
     fn document(&mut self) -> Result<Node, SyntaxError> {
         let mut document = None;
         loop {
@@ -154,7 +147,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
                 Event::DocumentStart(..) if document.is_some() => {
                     return Err(error(
                         position,
-                        "a second YAML document; a file can hold only one",
+                        "a second YAML document starts here, but a file can have only one",
                     ));
                 }
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
@@ -172,10 +165,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
     fn next(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
-            Some(Err(scan)) => Err(error(
-                position(scan.marker().line(), scan.marker().col()),
-                scan.info(),
-            )),
+            Some(Err(scan)) => Err(parser_error(&scan, self.text)),
             None => Ok((Event::StreamEnd, position(1, 0))),
         }
     }
@@ -193,6 +183,10 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
             ));
         }
         let (kind, anchor) = match event {
+            Event::Scalar(text, ScalarStyle::Plain, 1.., None) if matches!(&*text, "" | "~") => {
+                let error = error(position, "a value that starts with \"&\" needs quotes");
+                return Err(error.help("put the whole value in quotes"));
+            }
             Event::Scalar(text, style, anchor, tag) => (
                 scalar(text.into_owned(), style, tag.as_deref(), position)?,
                 anchor,
@@ -200,16 +194,19 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.table(depth)?, anchor),
             Event::SequenceStart(..) | Event::MappingStart(..) => {
-                return Err(error(position, UNKNOWN_TAG));
+                return Err(unknown_tag(position));
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id) else {
-                    return Err(error(position, "a YAML alias of a node that contains it"));
+                    return Err(error(
+                        position,
+                        "this YAML alias is used inside of its own anchor",
+                    ));
                 };
                 let kind = copy(node, &mut self.copied_nodes, position)?.kind;
                 return Ok(Node { position, kind });
             }
-            _ => return Err(error(position, "expected a value")),
+            _ => return Err(error(position, "a value is missing here")),
         };
         let node = Node { position, kind };
         if anchor != 0 {
@@ -239,16 +236,19 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<I
             };
             let text = match kind {
                 Kind::Plain(text) if text == "<<" => {
-                    return Err(error(position, "YAML merge keys (<<) are not supported"));
+                    return Err(error(
+                        position,
+                        "YAML merge keys (\"<<\") are not supported",
+                    ));
                 }
                 Kind::Text(text) | Kind::Plain(text) => text,
                 Kind::Table(_) => {
-                    return Err(error(
-                        position,
-                        "a key must be text; a template needs quotes",
-                    ));
+                    return Err(
+                        error(position, "a value that starts with \"{{\" needs quotes")
+                            .help("write { template: \"{{ … }}\" }"),
+                    );
                 }
-                Kind::List(_) => return Err(error(position, "a key must be text")),
+                Kind::List(_) => return Err(error(position, "a key must be text, not a list")),
             };
             let (event, begin) = self.next()?;
             let value = self.node(event, begin, depth + 1)?;
@@ -283,7 +283,7 @@ fn scalar(
 ) -> Result<Kind, SyntaxError> {
     match (tag, style) {
         (None, ScalarStyle::Plain) => Ok(Kind::Plain(text)),
-        (Some(tag), _) if !tag.is_yaml_core_schema_tag("str") => Err(error(position, UNKNOWN_TAG)),
+        (Some(tag), _) if !tag.is_yaml_core_schema_tag("str") => Err(unknown_tag(position)),
         (_, _) => Ok(Kind::Text(text)),
     }
 }
@@ -294,13 +294,16 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     if *copied_nodes > MAX_COPIED_NODES {
         return Err(error(
             position,
-            "YAML anchors and aliases that stand for more than 100,000 values",
+            "the YAML anchors and aliases expand to more than 100,000 values",
         ));
     }
     Ok(node.clone())
 }
 
-const UNKNOWN_TAG: &str = "the only YAML tag that is supported is !!str";
+fn unknown_tag(position: Position) -> SyntaxError {
+    let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
+    error(position, text).help("put the whole value in quotes")
+}
 
 fn size(node: &Node) -> usize {
     match &node.kind {
@@ -308,21 +311,6 @@ fn size(node: &Node) -> usize {
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Table(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
-    }
-}
-
-/// Converts a position of the parser, which counts lines from 1 and columns from 0.
-fn position(line: usize, column: usize) -> Position {
-    Position {
-        line,
-        column: column + 1,
-    }
-}
-
-fn error(position: Position, message: impl Into<String>) -> SyntaxError {
-    SyntaxError {
-        position,
-        message: message.into(),
     }
 }
 
