@@ -16,7 +16,7 @@ use super::aws::{
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{
     Again, Answers, CredentialsError, Denial, Document, FetchError, FetchFailure, Outage,
-    OutageKind, Refusal, Wanted,
+    OutageKind, Refusal,
 };
 use crate::model::inherited::Inherited;
 use crate::model::problem::Problem;
@@ -31,6 +31,9 @@ use crate::time::Deadline;
 
 /// The file with the agent's token, which its installation creates: the last source that is tried.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
+
+/// The remedy without a token that the agent accepts.
+const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
 /// The URL of the agent, and the token that it requires in each request, as a protection against server-side request forgery.
 #[derive(Clone, Debug)]
@@ -70,33 +73,33 @@ impl AgentSettings {
             .token
             .as_deref()
             .and_then(|token| token.strip_prefix("file://"));
-        let (name, found) = match (&self.token, file) {
-            (Some(_), Some(file)) => ("AWS_TOKEN", read_token(file)),
-            (Some(token), None) => ("AWS_TOKEN", Ok(token.clone())),
-            (None, _) => (AGENT_TOKEN_FILE, read_token(AGENT_TOKEN_FILE)),
+        let (source, found) = match (&self.token, file) {
+            (Some(_), Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
+            (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.clone())),
+            (None, _) => (AGENT_TOKEN_FILE.to_owned(), read_token(AGENT_TOKEN_FILE)),
         };
         found.and_then(header).map_err(|why| {
-            let why = if let Some(file) = file {
-                format!("{file}: {why}")
+            let text = "there is no token for the Secrets Manager Agent";
+            let mut error = CredentialsError::new(text, Again::Later).help(TOKEN_REMEDY);
+            error.problem.code = "no-token";
+            if self.token.is_none() {
+                let notes = &mut error.problem.notes;
+                notes.push("AWS_TOKEN is not set".to_owned());
+                notes.push(format!("{source} {why}"));
             } else {
-                why
-            };
-            let mut tried = vec![format!("{name}: {why}")];
-            let has_tried_all = self.token.is_none();
-            if has_tried_all {
-                tried.insert(0, "AWS_TOKEN: is not set".to_owned());
+                error.problem.text = format!("{text}: {source} {why}");
             }
-            CredentialsError {
-                tried,
-                has_tried_all,
-                ..CredentialsError::new(Wanted::Token, Again::Later)
-            }
+            error
         })
     }
 }
 
+/// Returns the text of a file, or what is wrong with the file.
 fn read_token(path: &str) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| os_error::text_of_file(path.as_ref(), &error))
+    std::fs::read_to_string(path).map_err(|error| {
+        let why = os_error::text_of_file(path.as_ref(), &error);
+        format!("can't be read: {why}")
+    })
 }
 
 fn header(token: String) -> Result<HeaderValue, String> {
@@ -105,7 +108,7 @@ fn header(token: String) -> Result<HeaderValue, String> {
             token.set_sensitive(true);
             Ok(token)
         }
-        Ok(_) | Err(_) => Err("holds no token".to_owned()),
+        Ok(_) | Err(_) => Err("does not contain a token".to_owned()),
     }
 }
 
@@ -208,11 +211,11 @@ impl Agent {
             .is_some_and(|configured| request.region.as_ref() != Some(configured));
 
         if has_external_id {
-            Some("passes on no external id for a role")
+            Some("doesn't pass on the external ID of a role")
         } else if is_elsewhere {
-            Some("reads only in its own region")
+            Some("reads only from its own region")
         } else if locator.store == Store::ParameterStore {
-            Some("reads no parameters")
+            Some("can't read parameters")
         } else {
             None
         }
@@ -223,12 +226,16 @@ impl Agent {
             .budget
             .progress()
             .awaits("the token of the Secrets Manager Agent".to_owned());
-        let token = &self.settings.find_token();
+        let token = match self.settings.find_token() {
+            Ok(token) => Ok(token),
+            Err(error) => Err(self.without_token(error).await),
+        };
+        let token = &token;
         drop(awaited);
         let reading = requests.map(async |request| {
             let _awaited = self.budget.progress().awaits(request.to_string());
             let found = match token {
-                Err(error) => Err(FetchError::NoCredentials(error.clone())),
+                Err(error) => Err(error.clone()),
                 Ok(token) => self.read(request, token).await,
             };
             (
@@ -237,6 +244,15 @@ impl Agent {
             )
         });
         in_flight(stream::iter(reading)).await
+    }
+
+    /// Returns the error of a missing token, or that of the connection if no agent listens, which then is the reason.
+    async fn without_token(&self, error: CredentialsError) -> FetchError {
+        let connecting = self.http.connect(self.settings.url.uri());
+        match self.budget.within(connecting).await {
+            Some(Err(failure)) => of_agent(failure.into()),
+            Some(Ok(())) | None => error.into(),
+        }
     }
 
     /// Reads one secret, with a fallback within half of the time.
@@ -254,15 +270,7 @@ impl Agent {
         });
         retry(&budget, async || self.send(request, token).await)
             .await
-            .map_err(|error| match error {
-                FetchError::Unavailable(mut outage) => {
-                    if outage.kind == OutageKind::Connection {
-                        outage.kind = OutageKind::AgentConnection;
-                    }
-                    outage.of("the Secrets Manager Agent").into()
-                }
-                error => error,
-            })
+            .map_err(of_agent)
     }
 
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
@@ -305,6 +313,19 @@ impl Agent {
     }
 }
 
+/// Names the agent in an outage.
+fn of_agent(error: FetchError) -> FetchError {
+    match error {
+        FetchError::Unavailable(outage) if outage.kind == OutageKind::Connection => Outage {
+            kind: OutageKind::AgentConnection,
+            ..outage
+        }
+        .into(),
+        FetchError::Unavailable(outage) => outage.of("the Secrets Manager Agent").into(),
+        error => error,
+    }
+}
+
 /// Reads a response. Of its body, only a value and the code and message of AWS's own errors are kept.
 ///
 /// # Errors
@@ -326,7 +347,10 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
     match error_response(status, |_| None, body) {
         // The agent's own words: every error of AssumeRole is a 403.
         FetchError::Denied { message, .. } if message.text.contains("caching client from role") => {
-            Err(FetchError::denied(message, Denial::Role))
+            let text = "the Secrets Manager Agent could not assume the role";
+            let help = "allow sts:AssumeRole in the policy of the agent's role, and the agent's role in the trust policy of the assumed role";
+            let error = CredentialsError::refused("role-denied", text);
+            Err(error.aws_says(message).help(help).into())
         }
         // A 403 is a denial with every code: neither the agent nor AWS is tried again.
         FetchError::Unavailable(outage) if status == 403 && outage.again.is_here() => {
@@ -341,7 +365,7 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
     let document = read_secret(body, &request.id, &request.version)?;
     match (&request.region, &document.region) {
         (Some(asked), Some(found)) if asked != found => {
-            Err(Refusal::Agent("reads only in its own region").into())
+            Err(Refusal::Agent("reads only from its own region").into())
         }
         (Some(_), None) => Ok(Document {
             region: request.region.clone(),
@@ -354,18 +378,20 @@ fn read_document(body: &[u8], request: &Locator) -> Result<Document, FetchError>
 /// Classifies an error that is not JSON. Agents before 2.1 answer a role with a 400.
 fn classify_text(status: u16, has_role: bool) -> FetchError {
     match status {
-        403 => FetchError::denied("the agent does not accept the token", Denial::Token),
-        429 => Outage::new(OutageKind::Throttled, "the agent has too many connections").into(),
-        500.. => Outage::new(
-            OutageKind::Service,
-            format!("the agent: HTTP status {status}"),
+        403 => {
+            let text = "the Secrets Manager Agent does not accept the token";
+            let error = CredentialsError::refused("token-refused", text);
+            error.help(TOKEN_REMEDY).into()
+        }
+        429 => Outage::new(OutageKind::Throttled, "too many connections").into(),
+        500.. => Outage::new(OutageKind::Service, format!("HTTP status {status}")).into(),
+        400 if has_role => Refusal::Agent(
+            "refused the role, or is older than 2.1, the first version that assumes roles",
         )
         .into(),
-        400 if has_role => {
-            Refusal::Agent("refuses the role, or is older than 2.1 and assumes none").into()
-        }
         _ => Refusal::Request(
-            format!("the agent, or another service at its URL: HTTP status {status}").into(),
+            format!("HTTP status {status}; is it the Secrets Manager Agent that listens there?")
+                .into(),
         )
         .into(),
     }

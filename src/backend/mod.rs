@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::answer::{
-    Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
+    Again, Answers, Caller, DescribedSecret, FetchError, Fetched, Missing, OutageKind,
 };
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -160,6 +160,10 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 fn is_final(error: &FetchError) -> bool {
     match error {
         FetchError::Unavailable(outage) => outage.kind == OutageKind::ClockSkew,
-        error => !matches!(error, FetchError::NoCredentials(_)),
+        FetchError::NoCredentials(error) => error.again == Again::Never,
+        FetchError::NotFound { .. }
+        | FetchError::Denied { .. }
+        | FetchError::Refused(_)
+        | FetchError::NoRegion { .. } => true,
     }
 }

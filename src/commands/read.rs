@@ -226,7 +226,7 @@ async fn fetch_and_resolve(
             .progress()
             .awaits("the next try (--wait)".to_owned());
         for failure in failures {
-            deadline.progress().note_reason(failure.error.last_reason());
+            deadline.progress().note_reason(failure.error.text());
         }
         // The pause has a deadline of its own.
         deadline.restart();

@@ -212,7 +212,11 @@ impl Connector {
     }
 
     /// Opens a connection. `limit` bounds all of DNS, TCP, proxy and TLS.
-    async fn connect(&self, to: &Uri, limit: Option<Duration>) -> Result<Connection, NetFailure> {
+    pub async fn connect(
+        &self,
+        to: &Uri,
+        limit: Option<Duration>,
+    ) -> Result<Connection, NetFailure> {
         let mut connector = self.clone();
         // hyper-util divides this timeout among a name's addresses, so that one that never answers leaves time for the next.
         connector.tcp.set_connect_timeout(limit);

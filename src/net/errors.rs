@@ -193,9 +193,13 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(rustls::Error::InvalidMessage(_)) = error.downcast_ref() {
         return "the answer is not TLS; the endpoint may speak http".to_owned();
     }
-    if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
-        let status = response.response().status().as_u16();
-        return format!("the metadata service answered with HTTP status {status}");
+    match error.downcast_ref() {
+        Some(ImdsError::ErrorResponse(response)) => {
+            let status = response.response().status().as_u16();
+            return format!("the endpoint answered with HTTP status {status}");
+        }
+        Some(_) => return String::new(),
+        None => {}
     }
     if let Some(CredentialsError::ProviderError(_)) = error.downcast_ref() {
         return String::new();
@@ -208,7 +212,7 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
         .downcast_ref()
         .map_or_else(|| error.to_string(), os_error::text);
     match text.as_str() {
-        "dispatch failure" => String::new(),
+        "dispatch failure" | "service error" => String::new(),
         "dns error" => "name lookup".to_owned(),
         // rustls adds a link to its documentation.
         text if text.starts_with("peer closed connection without sending TLS close_notify") => {

@@ -84,6 +84,15 @@ impl HttpClient {
         self.pool.preconnect(to, count, self.timeouts.connect);
     }
 
+    /// Opens a connection, and closes it.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    pub async fn connect(&self, to: &Uri) -> Result<(), NetFailure> {
+        let connecting = self.pool.connector.connect(to, self.timeouts.connect);
+        connecting.await.map(drop)
+    }
+
     /// Sends a request, and returns the head of its response with the body, or with the error that ended the body, for example a length
     /// over [`MAX_BODY`].
     ///

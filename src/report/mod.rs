@@ -240,7 +240,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{Denial, FetchError, FetchFailure, Reason};
+    use crate::model::answer::{CredentialsFault, Denial, FetchError, FetchFailure, Reason};
     use crate::model::entry::{Origin, Subject, SubjectKind, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
@@ -254,7 +254,7 @@ mod tests {
             };
             let error = FetchError::Denied {
                 message,
-                cause: Denial::Credentials,
+                cause: Denial::Credentials(CredentialsFault::Expired),
                 identity: None,
             };
             let written = Some(Written::Reference("db".to_owned())).filter(|_| label == "A");

@@ -136,7 +136,7 @@ impl Clients {
 pub type HiddenFailure = Arc<OnceLock<FetchError>>;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the metadata service answered with HTTP status {0}")]
+#[error("the endpoint answered with HTTP status {0}")]
 struct HiddenStatus(u16);
 
 /// Returns the status of a response that [`Clients::link_local`] has read.

@@ -6,7 +6,7 @@ use futures_util::future::{join, join_all};
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
-use super::credentials::with_provider;
+use super::credentials::naming_credentials;
 use super::session::Session;
 use super::{parameter_store, secrets_manager};
 use crate::backend::retry::{RetryBudget, over_regions};
@@ -161,7 +161,7 @@ async fn read_batch(session: &Session, batch: Vec<Locator>, begun: Instant) -> A
     answers
 }
 
-/// Adds the caller's identity to a denial whose message does not name it, or the source of credentials that AWS refused.
+/// Adds the caller's identity to a denial whose message does not name it, or the credentials to an error that refuses them.
 async fn with_identity(
     session: &Session,
     request: &Locator,
@@ -181,7 +181,7 @@ async fn with_identity(
                 identity,
             }
         }
-        other => with_provider(other, session.credentials(request.role.as_ref()).await.ok()),
+        other => naming_credentials(other, session.credentials(request.role.as_ref()).await.ok()),
     }
 }
 

@@ -6,6 +6,7 @@ use futures_util::{future, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::credentials::naming_credentials;
 use super::parameter_store::base_name;
 use super::protocol::{call, read_object, timestamp};
 use super::secrets_manager::describe_all;
@@ -60,11 +61,11 @@ pub async fn read_all(
         answers.extend(found.map(|answer| (request, answer)));
     }
     answers.extend(parameters);
-    for (_, answer) in &mut answers {
-        if let Err(FetchFailure {
-            error: FetchError::Denied { cause, .. },
-            ..
-        }) = answer
+    for (request, answer) in &mut answers {
+        let Err(failure) = answer else { continue };
+        let credentials = session.credentials(request.role.as_ref()).await.ok();
+        failure.error = naming_credentials(failure.error.clone(), credentials);
+        if let FetchError::Denied { cause, .. } = &mut failure.error
             && matches!(cause, Denial::Policy | Denial::PolicyOrMissing)
         {
             *cause = Denial::Metadata;

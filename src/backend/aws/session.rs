@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use super::clients::Clients;
 use super::config::{Purpose, RoleChain, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, MfaCodes, ProviderName, SearchContext, assume, find_credentials, identity,
+    CallerIdentity, CredentialsOrigin, MfaCodes, SearchContext, assume, find_credentials, identity,
     instance_region, misconfigured,
 };
 use super::parameter_store::MAX_BATCH;
 use super::protocol::Api;
 use crate::backend::retry::{RetryBudget, over_regions};
-use crate::model::answer::{self, Denial, FetchError};
+use crate::model::answer::{self, FetchError};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::time::Deadline;
@@ -61,15 +61,15 @@ impl Session {
         if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
             let name = settings.profile().1;
             let text = format!(
-                "the AWS profile {name:?}: mfa_serial names a device whose codes cannot be asked for later"
+                "the AWS profile {name:?} needs an MFA code (mfa_serial), which can't be asked for again with --on-rotation"
             );
-            return Err(Problem::configuration(text)
-                .help("use credentials without a code with --on-rotation"));
+            return Err(
+                Problem::configuration(text).help("use a profile or a role that needs no MFA code")
+            );
         }
         let mut callers = BTreeMap::new();
-        if let Err(why) = codes.complete(roles, &deadline) {
-            let error = misconfigured(format!("profile: {why}"));
-            callers.insert(None, OnceCell::new_with(Some(Err(error))));
+        if let Err(error) = codes.complete(roles, &deadline) {
+            callers.insert(None, OnceCell::new_with(Some(Err(error.into()))));
         }
         let settings = Rc::new(settings);
         Ok(Self {
@@ -213,7 +213,7 @@ impl Session {
     fn found(&self, role: Option<&Role>) -> Result<&CallerIdentity, FetchError> {
         match self.callers.get(&role.cloned()).and_then(OnceCell::get) {
             Some(caller) => caller.as_ref().map_err(Clone::clone),
-            None => Err(FetchError::denied("the role was not assumed", Denial::Role)),
+            None => Err(misconfigured("the role was not assumed")),
         }
     }
 
@@ -227,15 +227,14 @@ impl Session {
         for role in self.callers.keys() {
             let arn = self.identity(role.as_ref(), region).await;
             progress.trace(|| {
-                let role = role
-                    .as_ref()
-                    .map(|role| format!(" with role {}", role.arn))
-                    .unwrap_or_default();
-                format!(
-                    "identity{role}: {}",
-                    arn.as_deref()
-                        .unwrap_or("unknown, since STS did not answer")
-                )
+                let who = match role {
+                    Some(role) => format!("the caller with the role {}", role.arn),
+                    None => "the caller".to_owned(),
+                };
+                match &arn {
+                    Some(arn) => format!("AWS says that {who} is {arn}"),
+                    None => format!("AWS did not say who {who} is"),
+                }
             });
         }
     }
@@ -246,13 +245,9 @@ impl Session {
             self.found(None).ok()?,
             self.found(self.settings.role.as_ref()).ok()?,
         );
-        let provider = base
-            .credentials
-            .get_property()
-            .map_or("unknown", |ProviderName(name)| name);
         Some(answer::Caller {
             arn: asked.arn.get().cloned().flatten(),
-            provider,
+            provider: CredentialsOrigin::of(&base.credentials).name(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The parts of a message that depend on the request that failed: the secret, what is absent, and the most specific hint.
 
-use super::fetch_error::{Denial, FetchError, FetchFailure, Missing, Refusal};
+use super::fetch_error::{CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal};
 use super::outage::OutageKind;
 use crate::model::entry::{Origin, Subject, SubjectKind, Written};
 use crate::model::problem::{About, ReasonScope};
@@ -35,6 +35,9 @@ impl FailedRequest<'_> {
             FetchError::Refused(Refusal::TrustStore(_) | Refusal::Proxy { .. })
             | FetchError::NoCredentials(_)
             | FetchError::NoRegion { .. } => return None,
+            FetchError::Unavailable(outage) if outage.kind == OutageKind::AgentConnection => {
+                return None;
+            }
             FetchError::Denied { .. } | FetchError::Unavailable(_) | FetchError::Refused(_) => {
                 ReasonScope::AnySecret
             }
@@ -120,13 +123,20 @@ impl FailedRequest<'_> {
             FetchError::Unavailable(outage) if outage.kind == OutageKind::Connection => {
                 vec![self.region_hint(), general]
             }
-            FetchError::NoCredentials(_) | FetchError::NoRegion { .. } => {
-                let remedies = self.failure.remedies.as_slice();
-                vec![general.map(|general| [remedies, &[general]].concat().join(", "))]
+            FetchError::NoCredentials(CredentialsError {
+                is_unconfigured: true,
+                ..
+            })
+            | FetchError::NoRegion { .. }
+                if !self.failure.remedies.is_empty() =>
+            {
+                vec![Some(self.failure.remedies.join(", or "))]
             }
-            FetchError::Denied { .. } | FetchError::Unavailable(_) | FetchError::Refused(_) => {
-                vec![stage, general]
-            }
+            FetchError::Denied { .. }
+            | FetchError::Unavailable(_)
+            | FetchError::Refused(_)
+            | FetchError::NoCredentials(_)
+            | FetchError::NoRegion { .. } => vec![stage, general],
         };
         hints.into_iter().flatten().next()
     }

@@ -4,7 +4,7 @@ use std::iter;
 use std::time::Duration;
 
 use super::outage::{Again, Outage, OutageKind, Reason};
-use crate::model::problem::Status;
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Region, SecretRef, Selector, Store};
 
 /// A failed request, and the regions that it was sent to.
@@ -85,18 +85,17 @@ pub enum FetchError {
         /// The message of AWS, on one line.
         message: Reason,
         cause: Denial,
-        /// The caller by `sts:GetCallerIdentity`, if the message does not name it; the source of the credentials if these are refused.
+        /// The caller by `sts:GetCallerIdentity`, if the message does not name it.
         identity: Option<String>,
     },
     /// No usable answer before the deadline. A later request may succeed.
     Unavailable(Outage),
     /// An error that a later request would return as well.
     Refused(Refusal),
+    /// The request cannot be authenticated.
     NoCredentials(CredentialsError),
     /// No source names a region.
-    NoRegion {
-        again: Again,
-    },
+    NoRegion { again: Again },
 }
 
 impl From<Outage> for FetchError {
@@ -108,6 +107,12 @@ impl From<Outage> for FetchError {
 impl From<Refusal> for FetchError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<CredentialsError> for FetchError {
+    fn from(error: CredentialsError) -> Self {
+        Self::NoCredentials(error)
     }
 }
 
@@ -137,19 +142,8 @@ impl FetchError {
             }
             Self::Denied { .. } => Status::Denied,
             Self::Unavailable(_) => Status::Temporary,
-            Self::NoCredentials(error) if error.temporary => Status::Temporary,
-            Self::NoCredentials(_) => Status::Denied,
+            Self::NoCredentials(error) => error.problem.status,
         }
-    }
-
-    /// Returns the reason of the last attempt; of credentials that are missing, that of the last source.
-    pub fn last_reason(&self) -> String {
-        if let Self::NoCredentials(CredentialsError { tried, .. }) = self
-            && let Some(last) = tried.last()
-        {
-            return last.clone();
-        }
-        self.text()
     }
 
     /// Returns the word for the error in the table of `check`.
@@ -171,17 +165,9 @@ impl FetchError {
                 cause: Denial::Key, ..
             } => "kms-denied",
             Self::Denied {
-                cause: Denial::Credentials,
+                cause: Denial::Credentials(_),
                 ..
             } => "credentials-refused",
-            Self::Denied {
-                cause: Denial::Token,
-                ..
-            } => "token-refused",
-            Self::Denied {
-                cause: Denial::Role | Denial::RoleRequest,
-                ..
-            } => "role-denied",
             Self::Unavailable(outage) => match outage.kind {
                 OutageKind::Throttled => "throttled",
                 OutageKind::Service => "service-failure",
@@ -200,14 +186,7 @@ impl FetchError {
                 Refusal::Agent(_) => "agent",
                 Refusal::Request(_) => "refused",
             },
-            Self::NoCredentials(CredentialsError {
-                what: Wanted::Credentials,
-                ..
-            }) => "no-credentials",
-            Self::NoCredentials(CredentialsError {
-                what: Wanted::Token,
-                ..
-            }) => "no-token",
+            Self::NoCredentials(error) => error.problem.code,
             Self::NoRegion { .. } => "no-region",
         }
     }
@@ -256,14 +235,18 @@ pub enum Denial {
     Metadata,
     /// The KMS key of the secret is disabled, or the identity may not use it.
     Key,
-    /// The credentials are invalid or expired.
-    Credentials,
-    /// The Secrets Manager Agent refuses the token.
-    Token,
-    /// The identity may not assume the role.
-    Role,
-    /// STS does not accept the request for the role, no matter who makes it.
-    RoleRequest,
+    /// AWS does not accept the credentials. Where their origin is known, this becomes a [`CredentialsError`].
+    Credentials(CredentialsFault),
+}
+
+/// What is wrong with credentials that AWS does not accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialsFault {
+    Expired,
+    /// The signature was not made with the secret key of the access key.
+    WrongSecretKey,
+    /// AWS does not recognize the access key, or its session token is wrong or missing.
+    Unrecognized,
 }
 
 /// A permanent error.
@@ -292,39 +275,52 @@ pub enum Refusal {
     Request(Reason),
 }
 
-/// The reason that a request cannot be authenticated.
+/// The reason that a request cannot be authenticated: there are no credentials, or something refuses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CredentialsError {
-    pub what: Wanted,
-    /// Each source that was tried, with the reason that it has none.
-    pub tried: Vec<String>,
-    /// True if these are all sources: none is configured, or the last one fails.
-    pub has_tried_all: bool,
-    /// True if a source did not answer, so that a later attempt may succeed.
-    pub temporary: bool,
+    /// The words. If no source has credentials, there is a note for each source.
+    pub problem: Box<Problem>,
     pub again: Again,
-    /// The remedy of the source that fails.
-    pub help: Option<String>,
+    /// True if no source of credentials is configured, so that the remedies of a developer's machine apply.
+    pub is_unconfigured: bool,
 }
 
 impl CredentialsError {
-    /// Returns the error of a source that has none, before the sources and their reasons are known.
-    pub fn new(what: Wanted, again: Again) -> Self {
+    /// Returns the error of a source that has no credentials.
+    pub fn new(text: impl Into<String>, again: Again) -> Self {
         Self {
-            what,
-            tried: Vec::new(),
-            has_tried_all: false,
-            temporary: false,
+            problem: Box::new(Problem::new(Status::Denied, text).code("no-credentials")),
             again,
-            help: None,
+            is_unconfigured: false,
         }
     }
-}
 
-/// The credentials of a request, by backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    Credentials,
-    /// The token of the Secrets Manager Agent.
-    Token,
+    /// Returns the error of credentials, a role or a token that is refused. `code` is the word for the table of `check`.
+    pub fn refused(code: &'static str, text: impl Into<String>) -> Self {
+        let mut error = Self::new(text, Again::Never);
+        error.problem.code = code;
+        error
+    }
+
+    /// Makes the error one of a source that did not answer, so that a later attempt may succeed.
+    #[must_use]
+    pub fn temporary(mut self) -> Self {
+        self.problem.status = Status::Temporary;
+        self
+    }
+
+    /// Adds a message of AWS's.
+    #[must_use]
+    pub fn aws_says(mut self, message: Reason) -> Self {
+        self.problem.aws_says = Some(message.text);
+        self.problem.detail = message.detail;
+        self
+    }
+
+    /// Adds the remedy.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.problem.help = Some(help.into());
+        self
+    }
 }

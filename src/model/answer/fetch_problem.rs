@@ -1,9 +1,7 @@
 //! The words of a failed request: the message, and the remedy.
 
 use super::failed_request::FailedRequest;
-use super::fetch_error::{
-    CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
-};
+use super::fetch_error::{Denial, FetchError, FetchFailure, Missing, Refusal};
 use super::outage::{Outage, OutageKind, Reason};
 use crate::model::entry::Subject;
 use crate::model::problem::{Impact, Problem, Status};
@@ -85,11 +83,9 @@ impl FetchError {
             } => denied(message, *cause, identity.as_deref()),
             Self::Unavailable(outage) => unavailable(outage),
             Self::Refused(refusal) => refused(refusal),
-            Self::NoCredentials(error) => no_credentials(error),
-            Self::NoRegion { .. } => {
-                let help = "set --region, AWS_REGION, `region` in the declaration or the profile, or name the secret by its ARN";
-                Problem::configuration("no AWS region is set").help(help)
-            }
+            Self::NoCredentials(error) => (*error.problem).clone(),
+            Self::NoRegion { .. } => Problem::configuration("no AWS region is set")
+                .help("add --region or set AWS_REGION, for example AWS_REGION=us-east-1"),
         };
         Problem {
             status: self.status(),
@@ -134,27 +130,16 @@ fn with_message_of_aws(headline: &str, message: &Reason) -> Problem {
 fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
     let mut problem = with_message_of_aws("was denied", message);
     if let Some(identity) = identity {
-        let what = if cause == Denial::Credentials {
-            "credentials"
-        } else {
-            "caller"
-        };
-        problem.notes.push(format!("{what}: {identity}"));
+        problem.notes.push(format!("caller: {identity}"));
     }
     let help = match cause {
         Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => None,
         Denial::Key => Some(
             "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
         ),
-        Denial::Token => {
-            Some("the agent takes the token of its own host: AWS_TOKEN, else /var/run/awssmatoken")
-        }
-        Denial::Credentials => Some(
-            "check that the credentials are complete, not expired, and for this partition and region",
-        ),
-        Denial::RoleRequest => Some("check the ARN of the role, and its external id"),
-        Denial::Role => Some(
-            "allow this identity to perform sts:AssumeRole, in its own policy and in the role's trust policy",
+        // Those of the agent: other credentials have an error of their own.
+        Denial::Credentials(_) => Some(
+            "renew the AWS credentials of the Secrets Manager Agent, which AWS does not accept",
         ),
     };
     problem.help = policy_remedy(&message.text).or(help.map(str::to_owned));
@@ -219,7 +204,7 @@ fn unavailable(Outage { kind, reason, .. }: &Outage) -> Problem {
             "check the proxy and firewalls; one that looks for the server's name in the first packet passes --key-exchange classical \
              (docs/troubleshooting.md)"
         }
-        OutageKind::AgentConnection => "check that the agent runs, and its port (--agent=URL)",
+        OutageKind::AgentConnection => "start the agent on this host, or leave out --agent",
         OutageKind::MalformedResponse => {
             "check the endpoint, and for a proxy or captive portal in between"
         }
@@ -234,9 +219,13 @@ fn unavailable(Outage { kind, reason, .. }: &Outage) -> Problem {
             reason,
         ),
         OutageKind::Timeout => with_detail(format!("timed out: {text}"), reason),
-        OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => {
+        OutageKind::Connection | OutageKind::Handshake => {
             with_detail(format!("failed: {text}"), reason)
         }
+        OutageKind::AgentConnection => with_detail(
+            format!("the Secrets Manager Agent can't be reached: {text}"),
+            reason,
+        ),
         OutageKind::MalformedResponse => with_detail(
             format!("failed because the response is malformed, or isn't from AWS: {text}"),
             reason,
@@ -281,41 +270,5 @@ fn refused(refusal: &Refusal) -> Problem {
         ))
         .help("run without --agent, or remove this setting"),
         Refusal::Request(why) => with_message_of_aws("was refused by AWS", why),
-    }
-}
-
-fn no_credentials(
-    CredentialsError {
-        what,
-        tried,
-        has_tried_all,
-        temporary,
-        help,
-        ..
-    }: &CredentialsError,
-) -> Problem {
-    let (missing, sources) = match what {
-        Wanted::Credentials => (
-            "no AWS credentials",
-            "log in (`aws sso login`), or give the task, the pod or the instance a role",
-        ),
-        Wanted::Token => (
-            "no token for the Secrets Manager Agent",
-            "set AWS_TOKEN to the agent's token, or to file:// and the path of its file",
-        ),
-    };
-    let mut notes = tried.clone();
-    // A source that is configured, and fails, ends the search, and is the reason.
-    let failed = if *has_tried_all { None } else { notes.pop() };
-    let text = match failed {
-        Some(failed) => format!("{missing}: {failed}"),
-        None if *temporary => format!("{missing}: a source did not answer"),
-        None => missing.to_owned(),
-    };
-    let help = help.clone().or(has_tried_all.then(|| sources.to_owned()));
-    Problem {
-        notes,
-        help,
-        ..Problem::configuration(text)
     }
 }

@@ -12,7 +12,7 @@ pub use document::{
 };
 pub use failed_request::NOT_SHOWN;
 pub use fetch_error::{
-    CredentialsError, Denial, FetchError, FetchFailure, Missing, Refusal, Wanted,
+    CredentialsError, CredentialsFault, Denial, FetchError, FetchFailure, Missing, Refusal,
 };
 pub use outage::{Again, Outage, OutageKind, Reason};
 

@@ -71,10 +71,11 @@ fn a_region_without_a_route_to_instance_metadata_is_75_and_names_the_address() {
             .keys()
             .env_remove("AWS_REGION")
             .env_remove("AWS_EC2_METADATA_DISABLED");
-        sandbox
-            .run()
-            .refused(75)
-            .says(["A (", "not reachable", "169.254.169.254"]);
+        sandbox.run().refused(75).says([
+            "A (",
+            "the region can't be read from the instance metadata",
+            "169.254.169.254",
+        ]);
     });
 }
 
@@ -88,10 +89,11 @@ fn an_instance_with_only_ipv6_is_asked_in_the_mode_of_its_profile() {
             .args(["--profile", "dev"])
             .env_remove("AWS_REGION")
             .env_remove("AWS_EC2_METADATA_DISABLED");
-        sandbox
-            .run()
-            .refused(75)
-            .says(["A (", "not reachable", "[fd00:ec2::254]"]);
+        sandbox.run().refused(75).says([
+            "A (",
+            "the region can't be read from the instance metadata",
+            "[fd00:ec2::254]",
+        ]);
     });
 }
 

@@ -61,7 +61,7 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
     };
     let failing = || served().fails_first("AssumeRole", 2, fault::status(503));
     let (code, good) = ("123456\\n", "QUESTION[v-4c7a1e][status 0]\n");
-    let again = "QUESTIONsecrets-exec: six digits are expected; MFA code for SERIAL: [v-4c7a1e][status 0]\n";
+    let again = "QUESTIONsecrets-exec: an MFA code has six digits; MFA code for SERIAL: [v-4c7a1e][status 0]\n";
     let on_signal = |signal: Signal| {
         let line = "waiting for the MFA code for SERIAL; nothing was started";
         format!(

@@ -32,10 +32,10 @@ fn a_credential_process_is_run_again_when_its_credentials_expire_during_wait() {
 fn a_credential_process_and_its_children_end_with_the_deadline() {
     let aws = served();
     let sandbox = with_credential_process(&aws, HANGING).timeout("1s");
-    sandbox
-        .run()
-        .refused(75)
-        .says(["A (", "profile: no answer in time"]);
+    sandbox.run().refused(75).says([
+        "A (",
+        "the AWS credentials from the profile \"default\" did not arrive in time",
+    ]);
     all_end(&processes(&sandbox));
 }
 
@@ -44,10 +44,10 @@ fn a_child_that_a_credential_process_left_behind_with_its_output_open_delays_no_
     let aws = served();
     let script = "sleep 300 2>/dev/null & echo $! >draft; mv draft process";
     let sandbox = with_credential_process(&aws, script).timeout("1s");
-    sandbox
-        .run()
-        .refused(75)
-        .says(["A (", "profile: no answer in time"]);
+    sandbox.run().refused(75).says([
+        "A (",
+        "the AWS credentials from the profile \"default\" did not arrive in time",
+    ]);
     let child = fs::read_to_string(sandbox.path("process"))
         .unwrap()
         .trim()

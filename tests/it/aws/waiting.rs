@@ -116,10 +116,8 @@ fn credentials_or_an_endpoint_that_never_come_are_reported_at_the_end_of_wait() 
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
     run.refused(75).says([
         "A (",
-        "no AWS credentials",
-        "container: ",
-        ", after waiting ",
-        "(--wait)",
+        "the container's credentials can't be read: ",
+        "--wait ended after ",
     ]);
     let run = waits_for(
         two,

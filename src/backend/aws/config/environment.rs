@@ -76,6 +76,7 @@ impl Settings {
                 .map(|name| inherited.filled(name).map(ToOwned::to_owned))
                 .collect(),
             config_files: config_files(inherited),
+            role_remedy: role_remedy(inherited),
             remedies: Vec::new(),
         };
         reader.finish(settings)
@@ -86,7 +87,7 @@ fn check_sdk_variables(reader: &mut VariableReader<'_>) {
     // The SDK ignores or quotes a value that is not UTF-8.
     reader.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     let path = Format {
-        expected: "a path, like /v2/credentials",
+        expected: "a path such as /v2/credentials",
         parse: |text| text.parse::<http::Uri>().ok(),
     };
     reader.parse_shown_as(SECRET, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", &path);
@@ -115,6 +116,22 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
     }
 }
 
+/// Returns how a task of ECS or a pod of Kubernetes gets a role; `None` elsewhere.
+fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
+    let is_set = |name| inherited.filled(name).is_some();
+    if is_set("ECS_CONTAINER_METADATA_URI_V4") {
+        Some(
+            "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
+        )
+    } else if is_set("KUBERNETES_SERVICE_HOST") {
+        Some(
+            "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+        )
+    } else {
+        None
+    }
+}
+
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
     let general = reader.parse("AWS_ENDPOINT_URL", &ENDPOINT);
     let mut configured = BTreeMap::new();
@@ -137,7 +154,7 @@ fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints
 }
 
 fn trust(reader: &mut VariableReader<'_>, options: &AwsOptions) -> TrustSettings {
-    let ca_bundle = reader.file("AWS_CA_BUNDLE", "a file with root certificates (PEM)");
+    let ca_bundle = reader.file("AWS_CA_BUNDLE");
     TrustSettings {
         bundle: options.ca_bundle.clone().or(ca_bundle),
         file: reader.inherited.filled("SSL_CERT_FILE").map(PathBuf::from),
@@ -175,7 +192,7 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
     let http = chosen(is_set("http_proxy") || is_cgi, "http_proxy", "HTTP_PROXY");
     let no_proxy = chosen(is_set("no_proxy"), "no_proxy", "NO_PROXY");
     let proxy = Format {
-        expected: "a proxy's URL, like http://proxy.example.com:3128",
+        expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
         parse: parse_proxy,
     };
     let (https, http) = (reader.parse(https, &proxy), reader.parse(http, &proxy));

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::variable_reader::Format;
+use super::variable_reader::{Format, invalid};
 use crate::model::problem::{Problem, Status};
 use crate::model::quoting::{one_line, quoted_value};
 use crate::model::suggest;
@@ -34,7 +34,7 @@ impl ConfigFiles {
             .map(described)
             .collect();
         if paths.is_empty() {
-            "as HOME is not set".to_owned()
+            "because HOME is not set".to_owned()
         } else {
             one_line(&format!("in {}", paths.join(" or ")))
         }
@@ -92,11 +92,8 @@ impl<'a> Profile<'a> {
     ) -> Result<Option<T>, Problem> {
         let Some(text) = text else { return Ok(None) };
         (format.parse)(text).map(Some).ok_or_else(|| {
-            let (value, expected) = (quoted_value(text), format.expected);
-            Problem::usage(format!(
-                "the AWS profile {:?}: {key}: {value} is not {expected}",
-                self.name
-            ))
+            let setting = format!("{key} of the AWS profile {:?}", self.name);
+            invalid(&setting, &quoted_value(text), format.expected)
         })
     }
 
@@ -168,13 +165,13 @@ impl Profiles {
         let names: Vec<&str> = self.names().collect();
         let help = match suggest::nearest(name, names.iter().copied()) {
             _ if self.bare_sections.iter().any(|section| section == name) => {
-                format!("in the configuration file write [profile {name}], not [{name}]")
+                format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
             }
             Some(nearest) => format!("did you mean {nearest:?}?"),
             None if names.is_empty() => {
-                "there are no profiles; check HOME and AWS_CONFIG_FILE".to_owned()
+                "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
             }
-            None => format!("the profiles are {}", names.join(", ")),
+            None => format!("choose an existing profile: {}", names.join(", ")),
         };
         Problem::usage(format!(
             "the AWS profile {name:?} ({setting}) does not exist"
@@ -202,15 +199,16 @@ impl Profiles {
         {
             return Ok(());
         }
-        let failure = |why: String| {
-            let why = one_line(&format!("{}:{why}", path.display()));
-            Problem::usage(format!("the AWS configuration files cannot be read: {why}"))
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| failure(format!(" {}", os_error::text_of_file(path, &error))))?;
+        let name = path.display();
+        let failure = |why: String| Problem::usage(one_line(&why));
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let why = os_error::text_of_file(path, &error);
+            failure(format!(
+                "the AWS configuration file {name} can't be read: {why}"
+            ))
+        })?;
         let sections = parse_ini(&text)
-            .map_err(|(line, expected)| failure(format!("{line}: expected {expected}")));
-        let sections = sections?;
+            .map_err(|(line, wrong)| failure(format!("{name}:{line}: this line {wrong}")))?;
 
         // As in AWS's SDKs, `[profile default]` replaces `[default]` as a whole: the keys of one must not assume the role of the other.
         let default = Some((PROFILE, "default".to_owned()));
@@ -261,13 +259,13 @@ type Sections<'a> = Vec<(usize, &'a str, Section)>;
 /// Returns the sections of a file in the dialect of botocore, which is that of Python's `configparser`.
 ///
 /// # Errors
-/// The number of a line that is neither a section nor a setting, and what is expected there.
+/// The number of a line that is neither a section nor a setting, and what is wrong with this line.
 pub fn parse_ini(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
     let mut sections = Sections::new();
     // The last setting of the section, and the indentation of the last section or setting. A line with more continues the value.
     let (mut last, mut indent) = (None::<String>, 0);
     for (index, line) in text.lines().enumerate() {
-        let failure = |expected| (index + 1, expected);
+        let failure = |wrong| (index + 1, wrong);
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
@@ -283,15 +281,16 @@ pub fn parse_ini(text: &str) -> Result<Sections<'_>, (usize, &'static str)> {
         if let Some(header) = content.strip_prefix('[') {
             let (name, _) = header
                 .rsplit_once(']')
-                .ok_or_else(|| failure("a closing bracket, as in [profile NAME]"))?;
+                .ok_or_else(|| failure("has no closing bracket, as in [profile dev]"))?;
             sections.push((index + 1, name.trim(), Section::default()));
             last = None;
             continue;
         }
         let (_, _, section) = sections
             .last_mut()
-            .ok_or_else(|| failure("a section before the first setting, as in [default]"))?;
-        let (name, value) = setting(content, &['=', ':']).ok_or_else(|| failure("KEY = VALUE"))?;
+            .ok_or_else(|| failure("comes before the first section, such as [default]"))?;
+        let (name, value) = setting(content, &['=', ':'])
+            .ok_or_else(|| failure("is not a setting, such as region = us-east-1"))?;
         section
             .settings
             .insert(name.to_lowercase(), value.to_owned());
@@ -312,8 +311,9 @@ fn continue_setting(section: &mut Section, name: &str, content: &str) -> Result<
             value.push_str(content);
         }
         None => {
-            let (below, value) = setting(content, &['='])
-                .ok_or("KEY = VALUE, since it is indented below a setting without a value")?;
+            let (below, value) = setting(content, &['=']).ok_or(
+                "is indented below a setting without a value, but is not a setting itself",
+            )?;
             section
                 .nested
                 .insert((name.to_owned(), below.to_owned()), value.to_owned());

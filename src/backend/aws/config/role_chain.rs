@@ -81,9 +81,10 @@ pub fn role_chain<'a>(
     let source = loop {
         if visited.contains(&profile.name) {
             visited.push(profile.name);
-            return Err(
-                profile.inconsistent(format!("is in a loop of source_profile: {visited:?}"))
-            );
+            let way = visited.join(", ");
+            return Err(profile.inconsistent(format!(
+                "is part of a loop of source_profile settings ({way})"
+            )));
         }
         visited.push(profile.name);
         // The keys of a source profile precede its role.
@@ -112,7 +113,7 @@ pub fn role_chain<'a>(
             roles,
         })),
         None if roles.is_empty() => Ok(None),
-        None => Err(profile.inconsistent("is a source_profile, and has no credentials")),
+        None => Err(profile.inconsistent("is a source_profile, but has no credentials")),
     }
 }
 
@@ -167,7 +168,7 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
     }
     if let Some(file) = text("web_identity_token_file") {
         let Some(role) = text("role_arn") else {
-            return Err(profile.inconsistent("has a web_identity_token_file without role_arn"));
+            return Err(profile.inconsistent("has a web_identity_token_file, but no role_arn"));
         };
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
@@ -190,7 +191,7 @@ fn source(profiles: &Profiles, profile: Profile<'_>) -> Result<Option<RoleSource
     }
     match complete_keys(profile) {
         None if profile.get("aws_access_key_id").is_some() => {
-            Err(profile.inconsistent("has an aws_access_key_id without aws_secret_access_key"))
+            Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
         }
         // As in variables, a secret key without its id counts as not set.
         keys => Ok(keys.map(RoleSource::Keys)),
@@ -213,12 +214,12 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
     let section = session.and_then(|name| profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
         return Err(profile.inconsistent(format!(
-            "has the sso_session {name:?}, which does not exist"
+            "names the sso_session {name:?}, but there is no section [sso-session {name}]"
         )));
     }
     let setting = |key: &str| {
         let found = profile.get(key).or_else(|| section?.get(key));
-        found.ok_or_else(|| profile.inconsistent(format!("has settings of SSO, but no {key}")))
+        found.ok_or_else(|| profile.inconsistent(format!("has SSO settings, but no {key}")))
     };
     let start_url = setting("sso_start_url")?;
     let region = Region::parse(setting("sso_region")?);
@@ -226,7 +227,7 @@ fn sso(profiles: &Profiles, profile: Profile<'_>) -> Result<RoleSource, Problem>
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
         region: region
-            .ok_or_else(|| profile.inconsistent("has an sso_region that is no region"))?,
+            .ok_or_else(|| profile.inconsistent("has an sso_region that is not a region code"))?,
         start_url: start_url.to_owned(),
         session: session.unwrap_or(start_url).to_owned(),
     }))

@@ -47,6 +47,8 @@ pub struct Settings {
     /// The variables that choose the credentials, for the names of the cache.
     pub caller: Vec<Option<OsString>>,
     pub config_files: ConfigFiles,
+    /// The remedy for missing credentials in the service that runs this process, if a variable tells which that is.
+    pub role_remedy: Option<&'static str>,
     /// The advice to choose a profile of these files, if none is chosen.
     pub remedies: Vec<String>,
 }
@@ -147,12 +149,12 @@ impl Settings {
                 regions.push((region.clone(), ("--fallback-region", Status::Usage)));
             }
             if let Some(region) = &request.region {
-                let source = ("an alias's region", Status::Configuration);
+                let source = ("an alias", Status::Configuration);
                 regions.push((region.clone(), source));
             }
             for (region, (name, status)) in regions {
                 if let Some(help) = region.form_remedy() {
-                    let text = format!("{name}: \"{region}\" is not {}", Region::EXPECTED);
+                    let text = format!("there is no AWS region \"{region}\" (from {name})");
                     return Err(Problem::new(status, text).help(help));
                 }
             }
@@ -214,7 +216,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let others: Vec<&str> = profiles.names().filter(|name| *name != "default").collect();
     if settings.profile().0.is_none() && !others.is_empty() {
         settings.remedies = vec![format!(
-            "choose one of the profiles {} (AWS_PROFILE)",
+            "set AWS_PROFILE to one of your profiles ({})",
             others.join(", ")
         )];
     }

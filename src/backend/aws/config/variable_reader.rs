@@ -37,7 +37,8 @@ impl<'a> VariableReader<'a> {
 
     /// Returns the parsed value of a variable. The error of a variable that is read twice is kept once.
     pub fn parse<T>(&mut self, name: &'static str, format: &Format<T>) -> Option<T> {
-        let value = quoted_value(&self.inherited.filled(name)?.to_string_lossy());
+        let text = self.inherited.filled(name)?.to_string_lossy();
+        let value = quoted_value(unquoted(&text).unwrap_or(&text));
         self.parse_shown_as(&value, name, format)
     }
 
@@ -47,17 +48,18 @@ impl<'a> VariableReader<'a> {
     }
 
     /// Returns the path of a file that must exist.
-    pub fn file(&mut self, name: &'static str, expected: &'static str) -> Option<PathBuf> {
+    pub fn file(&mut self, name: &'static str) -> Option<PathBuf> {
         let path = PathBuf::from(self.inherited.filled(name)?);
         let Err(error) = path.metadata() else {
             return Some(path);
         };
-        let (value, why) = (
-            quoted_value(&path.display().to_string()),
-            os_error::text(&error),
-        );
+        let file = match quoted_value(&path.display().to_string()).as_str() {
+            SECRET => "the file".to_owned(),
+            file => format!("the file {file}"),
+        };
+        let why = os_error::text(&error);
         self.errors.push(Problem::usage(format!(
-            "{name}: {value} is not {expected}: {why}"
+            "{file} in {name} can't be read: {why}"
         )));
         None
     }
@@ -69,8 +71,17 @@ impl<'a> VariableReader<'a> {
         name: &'static str,
         format: &Format<T>,
     ) -> Option<T> {
-        let parsed = self.inherited.filled(name)?.to_str().and_then(format.parse);
-        let error = Problem::usage(format!("{name}: {value} is not {}", format.expected));
+        let text = self.inherited.filled(name)?.to_str();
+        let parsed = text.and_then(format.parse);
+        let mut error = invalid(name, value, format.expected);
+        if let Some(text) = text.and_then(unquoted) {
+            // `docker run --env-file` and systemd's `Environment=` keep quotes.
+            error.text = format!("the value of {name} includes quotes");
+            error.help = Some(match value {
+                SECRET => format!("remove the quotes from {name}"),
+                _ => format!("write {name}={text}"),
+            });
+        }
         if parsed.is_none() && !self.errors.contains(&error) {
             self.errors.push(error);
         }
@@ -78,9 +89,23 @@ impl<'a> VariableReader<'a> {
     }
 }
 
+/// Returns the error of a variable or a setting with an invalid value. `value` is quoted, or [`SECRET`].
+pub fn invalid(name: &str, value: &str, expected: &str) -> Problem {
+    Problem::usage(match value {
+        SECRET => format!("{name} must be {expected}"),
+        value => format!("{name} is {value}, but must be {expected}"),
+    })
+}
+
+/// Returns the text between quotes; `None` without quotes.
+fn unquoted(text: &str) -> Option<&str> {
+    let between = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
+    between('"').or_else(|| between('\''))
+}
+
 /// The format of a variable or of a profile's setting.
 pub struct Format<T> {
-    /// The expected value, for the message "… is not …".
+    /// The expected value, for the message "… must be …".
     pub expected: &'static str,
     pub parse: fn(&str) -> Option<T>,
 }
@@ -98,7 +123,7 @@ pub const BOOLEAN: Format<bool> = Format {
 
 /// AWS_MAX_ATTEMPTS, `max_attempts` and other counts.
 pub const COUNT: Format<u32> = Format {
-    expected: "a whole number from 1",
+    expected: "a whole number of at least 1",
     parse: |text| text.trim().parse().ok().filter(|count| *count > 0),
 };
 
@@ -108,13 +133,13 @@ pub const REGION: Format<Region> = Format {
 };
 
 pub const URL: Format<HttpUrl> = Format {
-    expected: "a URL, like https://example.com",
+    expected: "a URL such as https://example.com",
     parse: HttpUrl::parse,
 };
 
 /// The URL of an endpoint of AWS.
 pub const ENDPOINT: Format<HttpUrl> = Format {
-    expected: "a URL, like https://example.com (without a user name, password or query)",
+    expected: "a URL such as https://example.com, without a user name, password or query",
     parse: HttpUrl::parse_endpoint,
 };
 

@@ -7,15 +7,18 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::time::Instant;
 
 use super::imds::instance;
-use super::provider::{ProviderName, SearchContext, defect, unusable};
-use super::sources::{container, environment, profile, web_identity_of_variables};
+use super::provider::{CredentialsOrigin, SearchContext, with_origin};
+use super::sources::{container, environment, profile};
+use super::web_identity::web_identity_of_variables;
+use crate::backend::aws::config::Settings;
 use crate::backend::retry::{RetryBudget, over_regions, retry_or};
-use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind, Wanted};
+use crate::model::answer::{Again, CredentialsError, FetchError, Outage, OutageKind};
+use crate::model::problem::Status;
 use crate::model::reference::Region;
 
 /// A provider of credentials.
 struct Provider {
-    name: &'static str,
+    origin: fn(&Settings) -> CredentialsOrigin,
     /// The future is boxed, since that of the instance's is that of a whole client of the SDK.
     ask: for<'a> fn(&'a SearchContext<'a>) -> LocalBoxFuture<'a, Result<Credentials, FetchError>>,
     /// The variables that choose among the credentials that it may return, except for those that name the profile, and for a session's name
@@ -28,25 +31,25 @@ struct Provider {
 /// The providers in AWS's order.
 static PROVIDERS: [Provider; 5] = [
     Provider {
-        name: "environment",
+        origin: |_| CredentialsOrigin::Variables,
         ask: |context| ready(environment(&context.settings.variable_keys)).boxed_local(),
         variables: &["AWS_ACCESS_KEY_ID"],
         is_replaced_by_profile: true,
     },
     Provider {
-        name: "profile",
+        origin: |settings| CredentialsOrigin::Profile(settings.profile().1.to_owned()),
         ask: |context| profile(context).boxed_local(),
         variables: &["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "HOME"],
         is_replaced_by_profile: false,
     },
     Provider {
-        name: "web identity",
+        origin: |_| CredentialsOrigin::WebIdentity,
         ask: |context| web_identity_of_variables(context).boxed_local(),
         variables: &["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"],
         is_replaced_by_profile: false,
     },
     Provider {
-        name: "container",
+        origin: |_| CredentialsOrigin::Container,
         ask: |context| container(context).boxed_local(),
         variables: &[
             "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -56,7 +59,7 @@ static PROVIDERS: [Provider; 5] = [
         is_replaced_by_profile: false,
     },
     Provider {
-        name: "instance metadata",
+        origin: |_| CredentialsOrigin::Instance,
         ask: |context| instance(context).boxed_local(),
         variables: &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
         is_replaced_by_profile: false,
@@ -88,39 +91,47 @@ pub async fn find_credentials(
     let providers = PROVIDERS
         .iter()
         .filter(|provider| !(has_profile && provider.is_replaced_by_profile));
-    let count = providers.clone().count();
+    let last = providers.clone().count() - 1;
 
-    let mut failure = CredentialsError::new(Wanted::Credentials, Again::Later);
-    for provider in providers {
+    let (mut notes, mut status, mut help) = (Vec::new(), Status::Denied, None);
+    for (index, provider) in providers.enumerate() {
         let error = match ask_in_regions(provider, context, regions, begun, budget).await {
-            Ok(mut credentials) => {
-                let name = provider.name;
-                credentials.set_property(ProviderName(name));
+            Ok(credentials) => {
                 let progress = budget.progress();
-                progress.trace(|| format!("credentials: from the provider {name}"));
+                let origin = CredentialsOrigin::of(&credentials);
+                progress.trace(|| format!("the AWS credentials come from {origin}"));
                 return Ok(credentials);
             }
             Err(FetchError::NoCredentials(error)) => error,
-            Err(FetchError::Unavailable(outage)) => CredentialsError {
-                tried: vec![outage.reason.to_string()],
-                temporary: true,
-                ..CredentialsError::new(Wanted::Credentials, Again::Later)
-            },
+            Err(FetchError::Unavailable(outage)) => {
+                CredentialsError::new(outage.reason.to_string(), Again::Later).temporary()
+            }
             Err(error) => return Err(error),
         };
-        failure.tried.extend(error.tried);
-        if error.again == Again::NextProvider {
-            failure.temporary |= error.temporary;
-            continue;
+        if error.again != Again::NextProvider && index < last {
+            return Err(error.into());
         }
-        failure = CredentialsError {
-            tried: failure.tried,
-            ..error
-        };
-        break;
+        notes.push(error.problem.text);
+        status = status.min(error.problem.status);
+        help = help.or(error.problem.help);
     }
-    failure.has_tried_all = failure.tried.len() == count;
-    Err(FetchError::NoCredentials(failure))
+    Err(no_source(notes, status, help).into())
+}
+
+/// Returns the error if no provider has credentials, each with its reason in `notes`. `help` is the remedy of a provider.
+fn no_source(mut notes: Vec<String>, status: Status, help: Option<String>) -> CredentialsError {
+    let mut text = "no AWS credentials were found".to_owned();
+    // Only the instance metadata may answer later.
+    if let Some(why) = notes.pop_if(|_| status == Status::Temporary) {
+        text += &format!(", and {why}");
+    }
+    let mut error = CredentialsError::new(text, Again::Later);
+    error.is_unconfigured = help.is_none();
+    let general = "on your own machine, run `aws configure sso`; on AWS, give the task, pod or instance a role";
+    error.problem.help = help.or(Some(general.to_owned()));
+    error.problem.status = status;
+    error.problem.notes = notes;
+    error
 }
 
 /// Asks one provider, again after each outage, with STS in one region after the other. If the time ends first, the error has the reason of the
@@ -132,7 +143,8 @@ async fn ask_in_regions(
     begun: Instant,
     budget: &RetryBudget,
 ) -> Result<Credentials, FetchError> {
-    let late = format!("{}: no answer in time", provider.name);
+    let origin = (provider.origin)(context.settings);
+    let late = format!("the AWS credentials from {origin} did not arrive in time");
     let mut last = Outage::new(OutageKind::Timeout, late);
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let context = SearchContext {
@@ -140,9 +152,7 @@ async fn ask_in_regions(
             ..context.clone()
         };
         let found = retry_or(last.clone(), &budget, async || {
-            let found = (provider.ask)(&context).await;
-            let found = found.and_then(without_defect);
-            found.map_err(|error| named(error, provider.name))
+            with_origin((provider.ask)(&context).await?, origin.clone())
         })
         .await;
         if let Err(FetchError::Unavailable(outage)) = &found {
@@ -151,26 +161,4 @@ async fn ask_in_regions(
         found
     };
     over_regions(budget, begun, regions, ask_in).await
-}
-
-/// Returns the credentials, if each of them fits into a header.
-fn without_defect(credentials: Credentials) -> Result<Credentials, FetchError> {
-    match defect(&credentials) {
-        Some(why) => Err(unusable(why)),
-        None => Ok(credentials),
-    }
-}
-
-/// Puts the name of a provider before the reason of its failure.
-fn named(error: FetchError, provider: &str) -> FetchError {
-    match error {
-        FetchError::NoCredentials(mut error) => {
-            for why in &mut error.tried {
-                *why = format!("{provider}: {why}");
-            }
-            FetchError::NoCredentials(error)
-        }
-        FetchError::Unavailable(outage) => outage.of(provider).into(),
-        error => error,
-    }
 }

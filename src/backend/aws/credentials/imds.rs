@@ -10,13 +10,17 @@ use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 
-use super::provider::{SearchContext, failed, not_configured, of_response, of_sdk, unanswered};
+use super::provider::{
+    SearchContext, failed, not_configured, of_response, of_sdk, unanswered, with_help,
+};
 use crate::backend::aws::clients::{Clients, response_status};
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::retry::{RetryBudget, retry};
 use crate::model::answer::{Again, FetchError, Outage, OutageKind};
 use crate::model::reference::Region;
 use crate::net::errors::{NetFailure, error_text, find_source};
+
+const UNREADABLE: &str = "the instance's credentials can't be read";
 
 /// Returns the credentials of the instance's role. The SDK's own provider panics over a role name that cannot be part of a path.
 pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchError> {
@@ -36,14 +40,14 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte))
     {
-        let why = "the response is not one of the instance metadata service";
+        let why = "something other than the instance metadata service answered at its address";
         return Err(failed(why));
     }
     let provider = ImdsCredentialsProvider::builder()
         .configure(&context.clients.link_local(is_token))
         .imds_client(client);
     let found = provider.profile(role).build().provide_credentials().await;
-    found.map_err(|error| of_sdk(&error, status(&error)))
+    found.map_err(|error| of_sdk(UNREADABLE, &error, status(&error)))
 }
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection means that this is not an instance. Silence
@@ -51,21 +55,23 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
 fn no_role(error: &ImdsError) -> FetchError {
     let (why, status) = (error_text(error), status(error));
     match error {
-        ImdsError::ErrorResponse(_) if status == Some(404) => {
-            not_configured("the instance has no role")
-        }
+        ImdsError::ErrorResponse(_) if status == Some(404) => with_help(
+            not_configured("this EC2 instance does not have a role"),
+            "attach an IAM role to this instance",
+        ),
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = matches!(
                 find_source(error),
                 Some(NetFailure::Timeout(_) | NetFailure::Handshake(_))
             );
+            let why = format!("the instance metadata did not answer: {why}");
             if is_silent || is_unreachable(error) {
                 unanswered(why)
             } else {
                 not_configured(why)
             }
         }
-        _ => of_response(error, status, &why),
+        _ => of_response(error, status, &format!("{UNREADABLE}: {why}")),
     }
 }
 
@@ -130,9 +136,9 @@ pub async fn instance_region(
                 again: Again::Later,
             }
         }
-        FetchError::Unavailable(outage) => {
-            outage.of("the region from the instance metadata").into()
-        }
+        FetchError::Unavailable(outage) => outage
+            .of("the region can't be read from the instance metadata")
+            .into(),
         error => error,
     })
 }

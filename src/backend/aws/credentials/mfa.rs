@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::backend::aws::config::ProfileRole;
+use crate::model::answer::{Again, CredentialsError};
 use crate::model::quoting::{escaped, one_line};
 use crate::time::Deadline;
 
@@ -16,8 +17,12 @@ impl MfaCodes {
     /// Asks on the terminal for the codes that `roles` require, and that were not asked for yet.
     ///
     /// # Errors
-    /// The reason, without a terminal or without a code.
-    pub fn complete(&mut self, roles: &[ProfileRole], deadline: &Deadline) -> Result<(), String> {
+    /// Without a terminal or without a code.
+    pub fn complete(
+        &mut self,
+        roles: &[ProfileRole],
+        deadline: &Deadline,
+    ) -> Result<(), CredentialsError> {
         for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
             if !self.0.contains_key(serial) {
                 let _awaited = deadline
@@ -38,7 +43,7 @@ impl MfaCodes {
     }
 }
 
-fn ask_for(serial: &str) -> Result<String, String> {
+fn ask_for(serial: &str) -> Result<String, CredentialsError> {
     let serial = one_line(serial);
     let mut question = format!("secrets-exec: MFA code for {}: ", escaped(&serial));
     loop {
@@ -49,14 +54,20 @@ fn ask_for(serial: &str) -> Result<String, String> {
             // STS takes no other code.
             Ok(Some(_)) => {
                 question = format!(
-                    "secrets-exec: six digits are expected; MFA code for {}: ",
+                    "secrets-exec: an MFA code has six digits; MFA code for {}: ",
                     escaped(&serial)
                 )
             }
-            Ok(None) => return Err(format!("no MFA code for {serial} was typed")),
+            Ok(None) => {
+                let why = format!("no MFA code for {serial} was typed");
+                return Err(CredentialsError::new(why, Again::Never));
+            }
             Err(_) => {
-                let why = "requires a code, and there is no terminal to ask for it; set credentials in variables instead";
-                return Err(format!("the MFA device {serial} {why}"));
+                let why = format!(
+                    "a code of the MFA device {serial} is needed, but there is no terminal to ask for it"
+                );
+                let help = "run this in a terminal, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
+                return Err(CredentialsError::new(why, Again::Never).help(help));
             }
         }
     }

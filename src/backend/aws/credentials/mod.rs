@@ -8,10 +8,11 @@ mod provider;
 mod sources;
 mod sso;
 mod sts;
+mod web_identity;
 
 pub use chain::{caller_variables, find_credentials};
 pub use imds::instance_region;
 pub use mfa::MfaCodes;
-pub use provider::{ProviderName, SearchContext, misconfigured, with_provider};
+pub use provider::{CredentialsOrigin, SearchContext, misconfigured, naming_credentials};
 pub use sources::remove_empty_variables;
 pub use sts::{CallerIdentity, assume, identity};

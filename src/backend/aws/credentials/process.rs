@@ -39,11 +39,13 @@ const MAX_OUTPUT: usize = 64 * 1024;
 /// The interval at which the end of a program that has closed its output is polled.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Runs a command of the shell, whose arguments may be secret, and returns the credentials that it prints.
-pub async fn process_credentials(command: &str) -> Result<Credentials, FetchError> {
+/// Runs the `credential_process` of a profile, a command of the shell whose arguments may be secret, and returns the credentials that it
+/// prints.
+pub async fn process_credentials(command: &str, profile: &str) -> Result<Credentials, FetchError> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
-    printed_credentials(shell, "credential_process").await
+    let name = format!("the credential_process of the profile {profile:?}");
+    printed_credentials(shell, &name).await
 }
 
 /// Asks the AWS CLI for the credentials of a profile of `aws login`, whose session the CLI renews itself.
@@ -59,18 +61,21 @@ pub async fn login_credentials(profile: &str) -> Result<Credentials, FetchError>
     ]);
     let profile = shell_word(profile);
     let name = format!(
-        "`aws configure export-credentials --profile {profile} --format process` (the AWS CLI)"
+        "the AWS CLI (aws configure export-credentials --profile {profile} --format process)"
     );
     let printed = printed_credentials(cli, &name).await;
-    printed.map_err(|error| with_help(error, format!("aws login --profile {profile}")))
+    printed.map_err(|error| {
+        with_help(
+            error,
+            format!("log in again: aws login --profile {profile}"),
+        )
+    })
 }
 
 async fn printed_credentials(command: Command, name: &str) -> Result<Credentials, FetchError> {
     let program = CredentialProcess::start(command).map_err(|error| {
-        unusable(format!(
-            "{name} cannot be started: {}",
-            os_error::text(&error)
-        ))
+        let why = format!("{name} can't be started: {}", os_error::text(&error));
+        with_help(unusable(why), "install it, or add its directory to PATH")
     })?;
     let failed = |why| unusable(format!("{name} {why}"));
     let output = program.output().await.map_err(failed)?;
@@ -91,11 +96,11 @@ struct ProcessOutput {
 fn parse(output: &[u8]) -> Result<Credentials, String> {
     // serde's error is dropped: it quotes the output.
     let output: ProcessOutput = serde_json::from_slice(output)
-        .map_err(|_| "printed no JSON as AWS defines it".to_owned())?;
+        .map_err(|_| "did not print the JSON that AWS defines for it".to_owned())?;
     if output.version != Some(1) {
-        return Err("printed no `\"Version\": 1`".to_owned());
+        return Err("did not print \"Version\": 1".to_owned());
     }
-    let missing = |key: &str| format!("printed no {key}");
+    let missing = |key: &str| format!("did not print {key}");
     let id = output.access_key_id.ok_or_else(|| missing("AccessKeyId"))?;
     let secret = output
         .secret_access_key
@@ -123,7 +128,8 @@ fn parse_expiration(text: &str) -> Result<SystemTime, String> {
         parse(&format!("{hours}:{minutes}"))
     });
     let moment = moment.and_then(|moment| SystemTime::try_from(moment).ok());
-    let moment = moment.ok_or("printed an Expiration that is not a time in RFC 3339")?;
+    let moment =
+        moment.ok_or("printed an Expiration that is not a time like 2030-01-31T12:00:00Z")?;
     if moment <= SystemTime::now() {
         return Err(format!(
             "printed credentials that expired at {}",
@@ -169,7 +175,7 @@ impl CredentialProcess {
     /// Returns the program's standard output.
     async fn output(mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let failed =
-            |error: io::Error| format!("cannot be read or waited for: {}", error_text(&error));
+            |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         let stdout = read_all(self.0.take()).await.map_err(failed)?;
         // Without a program another thread ends this process.
         let status = || {

@@ -14,7 +14,7 @@ use super::provider::{self, SearchContext, of_request, unusable, with_help};
 use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::Api;
-use crate::model::answer::{Denial, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, CredentialsError, Denial, FetchError, Outage, OutageKind};
 use crate::net::errors::error_text;
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
@@ -34,19 +34,30 @@ pub async fn sso_credentials(
         .start_url(&sso.start_url)
         .build()
         .await;
+    let has_expired = || {
+        let text = format!("the SSO session of the profile {profile:?} has expired");
+        CredentialsError::new(text, Again::Later).help(format!("log in again: {log_in}"))
+    };
     let token = tokens.provide_token().await.map_err(|error| {
-        let why =
-            error_text(&error).replace("an error occurred while loading an access token: ", "");
-        let uncached = "there is no cached SSO token, or it cannot be read";
-        let why = why.replace("failed to load the cached SSO token", uncached);
-        with_help(unusable(why), &log_in)
+        // The SDK's type for this is private.
+        if error_text(&error).contains("expired") {
+            return has_expired().into();
+        }
+        let text = format!("there is no SSO session for the profile {profile:?}");
+        with_help(unusable(text), format!("log in: {log_in}"))
     })?;
     // After a failed refresh the SDK returns the old token, which may still be valid for some minutes.
     let is_valid = token.expiration().is_none_or(|end| end > SystemTime::now());
     if !is_valid {
-        return Err(refresh_error(refresh_failure.get().cloned(), log_in));
+        return Err(match refresh_failure.get().cloned() {
+            Some(FetchError::Denied { message, .. }) => has_expired().aws_says(message).into(),
+            failure => refresh_error(profile, failure),
+        });
     }
-    let failed = |error| of_request("the SSO portal", error);
+    let failed = |error| {
+        let headline = format!("the SSO portal gave no credentials for the profile {profile:?}");
+        of_request(&headline, error)
+    };
     let client = context.clients.client(Api::Sso, &sso.region, None).await;
     let client = client.map_err(failed)?;
     let input = GetRoleCredentialsInput::builder().access_token(token.token());
@@ -56,10 +67,19 @@ pub async fn sso_credentials(
         client.call::<_, GetRoleCredentialsOutput, GetRoleCredentialsError>(&operation, input);
     let output = calling.await.map_err(|error| match error {
         FetchError::Denied {
-            cause: Denial::Credentials,
+            message,
+            cause: Denial::Credentials(_),
             ..
-        } => with_help(failed(error), log_in),
-        _ => failed(error),
+        } => has_expired().aws_says(message).into(),
+        error @ FetchError::Denied { .. } => {
+            let headline = format!(
+                "the SSO portal does not give you the role {:?} in the account {}",
+                sso.role, sso.account
+            );
+            let help = format!("check sso_role_name and sso_account_id of the profile {profile:?}, or ask for access");
+            with_help(of_request(&headline, error), help)
+        }
+        error => failed(error),
     })?;
     let found = output.role_credentials.and_then(|found| {
         let expiry =
@@ -72,19 +92,16 @@ pub async fn sso_credentials(
             "SSO",
         ))
     });
-    found.ok_or_else(|| provider::failed("the SSO portal: a response without credentials"))
+    found.ok_or_else(|| failed(Outage::malformed("a response without credentials").into()))
 }
 
-/// Returns the error of a token that has expired and was not refreshed, for the failure of the refresh. If AWS says that the session is over,
-/// the remedy is `log_in`. The refresh is tried again after any other failure.
-fn refresh_error(failure: Option<FetchError>, log_in: String) -> FetchError {
+/// Returns the error of a token that has expired and was not refreshed, for the failure of the refresh, which is tried again.
+fn refresh_error(profile: &str, failure: Option<FetchError>) -> FetchError {
     let no_token = || Outage::new(OutageKind::Service, "no answer with a valid token").into();
     let failure = failure.unwrap_or_else(no_token);
-    let is_over = matches!(failure, FetchError::Denied { .. });
-
-    match of_request("the SSO token could not be refreshed", failure) {
-        error if is_over => with_help(error, log_in),
-        error @ FetchError::NoCredentials(_) => provider::failed(error.last_reason()),
+    let headline = format!("the SSO session of the profile {profile:?} could not be renewed");
+    match of_request(&headline, failure) {
+        FetchError::NoCredentials(error) => provider::failed(error.problem.full_headline()),
         error => error,
     }
 }

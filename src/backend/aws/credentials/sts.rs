@@ -16,11 +16,12 @@ use aws_sdk_sts::operation::get_caller_identity::{
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::provider::{defect, with_provider};
+use super::provider::{CredentialsOrigin, naming_credentials, with_origin};
 use crate::backend::aws::config::{ProfileRole, WebIdentity};
 use crate::backend::aws::protocol::Client;
 use crate::backend::retry::{RetryBudget, retry};
-use crate::model::answer::{Denial, FetchError, Outage, Refusal};
+use crate::model::answer::{CredentialsError, FetchError, Outage, Refusal};
+use crate::model::quoting::one_line;
 use crate::model::reference::Role;
 use crate::net::errors::host_and_port;
 
@@ -32,6 +33,9 @@ pub struct CallerIdentity {
 
 /// The name of a role's session, unless the settings have one.
 const SESSION_NAME: &str = "secrets-exec";
+
+/// The remedy for a caller that may not assume a role.
+pub const PERMISSION: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
 
 /// The limit for GetCallerIdentity, so that it does not delay the message of a denial for long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,7 +56,7 @@ pub async fn assume_once(
     let operation = AssumeRole::new();
     let calling = client.call::<_, AssumeRoleOutput, AssumeRoleError>(&operation, input.build());
     let called = calling.await;
-    let output = called.map_err(|error| with_provider(error, client.credentials.as_ref()))?;
+    let output = called.map_err(|error| naming_credentials(error, client.credentials.as_ref()))?;
     let arn = OnceCell::new_with(output.assumed_role_user.map(|user| Some(user.arn)));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
@@ -114,35 +118,28 @@ fn read_credentials(
         found.session_token,
     );
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
-    match defect(&credentials) {
-        None => Ok(credentials),
-        Some(_) => Err(Outage::malformed("a response with invalid credentials").into()),
-    }
+    with_origin(credentials, CredentialsOrigin::Role)
+        .map_err(|_| Outage::malformed("a response with invalid credentials").into())
 }
 
-/// Names the role in an error. A denial or a refusal is about the role, unless the credentials themselves are denied.
+/// Returns the headline for a role that could not be assumed.
+pub fn not_assumed(role: &str) -> String {
+    format!("the role \"{}\" could not be assumed", one_line(role))
+}
+
+/// Names the role in an error, unless that is about the credentials or a general one.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
-    match error {
-        FetchError::Denied {
-            message,
-            cause: cause @ Denial::Credentials,
-            identity,
-        } => FetchError::Denied {
-            message: message.with_prefix(&role.arn),
-            cause,
-            identity,
-        },
-        FetchError::Denied { message, .. } => {
-            FetchError::denied(message.with_prefix(&role.arn), Denial::Role)
-        }
+    let headline = not_assumed(&role.arn.to_string());
+    let (message, help) = match error {
+        FetchError::Denied { message, .. } => (message, PERMISSION),
         FetchError::Refused(Refusal::Request(message)) => {
-            FetchError::denied(message.with_prefix(&role.arn), Denial::RoleRequest)
+            (message, "check the ARN of the role, and its external ID")
         }
-        FetchError::Unavailable(outage) => outage
-            .of(format_args!("STS, AssumeRole of {}", role.arn))
-            .into(),
-        error => error,
-    }
+        FetchError::Unavailable(outage) => return outage.of(headline).into(),
+        error => return error,
+    };
+    let error = CredentialsError::refused("role-denied", headline);
+    error.aws_says(message).help(help).into()
 }
 
 /// Returns the ARN of the client's credentials, if STS answers in time. GetCallerIdentity needs no permission.

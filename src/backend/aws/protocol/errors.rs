@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 
 use crate::model::answer::{
-    Again, Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal,
+    Again, CredentialsFault, Denial, FetchError, Missing, Outage, OutageKind, Reason, Refusal,
 };
 use crate::model::quoting::one_line;
 use crate::net::errors::{NetFailure, error_text, find_source};
@@ -72,21 +72,24 @@ impl<'a> ServiceError<'a> {
             // The KMS key of a secret is disabled, missing, or denied.
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState" | "KMSNotFound"
             | "KMSOptInRequired" => self.denied(Denial::Key),
+            "ExpiredToken" => self.denied(Denial::Credentials(CredentialsFault::Expired)),
+            "InvalidSignature" | "SignatureDoesNotMatch" => {
+                self.denied(Denial::Credentials(CredentialsFault::WrongSecretKey))
+            }
             "AuthFailure"
-            | "ExpiredToken"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
             | "InvalidClientTokenId"
-            | "InvalidSignature"
             | "MissingAuthenticationToken"
             | "OptInRequired"
-            | "SignatureDoesNotMatch"
             // SSO's token has expired, or its session is over.
             | "Unauthorized"
             | "UnauthorizedClient"
             | "InvalidClient"
             | "InvalidGrant"
-            | "UnrecognizedClient" => self.denied(Denial::Credentials),
+            | "UnrecognizedClient" => {
+                self.denied(Denial::Credentials(CredentialsFault::Unrecognized))
+            }
             // IDPCommunicationError: STS cannot reach the identity provider of a web identity.
             "IDPCommunicationError"
             | "InternalError"

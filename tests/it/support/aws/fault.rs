@@ -164,6 +164,17 @@ pub fn expired_token() -> Fault {
     )
 }
 
+pub fn wrong_signature() -> Fault {
+    let message = "The request signature we calculated does not match the signature you provided. \
+        Check your AWS Secret Access Key and signing method.";
+    error(400, "InvalidSignatureException", message)
+}
+
+/// The answer of SSO's portal to a user without the role.
+pub fn role_not_assigned() -> Fault {
+    error(403, "ForbiddenException", "No access")
+}
+
 pub fn clock_skew() -> Fault {
     let message = "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)";
     recorded_or(

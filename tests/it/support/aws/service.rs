@@ -106,12 +106,18 @@ impl Service {
                 return response;
             }
             let role = call.form().remove("RoleArn").unwrap_or_default();
+            let message = match action {
+                "AssumeRole" => format!(
+                    "User: arn:aws:iam::123456789012:user/app is not authorized to perform: \
+                     sts:AssumeRole on resource: {role}"
+                ),
+                action => format!("Not authorized to perform sts:{action}"),
+            };
             return xml(
                 403,
                 format!(
                     "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
-                     <Message>User: arn:aws:iam::123456789012:user/app is not authorized to perform: \
-                     sts:AssumeRole on resource: {role}</Message></Error>\
+                     <Message>{message}</Message></Error>\
                      <RequestId>{REQUEST_ID}</RequestId></ErrorResponse>"
                 ),
             );
