@@ -262,12 +262,8 @@ impl Agent {
         } else {
             self.budget.clone()
         };
-        let budget = budget.for_request(|| {
-            format!(
-                "{request} of the agent at {}",
-                host_and_port(self.settings.url.uri())
-            )
-        });
+        let host = host_and_port(self.settings.url.uri());
+        let budget = budget.for_request(host, format!("{request} of the agent"));
         retry(&budget, async || self.send(request, token).await)
             .await
             .map_err(of_agent)
@@ -316,12 +312,15 @@ impl Agent {
 /// Names the agent in an outage.
 fn of_agent(error: FetchError) -> FetchError {
     match error {
-        FetchError::Unavailable(outage) if outage.kind == OutageKind::Connection => Outage {
-            kind: OutageKind::AgentConnection,
-            ..outage
+        FetchError::Unavailable(outage) => {
+            let kind = match outage.kind {
+                OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent => {
+                    OutageKind::AgentConnection
+                }
+                kind => kind,
+            };
+            Outage { kind, ..outage }.into()
         }
-        .into(),
-        FetchError::Unavailable(outage) => outage.of("the Secrets Manager Agent").into(),
         error => error,
     }
 }

@@ -31,8 +31,14 @@ pub struct RetryBudget {
     max_attempts: Option<u32>,
     /// The end of a share of the time.
     share: Option<Instant>,
-    /// The request, as `-vv` and a deadline name it.
-    request: Option<Arc<str>>,
+    request: Option<Arc<RequestName>>,
+}
+
+/// A request, as `-vv` and the error at a deadline name it.
+#[derive(Debug)]
+struct RequestName {
+    host: String,
+    what: String,
 }
 
 impl RetryBudget {
@@ -57,12 +63,17 @@ impl RetryBudget {
         }
     }
 
-    /// Returns the same budget with a name for the request.
-    pub fn for_request(&self, name: impl FnOnce() -> String) -> Self {
+    /// Returns the same budget for a request to a host.
+    pub fn for_request(&self, host: String, what: String) -> Self {
         Self {
-            request: Some(name().into()),
+            request: Some(Arc::new(RequestName { host, what })),
             ..self.clone()
         }
+    }
+
+    /// Returns the outage of a request that is still in progress at the end of the budget.
+    fn unanswered(&self) -> Outage {
+        Outage::unanswered(self.request.as_ref().map(|request| request.host.as_str()))
     }
 
     /// Traces an attempt. `result` is `None` if the budget ended first.
@@ -76,12 +87,13 @@ impl RetryBudget {
             let failure = match result {
                 Some(Ok(_)) => String::new(),
                 Some(Err(error)) => why(error),
-                None => why(&Outage::unanswered().into()),
+                None => why(&self.unanswered().into()),
             };
             let milliseconds = begun.elapsed().as_millis();
-            self.deadline
-                .progress()
-                .trace(|| format!("{request}, attempt {number}, {milliseconds} ms{failure}"));
+            let RequestName { host, what } = &**request;
+            self.deadline.progress().trace(|| {
+                format!("{what} at {host}, attempt {number}, {milliseconds} ms{failure}")
+            });
         }
     }
 
@@ -159,7 +171,7 @@ pub async fn retry<T>(
     budget: &RetryBudget,
     attempt: impl AsyncFn() -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    retry_or(Outage::unanswered(), budget, attempt).await
+    retry_or(budget.unanswered(), budget, attempt).await
 }
 
 /// Does the same as [`retry`], but fails with `unanswered` if the budget ends before the first attempt does.
@@ -183,7 +195,7 @@ pub async fn retry_or<T>(
             Some(Err(FetchError::Unavailable(outage))) if outage.again.is_here() => last = outage,
             Some(ended) => return ended,
         }
-        budget.progress().note_reason(last.reason.to_string());
+        budget.progress().note_reason(last.text());
         malformed_answers += u32::from(last.kind == OutageKind::MalformedResponse);
         if malformed_answers >= MOST_MALFORMED_ANSWERS {
             break;
@@ -192,16 +204,13 @@ pub async fn retry_or<T>(
             break;
         }
     }
-    if let (OutageKind::Timeout, Some(request)) = (last.kind, &budget.request) {
+    if matches!(last.kind, OutageKind::Timeout | OutageKind::Silent) && budget.request.is_some() {
         let attempts = if tried == 1 {
             "1 attempt".to_owned()
         } else {
             format!("{tried} attempts")
         };
-        last.reason.detail = format!(
-            " (after {attempts} in {:.1}s: {request})",
-            begun.elapsed().as_secs_f64()
-        );
+        last.reason.detail = format!(" ({attempts} in {:.1}s)", begun.elapsed().as_secs_f64());
     }
     Err(last.into())
 }
@@ -217,7 +226,7 @@ pub async fn over_regions<T>(
     regions: &[Region],
     mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let mut last = Outage::unanswered().into();
+    let mut last = budget.unanswered().into();
     for (index, region) in regions.iter().enumerate() {
         let budget = budget.part(begun, index, regions.len());
         match attempt(region, budget).await {

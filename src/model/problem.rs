@@ -70,8 +70,8 @@ pub struct About {
     pub name: String,
     /// Several such secrets: `secrets`.
     pub plural: &'static str,
-    /// The words of the headline before the secret, with a blank at their end: `access to `.
-    pub before: &'static str,
+    /// The words of the headline before the secret, with a blank at their end: `access to `. `None` if the headline doesn't name the secret.
+    pub before: Option<&'static str>,
     pub scope: ReasonScope,
 }
 
@@ -216,8 +216,8 @@ impl Problem {
             Some(_) => "",
             None => &self.detail,
         };
-        match &self.about {
-            Some(about) => format!("{}{secret} {}{detail}", about.before, self.text),
+        match self.about.as_ref().and_then(|about| about.before) {
+            Some(before) => format!("{before}{secret} {}{detail}", self.text),
             None => format!("{}{detail}", self.text),
         }
     }
@@ -241,7 +241,7 @@ impl About {
             id: reference.locator.written_id(),
             name: reference.locator.noun() + &version,
             plural,
-            before: "",
+            before: Some(""),
             scope: ReasonScope::OneSecret,
         }
     }

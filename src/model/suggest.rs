@@ -31,6 +31,12 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {nearest:?}?")
 }
 
+/// Returns the hint for a misspelled name, with what to write for it.
+pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
+    let write = write.map(|write| format!(" Write {write}"));
+    did_you_mean(nearest) + &write.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

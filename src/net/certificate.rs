@@ -6,9 +6,8 @@ use rustls::CertificateError;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::EndEntityCert;
 
-/// Returns why a certificate is not trusted, and what to do. rustls prints the names of its own types, and times in seconds since 1970.
+/// Returns why a certificate is not trusted, as a predicate, and what to do. rustls prints the names of its own types, and times in seconds since 1970.
 pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str>) {
-    const RENEW: &str = "renew the certificate, or set this machine's clock";
     let moment = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
         moment.map_or_else(
@@ -19,13 +18,17 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     let (text, help) = match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (moment(not_after), moment(time));
-            let text = format!("it expired at {end}; this machine's clock is at {now}");
-            (text, RENEW)
+            let text = format!("expired at {end} (the clock of this machine is at {now})");
+            (
+                text,
+                "renew the certificate, or set the clock if it is wrong",
+            )
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (moment(not_before), moment(time));
-            let text = format!("it is not valid before {begin}; this machine's clock is at {now}");
-            (text, RENEW)
+            let text =
+                format!("is not valid before {begin} (the clock of this machine is at {now})");
+            (text, "set the clock of this machine")
         }
         CertificateError::NotValidForNameContext {
             expected,
@@ -37,8 +40,8 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 .map(|name| name.split('"').nth(1).unwrap_or(name))
                 .collect();
             let (names, expected) = (names.join(", "), expected.to_str());
-            let text = format!("it is valid for {names}, not for {expected}");
-            let help = "use a name that the certificate has, or check which server answers under this name";
+            let text = format!("is valid for {names}, not for {expected}");
+            let help = "use one of the names in the certificate, or check which server answers to this name";
             (text, help)
         }
         CertificateError::Other(other) => {
@@ -46,13 +49,13 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
                 (issuer.why.clone(), issuer.help)
             } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
                 let text =
-                    "it is a certificate authority's (CA:TRUE), which is not valid for a server";
+                    "is one for a certificate authority (CA:TRUE), which is not valid for a server";
                 (text.to_owned(), "issue a certificate for the server")
             } else {
-                return (why.to_string(), None);
+                return (format!("is not trusted: {why}"), None);
             }
         }
-        _ => return (why.to_string(), None),
+        _ => return (format!("is not trusted: {why}"), None),
     };
     (text, Some(help))
 }
@@ -72,22 +75,21 @@ impl UnknownIssuer {
         let issuer = last
             .as_ref()
             .and_then(|certificate| name(certificate.issuer()))
-            .map(|name| format!(" {name:?}"))
-            .unwrap_or_default();
+            .map_or("without a name".to_owned(), |name| format!("{name:?}"));
         let is_self_signed = others.is_empty()
             && last.is_some_and(|certificate| certificate.issuer() == certificate.subject());
 
         if is_self_signed {
             Self {
-                why: format!("it is signed by itself{issuer}{notes}"),
-                help: "if it is the right server, give this certificate with --ca-bundle or AWS_CA_BUNDLE",
+                why: format!("is self-signed (issuer {issuer}), so it is not trusted{notes}"),
+                help: "if this is the right server, pass this certificate with --ca-bundle or AWS_CA_BUNDLE",
             }
         } else {
             Self {
                 why: format!(
-                    "its chain ends at the issuer{issuer}, which is no trusted root{notes}"
+                    "is not trusted, because its chain ends at the issuer {issuer}, which is not a trusted root{notes}"
                 ),
-                help: "if a proxy or a private endpoint uses it, give its root certificates with --ca-bundle or AWS_CA_BUNDLE",
+                help: "if it belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE",
             }
         }
     }

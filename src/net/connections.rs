@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,7 +21,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake as http_handshake};
 use hyper::rt::{Read, Write};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -32,7 +32,7 @@ use tower_service::Service;
 
 use super::dns::DnsResolver;
 use super::errors::{NetFailure, host_and_port, within};
-use super::proxy::{ProxyLogin, ProxySettings, open_tunnel};
+use super::proxy::{Proxy, ProxyLogin, ProxySettings, open_tunnel};
 use super::tls::{Tls, TrustSettings};
 
 /// The most connections to a host, which is also the most requests that a backend has in flight: each has a connection of its own.
@@ -125,7 +125,9 @@ impl Host {
         limit: Option<Duration>,
         request: Request<Full<Bytes>>,
     ) -> Result<(InUse<'h>, Response<Incoming>), NetFailure> {
-        let _permit = self.permits.acquire().await.map_err(NetFailure::of)?;
+        let host = host_and_port(to);
+        let permit = self.permits.acquire().await;
+        let _permit = permit.map_err(|error| NetFailure::of_exchange(error, &host))?;
         if let Some(mut connection) = self.spare_connection().await
             && let Ok(response) = connection.send_request(request.clone()).await
         {
@@ -146,7 +148,7 @@ impl Host {
                 connection,
                 _permit,
             },
-            response.map_err(|error| NetFailure::of(error).at(&host_and_port(to)))?,
+            response.map_err(|error| NetFailure::of_exchange(error, &host))?,
         ))
     }
 
@@ -187,6 +189,7 @@ type Connection = SendRequest<Full<Bytes>>;
 /// Opens connections. Clones share the roots and the DNS answers.
 #[derive(Clone)]
 pub struct Connector {
+    dns: DnsResolver,
     tcp: HttpConnector<DnsResolver>,
     tls: Arc<Tls>,
     proxy: Arc<ProxySettings>,
@@ -195,10 +198,12 @@ pub struct Connector {
 
 impl Connector {
     pub fn new(trust: &TrustSettings, proxy: &ProxySettings) -> Self {
-        let mut tcp = HttpConnector::new_with_resolver(DnsResolver::default());
+        let dns = DnsResolver::default();
+        let mut tcp = HttpConnector::new_with_resolver(dns.clone());
         tcp.set_nodelay(true);
         tcp.enforce_http(false);
         Self {
+            dns,
             tcp,
             tls: Arc::new(Tls::new(trust.clone())),
             proxy: Arc::new(proxy.clone()),
@@ -207,8 +212,8 @@ impl Connector {
     }
 
     /// Returns the proxy for a URL.
-    pub fn intercept(&self, to: &Uri) -> Option<Intercept> {
-        self.proxy.intercept(to)
+    pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
+        self.proxy.proxy(to)
     }
 
     /// Opens a connection. `limit` bounds all of DNS, TCP, proxy and TLS.
@@ -222,37 +227,54 @@ impl Connector {
         connector.tcp.set_connect_timeout(limit);
         let mut in_handshake = false;
         let opening = within(limit, connector.open(to, &mut in_handshake)).await;
-        let opened = opening.unwrap_or_else(|late| match late {
-            NetFailure::Timeout(why) if in_handshake => Err(NetFailure::unanswered_handshake(&why)),
-            late => Err(late),
-        });
-        let stream = opened.map_err(|failure| {
-            let failure = match (failure, limit) {
-                // The connect timeout of one address and the overall timeout race, and have the same message.
-                (
-                    NetFailure::Io {
-                        kind: Some(ErrorKind::TimedOut),
-                        ..
-                    },
-                    Some(limit),
-                ) => NetFailure::late(limit),
-                (failure, _) => failure,
-            };
-            failure.at(&self.host_and_proxy(to))
-        })?;
+        let stream = match opening {
+            Ok(opened) => opened?,
+            Err(_) if in_handshake => {
+                let peer = self.peer_of_tls(to);
+                let why = format!("{peer} did not answer the first message of TLS in time");
+                return Err(NetFailure::Handshake(why));
+            }
+            Err(_) => return Err(self.not_opened(to)),
+        };
         let (connection, exchanges) = http_handshake(stream)
             .await
-            .map_err(|error| NetFailure::of(error).at(&host_and_port(to)))?;
+            .map_err(|error| NetFailure::of_exchange(error, &host_and_port(to)))?;
         tokio::spawn(exchanges);
         Ok(connection)
     }
 
-    /// Returns the host and port of a URL, and those of its proxy, as a message names them.
-    fn host_and_proxy(&self, to: &Uri) -> String {
+    /// Returns the failure of a connection that was not opened in time.
+    fn not_opened(&self, to: &Uri) -> NetFailure {
+        match self.proxy(to) {
+            None => self.unanswered(to, &host_and_port(to)),
+            Some(proxy) => {
+                let failure = self.unanswered(proxy.uri(), &proxy.to_string());
+                proxy.broken(to, failure.to_string())
+            }
+        }
+    }
+
+    /// Returns the failure of a host, or of a proxy, that does not answer the request for a connection.
+    fn unanswered(&self, uri: &Uri, peer: &str) -> NetFailure {
+        let host = uri.host().unwrap_or_default();
+        if self.dns.is_looking_up(host) {
+            return NetFailure::unresolved(peer, "no answer to the lookup");
+        }
+        let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        let but = if is_address {
+            ""
+        } else {
+            ", although its name resolves"
+        };
+        NetFailure::Silent(format!("{peer} does not answer{but}"))
+    }
+
+    /// Returns the host and port of a URL, and its proxy, as a message names the other end of TLS.
+    fn peer_of_tls(&self, to: &Uri) -> String {
         let host = host_and_port(to);
-        match self.proxy.intercept(to) {
+        match self.proxy(to) {
             None => host,
-            Some(proxy) => format!("{host} through the proxy {}", host_and_port(proxy.uri())),
+            Some(proxy) => format!("{host} (through {proxy})"),
         }
     }
 
@@ -273,7 +295,8 @@ impl Connector {
 
         *in_handshake = true;
         let secured = handshake(config, to, stream).await;
-        Ok(Box::new(secured.map_err(NetFailure::of_handshake)?))
+        let failed = |error| NetFailure::of_handshake(&error, &self.peer_of_tls(to));
+        Ok(Box::new(secured.map_err(failed)?))
     }
 
     /// Opens a connection to a host, to the proxy for it, or through the tunnel of that proxy, which TLS needs.
@@ -282,33 +305,47 @@ impl Connector {
         to: &Uri,
         is_tls: bool,
     ) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let Some(proxy) = self.proxy.intercept(to) else {
-            return self.open_tcp(to).await;
+        let Some(proxy) = self.proxy(to) else {
+            return self.open_tcp(to, &host_and_port(to)).await;
         };
         // On the heap, as every launch moves this future, and few have a proxy.
         if !is_tls {
-            return Box::pin(self.open_to_proxy(&proxy)).await;
+            return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
         let login = self.login.clone();
-        let opening = async { open_tunnel(self.open_to_proxy(&proxy).await?, to, &proxy).await };
+        let opening =
+            async { open_tunnel(self.open_to_proxy(&proxy, to).await?, to, &proxy).await };
         Box::pin(login.run(&proxy, opening)).await
     }
 
     async fn open_to_proxy(
         &mut self,
-        proxy: &Intercept,
+        proxy: &Proxy,
+        to: &Uri,
     ) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let stream = self.open_tcp(proxy.uri()).await?;
+        let opened = self.open_tcp(proxy.uri(), &proxy.to_string()).await;
+        let stream = opened.map_err(|failure| proxy.broken(to, failure.to_string()))?;
         if proxy.uri().scheme() != Some(&Scheme::HTTPS) {
             return Ok(stream);
         }
         let secured = handshake(self.tls.config()?, proxy.uri(), stream).await;
-        Ok(Box::new(secured.map_err(NetFailure::of)?))
+        let failed = |error| NetFailure::of_handshake(&error, &proxy.to_string());
+        Ok(Box::new(secured.map_err(failed)?))
     }
 
-    async fn open_tcp(&mut self, to: &Uri) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let stream = self.tcp.call(to.clone()).await;
-        Ok(Box::new(stream.map_err(NetFailure::of)?))
+    /// Opens a connection to the host and port of a URL, which a message calls `peer`.
+    async fn open_tcp(&mut self, to: &Uri, peer: &str) -> Result<Box<dyn ByteStream>, NetFailure> {
+        match self.tcp.call(to.clone()).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) => match NetFailure::of_connection(error, peer) {
+                // The last address did not answer in its share of the time.
+                NetFailure::Io {
+                    kind: Some(ErrorKind::TimedOut),
+                    ..
+                } => Err(self.unanswered(to, peer)),
+                failure => Err(failure),
+            },
+        }
     }
 }
 

@@ -31,7 +31,19 @@ type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, (io::Error
 /// The time for which an answer is reused.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
+/// The reason that a name does not resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct LookupError(pub String);
+
 impl DnsResolver {
+    /// True while a lookup of this host has not returned.
+    pub fn is_looking_up(&self, host: &str) -> bool {
+        let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        let lookup = lookups.get(host);
+        lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())
+    }
+
     fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
@@ -61,7 +73,12 @@ fn start(host: String) -> SharedLookup {
         let found = receiver
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into()));
-        found.map_err(|error| (error.kind(), os_error::text(&error)))
+        found.map_err(|error| {
+            let text = os_error::text(&error);
+            // std puts this before the text of gai_strerror(3).
+            let why = text.strip_prefix("failed to lookup address information: ");
+            (error.kind(), why.unwrap_or(&text).to_owned())
+        })
     };
     lookup.boxed().shared()
 }
@@ -81,7 +98,7 @@ impl Service<Name> for DnsResolver {
             lookup
                 .await
                 .map(Vec::into_iter)
-                .map_err(|(kind, text)| io::Error::new(kind, text))
+                .map_err(|(kind, text)| io::Error::new(kind, LookupError(text)))
         })
     }
 }
@@ -109,7 +126,7 @@ fn resolve(host: &str) -> io::Result<Vec<SocketAddr>> {
 }
 
 /// The domains of AWS's public endpoints.
-const AWS_DOMAINS: [&str; 5] = [
+pub const AWS_DOMAINS: [&str; 5] = [
     ".amazonaws.com",
     ".amazonaws.com.cn",
     ".amazonaws.eu",

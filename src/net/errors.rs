@@ -7,18 +7,18 @@ use std::time::Duration;
 use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use futures_util::FutureExt;
 use http::Uri;
-use tokio::time::timeout;
+use tokio::time::{Timeout, timeout};
 
 use super::certificate::reason_and_remedy;
+use super::dns::LookupError;
 use crate::model::answer::{FetchError, Outage, OutageKind, Refusal};
 use crate::model::quoting::one_line;
 use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason that a request got no response, or only a part of it. A text begins with the host and the port, and with those of a proxy.
+/// The reason that a request got no response, or only a part of it, as a sentence that names the host, or the proxy.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NetFailure {
     /// The root certificates cannot be read.
@@ -33,17 +33,27 @@ pub enum NetFailure {
         is_early: bool,
     },
     /// The proxy has answered with HTTP status 407.
-    #[error("{proxy}")]
+    #[error("{proxy} requires another password")]
     Proxy {
-        /// Its host and port.
+        /// Its host and port, and the variable that names it.
         proxy: String,
+        variable: &'static str,
         /// True if a name and a password were sent.
         has_password: bool,
     },
+    /// The proxy cannot be reached, or opens no connection to the host.
+    #[error("{why}")]
+    BrokenProxy { why: String, help: String },
+    /// The host's name does not resolve.
+    #[error("{0}")]
+    Lookup(String),
+    /// No answer to the request for a connection.
+    #[error("{0}")]
+    Silent(String),
     /// The server did not answer the first message of TLS, or closed the connection.
     #[error("{0}")]
     Handshake(String),
-    /// A time limit was reached.
+    /// The server did not answer a request in time.
     #[error("{0}")]
     Timeout(String),
     /// The connection could not be opened, or broke.
@@ -56,47 +66,84 @@ pub enum NetFailure {
 }
 
 impl NetFailure {
-    /// Classifies an error of TCP, TLS or HTTP.
-    pub fn of(error: impl Into<BoxError>) -> Self {
+    /// Classifies the error of opening a TCP connection to `peer`, which is a host or a proxy.
+    pub fn of_connection(error: impl Into<BoxError>, peer: &str) -> Self {
         let error = error.into();
-        if let Some(rustls::Error::InvalidCertificate(reason)) = find_source(&*error) {
-            return Self::of_certificate(reason);
+        if let Some(LookupError(why)) = find_source(&*error) {
+            return Self::unresolved(peer, why);
         }
+        // The error of the operating system, without the name of the call.
+        let io = find_source::<io::Error>(&*error);
+        let why = match io {
+            Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                format!("{peer} refuses connections")
+            }
+            Some(error) => format!("{peer} cannot be reached: {}", error_text(error)),
+            None => format!("{peer} cannot be reached: {}", error_text(&*error)),
+        };
+        let kind = io.map(io::Error::kind);
+        Self::Io { why, kind }
+    }
 
-        let mut kind = find_source(&*error).map(io::Error::kind);
+    /// Classifies an error of HTTP, or of a connection that is open.
+    pub fn of_exchange(error: impl Into<BoxError>, host: &str) -> Self {
+        let error = error.into();
+        let io = find_source::<io::Error>(&*error);
+        let mut kind = io.map(io::Error::kind);
         let hyper = find_source::<hyper::Error>(&*error);
         if hyper.is_some_and(|error| {
             error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed()
         }) {
             kind = Some(io::ErrorKind::UnexpectedEof);
         }
-        Self::Io {
-            why: error_text(&*error),
-            kind,
-        }
+        // The error of the operating system, without the name of the call.
+        let text = io.map_or_else(|| error_text(&*error), |error| error_text(error));
+        let why = match kind {
+            Some(io::ErrorKind::UnexpectedEof) => {
+                format!("{host} closed the connection before its answer was complete")
+            }
+            Some(_) => format!("the connection to {host} broke: {text}"),
+            None => format!("the answer of {host} cannot be read: {text}"),
+        };
+        Self::Io { why, kind }
     }
 
     /// Classifies the error of a TLS handshake. An error that rustls did not find is one of the connection, which then got no answer.
-    pub fn of_handshake(error: io::Error) -> Self {
-        if find_source::<rustls::Error>(&error).is_some() {
-            Self::of(error)
-        } else {
-            Self::unanswered_handshake(&error_text(&error))
+    pub fn of_handshake(error: &io::Error, peer: &str) -> Self {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = find_source(error) {
+            return Self::of_certificate(reason, peer);
         }
+        let why = error_text(error);
+        let why = match find_source(error) {
+            Some(rustls::Error::InvalidMessage(_)) => {
+                format!(
+                    "{peer} does not speak TLS, so its URL may need http:// instead of https://"
+                )
+            }
+            Some(_) => format!("the TLS handshake with {peer} failed: {why}"),
+            None => {
+                let why = format!("{peer} did not answer the first message of TLS: {why}");
+                return Self::Handshake(why);
+            }
+        };
+        let kind = Some(error.kind());
+        Self::Io { why, kind }
     }
 
-    /// Returns the failure of a TLS handshake without an answer.
-    pub fn unanswered_handshake(why: &str) -> Self {
-        Self::Handshake(format!("the TLS handshake got no answer: {why}"))
+    /// Returns the failure for a host whose name does not resolve.
+    pub fn unresolved(peer: &str, why: &str) -> Self {
+        Self::Lookup(format!(
+            "{peer} cannot be reached, because its name does not resolve ({why})"
+        ))
     }
 
-    /// Returns the failure for a time limit that was reached.
-    pub fn late(limit: Duration) -> Self {
-        let limit = humantime::format_duration(limit);
-        Self::Timeout(format!("no answer within {limit}"))
+    /// Returns the failure for an answer that did not come within the limit.
+    pub fn late(host: &str, limit: Option<Duration>) -> Self {
+        let limit = humantime::format_duration(limit.unwrap_or(Duration::MAX));
+        Self::Timeout(format!("{host} did not answer within {limit}"))
     }
 
-    fn of_certificate(reason: &rustls::CertificateError) -> Self {
+    fn of_certificate(reason: &rustls::CertificateError, peer: &str) -> Self {
         let (why, help) = reason_and_remedy(reason);
         let is_early = matches!(
             reason,
@@ -104,23 +151,10 @@ impl NetFailure {
                 | rustls::CertificateError::NotValidYetContext { .. }
         );
         Self::Certificate {
-            why,
+            why: one_line(&format!("the certificate of {peer} {why}")),
             help,
             is_early,
         }
-    }
-
-    /// Puts the host before the text of a failure that is about one.
-    #[must_use]
-    pub fn at(mut self, host: &str) -> Self {
-        match &mut self {
-            Self::Trust(_) | Self::Proxy { .. } => {}
-            Self::Certificate { why, .. }
-            | Self::Handshake(why)
-            | Self::Timeout(why)
-            | Self::Io { why, .. } => *why = one_line(&format!("{host}: {why}")),
-        }
-        self
     }
 }
 
@@ -130,10 +164,12 @@ impl From<NetFailure> for FetchError {
             NetFailure::Trust(why) => return Self::Refused(Refusal::TrustStore(why)),
             NetFailure::Proxy {
                 proxy,
+                variable,
                 has_password,
             } => {
                 return Self::Refused(Refusal::Proxy {
                     proxy: one_line(&proxy),
+                    variable,
                     has_password,
                 });
             }
@@ -142,28 +178,27 @@ impl From<NetFailure> for FetchError {
                 help,
                 is_early: false,
             } => return Self::Refused(Refusal::Certificate { why, help }),
-            NetFailure::Certificate { why, .. } => {
-                (OutageKind::ClockSkew, format!("the certificate of {why}"))
+            NetFailure::BrokenProxy { why, help } => {
+                return Self::Unavailable(Outage {
+                    help: Some(help),
+                    ..Outage::new(OutageKind::Connection, one_line(&why))
+                });
             }
+            NetFailure::Certificate { why, .. } => (OutageKind::EarlyCertificate, why),
+            NetFailure::Lookup(why) => (OutageKind::Lookup, why),
+            NetFailure::Silent(why) => (OutageKind::Silent, why),
             NetFailure::Handshake(why) => (OutageKind::Handshake, why),
             NetFailure::Timeout(why) => (OutageKind::Timeout, why),
             NetFailure::Io { why, .. } => (OutageKind::Connection, why),
         };
-        Outage::new(kind, why).into()
+        Outage::new(kind, one_line(&why)).into()
     }
 }
 
 /// Runs a future to its end, or cancels it at the limit.
-///
-/// # Errors
-/// [`NetFailure::Timeout`], which names no host yet.
 // No `async fn`, as `RetryBudget::within`.
-pub fn within<F: Future>(
-    limit: Option<Duration>,
-    future: F,
-) -> impl Future<Output = Result<F::Output, NetFailure>> {
-    let limit = limit.unwrap_or(Duration::MAX);
-    timeout(limit, future).map(move |result| result.map_err(|_| NetFailure::late(limit)))
+pub fn within<F: Future>(limit: Option<Duration>, future: F) -> Timeout<F> {
+    timeout(limit.unwrap_or(Duration::MAX), future)
 }
 
 /// Returns the texts of an error and its sources in one line, without a text that an earlier text contains, and with nothing of a
@@ -190,9 +225,6 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 /// Returns the text of one error without its sources, reworded where it would puzzle a user; empty for an error of the SDK's that only says that
 /// it has a source.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
-    if let Some(rustls::Error::InvalidMessage(_)) = error.downcast_ref() {
-        return "the answer is not TLS; the endpoint may speak http".to_owned();
-    }
     match error.downcast_ref() {
         Some(ImdsError::ErrorResponse(response)) => {
             let status = response.response().status().as_u16();
@@ -213,16 +245,7 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
         .map_or_else(|| error.to_string(), os_error::text);
     match text.as_str() {
         "dispatch failure" | "service error" => String::new(),
-        "dns error" => "name lookup".to_owned(),
-        // rustls adds a link to its documentation.
-        text if text.starts_with("peer closed connection without sending TLS close_notify") => {
-            "the server closed the TLS connection without close_notify".to_owned()
-        }
-        // std puts this before the text of gai_strerror(3).
-        text => one_line(
-            text.strip_prefix("failed to lookup address information: ")
-                .unwrap_or(text),
-        ),
+        text => one_line(text),
     }
 }
 

@@ -17,11 +17,10 @@ use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
-use hyper_util::client::proxy::matcher::Intercept;
 
 use super::connections::{Connector, Pool};
 use super::errors::{BoxError, NetFailure, host_and_port, within};
-use super::proxy::authentication_required;
+use super::proxy::Proxy;
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,9 +104,9 @@ impl HttpClient {
         let uri = request.uri().clone();
         // A proxy reads its password in a request that it forwards; a tunnel has it in its own.
         let proxy = (uri.scheme() != Some(&Scheme::HTTPS))
-            .then(|| self.pool.connector.intercept(&uri))
+            .then(|| self.pool.connector.proxy(&uri))
             .flatten();
-        if let Some(authorization) = proxy.as_ref().and_then(Intercept::basic_auth) {
+        if let Some(authorization) = proxy.as_ref().and_then(Proxy::basic_auth) {
             request
                 .headers_mut()
                 .insert(PROXY_AUTHORIZATION, authorization.clone());
@@ -128,9 +127,9 @@ impl HttpClient {
             self.timeouts.connect,
             request.map(Full::new),
         );
-        let late = |late: NetFailure| late.at(&host_and_port(&uri));
-        let answer = within(self.timeouts.read, sending)
-            .map(|sent| sent.unwrap_or_else(|error| Err(late(error))));
+        let late = || NetFailure::late(&host_and_port(&uri), self.timeouts.read);
+        let answer =
+            within(self.timeouts.read, sending).map(|sent| sent.unwrap_or_else(|_| Err(late())));
         let answered = match proxy {
             None => answer.await,
             // On the heap, as few requests have a proxy.
@@ -139,7 +138,7 @@ impl HttpClient {
                     let (in_use, response) = answer.await?;
                     match response.status() {
                         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                            Err(authentication_required(&proxy))
+                            Err(proxy.authentication_required())
                         }
                         _ => Ok((in_use, response)),
                     }
@@ -153,9 +152,12 @@ impl HttpClient {
         let mut whole = Vec::new();
         loop {
             let frame = within(self.timeouts.read, body.frame()).await;
-            match frame.map_err(late)? {
+            match frame.map_err(|_| late())? {
                 Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Some(Err(error)) => return Ok((head, Err(NetFailure::of(error)))),
+                Some(Err(error)) => {
+                    let failure = NetFailure::of_exchange(error, &host_and_port(&uri));
+                    return Ok((head, Err(failure)));
+                }
                 None => break,
             }
         }
@@ -239,7 +241,10 @@ fn connector_error(failure: NetFailure) -> ConnectorError {
         NetFailure::Trust(_) | NetFailure::Certificate { .. } | NetFailure::Proxy { .. } => {
             ConnectorError::user(failure.into())
         }
-        NetFailure::Timeout(_) => ConnectorError::timeout(failure.into()),
-        NetFailure::Handshake(_) | NetFailure::Io { .. } => ConnectorError::io(failure.into()),
+        NetFailure::Timeout(_) | NetFailure::Silent(_) => ConnectorError::timeout(failure.into()),
+        NetFailure::BrokenProxy { .. }
+        | NetFailure::Lookup(_)
+        | NetFailure::Handshake(_)
+        | NetFailure::Io { .. } => ConnectorError::io(failure.into()),
     }
 }

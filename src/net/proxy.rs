@@ -1,32 +1,83 @@
 //! The choice of a proxy for a request, by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, the tunnel through it (CONNECT), and its name and
 //! password: several rejected ones can lock an account.
 
+use std::fmt;
 use std::sync::Arc;
 
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Mutex;
 
-use super::errors::{NetFailure, host_and_port};
+use super::dns::AWS_DOMAINS;
+use super::errors::{NetFailure, error_text, host_and_port};
 use crate::model::url::HttpUrl;
 
-/// The proxy variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY. ALL_PROXY is not read, as in botocore.
+/// The proxy variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY, the first two with their names. ALL_PROXY is not read, as in botocore.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
-    pub http: Option<HttpUrl>,
-    pub https: Option<HttpUrl>,
+    pub http: Option<(&'static str, HttpUrl)>,
+    pub https: Option<(&'static str, HttpUrl)>,
     pub no_proxy: Option<String>,
+}
+
+/// The proxy for a request.
+#[derive(Clone)]
+pub struct Proxy {
+    intercept: Intercept,
+    /// The variable that names it.
+    variable: &'static str,
+}
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = host_and_port(self.uri());
+        write!(f, "the proxy {host} ({})", self.variable)
+    }
+}
+
+impl Proxy {
+    pub fn uri(&self) -> &Uri {
+        self.intercept.uri()
+    }
+
+    /// The header with the name and password, if the URL has them.
+    pub fn basic_auth(&self) -> Option<&HeaderValue> {
+        self.intercept.basic_auth()
+    }
+
+    /// Returns the failure of the proxy for a request to `to`, for this reason.
+    pub fn broken(&self, to: &Uri, why: impl Into<String>) -> NetFailure {
+        let help = format!("correct {}, or {}", self.variable, way_around(to));
+        let why = why.into();
+        NetFailure::BrokenProxy { why, help }
+    }
+
+    /// Returns the failure for HTTP status 407.
+    pub fn authentication_required(&self) -> NetFailure {
+        NetFailure::Proxy {
+            proxy: host_and_port(self.uri()),
+            variable: self.variable,
+            has_password: self.basic_auth().is_some(),
+        }
+    }
+}
+
+/// Returns the advice to reach a host without the proxy.
+fn way_around(to: &Uri) -> String {
+    let host = to.host().unwrap_or_default();
+    let of_aws = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
+    format!("add {} to NO_PROXY", of_aws.unwrap_or(&host))
 }
 
 impl ProxySettings {
     /// Returns the proxy for a request, or `None` for a direct connection.
-    pub fn intercept(&self, to: &Uri) -> Option<Intercept> {
+    pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
-        let proxy = if is_https {
+        let (variable, proxy) = if is_https {
             self.https.as_ref()?
         } else {
             self.http.as_ref()?
@@ -47,11 +98,15 @@ impl ProxySettings {
         if hosts.contains(&"*") {
             return None;
         }
-        Matcher::builder()
+        let intercept = Matcher::builder()
             .all(proxy.to_string())
             .no(hosts.join(","))
             .build()
-            .intercept(to)
+            .intercept(to)?;
+        Some(Proxy {
+            intercept,
+            variable,
+        })
     }
 }
 
@@ -81,7 +136,7 @@ impl ProxyLogin {
     /// The errors of `action`, and [`NetFailure::Proxy`] again.
     pub async fn run<T>(
         &self,
-        proxy: &Intercept,
+        proxy: &Proxy,
         action: impl Future<Output = Result<T, NetFailure>>,
     ) -> Result<T, NetFailure> {
         if proxy.basic_auth().is_none() {
@@ -109,11 +164,11 @@ impl ProxyLogin {
 /// Asks `proxy` at the other end of `stream` for a tunnel. Of its answer only the status counts, so that no header hides status 407.
 ///
 /// # Errors
-/// [`NetFailure::Proxy`] for status 407, and [`NetFailure::Io`] for any other answer than status 200.
+/// [`NetFailure::Proxy`] for status 407, and [`NetFailure::BrokenProxy`] for any other answer than status 200.
 pub async fn open_tunnel<S: Read + Write + Unpin>(
     stream: S,
     to: &Uri,
-    proxy: &Intercept,
+    proxy: &Proxy,
 ) -> Result<S, NetFailure> {
     let host = format!(
         "{}:{}",
@@ -125,27 +180,36 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
         request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
     }
     request.extend(b"\r\n");
+    let broken = |error: std::io::Error| {
+        let why = error_text(&error);
+        proxy.broken(to, format!("the connection to {proxy} broke: {why}"))
+    };
     let mut stream = TokioIo::new(stream);
-    let written = stream.write_all(&request).await;
-    written.map_err(NetFailure::of)?;
+    stream.write_all(&request).await.map_err(broken)?;
     let mut head = Vec::with_capacity(MAX_HEAD);
     loop {
-        let count = stream.read_buf(&mut head).await.map_err(NetFailure::of)?;
+        let count = stream.read_buf(&mut head).await.map_err(broken)?;
         match status(&head) {
-            Some(b"407") => return Err(authentication_required(proxy)),
+            Some(b"407") => return Err(proxy.authentication_required()),
             Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
                 return Ok(stream.into_inner());
             }
             Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
             Some(b"200" | b"") | None => {
-                let why = "the proxy's answer is not HTTP, cut short or too long";
-                return Err(NetFailure::of(why));
+                let why =
+                    format!("the answer of {proxy} is incomplete, or not that of an HTTP proxy");
+                return Err(proxy.broken(to, why));
+            }
+            Some(b"403") => {
+                return Err(NetFailure::BrokenProxy {
+                    why: format!("{proxy} does not allow connections to {host} (HTTP status 403)"),
+                    help: format!("have the proxy allow {host}, or {}", way_around(to)),
+                });
             }
             Some(status) => {
                 let status = status.escape_ascii();
-                return Err(NetFailure::of(format!(
-                    "the proxy answers with HTTP status {status}"
-                )));
+                let why = format!("{proxy} does not connect to {host} (HTTP status {status})");
+                return Err(proxy.broken(to, why));
             }
         }
     }
@@ -156,12 +220,4 @@ fn status(head: &[u8]) -> Option<&[u8]> {
     let (version, rest) = head.split_at_checked(9)?;
     let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
     if is_http { rest.get(..3) } else { Some(b"") }
-}
-
-/// Returns the failure for HTTP status 407 of a proxy.
-pub fn authentication_required(proxy: &Intercept) -> NetFailure {
-    NetFailure::Proxy {
-        proxy: host_and_port(proxy.uri()),
-        has_password: proxy.basic_auth().is_some(),
-    }
 }

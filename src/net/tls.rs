@@ -77,7 +77,7 @@ fn client_config(settings: &TrustSettings) -> Result<Arc<ClientConfig>, NetFailu
     let builder = ClientConfig::builder_with_provider(Arc::new(offered))
         .with_safe_default_protocol_versions();
     let builder = builder
-        .map_err(|error| NetFailure::Trust(format!("TLS: {error}")))?
+        .map_err(|error| NetFailure::Trust(format!("TLS is not available: {error}")))?
         .dangerous();
     let mut config = builder
         .with_custom_certificate_verifier(Arc::new(verifier))
@@ -94,7 +94,9 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, NetFailure> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-    verifier.map_err(|error| NetFailure::Trust(format!("root certificates: {error}")))
+    verifier.map_err(|error| {
+        NetFailure::Trust(format!("the root certificates cannot be used: {error}"))
+    })
 }
 
 /// Reads the roots that the user names. A missing directory of several is no error, as in OpenSSL.
@@ -127,11 +129,12 @@ fn named_roots(settings: &TrustSettings) -> Result<Option<RootCertStore>, NetFai
     if roots.is_empty() {
         let why = match found.errors.into_iter().next().map(|error| error.kind) {
             Some(ErrorKind::Io { inner, path }) => {
-                format!("{}: {}", path.display(), os_error::text(&inner))
+                let (path, why) = (path.display(), os_error::text(&inner));
+                format!("the root certificates in {path} cannot be read: {why}")
             }
             Some(_) | None => {
                 let path = named.display();
-                format!("{path}: holds no root certificate (PEM) that can be used")
+                format!("{path} does not contain a root certificate (PEM) that can be used")
             }
         };
         return Err(NetFailure::Trust(why));
@@ -191,7 +194,7 @@ impl SystemRoots {
         let CertificateResult { certs, errors, .. } = load_native_certs();
         let error = errors
             .first()
-            .map(|error| format!("; the system's roots: {error}"))
+            .map(|error| format!("; reading the system's roots failed: {error}"))
             .unwrap_or_default();
         Self {
             verifier: verifier(parsed(certs)).ok(),

@@ -188,7 +188,10 @@ fn error_record(problems: &[&Problem]) -> Option<Record> {
             let entry = entry.to_string();
             // The headline or the reference may name the secret already.
             entries.push(match &problem.about {
-                Some(about) if secrets.len() > 1 && !entry.contains(&about.id) => {
+                Some(about)
+                    if (secrets.len() > 1 || about.before.is_none())
+                        && !entry.contains(&about.id) =>
+                {
                     format!("{entry}: {}", about.name)
                 }
                 Some(_) | None => entry,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{ONE_VARIABLE, kind, text_of};
+use super::extract::{kind, text_of};
 use crate::model::answer::Document;
 use crate::model::claims::Claims;
 use crate::model::entry::{NamingError, Origin, Subject, Target};
@@ -13,15 +13,16 @@ use crate::model::outcome::{EntryOutcome, Fate};
 use crate::model::plan::{EntryId, ObjectSource, Planned};
 use crate::model::problem::Problem;
 use crate::model::quoting::is_quotable;
+use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 use crate::model::suggest::{self, did_you_mean};
 
-/// Returns the key, or a text in its place if it may not be quoted.
-fn key_or_placeholder(key: &str) -> String {
+/// Returns the key in quotes, or a text in its place if it may not be shown.
+fn quoted_key(key: &str) -> String {
     if is_quotable(key) {
-        key.to_owned()
+        format!("{key:?}")
     } else {
-        "a key that could be a value".to_owned()
+        "one that is not shown".to_owned()
     }
 }
 
@@ -29,25 +30,41 @@ fn key_or_placeholder(key: &str) -> String {
 /// and neither has null.
 pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
+/// Returns what to write for one variable with the whole value; `None` if no reference is shown.
+pub fn one_variable(subject: &Subject) -> Option<String> {
+    let written = subject.reference()?;
+    Some(match subject.origin {
+        Origin::Argument(_) => format!("--env NAME={written}"),
+        Origin::Inherited | Origin::File { .. } => format!("NAME: {written} under \"env\""),
+    })
+}
+
 /// Returns the members of the JSON that the selector of `object` has found.
 ///
 /// # Errors
 /// For JSON that is no object.
-pub fn keys<'j>(json: &'j Value, object: &ObjectSource) -> Result<Members<'j>, Problem> {
+pub fn keys<'j>(
+    json: &'j Value,
+    object: &ObjectSource,
+    subject: &Subject,
+) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
-        let place = object.reference.selector.to_string();
-        let place = if place.is_empty() {
-            "is".to_owned()
-        } else {
-            format!("what is at {place} is")
+        let (selector, kind) = (&object.reference.selector, kind(json));
+        let text = match selector {
+            Selector::Whole => {
+                format!("is {kind}, not an object, so it has no keys to set variables from")
+            }
+            Selector::Key(_) | Selector::Path(_) => {
+                format!(
+                    "has {kind} at \"{selector}\", not an object, so there are no keys to set variables from"
+                )
+            }
         };
-        let text = format!(
-            "{place} {}, not an object, so it has no keys to set variables from",
-            kind(json)
-        );
+        let write = one_variable(subject);
+        let help = write.map(|write| format!("for the whole value write {write}"));
         return Err(Problem::configuration(text)
             .code("not-an-object")
-            .help(ONE_VARIABLE));
+            .replace_help(help));
     };
     let mut members = Members::new();
     for (key, value) in map {
@@ -115,9 +132,9 @@ pub fn outcomes(
             let name = if is_quotable(key) {
                 format!("the variable {name}")
             } else {
-                "one variable".to_owned()
+                "the same variable".to_owned()
             };
-            add(clash(&name, other, key), key);
+            add(clash(noun(object), &name, other, key), key);
             continue;
         }
         let is_default = false;
@@ -176,9 +193,9 @@ fn likewise(others: &[&str]) -> String {
         .collect::<Vec<_>>();
     match (listed.join(", "), others.len() - listed.len()) {
         (_, 0) if listed.is_empty() => String::new(),
-        (list, 0) => format!("; likewise {list}"),
-        (_, more) if listed.is_empty() => format!("; likewise {more} more"),
-        (list, more) => format!("; likewise {list} and {more} more"),
+        (list, 0) => format!("; the same applies to {list}"),
+        (_, more) if listed.is_empty() => format!("; the same applies to {more} more"),
+        (list, more) => format!("; the same applies to {list} and {more} more"),
     }
 }
 
@@ -189,7 +206,8 @@ fn missing_keys(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
         match members.iter().find(|(name, _)| name == key) {
             None => errors.push(missing_key(key, "only", members, object)),
             Some((_, None)) if object.naming.selects(key) => {
-                let text = format!("{key:?}, which `only` names, is null, which counts as absent");
+                let text =
+                    format!("has the key {key:?}, which \"only\" lists, but its value is null");
                 errors.push(Problem::configuration(text).code("null"));
             }
             Some(_) => {}
@@ -204,11 +222,7 @@ fn missing_keys(members: &Members<'_>, object: &ObjectSource) -> Vec<Problem> {
 }
 
 fn missing_key(key: &str, list: &str, members: &Members<'_>, object: &ObjectSource) -> Problem {
-    let has_no = if object.reference.locator.is_path() {
-        "there is no"
-    } else {
-        "has no key"
-    };
+    let what = noun(object);
     let nearest = suggest::nearest(
         key,
         members
@@ -216,48 +230,54 @@ fn missing_key(key: &str, list: &str, members: &Members<'_>, object: &ObjectSour
             .map(|(name, _)| *name)
             .filter(|name| is_quotable(name)),
     );
-    Problem::configuration(format!("{has_no} {key:?}, which `{list}` names"))
+    Problem::configuration(format!("has no {what} {key:?}, which \"{list}\" lists"))
         .code("key-not-found")
         .replace_help(nearest.map(did_you_mean))
+}
+
+/// Returns what the members of `object` are.
+fn noun(object: &ObjectSource) -> &'static str {
+    if object.reference.locator.is_path() {
+        "parameter"
+    } else {
+        "key"
+    }
 }
 
 /// Returns the error of a key that gives no legal name, or an unsafe one.
 fn unnamed(key: &str, error: &NamingError, object: &ObjectSource, subject: &Subject) -> Problem {
     if !is_quotable(key) {
-        let text = "a key, which is not printed since it could be a value, cannot be a variable";
-        let help = "check the secret, or select keys with `only` in an entry under `env-from`";
+        let text = "has a key that cannot be the name of a variable (not shown, because it may be a value)";
+        let help =
+            "check the secret, or select its keys with \"only\" in an entry under \"env-from\"";
         return Problem::configuration(text)
             .code("variable-name")
             .help(help);
     }
-    let the_key = if object.reference.locator.is_path() {
-        "the parameter"
-    } else {
-        "the key"
-    };
-    let (text, remedy) = match error {
+    let what = noun(object);
+    let (text, remedy, with_prefix) = match error {
         NamingError::Illegal(name) => (
             format!(
-                "{the_key} {key:?} gives the name {name:?}, which is not legal ([A-Za-z_][A-Za-z0-9_]*)"
+                "has the {what} {key:?}, but {name:?} cannot be the name of a variable ([A-Za-z_][A-Za-z0-9_]*)"
             ),
-            "`rename` it, or leave it out with `except`",
+            "\"rename\" it, leave it out with \"except\"",
+            "a prefix makes the name valid",
         ),
         NamingError::Unsafe(name) => (
             format!(
-                "{the_key} {key:?} would set {name}, which makes programs run code or misread their environment"
+                "has the {what} {key:?}, but setting {name} is not safe, because it changes how programs start"
             ),
-            "leave it out with `only` or `except`, or set it under `env`",
+            "leave it out with \"except\", set it under \"env\"",
+            "a prefix makes the name safe",
         ),
     };
     // An option can only have a prefix.
     let help = match (&subject.origin, subject.reference()) {
         (Origin::Argument(option), Some(written)) => {
-            format!(
-                "write {option} PREFIX_={written}, or declare it in a file, under `env-from`: {remedy}"
-            )
+            format!("{with_prefix}: write {option} APP_={written}")
         }
         (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
-            format!("{remedy}, or give a `prefix`")
+            format!("{remedy}, or add a \"prefix\"")
         }
     };
     Problem::configuration(text)
@@ -266,11 +286,12 @@ fn unnamed(key: &str, error: &NamingError, object: &ObjectSource, subject: &Subj
 }
 
 /// Returns the error of two keys of one object that both give `name`.
-fn clash(name: &str, first: &str, second: &str) -> Problem {
-    let (first, second) = (key_or_placeholder(first), key_or_placeholder(second));
-    let help =
-        "in a declaration, under `env-from`, `rename` one of them or leave it out with `except`";
-    Problem::configuration(format!("{first:?} and {second:?} both give {name}"))
-        .code("same-name")
-        .help(help)
+fn clash(what: &str, name: &str, first: &str, second: &str) -> Problem {
+    let (first, second) = (quoted_key(first), quoted_key(second));
+    let help = "in a declaration, under \"env-from\", \"rename\" one of them, or leave it out with \"except\"";
+    Problem::configuration(format!(
+        "has the {what}s {first} and {second}, which both give {name}"
+    ))
+    .code("same-name")
+    .help(help)
 }

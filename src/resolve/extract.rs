@@ -12,16 +12,21 @@ use crate::model::problem::{MissingKey, Problem};
 use crate::model::quoting::is_quotable;
 use crate::model::reference::{JsonPath, Selector};
 use crate::model::secret_value::SecretValue;
-use crate::model::suggest::{self, did_you_mean};
+use crate::model::suggest::{self, did_you_mean_to_write};
 
 /// Parsed JSON, whose strings are zeroized when it is dropped.
 pub struct Json(Value);
 
-/// The position of a syntax error, counted from 1. The parser's message is dropped, since it may quote the text.
+/// A text that is not JSON. The parser's message is dropped, since it may quote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotJson {
-    pub line: usize,
-    pub column: usize,
+pub enum NotJson {
+    Binary,
+    PlainText,
+    /// A text that begins as an object does, with the position of the error, counted from 1.
+    Invalid {
+        line: usize,
+        column: usize,
+    },
 }
 
 impl Json {
@@ -33,10 +38,12 @@ impl Json {
     pub fn parse(bytes: &[u8]) -> Result<Self, NotJson> {
         match serde_json::from_slice(bytes) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(NotJson {
+            Err(error) if bytes.trim_ascii_start().starts_with(b"{") => Err(NotJson::Invalid {
                 line: error.line(),
                 column: error.column(),
             }),
+            Err(_) if str::from_utf8(bytes).is_err() => Err(NotJson::Binary),
+            Err(_) => Err(NotJson::PlainText),
         }
     }
 
@@ -83,57 +90,75 @@ const LISTED: usize = 8;
 /// A document that was parsed.
 pub type ParsedDocument = Result<Arc<Json>, NotJson>;
 
-/// Returns the JSON that `selector` finds in a document.
+/// Returns what to write with this KEY instead of the one that the user wrote; `None` if no reference is shown.
+pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Returns the JSON that `selector` finds in a document. `rewrite` makes the advice of an error.
 ///
 /// # Errors
-/// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence.
-pub fn find<'j>(document: &'j ParsedDocument, selector: &Selector) -> Result<&'j Value, Problem> {
+/// A document that is not JSON, a key of anything but an object, a path that matches several nodes, or an absence. The text of each is a
+/// predicate about the secret.
+pub fn find<'j>(
+    document: &'j ParsedDocument,
+    selector: &Selector,
+    rewrite: Rewrite<'_>,
+) -> Result<&'j Value, Problem> {
     let json = match document {
         Ok(json) => json.value(),
-        Err(error) => return Err(not_json(*error, selector)),
+        Err(error) => return Err(not_json(*error, selector, rewrite)),
     };
     match selector {
         Selector::Whole => Ok(json),
-        Selector::Key(key) => find_key(json, key),
-        Selector::Path(path) => find_node(json, path),
+        Selector::Key(key) => find_key(json, key, rewrite),
+        Selector::Path(path) => find_node(json, path, rewrite),
     }
 }
 
-/// Advice for an `env-from` entry whose secret is not an object.
-pub const ONE_VARIABLE: &str = "map it to one variable with --env, or under `env`";
-
-fn not_json(NotJson { line, column }: NotJson, selector: &Selector) -> Problem {
-    let (what, help) = match selector {
-        Selector::Whole => ("keys".to_owned(), ONE_VARIABLE),
-        Selector::Key(_) | Selector::Path(_) => (
-            format!("key {:?}", selector.to_string()),
-            "leave KEY out to take the whole value",
+fn not_json(error: NotJson, selector: &Selector, rewrite: Rewrite<'_>) -> Problem {
+    let lack = match selector {
+        Selector::Whole => "it has no keys".to_owned(),
+        Selector::Key(_) => format!("it has no key {:?}", selector.to_string()),
+        Selector::Path(path) => format!("it has nothing at {}", path.text),
+    };
+    let (what, help) = match error {
+        NotJson::Binary => ("is binary, not JSON".to_owned(), whole_value(rewrite)),
+        NotJson::PlainText => ("is plain text, not JSON".to_owned(), whole_value(rewrite)),
+        NotJson::Invalid { line, column } => (
+            format!("is not valid JSON (line {line}, column {column})"),
+            Some("correct the JSON in the secret".to_owned()),
         ),
     };
-    let text = format!(
-        "is not JSON, or too deeply nested (line {line}, column {column}), so it has no {what}"
-    );
-    Problem::configuration(text).code("not-json").help(help)
+    Problem::configuration(format!("{what}, so {lack}"))
+        .code("not-json")
+        .replace_help(help)
 }
 
-fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, Problem> {
+/// Returns the advice to leave out the KEY.
+fn whole_value(rewrite: Rewrite<'_>) -> Option<String> {
+    rewrite("").map(|write| format!("for the whole value write {write}"))
+}
+
+fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Problem> {
     let Value::Object(map) = json else {
-        let text = format!(
-            "is JSON, but {}, not an object, so it has no key {key:?}",
-            kind(json)
-        );
-        let help = "leave KEY out to take the whole value, or use a JSONPath, which begins with $";
+        let text = format!("is {}, not an object, so it has no key {key:?}", kind(json));
+        let item = match json {
+            Value::Array(_) => rewrite("$[0]"),
+            _ => None,
+        };
+        let help = item.map(|write| format!("for the first item write {write}"));
         return Err(Problem::configuration(text)
             .code("not-an-object")
-            .help(help));
+            .replace_help(help.or_else(|| whole_value(rewrite))));
     };
     map.get(key).ok_or_else(|| {
-        let path = format!("$.{}", key.trim_start_matches('.'));
-        let is_path = key.contains(['.', '['])
-            && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
-        let help = match is_path {
-            true => format!("a KEY is one top-level key; for a nested value write {path}"),
-            false => keys_hint(map, key),
+        // jq writes a key with a dot before it.
+        let plain = key.trim_start_matches('.');
+        let path = format!("$.{plain}");
+        let is_path = plain.contains(['.', '['])
+            && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path, rewrite).is_ok());
+        let help = match rewrite(&path).filter(|_| is_path) {
+            Some(write) => format!("for the nested value write {write}"),
+            None => keys_hint(map, plain, rewrite),
         };
         Problem {
             missing_key: Some(Box::new(MissingKey {
@@ -146,22 +171,22 @@ fn find_key<'j>(json: &'j Value, key: &str) -> Result<&'j Value, Problem> {
 }
 
 /// Returns the existing key most similar to `key`, or else the first keys, as far as they may be quoted.
-fn keys_hint(map: &Map<String, Value>, key: &str) -> String {
+fn keys_hint(map: &Map<String, Value>, key: &str, rewrite: Rewrite<'_>) -> String {
     match suggest::nearest(key, quotable_keys(map)) {
-        Some(nearest) => did_you_mean(nearest),
+        Some(nearest) => did_you_mean_to_write(nearest, rewrite(nearest)),
         None => listed_keys(map),
     }
 }
 
 /// Returns the first keys of an object as a sentence, as far as they may be quoted.
 pub fn listed_keys(map: &Map<String, Value>) -> String {
-    let listed: Vec<&str> = quotable_keys(map).take(LISTED).collect();
-    if map.is_empty() {
-        "it has no keys".to_owned()
-    } else if listed.is_empty() {
-        "it has keys that are not printed, because they could be values".to_owned()
-    } else {
-        format!("it has the keys {}", listed.join(", "))
+    let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
+    match keys.as_slice() {
+        [] if map.is_empty() => "the object is empty".to_owned(),
+        [] => "its keys are not shown, because they could be values".to_owned(),
+        [only] => format!("its only key is {only}"),
+        keys if keys.len() > LISTED => format!("its keys are {}, …", keys[..LISTED].join(", ")),
+        keys => format!("its keys are {}", keys.join(", ")),
     }
 }
 
@@ -183,7 +208,11 @@ fn path_bytes(json: &Value, path: usize, level: usize, descents: u32) -> usize {
     below.saturating_add(path.saturating_mul(level.saturating_pow(descents - 1)))
 }
 
-fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
+fn find_node<'j>(
+    json: &'j Value,
+    path: &JsonPath,
+    rewrite: Rewrite<'_>,
+) -> Result<&'j Value, Problem> {
     let descents = path
         .query
         .segments
@@ -191,20 +220,20 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
         .filter(|segment| matches!(segment, Segment::Descendant(_)))
         .count() as u32;
     if descents > 0 && path_bytes(json, 1, 1, descents) > MOST_PATH_BYTES {
-        let text = format!("is too large for {}", path.text);
+        let text = format!("is too large to be searched with {}", path.text);
         return Err(Problem::configuration(text)
             .code("path")
-            .help("write the path without `..`"));
+            .help("write the path without \"..\""));
     }
     // The error of jsonpath_rust is dropped, since it quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
-        let text = format!("{} cannot be evaluated", path.text);
+        let text = format!("cannot be searched with {}", path.text);
         Problem::configuration(text).code("path")
     })?;
     match found.as_slice() {
         [] => {
             let absent = Problem::absence("key-not-found", format!("has nothing at {}", path.text));
-            Err(absent.replace_help(miss_hint(json, path)))
+            Err(absent.replace_help(miss_hint(json, path, rewrite)))
         }
         [one] => Ok(one.val),
         several => {
@@ -220,21 +249,20 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem>
             if count > paths.len() {
                 paths.push("…");
             }
-            let text = format!(
-                "{} matches {count} values and must match one: {}",
-                path.text,
-                paths.join(", ")
-            );
+            let text = format!("has {count} values at {} instead of one", path.text);
             Err(Problem::configuration(text)
                 .code("several-matches")
-                .help("write the path of one of them"))
+                .help(format!(
+                    "write the path of one of them: {}",
+                    paths.join(", ")
+                )))
         }
     }
 }
 
 /// Follows the leading names of a path to the first that does not exist, and returns the hint about the object that lacks it, or about the
 /// text of JSON in its place.
-fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
+fn miss_hint(mut json: &Value, path: &JsonPath, rewrite: Rewrite<'_>) -> Option<String> {
     let mut names = Vec::new();
     for segment in &path.query.segments {
         let Segment::Selector(Selected::Name(name)) = segment else {
@@ -243,7 +271,14 @@ fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
         json = match json {
             Value::Object(map) => match map.get(name) {
                 Some(found) => found,
-                None => return Some(keys_hint(map, name)),
+                None => {
+                    let is_last = names.len() + 1 == path.query.segments.len();
+                    let rewrite = |key: &str| {
+                        let path = format!("$.{}", [names.as_slice(), &[key]].concat().join("."));
+                        rewrite(&path).filter(|_| is_last && names.iter().all(|name| is_name(name)))
+                    };
+                    return Some(keys_hint(map, name, &rewrite));
+                }
             },
             Value::String(text)
                 if text.trim_start().starts_with('{') && has_template(&names, name) =>
@@ -251,7 +286,7 @@ fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                 let parent = names.join(".");
                 let template = format!("{{{{ (app.{parent} | fromjson).{name} }}}}");
                 return Some(format!(
-                    "the value of {parent} is text, which a template can parse: {template}"
+                    "the value of {parent} is a text with JSON, which a template can parse: {template}, where app is an alias of the secret"
                 ));
             }
             _ => return None,
@@ -277,13 +312,14 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
+/// Returns the name of a value's type, with an article.
 pub fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Value::Bool(_) => "a JSON boolean",
+        Value::Number(_) => "a JSON number",
+        Value::String(_) => "a JSON string",
+        Value::Array(_) => "a JSON array",
+        Value::Object(_) => "a JSON object",
     }
 }

@@ -51,15 +51,23 @@ impl<'a> ParsedAnswers<'a> {
             }
         };
         encoding::apply(entry.transform, value).ok_or_else(|| {
-            let why = Problem::configuration("the value is not base64, which `decode` expects")
-                .code("not-base64")
-                .help("leave `decode` out, or correct the value");
             let read = if let ValueSource::Secret(reference) = source {
                 let document = self.document(reference, subject).ok();
                 document.map(|document| (reference, document))
             } else {
                 None
             };
+            let what = match read {
+                Some((reference, _)) => match &reference.selector {
+                    Selector::Whole => "is".to_owned(),
+                    selector => format!("has a value at {selector} that is"),
+                },
+                None => "the value is".to_owned(),
+            };
+            let why =
+                Problem::configuration(format!("{what} not base64, which \"decode\" expects"))
+                    .code("not-base64")
+                    .help("remove \"decode\", or store the value as base64");
             vec![with_entry(why, read, subject)]
         })
     }
@@ -70,9 +78,9 @@ impl<'a> ParsedAnswers<'a> {
         subject: &Subject,
     ) -> Result<SecretValue, Vec<Problem>> {
         let document = self.document(reference, subject)?;
-        self.selected(reference, document).map_err(|why| {
+        self.selected(reference, document, subject).map_err(|why| {
             let problem = with_entry(why, Some((reference, document)), subject);
-            vec![problem.replace_help(version_hint(reference))]
+            vec![problem.replace_help(version_hint(reference, subject))]
         })
     }
 
@@ -81,17 +89,20 @@ impl<'a> ParsedAnswers<'a> {
         &mut self,
         reference: &'a SecretRef,
         document: &Document,
+        subject: &Subject,
     ) -> Result<SecretValue, Problem> {
         let selector = &reference.selector;
         if *selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
-        let value = text_of(find(self.parse(&reference.locator, document), selector)?);
-        value.ok_or_else(|| {
-            Problem::absence(
-                "null",
-                format!("{:?} is null, which counts as absent", selector.to_string()),
-            )
+        let rewrite = |key: &str| subject.write_field(&selector.to_string(), key);
+        let parsed = self.parse(&reference.locator, document);
+        text_of(find(parsed, selector, &rewrite)?).ok_or_else(|| {
+            let text = match selector {
+                Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
+                Selector::Key(key) => format!("has the key {key:?}, but its value is null"),
+            };
+            Problem::absence("null", text)
         })
     }
 
@@ -190,7 +201,7 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, 
         .collect())
 }
 
-/// Names the entry, and the secret whose document was read.
+/// Names the entry, and the secret whose document was read. The text of the problem is then a predicate about the secret.
 pub fn with_entry(
     problem: Problem,
     read: Option<(&SecretRef, &Document)>,
@@ -205,10 +216,12 @@ pub fn with_entry(
 }
 
 /// Returns the hint for a KEY that is a number: AWS writes `NAME:3` for version 3 of a parameter.
-fn version_hint(SecretRef { locator, selector }: &SecretRef) -> Option<String> {
+fn version_hint(SecretRef { locator, selector }: &SecretRef, subject: &Subject) -> Option<String> {
     let key = selector.to_string();
     let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
     let is_parameter = locator.store == Store::ParameterStore;
-    (is_number && is_parameter)
-        .then(|| format!("for version {key} write {}:::{key}", locator.written_id()))
+    (is_number && is_parameter).then(|| {
+        let write = subject.write(&format!("{}:::{key}", locator.written_id()));
+        format!("for version {key} write {write}")
+    })
 }

@@ -11,6 +11,7 @@ use crate::model::entry::{OnMissing, Subject};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
 use crate::model::plan::{ObjectSource, Plan, Planned, PlannedSource, ValueSource};
 use crate::model::problem::Problem;
+use crate::model::reference::Selector;
 use crate::model::secret_value::SecretValue;
 
 /// The walk over the entries of a plan, in the order of precedence.
@@ -128,7 +129,7 @@ impl<'a> Walk<'a> {
             Err(reasons) => return self.add(entry, Fate::Failed(reasons)),
         };
 
-        let (keys, errors) = match members(&mut self.answers, object, document) {
+        let (keys, errors) = match members(&mut self.answers, object, document, &entry.subject) {
             Ok(members) => env_from::outcomes(members, entry, object, &self.claims),
             Err(error) => (Vec::new(), vec![error]),
         };
@@ -162,11 +163,21 @@ fn members<'m, 'a>(
     answers: &'m mut ParsedAnswers<'a>,
     object: &'a ObjectSource,
     document: &'m Document,
+    subject: &Subject,
 ) -> Result<Members<'m>, Problem> {
     let reference = &object.reference;
     if reference.locator.is_path() {
         return Ok(env_from::parameters(document, object));
     }
     let parsed = answers.parse(&reference.locator, document);
-    env_from::keys(find(parsed, &reference.selector)?, object)
+    let rewrite = |key: &str| match &reference.selector {
+        Selector::Whole => env_from::one_variable(subject),
+        selector if !key.is_empty() => subject.write_field(&selector.to_string(), key),
+        Selector::Key(_) | Selector::Path(_) => None,
+    };
+    env_from::keys(
+        find(parsed, &reference.selector, &rewrite)?,
+        object,
+        subject,
+    )
 }

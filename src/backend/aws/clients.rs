@@ -120,11 +120,13 @@ impl Clients {
     ) -> Result<Client, FetchError> {
         let endpoint = find_endpoint(&self.settings.endpoints, api, region).await;
         let endpoint = endpoint
-            .map_err(|error| FetchError::Refused(Refusal::Request(error_text(&*error).into())))?;
+            .map_err(|error| FetchError::Refused(Refusal::NotSent(error_text(&*error).into())))?;
+        let endpoints = &self.settings.endpoints;
         let (region, http) = (region.clone(), self.http.clone());
         Ok(Client {
             api,
             endpoint,
+            endpoint_setting: endpoints.setting(api).map(|(setting, _)| setting),
             region,
             credentials: credentials.cloned(),
             http,

@@ -234,8 +234,7 @@ async fn describe_parameters(
     };
     let mut input = json!({ "ParameterFilters": [filter], "MaxResults": MOST });
     let read = |body: &[u8]| {
-        read_object(body)
-            .ok_or_else(|| Outage::malformed("a description that cannot be read").into())
+        read_object(body).ok_or_else(|| Outage::malformed("an answer that cannot be read").into())
     };
     let (subject, mut found) = (names.join(", "), Vec::new());
     loop {

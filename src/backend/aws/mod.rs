@@ -138,7 +138,7 @@ impl Aws {
         let (answered, secrets) =
             metadata::read_all(session, requests.keys().cloned().collect()).await;
         answers.extend(distribute(&requests, answered));
-        add_notes(session, &mut answers);
+        add_place(session, &mut answers);
         Ok((answers, secrets))
     }
 
@@ -183,7 +183,7 @@ async fn read(session: &mut Session, wanted: &BTreeSet<&Locator>) -> Answers {
     let (requests, mut answers) = requests_for(session, wanted).await;
     let answered = failover::read_all(session, requests.keys().cloned().collect()).await;
     answers.extend(distribute(&requests, answered));
-    add_notes(session, &mut answers);
+    add_place(session, &mut answers);
     answers
 }
 
@@ -206,12 +206,10 @@ async fn requests_for<'a>(
 }
 
 /// Adds to failures where their region and account come from, and the remedies of a developer's machine.
-fn add_notes(session: &Session, answers: &mut Answers) {
+fn add_place(session: &Session, answers: &mut Answers) {
     for (locator, answer) in answers {
         if let Err(failure) = answer {
-            failure
-                .notes
-                .extend(session.place_note(locator, &failure.error));
+            failure.place = session.place(locator);
             failure.remedies.clone_from(&session.settings.remedies);
         }
     }

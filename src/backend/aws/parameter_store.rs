@@ -130,8 +130,7 @@ pub async fn get_below(
             found.insert(name, document);
         }
         if read.0 > MOST.0 || read.1 > MOST.1 {
-            let why = "more than 10,000 parameters or 64 MiB are below the path: name a longer one";
-            return Err(FetchError::Refused(Refusal::Request(why.into())));
+            return Err(Refusal::TooLarge.into());
         }
         if next_token.is_none() {
             break;
@@ -184,7 +183,7 @@ pub fn read_page(
     region: &Region,
 ) -> Result<PageContents, FetchError> {
     let page: Page = read_object(body)
-        .ok_or_else(|| Outage::malformed("a response that is no list of parameters"))?;
+        .ok_or_else(|| Outage::malformed("an answer that is not a list of parameters"))?;
     let path = path(&request.id);
     let mut parameters = Vec::new();
     for parameter in page.parameters {
@@ -194,7 +193,7 @@ pub fn read_page(
             .and_then(|name| base_name(name).strip_prefix(base_name(&path)));
         let Some(rest) = rest.filter(|rest| !rest.is_empty()).map(str::to_owned) else {
             return Err(Outage::malformed(
-                "a response with a parameter of another path, region or account",
+                "an answer with a parameter of another path, region or account",
             )
             .into());
         };
@@ -250,7 +249,7 @@ pub fn read_parameters(
             .map(|request| response.take(request, region))
             .collect()
     });
-    results.ok_or_else(|| Outage::malformed("a response without one of the parameters").into())
+    results.ok_or_else(|| Outage::malformed("an answer without one of the parameters").into())
 }
 
 impl GetParametersResponse {

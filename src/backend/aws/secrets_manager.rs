@@ -76,13 +76,13 @@ struct GetSecretValueResponse {
 /// without a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Document, FetchError> {
     let response: GetSecretValueResponse =
-        read_object(body).ok_or_else(|| Outage::malformed("a response that cannot be read"))?;
+        read_object(body).ok_or_else(|| Outage::malformed("an answer that cannot be read"))?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();
     let is_requested = id.is_answered_by(response.name.as_deref(), arn.as_ref())
         && version.is_answered_by(response.version_id.as_deref(), &stages);
     if !is_requested {
-        return Err(Outage::malformed("a response that is not about this secret").into());
+        return Err(Outage::malformed("an answer that is not about this secret or version").into());
     }
     let body = match (response.secret_string, response.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
@@ -90,7 +90,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> Result<Docu
             let bytes = STANDARD.decode(base64);
             bytes
                 .map(SecretValue::new)
-                .map_err(|_| Outage::malformed("a response whose SecretBinary is not base64"))?
+                .map_err(|_| Outage::malformed("an answer whose SecretBinary is not base64"))?
         }
         (None, None) => return Err(Refusal::NoValue.into()),
     };
@@ -145,7 +145,7 @@ async fn describe(
     let id = request.id.in_region(&client.region);
     let input = json!({ "SecretId": id.to_string() });
     let read = |body: &[u8]| {
-        let malformed = "a description that cannot be read";
+        let malformed = "an answer that cannot be read";
         let response: DescribeSecretResponse =
             read_object(body).ok_or_else(|| Outage::malformed(malformed))?;
         let arn = response.arn.as_deref().and_then(Arn::parse);

@@ -251,20 +251,31 @@ impl Session {
         })
     }
 
-    /// Returns the settings that name the region and the account of a denied or absent secret, if its reference names neither.
-    pub fn place_note(&self, locator: &Locator, error: &FetchError) -> Option<String> {
-        let region = self
-            .settings
-            .region
+    /// Returns where the region and the account of a secret come from, for the advice to check them; `None` if its reference names them.
+    pub fn place(&self, locator: &Locator) -> Option<String> {
+        if locator.region.is_some() || locator.role.is_some() {
+            return None;
+        }
+        let settings = &self.settings;
+        let region = settings.region.as_ref();
+        let region = region.map_or("the instance metadata", |(_, (name, _))| name);
+        let roles = settings.caller_roles(self.chain.as_ref());
+        let role = settings
+            .role
             .as_ref()
-            .map_or("the instance metadata", |(_, (name, _))| name);
-        let account = if self.settings.role.is_some() {
-            "--role-arn"
-        } else {
-            self.caller()?.provider
+            .map(|role| &role.arn)
+            .or(roles.last());
+        let account = match role.and_then(|arn| arn.account()) {
+            Some(account) => format!(" ({account})"),
+            None if settings.has_static_keys() => " (the one of AWS_ACCESS_KEY_ID)".to_owned(),
+            None if self.chain.is_some() => {
+                format!(" (the one of the profile {:?})", settings.profile().1)
+            }
+            None => String::new(),
         };
-        (error.withholds_value() && locator.region.is_none() && locator.role.is_none())
-            .then(|| format!("region from {region}, account from the credentials ({account})"))
+        Some(format!(
+            "the region (from {region}) and the account{account}"
+        ))
     }
 
     /// Returns the ARN of the identity of a role, or without a role of the base credentials, if STS answers in time.

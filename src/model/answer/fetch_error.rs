@@ -21,6 +21,8 @@ pub struct FetchFailure {
     pub waited: Option<Duration>,
     /// Further facts, a line each.
     pub notes: Vec<String>,
+    /// Where the region and the account come from, if the reference names neither: `the region (from AWS_REGION) and the account`.
+    pub place: Option<String>,
     /// The remedies of a missing region or credentials that only a developer's machine has: a profile, or a file for `--local`.
     pub remedies: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl FetchFailure {
             elsewhere: Vec::new(),
             waited: None,
             notes: Vec::new(),
+            place: None,
             remedies: Vec::new(),
         }
     }
@@ -171,12 +174,13 @@ impl FetchError {
             Self::Unavailable(outage) => match outage.kind {
                 OutageKind::Throttled => "throttled",
                 OutageKind::Service => "service-failure",
-                OutageKind::Timeout => "timeout",
-                OutageKind::Connection | OutageKind::Handshake | OutageKind::AgentConnection => {
-                    "unreachable"
-                }
+                OutageKind::Timeout | OutageKind::Silent => "timeout",
+                OutageKind::Lookup
+                | OutageKind::Connection
+                | OutageKind::Handshake
+                | OutageKind::AgentConnection => "unreachable",
                 OutageKind::MalformedResponse => "malformed-response",
-                OutageKind::ClockSkew => "clock-skew",
+                OutageKind::ClockSkew | OutageKind::EarlyCertificate => "clock-skew",
             },
             Self::Refused(refusal) => match refusal {
                 Refusal::MarkedForDeletion => "marked-for-deletion",
@@ -184,7 +188,7 @@ impl FetchError {
                 Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
                 Refusal::Proxy { .. } => "proxy",
                 Refusal::Agent(_) => "agent",
-                Refusal::Request(_) => "refused",
+                Refusal::TooLarge | Refusal::NotSent(_) | Refusal::Request(_) => "refused",
             },
             Self::NoCredentials(error) => error.problem.code,
             Self::NoRegion { .. } => "no-region",
@@ -264,14 +268,19 @@ pub enum Refusal {
     },
     /// HTTP status 407 of a proxy.
     Proxy {
-        /// Its host and port.
+        /// Its host and port, and the variable that names it.
         proxy: String,
+        variable: &'static str,
         /// True if a name and a password were sent.
         has_password: bool,
     },
     /// A request that the Secrets Manager Agent does not support, and why.
     Agent(&'static str),
-    /// Any other error response, as one line.
+    /// More parameters below a path than are read.
+    TooLarge,
+    /// A request that cannot be made, and why.
+    NotSent(Reason),
+    /// Any other error response of AWS, as one line.
     Request(Reason),
 }
 

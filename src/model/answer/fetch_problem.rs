@@ -2,7 +2,7 @@
 
 use super::failed_request::FailedRequest;
 use super::fetch_error::{Denial, FetchError, FetchFailure, Missing, Refusal};
-use super::outage::{Outage, OutageKind, Reason};
+use super::outage::{Outage, OutageKind, Reason, WRONG_CLOCK};
 use crate::model::entry::Subject;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Aliases, SecretRef};
@@ -32,25 +32,30 @@ impl FetchFailure {
             problem.aws_says = problem.aws_says.map(|text| text.replace(&name, "…"));
         }
         if request.hides_name && !self.is_local {
-            let note = "the name is not shown, because it may be a value; if it is one, rotate that value, because it was sent to AWS as a name";
+            let note = "the name is not shown, because it may be a password. AWS has received it as a name: if it is a password, change it";
             problem.notes.push(note.to_owned());
         }
 
         let mut notes = Vec::new();
+        if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
+            notes.push(format!("this is the error in the region {region}"));
+        }
         for (region, error) in &self.elsewhere {
-            notes.push(format!("the fallback region {region}: {}", error.text()));
+            notes.push(format!("in the fallback region {region}, {}", error.text()));
         }
         notes.append(&mut problem.notes);
         notes.extend_from_slice(&self.notes);
         if let Some(role) = &reference.locator.role {
-            notes.push(format!("the role for this secret is {}", role.arn));
+            notes.push(format!("the secret is read with the role {}", role.arn));
         }
         problem.notes = notes;
 
         if let Some(waited) = self.waited {
             problem.status = Status::Temporary;
             let waited = humantime::format_duration(waited);
-            problem.notes.push(format!("--wait ended after {waited}"));
+            problem
+                .notes
+                .push(format!("secrets-exec tried for {waited} (--wait)"));
         }
         problem.of(subject, Impact::Unread)
     }
@@ -93,16 +98,43 @@ impl FetchError {
         }
     }
 
-    /// Returns the words of the headline before the secret, with a blank at their end. [`Self::problem`] has those after it.
-    pub fn before_secret(&self) -> &'static str {
+    /// Returns the words of the headline before the secret, with a blank at their end. [`Self::problem`] has those after it. `None` if
+    /// the headline doesn't name the secret, because the reason lies elsewhere.
+    pub fn before_secret(&self) -> Option<&'static str> {
         match self {
-            Self::Denied { .. } => "access to ",
-            Self::Unavailable(_)
-            | Self::Refused(Refusal::Request(_) | Refusal::Certificate { .. }) => "reading ",
+            Self::Denied {
+                cause: Denial::Key, ..
+            } => Some(""),
+            Self::Denied { .. } => Some("access to "),
+            Self::Unavailable(outage) => match outage.kind {
+                OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => {
+                    Some("the request for ")
+                }
+                OutageKind::Timeout
+                | OutageKind::Lookup
+                | OutageKind::Silent
+                | OutageKind::Connection
+                | OutageKind::Handshake
+                | OutageKind::AgentConnection
+                | OutageKind::ClockSkew
+                | OutageKind::EarlyCertificate => None,
+            },
+            Self::Refused(Refusal::Request(_)) => Some("the request for "),
             Self::NotFound { .. }
-            | Self::Refused(_)
+            | Self::Refused(
+                Refusal::MarkedForDeletion
+                | Refusal::NoValue
+                | Refusal::TooLarge
+                | Refusal::Agent(_),
+            ) => Some(""),
+            Self::Refused(
+                Refusal::TrustStore(_)
+                | Refusal::Certificate { .. }
+                | Refusal::Proxy { .. }
+                | Refusal::NotSent(_),
+            )
             | Self::NoCredentials(_)
-            | Self::NoRegion { .. } => "",
+            | Self::NoRegion { .. } => None,
         }
     }
 }
@@ -112,7 +144,7 @@ impl Missing {
     pub fn text(self) -> &'static str {
         match self {
             Self::Secret => "does not exist",
-            Self::Version => "has no value yet (no version with the stage AWSCURRENT)",
+            Self::Version => "has no value yet (no version has the stage AWSCURRENT)",
         }
     }
 }
@@ -128,15 +160,17 @@ fn with_message_of_aws(headline: &str, message: &Reason) -> Problem {
 
 /// Returns the problem of a denial. Its help is missing if it depends on the request.
 fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
-    let mut problem = with_message_of_aws("was denied", message);
+    let headline = if cause == Denial::Key {
+        "could not be decrypted by KMS"
+    } else {
+        "was denied"
+    };
+    let mut problem = with_message_of_aws(headline, message);
     if let Some(identity) = identity {
-        problem.notes.push(format!("caller: {identity}"));
+        problem.notes.push(format!("the caller is {identity}"));
     }
     let help = match cause {
-        Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata => None,
-        Denial::Key => Some(
-            "allow this identity to perform kms:Decrypt on its key, and check that the key is enabled",
-        ),
+        Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata | Denial::Key => None,
         // Those of the agent: other credentials have an error of their own.
         Denial::Credentials(_) => Some(
             "renew the AWS credentials of the Secrets Manager Agent, which AWS does not accept",
@@ -150,25 +184,19 @@ fn denied(message: &Reason, cause: Denial, identity: Option<&str>) -> Problem {
 /// one (IAM User Guide, "Troubleshoot access denied error messages").
 const POLICIES: [(&str, &str); 5] = [
     // A service control policy or a resource control policy.
-    (
-        "control policy",
-        "whoever administers the AWS organization can change it",
-    ),
+    ("control policy", "an administrator of the AWS organization"),
     (
         "permissions boundary",
-        "whoever set the boundary of this identity can change it",
+        "the administrator who set the boundary",
     ),
     (
         "session policy",
-        "whoever assumes the role, or issues the session, can change it",
+        "the service that assumes the role or issues the session",
     ),
-    (
-        "VPC endpoint policy",
-        "whoever administers the VPC can change it, or use another endpoint",
-    ),
+    ("VPC endpoint policy", "an administrator of the VPC"),
     (
         "resource-based policy",
-        "whoever owns the secret, the parameter or the key can change it",
+        "the owner of the secret, the parameter or the key",
     ),
 ];
 
@@ -178,60 +206,64 @@ fn policy_remedy(message: &str) -> Option<String> {
         .split_once("with an explicit deny in ")
         .map(|(_, policy)| policy);
     let policy = denies.or_else(|| message.split_once("because no ").map(|(_, policy)| policy))?;
-    if let Some((name, remedy)) = POLICIES.iter().find(|(name, _)| policy.contains(name)) {
-        let verb = if denies.is_some() {
-            "denies"
-        } else {
-            "does not allow"
-        };
-        return Some(format!("a {name} {verb} this: {remedy}"));
+    if let Some((name, who)) = POLICIES.iter().find(|(name, _)| policy.contains(name)) {
+        return Some(match denies {
+            Some(_) => format!("{who} has to change the {name} that denies this"),
+            None => format!("{who} has to allow this in the {name}"),
+        });
     }
     denies.map(|_| {
-        "a policy of this identity denies this explicitly: remove the deny, since no other policy can override it"
+        "remove the explicit deny from the caller's own policy: no other policy can override it"
             .to_owned()
     })
 }
 
-fn unavailable(Outage { kind, reason, .. }: &Outage) -> Problem {
-    let help = match kind {
+fn unavailable(outage: &Outage) -> Problem {
+    let reason = &outage.reason;
+    let problem = match outage.kind {
+        OutageKind::Throttled => with_message_of_aws("was throttled by AWS", reason),
+        OutageKind::Service => with_message_of_aws("failed because of an error at AWS", reason),
+        OutageKind::ClockSkew => with_message_of_aws(WRONG_CLOCK, reason),
+        OutageKind::MalformedResponse => with_detail(format!("got {}", reason.text), reason),
+        OutageKind::Timeout
+        | OutageKind::Lookup
+        | OutageKind::Silent
+        | OutageKind::Connection
+        | OutageKind::Handshake
+        | OutageKind::EarlyCertificate => with_detail(reason.text.clone(), reason),
+        OutageKind::AgentConnection => with_detail(
+            format!(
+                "the Secrets Manager Agent can't be reached: {}",
+                reason.text
+            ),
+            reason,
+        ),
+    };
+    let help = match outage.kind {
         OutageKind::Throttled | OutageKind::Service => {
-            "try again later; outside Lambda, --timeout allows more time"
+            "try again later, or allow more time for retries with --timeout"
         }
-        OutageKind::Timeout | OutageKind::Connection => {
-            "check the region, DNS, routes, the proxy and VPC endpoints"
+        OutageKind::Timeout => {
+            "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout"
+        }
+        OutageKind::Lookup => "check the region, and the DNS server of this machine",
+        OutageKind::Silent => {
+            "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
+             elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy"
+        }
+        OutageKind::Connection => {
+            "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy"
         }
         OutageKind::Handshake => {
-            "check the proxy and firewalls; one that looks for the server's name in the first packet passes --key-exchange classical \
-             (docs/troubleshooting.md)"
+            "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)"
         }
         OutageKind::AgentConnection => "start the agent on this host, or leave out --agent",
         OutageKind::MalformedResponse => {
-            "check the endpoint, and for a proxy or captive portal in between"
+            "check for a proxy or captive portal between this machine and AWS"
         }
-        OutageKind::ClockSkew => "set the clock of this machine",
+        OutageKind::ClockSkew | OutageKind::EarlyCertificate => "set the clock of this machine",
     };
-    let text = &reason.text;
-    let problem = match kind {
-        OutageKind::Throttled => with_message_of_aws("was throttled by AWS", reason),
-        OutageKind::Service => with_message_of_aws("failed because of an error at AWS", reason),
-        OutageKind::ClockSkew => with_message_of_aws(
-            "failed because the clock of this machine differs too much from AWS's",
-            reason,
-        ),
-        OutageKind::Timeout => with_detail(format!("timed out: {text}"), reason),
-        OutageKind::Connection | OutageKind::Handshake => {
-            with_detail(format!("failed: {text}"), reason)
-        }
-        OutageKind::AgentConnection => with_detail(
-            format!("the Secrets Manager Agent can't be reached: {text}"),
-            reason,
-        ),
-        OutageKind::MalformedResponse => with_detail(
-            format!("failed because the response is malformed, or isn't from AWS: {text}"),
-            reason,
-        ),
-    };
-    problem.help(help)
+    problem.help(outage.help.as_deref().unwrap_or(help))
 }
 
 /// Returns a problem whose headline ends with the detail of a reason.
@@ -244,31 +276,47 @@ fn with_detail(headline: String, reason: &Reason) -> Problem {
 
 fn refused(refusal: &Refusal) -> Problem {
     match refusal {
-        Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion")
-            .help("restore it (aws secretsmanager restore-secret), or name another"),
+        Refusal::MarkedForDeletion => Problem::configuration("is marked for deletion"),
         Refusal::NoValue => Problem::configuration("has no value").help("store a value in it"),
-        Refusal::Certificate { why, help } => Problem::configuration(format!(
-            "failed because the server's certificate is not trusted: {why}"
-        ))
-        .replace_help(*help),
-        Refusal::TrustStore(why) => {
-            Problem::configuration(format!("root certificates cannot be read: {why}"))
-        }
+        Refusal::Certificate { why, help } => Problem::configuration(why).replace_help(*help),
+        Refusal::TrustStore(why) => Problem::configuration(why)
+            .help("correct --ca-bundle, AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR"),
         Refusal::Proxy {
             proxy,
+            variable,
             has_password,
         } => {
-            let what = match has_password {
-                true => "rejects the user name and password in its URL",
-                false => "requires a user name and a password",
+            let (what, help) = match has_password {
+                true => (
+                    "rejects the user name and password in its URL",
+                    format!("correct them in {variable}, with special characters as %XX"),
+                ),
+                false => (
+                    "requires a user name and a password",
+                    format!(
+                        "write {variable}=http://USER:PASSWORD@{proxy}, with special characters as %XX"
+                    ),
+                ),
             };
-            let help = "write them into HTTPS_PROXY, as in http://USER:PASSWORD@HOST:PORT, special characters as %XX";
-            Problem::configuration(format!("the proxy {proxy} {what} (HTTP status 407)")).help(help)
+            let text = format!("the proxy {proxy} ({variable}) {what} (HTTP status 407)");
+            Problem::configuration(text).help(help)
         }
         Refusal::Agent(why) => Problem::configuration(format!(
             "can't be read with --agent, because the Secrets Manager Agent {why}"
         ))
         .help("run without --agent, or remove this setting"),
-        Refusal::Request(why) => with_message_of_aws("was refused by AWS", why),
+        Refusal::TooLarge => {
+            Problem::configuration("has more than 10,000 parameters, or more than 64 MiB in them")
+                .help("use a longer path")
+        }
+        Refusal::NotSent(why) => Problem::configuration(&why.text),
+        Refusal::Request(why) => {
+            let is_of_another_account = why.text.contains("different AWS account");
+            with_message_of_aws("was refused by AWS", why).replace_help(
+                is_of_another_account.then_some(
+                    "encrypt the secret with a customer managed KMS key, and share that key with this account, too",
+                ),
+            )
+        }
     }
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+/// The headline for a wrong clock.
+pub const WRONG_CLOCK: &str = "the clock of this machine differs too much from AWS's clock";
+
 /// A failure that may be temporary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
@@ -10,6 +13,8 @@ pub struct Outage {
     /// The failure of the last attempt.
     pub reason: Reason,
     pub again: Again,
+    /// The remedy, if it isn't that of every outage of this kind.
+    pub help: Option<String>,
 }
 
 /// The next one to ask after a failure: the same service, another one, or nobody.
@@ -53,9 +58,13 @@ pub enum OutageKind {
     Throttled,
     /// HTTP status 5xx.
     Service,
-    /// No answer before the deadline.
+    /// No answer to a request in time.
     Timeout,
-    /// No connection, or a broken one.
+    /// The name of the host does not resolve.
+    Lookup,
+    /// No answer to the request for a connection.
+    Silent,
+    /// No connection for another reason, or a broken one.
     Connection,
     /// A connection without an answer to the first message of TLS.
     Handshake,
@@ -65,19 +74,8 @@ pub enum OutageKind {
     MalformedResponse,
     /// A request signed with a time that differs too much from AWS's.
     ClockSkew,
-}
-
-impl OutageKind {
-    pub fn message(self) -> &'static str {
-        match self {
-            Self::Throttled => "throttled by AWS",
-            Self::Service => "AWS failed",
-            Self::Timeout => "timed out",
-            Self::Connection | Self::Handshake | Self::AgentConnection => "not reachable",
-            Self::MalformedResponse => "the response is malformed, or not from AWS",
-            Self::ClockSkew => "the clock of this machine differs too much from that of AWS",
-        }
-    }
+    /// A certificate that is not valid yet, which means that this machine's clock is wrong.
+    EarlyCertificate,
 }
 
 impl Outage {
@@ -88,19 +86,23 @@ impl Outage {
                 Again::Here { after: None }
             }
             OutageKind::Timeout
+            | OutageKind::Lookup
+            | OutageKind::Silent
             | OutageKind::Connection
             | OutageKind::Handshake
             | OutageKind::AgentConnection => Again::HereOrLater,
             // A wrong clock is wrong in every region.
-            OutageKind::ClockSkew => Again::Later,
+            OutageKind::ClockSkew | OutageKind::EarlyCertificate => Again::Later,
         };
         Self {
             kind,
             reason: reason.into(),
             again,
+            help: None,
         }
     }
 
+    /// Returns the outage for an answer that is not usable: `an answer that cannot be read`.
     pub fn malformed(why: &str) -> Self {
         Self::new(OutageKind::MalformedResponse, why)
     }
@@ -114,14 +116,31 @@ impl Outage {
         }
     }
 
-    /// Returns the message without the id of the request.
+    /// Returns the reason as a sentence of its own, without the id of the request.
     pub fn text(&self) -> String {
-        format!("{}: {}", self.kind.message(), self.reason.text)
+        let reason = &self.reason.text;
+        match self.kind {
+            OutageKind::Throttled => format!("AWS throttled the request with {reason}"),
+            OutageKind::Service => format!("AWS failed with {reason}"),
+            OutageKind::MalformedResponse => format!("the request got {reason}"),
+            OutageKind::ClockSkew => format!("{WRONG_CLOCK}: {reason}"),
+            OutageKind::Timeout
+            | OutageKind::Lookup
+            | OutageKind::Silent
+            | OutageKind::Connection
+            | OutageKind::Handshake
+            | OutageKind::AgentConnection
+            | OutageKind::EarlyCertificate => reason.clone(),
+        }
     }
 
-    /// Returns the outage of a request that was still in progress at the deadline.
-    pub fn unanswered() -> Self {
-        Self::new(OutageKind::Timeout, "no answer before the deadline")
+    /// Returns the outage of a request to a host that was still in progress at the deadline.
+    pub fn unanswered(host: Option<&str>) -> Self {
+        let host = host.unwrap_or("AWS");
+        Self::new(
+            OutageKind::Timeout,
+            format!("{host} did not answer in time"),
+        )
     }
 }
 

@@ -73,6 +73,37 @@ impl Subject {
         Some(reference)
     }
 
+    /// Returns `reference` as the user would write it for this entry: `--env NAME=REFERENCE` on the command line.
+    pub fn write(&self, reference: &str) -> String {
+        match (&self.origin, self.kind) {
+            (Origin::Argument("get"), _) => format!("secrets-exec get {}", quoted(reference)),
+            (Origin::Argument(option), SubjectKind::Entry) => {
+                format!(
+                    "{option} {}",
+                    quoted(&format!("{}={reference}", self.label))
+                )
+            }
+            (Origin::Argument(_) | Origin::Inherited | Origin::File { .. }, _) => {
+                reference.to_owned()
+            }
+        }
+    }
+
+    /// Returns what to write for this entry with `new` instead of the fields `old` after the secret. `None` if no reference is shown.
+    pub fn write_field(&self, old: &str, new: &str) -> Option<String> {
+        let written = self.reference()?;
+        let old = format!(":{old}");
+        let after = |at: usize| &written[at + old.len()..];
+        let (at, _) = written
+            .rmatch_indices(&old)
+            .find(|(at, _)| after(*at).is_empty() || after(*at).starts_with(':'))?;
+        let (before, after) = (&written[..at], after(at));
+        Some(match (new, after) {
+            ("", "") => self.write(before),
+            (new, after) => self.write(&format!("{before}:{new}{after}")),
+        })
+    }
+
     /// The advice for a value that need not exist; `None` for an `env-from` entry, which cannot have a default.
     pub fn default_hint(&self) -> Option<&'static str> {
         match (self.kind, &self.origin) {
@@ -86,6 +117,17 @@ impl Subject {
                 Some("declare the entry in a file, with a \"default\" or \"optional: true\"")
             }
         }
+    }
+}
+
+/// Returns an argument in quotes for a shell, if it needs them.
+fn quoted(argument: &str) -> String {
+    if argument.contains('\'') {
+        format!("\"{}\"", argument.replace('$', "\\$"))
+    } else if argument.contains(['$', '[', '*', '"', ' ']) {
+        format!("'{argument}'")
+    } else {
+        argument.to_owned()
     }
 }
 

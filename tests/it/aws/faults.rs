@@ -54,30 +54,42 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (fault::throttled(), MayPass, "ThrottlingException"),
         (fault::internal_error(), MayPass, "InternalServiceError"),
         (fault::unavailable(), MayPass, "ServiceUnavailable"),
-        (Fault::Close, MayPass, "not reachable"),
+        (
+            Fault::Close,
+            MayPass,
+            "closed the connection before its answer was complete",
+        ),
         (Fault::Xml { status: 429 }, MayPass, "429"),
         (Fault::Xml { status: 500 }, MayPass, "500"),
         (Fault::Xml { status: 502 }, MayPass, "502"),
         (Fault::Xml { status: 503 }, MayPass, "503"),
         (Fault::Xml { status: 504 }, MayPass, "504"),
         (fault::another_secret(), MayPass, "not about this secret"),
-        (fault::empty_object(), MayPass, "malformed"),
-        (fault::page(), MayPass, "malformed"),
+        (
+            fault::empty_object(),
+            MayPass,
+            "an answer that is not about this secret",
+        ),
+        (
+            fault::page(),
+            MayPass,
+            "not from AWS (HTTP status 200, text/html)",
+        ),
         (plain(302, ""), MayPass, "302"),
         (
             plain(403, "<html><title>Blocked</title></html>"),
             OncePerRegion,
-            "403 (text/plain); is a proxy between?",
+            "not from AWS (HTTP status 403, text/plain)",
         ),
         (
             plain(401, "log in first"),
             OncePerRegion,
-            "401 (text/plain); is a proxy between?",
+            "not from AWS (HTTP status 401, text/plain)",
         ),
         (
             Fault::Xml { status: 403 },
             OncePerRegion,
-            "403 (text/xml); is a proxy between?",
+            "not from AWS (HTTP status 403, text/xml)",
         ),
         // A server that asks for a longer pause than there is time. AWS's own header extends a pause by at most five seconds.
         (fault::retry_after(u64::MAX), MayPass, "503"),
@@ -91,10 +103,14 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::no_such_version("staging label: AWSCURRENT"),
             Forgotten(78),
-            "no version with the stage AWSCURRENT",
+            "no version has the stage AWSCURRENT",
         ),
         (fault::marked_for_deletion(), Forgotten(78), "deletion"),
-        (without_value(), Forgotten(78), "secret x"),
+        (
+            without_value(),
+            Forgotten(78),
+            "the secret \"x\" has no value",
+        ),
         // Its message holds the canary, which the sandbox looks for.
         (fault::unknown_code(), Refused(78), "BrandNewException"),
         (
@@ -105,7 +121,7 @@ fn answers() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::denied_by_boundary(),
             Forgotten(77),
-            "a permissions boundary does not allow this",
+            "the administrator who set the boundary has to allow this",
         ),
         (fault::denied_by_kms(), Forgotten(77), "kms:Decrypt"),
         (fault::not_decrypted(), Forgotten(77), "DecryptionFailure"),
@@ -133,8 +149,7 @@ fn a_secret_is_asked_for_again_after_a_fault_that_may_pass_and_after_no_other() 
         }
         let aws = served().fails(READ, fault);
         let run = sandbox(&aws).attempts(2).timeout("50s").case(said).run();
-        run.refused(meaning.status())
-            .says(["A (", "secret x", "us-east-1", said]);
+        run.refused(meaning.status()).says(["A (", "x:k", said]);
         assert_eq!(
             aws.reads().len(),
             if meaning == MayPass { 2 } else { 1 },
@@ -157,11 +172,10 @@ fn a_fallback_region_is_asked_after_an_outage_and_not_after_a_denial_or_an_absen
         let regions = if matches!(meaning, MayPass | OncePerRegion) {
             run.launched_silently().has("A", "v-4c7a1e");
             let aws = served().fails(READ, fault);
-            launch(&aws)
-                .timeout("50s")
-                .run()
-                .refused(75)
-                .says(["region us-east-1", "region us-west-2 (fallback)"]);
+            launch(&aws).timeout("50s").run().refused(75).says([
+                "in the region us-east-1",
+                "in the fallback region us-west-2",
+            ]);
             assert_eq!(aws.reads().len(), 2, "{said}");
             &["us-east-1", "us-west-2"][..]
         } else {
@@ -219,7 +233,7 @@ fn answers_of_the_agent() -> Vec<(Fault, Meaning, &'static str)> {
         (
             fault::success(r#"["x",null,null,["AWSCURRENT"],"a value",null]"#),
             MayPass,
-            "malformed",
+            "cannot be read",
         ),
         (plain(403, "Bad Token"), Refused(77), "token"),
         (Fault::Xml { status: 403 }, Refused(77), "token"),
@@ -262,7 +276,7 @@ fn the_agent_is_asked_again_after_an_outage_and_agent_fallback_does_not_bypass_i
             assert_eq!(agent.calls().len(), 2, "{said}");
         }
         let agent = served().fails(AGENT_READ, fault);
-        let said = if meaning == MayPass { "secret x" } else { said };
+        let said = if meaning == MayPass { "x:k" } else { said };
         through(&agent, &aws)
             .attempts(1)
             .run()

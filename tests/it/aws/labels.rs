@@ -33,20 +33,21 @@ fn error_labels_are_coloured_on_a_terminal_unless_dumb_or_no_color_and_lines_do_
             .env("TERM", "xterm")
             .env(name, value)
             .through(terminal(columns))
+            .target_writes_stderr()
     };
     let coloured = [
-        "secrets-exec: \x1b[1;31merror:\x1b[0m secret prod/db",
+        "secrets-exec: \x1b[1;31merror:\x1b[0m the secret \"\x1b[1mprod/db\x1b[0m\" has no key",
         "\x1b[1;36mhelp:\x1b[0m did you mean",
     ];
     on(80, "LANG", "C").run().refused(78).says(coloured);
     on(80, "TERM", "dumb")
         .run()
         .refused(78)
-        .says(["error: secret prod/db"])
+        .says(["error: the secret \"prod/db\" has no key"])
         .says_nothing_of("\x1b");
-    let narrow = on(40, "NO_COLOR", "1").target_writes_stderr().run();
+    let narrow = on(40, "NO_COLOR", "1").run();
     narrow.refused(78).says_nothing_of("\x1b");
-    assert_eq!(narrow.stderr().lines().count(), 4, "{narrow}");
+    assert_eq!(narrow.stderr().lines().count(), 3, "{narrow}");
     misspelt(&aws)
         .env("TERM", "xterm")
         .run()

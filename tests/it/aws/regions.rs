@@ -16,10 +16,9 @@ fn two_regions_that_are_unavailable_are_75_within_the_timeout_with_both_reasons(
     let run = keeps_to(Duration::from_secs(4), &launch);
     run.refused(75).says([
         "A (",
-        "region us-east-1",
-        "ServiceUnavailable",
-        "region us-west-2 (fallback)",
-        "Internal",
+        "this is the error in the region us-east-1",
+        "AWS says: ServiceUnavailable",
+        "in the fallback region us-west-2, AWS failed with Internal",
     ]);
 }
 

@@ -81,7 +81,8 @@ fn an_answer_that_is_not_from_aws_gets_three_attempts() {
     ] {
         let aws = served().fails(READ, fault);
         let run = sandbox(&aws).timeout("50s").case(said).run();
-        run.refused(75).says(["A (", "secret x", said]);
+        run.refused(75)
+            .says(["A (", "the secret \"x\"", "not from AWS", said]);
         assert_eq!(aws.reads().len(), 3, "{run}");
     }
     let aws = served().fails_first(READ, 4, plain(408, ""));
@@ -132,7 +133,7 @@ fn a_secret_that_hangs_or_throttles_is_75_at_the_timeout_with_the_last_reason() 
     let aws = served().fails(READ, Fault::Hang);
     ends_within(Duration::from_secs(1), sandbox(&aws))
         .refused(75)
-        .says(["A (", "secret x"]);
+        .says(["A (", "x:k", "did not answer in time (1 attempt in 1.0s)"]);
     let variable = sandbox(&aws).env("SECRETS_EXEC_TIMEOUT", "1s");
     keeps_to(Duration::from_secs(1), &variable).refused(75);
     let declaration = Sandbox::new()
@@ -142,15 +143,15 @@ fn a_secret_that_hangs_or_throttles_is_75_at_the_timeout_with_the_last_reason() 
     let aws = served().fails(READ, fault::throttled());
     ends_within(Duration::from_secs(3), sandbox(&aws))
         .refused(75)
-        .says(["A (", "secret x"]);
+        .says(["A (", "the secret \"x\" was throttled by AWS"]);
     assert!(aws.reads().len() >= 2, "{}", aws.reads().len());
     let aws = Aws::start().secret(
         "x",
         Secret::failing(Fault::Hang).after([fault::throttled()]),
     );
-    sandbox(&aws)
-        .timeout("2s")
-        .run()
-        .refused(75)
-        .says(["A (", "secret x", "ThrottlingException"]);
+    sandbox(&aws).timeout("2s").run().refused(75).says([
+        "A (",
+        "the secret \"x\"",
+        "ThrottlingException",
+    ]);
 }

@@ -117,7 +117,8 @@ fn credentials_or_an_endpoint_that_never_come_are_reported_at_the_end_of_wait() 
     run.refused(75).says([
         "A (",
         "the container's credentials can't be read: ",
-        "--wait ended after ",
+        "secrets-exec tried for ",
+        "(--wait)",
     ]);
     let run = waits_for(
         two,
@@ -126,7 +127,7 @@ fn credentials_or_an_endpoint_that_never_come_are_reported_at_the_end_of_wait() 
             .timeout("500ms"),
     );
     run.refused(75)
-        .says(["A (", "not reachable", "127.0.0.1:1"]);
+        .says(["A (", "127.0.0.1:1 refuses connections"]);
     assert!(aws.reads().is_empty());
 }
 

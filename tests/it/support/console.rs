@@ -164,7 +164,7 @@ fn in_shells(paragraphs: &[Console]) -> String {
 /// Replaces the time in `(after 1 attempt in 1.0s: …)` and in the last line of `-v`, and the age of what the fake dates.
 fn without_time(mut output: String) -> String {
     for (before, after) in [
-        (" attempt in ", ": "),
+        (" attempt in ", ")"),
         ("secrets in ", ", "),
         ("secret in ", ", "),
     ] {

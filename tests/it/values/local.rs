@@ -42,7 +42,7 @@ fn at_most_twenty_absent_secrets_are_reported_with_a_similar_name() {
     });
     let run = absent.run();
     run.refused(78)
-        .says(["prod/servicee-29", "30 values could not be read"]);
+        .says(["prod/servicee-29", "30 values are missing"]);
     assert_eq!(run.stderr().matches("did you mean").count(), 20, "{run}");
 }
 

@@ -133,14 +133,13 @@ fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
 }
 
 fn endpoints(reader: &mut VariableReader<'_>, options: &AwsOptions) -> Endpoints {
-    let general = reader.parse("AWS_ENDPOINT_URL", &ENDPOINT);
+    let mut endpoint = |name| Some((name, reader.parse(name, &ENDPOINT)?));
+    let general = endpoint("AWS_ENDPOINT_URL");
     let mut configured = BTreeMap::new();
     for api in Api::ALL {
-        if let Some(url) = reader
-            .parse(api.endpoint_setting().0, &ENDPOINT)
-            .or_else(|| general.clone())
-        {
-            configured.insert(api, url);
+        let of_service = endpoint(api.endpoint_setting().0);
+        if let Some(endpoint) = of_service.or_else(|| general.clone()) {
+            configured.insert(api, endpoint);
         }
     }
     let mut boolean = |name| reader.parse(name, &BOOLEAN);
@@ -195,7 +194,8 @@ fn proxy(reader: &mut VariableReader<'_>) -> ProxySettings {
         expected: "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
         parse: parse_proxy,
     };
-    let (https, http) = (reader.parse(https, &proxy), reader.parse(http, &proxy));
+    let mut named = |name| Some((name, reader.parse(name, &proxy)?));
+    let (https, http) = (named(https), named(http));
     ProxySettings {
         http,
         https,

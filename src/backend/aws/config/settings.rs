@@ -275,7 +275,8 @@ fn apply_endpoints(
             endpoints.configured.get(&api),
             of_service.or_else(|| general.clone()),
         ) {
-            endpoints.configured.insert(api, url);
+            let setting = "endpoint_url in the AWS configuration file";
+            endpoints.configured.insert(api, (setting, url));
         }
     }
     Ok(())

@@ -62,7 +62,7 @@ fn no_role(error: &ImdsError) -> FetchError {
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let is_silent = matches!(
                 find_source(error),
-                Some(NetFailure::Timeout(_) | NetFailure::Handshake(_))
+                Some(NetFailure::Timeout(_) | NetFailure::Silent(_) | NetFailure::Handshake(_))
             );
             let why = format!("the instance metadata did not answer: {why}");
             if is_silent || is_unreachable(error) {
@@ -125,7 +125,10 @@ pub async fn instance_region(
         });
     }
     let client = client(settings, clients);
-    let budget = budget.for_request(|| "the region of the instance".to_owned());
+    let budget = budget.for_request(
+        "the instance metadata".to_owned(),
+        "the region of the instance".to_owned(),
+    );
     let found = retry(&budget, async || {
         read_region(client.get("/latest/meta-data/placement/region").await)
     })

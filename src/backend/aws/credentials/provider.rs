@@ -77,7 +77,8 @@ pub fn unreadable(name: &str, path: &Path, error: &io::Error) -> FetchError {
 pub fn of_request(headline: &str, error: FetchError) -> FetchError {
     match error {
         FetchError::Unavailable(outage) => outage.of(headline).into(),
-        FetchError::Denied { message, .. } | FetchError::Refused(Refusal::Request(message)) => {
+        FetchError::Denied { message, .. }
+        | FetchError::Refused(Refusal::Request(message) | Refusal::NotSent(message)) => {
             let error = CredentialsError::new(headline, Again::Later);
             error.aws_says(message).into()
         }

@@ -92,8 +92,8 @@ pub async fn assume(
     budget: &RetryBudget,
 ) -> Result<CallerIdentity, FetchError> {
     let (arn, external_id) = (role.arn.to_string(), role.external_id.clone());
-    let budget = budget
-        .for_request(|| format!("AssumeRole of {arn} at {}", host_and_port(&client.endpoint)));
+    let host = host_and_port(&client.endpoint);
+    let budget = budget.for_request(host, format!("AssumeRole of {arn}"));
     let request = ProfileRole {
         arn,
         external_id,

@@ -31,9 +31,9 @@ use tokio::time::timeout;
 
 use super::endpoints::Api;
 use super::errors::{ServiceError, not_sent, unreadable_response};
-use crate::model::answer::{FetchError, Outage, OutageKind};
+use crate::model::answer::{FetchError, OutageKind};
 use crate::model::reference::Region;
-use crate::net::errors::{BoxError, NetFailure};
+use crate::net::errors::{BoxError, NetFailure, host_and_port};
 use crate::net::http::{Bytes, HttpClient, in_memory};
 
 /// A client. It makes one attempt for each request.
@@ -41,6 +41,8 @@ use crate::net::http::{Bytes, HttpClient, in_memory};
 pub struct Client {
     pub api: Api,
     pub endpoint: Uri,
+    /// The option, variable or key with the endpoint; `None` for AWS's own.
+    pub endpoint_setting: Option<&'static str>,
     pub region: Region,
     /// `None` for requests without a signature.
     pub credentials: Option<Credentials>,
@@ -111,14 +113,16 @@ impl Client {
         let answer = self
             .http
             .send(self.signed(request).map_err(|error| not_sent(&*error))?);
-        let late = |_| Outage::new(OutageKind::Timeout, "no answer to a request in time");
-        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.map_err(late)?;
-        let (head, body) = answered?;
+        let answered = timeout(ATTEMPT_TIMEOUT, answer).await.unwrap_or_else(|_| {
+            let host = host_and_port(&self.endpoint);
+            Err(NetFailure::late(&host, Some(ATTEMPT_TIMEOUT)))
+        });
+        let (head, body) = answered.map_err(|failure| self.error(failure))?;
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            Err(NetFailure::Io { kind: Some(_), .. }) if status < 500 => {
-                Err(Outage::new(OutageKind::Connection, "the response is incomplete").into())
+            Err(failure @ NetFailure::Io { kind: Some(_), .. }) if status < 500 => {
+                Err(self.error(failure))
             }
             Err(_) => {
                 let content_type = head
@@ -127,6 +131,30 @@ impl Client {
                     .and_then(|value| value.to_str().ok());
                 Err(unreadable_response(status, content_type).into())
             }
+        }
+    }
+
+    /// Returns the error for a failure to reach the endpoint. The remedy for one of the user's own is to correct its setting.
+    fn error(&self, failure: NetFailure) -> FetchError {
+        match (failure.into(), self.endpoint_setting) {
+            (FetchError::Unavailable(mut outage), Some(setting))
+                if matches!(
+                    outage.kind,
+                    OutageKind::Timeout
+                        | OutageKind::Lookup
+                        | OutageKind::Silent
+                        | OutageKind::Connection
+                ) =>
+            {
+                let what = match outage.kind {
+                    OutageKind::Lookup => "check the DNS server of this machine",
+                    _ => "check that the service at this address is running",
+                };
+                let help = format!("{what}, or correct {setting}");
+                outage.help.get_or_insert(help);
+                outage.into()
+            }
+            (error, _) => error,
         }
     }
 

@@ -69,8 +69,8 @@ pub struct Endpoints {
     pub ignored: Option<bool>,
     /// `--endpoint-url`, Secrets Manager's, which is never ignored.
     pub option: Option<HttpUrl>,
-    /// A variable's, else the profile's.
-    pub configured: BTreeMap<Api, HttpUrl>,
+    /// A variable's, else the profile's, each with the setting's name.
+    pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
     /// AWS_USE_FIPS_ENDPOINT, else the profile's.
     pub use_fips: Option<bool>,
     /// AWS_USE_DUALSTACK_ENDPOINT, else the profile's.
@@ -79,15 +79,19 @@ pub struct Endpoints {
 
 impl Endpoints {
     pub fn configured(&self, api: Api) -> Option<&HttpUrl> {
-        let option = self
-            .option
-            .as_ref()
-            .filter(|_| api == Api::Store(Store::SecretsManager));
-        option.or_else(|| {
-            self.configured
+        self.setting(api).map(|(_, url)| url)
+    }
+
+    /// Returns the configured endpoint of a service, and the option, variable or key that has its URL.
+    pub fn setting(&self, api: Api) -> Option<(&'static str, &HttpUrl)> {
+        match &self.option {
+            Some(url) if api == Api::Store(Store::SecretsManager) => Some(("--endpoint-url", url)),
+            _ if self.ignored == Some(true) => None,
+            _ => self
+                .configured
                 .get(&api)
-                .filter(|_| self.ignored != Some(true))
-        })
+                .map(|(setting, url)| (*setting, url)),
+        }
     }
 
     /// Returns a text that differs if requests to a store, or for credentials, go to other endpoints.
@@ -119,8 +123,8 @@ pub async fn find_endpoint(
         // The SDK's rules refuse it, too, but name no setting.
         let (variable, _) = api.endpoint_setting();
         return Err(format!(
-            "AWS_USE_FIPS_ENDPOINT (or the profile's use_fips_endpoint) cannot be used together with an endpoint of your own \
-             ({variable}, AWS_ENDPOINT_URL or the profile's endpoint_url; for Secrets Manager also --endpoint-url)"
+            "AWS_USE_FIPS_ENDPOINT (or the profile's use_fips_endpoint) cannot be combined with an endpoint of your own \
+             ({variable}, AWS_ENDPOINT_URL, the profile's endpoint_url or, for Secrets Manager, --endpoint-url)"
         )
         .into());
     }

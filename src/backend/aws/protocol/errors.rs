@@ -163,17 +163,16 @@ pub fn unreadable_response(status: u16, content_type: Option<&str>) -> Outage {
 /// Returns the outage for a response that is no answer of AWS's.
 pub fn malformed_response(status: u16, content_type: Option<&str>) -> Outage {
     let content_type = content_type
-        .map(|kind| format!(" ({})", one_line(kind)))
+        .map(|kind| format!(", {}", one_line(kind)))
         .unwrap_or_default();
-    Outage::new(
-        OutageKind::MalformedResponse,
-        format!("HTTP status {status}{content_type}; is a proxy between?"),
-    )
+    Outage::malformed(&format!(
+        "an answer that is not from AWS (HTTP status {status}{content_type})"
+    ))
 }
 
 /// Returns the failure of a request that could not be built: endpoint and region make an invalid URL, for example.
 pub fn not_sent(error: &(dyn Error + 'static)) -> FetchError {
-    Refusal::Request(error_text(error).into()).into()
+    Refusal::NotSent(error_text(error).into()).into()
 }
 
 /// Returns the meaning of an error of one of the SDK's credential providers or of IMDS, which got no response.

@@ -33,12 +33,8 @@ pub async fn call<T>(
     read: impl Fn(&[u8]) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
     let operation = target.rsplit('.').next().unwrap_or(target);
-    let budget = budget.for_request(|| {
-        format!(
-            "{operation} of {subject} at {}",
-            host_and_port(&client.endpoint)
-        )
-    });
+    let host = host_and_port(&client.endpoint);
+    let budget = budget.for_request(host, format!("{operation} of {subject}"));
     retry(&budget, async || {
         let request = request(target, input).map_err(|error| not_sent(&*error))?;
         read(&read_body(client.send(request).await?)?)

@@ -65,13 +65,15 @@ fn a_proxy_that_fails_is_asked_again_then_75_and_named_with_the_service() {
     for (case, script) in scripts {
         let proxy = Wire::plain(vec![script]);
         let run = through(&proxy).attempts(2).case(case).run();
-        let both = format!(
-            "secretsmanager.us-east-1.amazonaws.com through the proxy 127.0.0.1:{}",
-            proxy.port()
-        );
-        run.refused(75).says(["A (", "secret x", &both]);
+        let named = format!("the proxy 127.0.0.1:{} (HTTPS_PROXY)", proxy.port());
+        run.refused(75).says(["A (", "x:k", &named]);
         if let Ok(status) = case.split(' ').next().unwrap().parse::<u16>() {
-            run.says([&*format!("the proxy answers with HTTP status {status}")]);
+            let said = match status {
+                403 => "does not allow connections to",
+                _ => "does not connect to",
+            };
+            let host = "secretsmanager.us-east-1.amazonaws.com:443";
+            run.says([&*format!("{said} {host} (HTTP status {status})")]);
         }
         assert_eq!(proxy.connections(), 2, "{run}");
     }
@@ -88,13 +90,13 @@ fn a_proxy_or_a_tunnel_that_does_not_answer_is_75_at_the_timeout() {
         let proxy = Wire::plain(vec![[vec![Step::Request], last].concat()]);
         ends_within(Duration::from_millis(400), through(&proxy))
             .refused(75)
-            .says(["A (", "secret x"]);
+            .says(["A (", "x:k", "did not answer in time"]);
     }
 }
 
 #[test]
 fn a_password_that_a_proxy_rejects_is_78_and_sent_once_for_values_regions_and_sts() {
-    let said = "rejects the user name and password";
+    let said = "rejects the user name and password in its URL (HTTP status 407)";
     let many = |sandbox: Sandbox| {
         (0..60).fold(sandbox, |sandbox, n| {
             sandbox.resolve(&format!("A{n}=x{n}:k"))
@@ -144,10 +146,11 @@ fn a_proxys_407_in_any_form_is_78_after_one_request() {
             Step::Request,
             Step::Send(with_head(&[REJECTED, headers], "")),
         ]]);
-        through(&proxy)
-            .run()
-            .refused(78)
-            .says(["A (", "rejects the user name and password"]);
+        through(&proxy).run().refused(78).says([
+            "A (",
+            "rejects the user name and password",
+            "correct them in HTTPS_PROXY",
+        ]);
         assert_eq!(proxy.connections(), 1);
     }
     let proxy = answering("HTTP/1.0 407 Proxy Authentication Required");
@@ -155,10 +158,11 @@ fn a_proxys_407_in_any_form_is_78_after_one_request() {
     let nameless = through(&proxy)
         .env("HTTPS_PROXY", &url)
         .env("HTTP_PROXY", url);
-    nameless
-        .run()
-        .refused(78)
-        .says(["A (", "requires a user name and a password"]);
+    nameless.run().refused(78).says([
+        "A (",
+        "requires a user name and a password",
+        "write HTTPS_PROXY=http://USER:PASSWORD@127.0.0.1:",
+    ]);
     nameless
         .endpoint("http://example.com")
         .run()

@@ -120,6 +120,11 @@ pub fn not_decrypted() -> Fault {
     error(400, "DecryptionFailure", message)
 }
 
+pub fn default_key_of_another_account() -> Fault {
+    let message = "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.";
+    error(400, "InvalidRequestException", message)
+}
+
 pub fn marked_for_deletion() -> Fault {
     let message =
         "You can't perform this operation on the secret because it was marked for deletion.";
