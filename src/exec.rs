@@ -38,18 +38,17 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// When no file has the name, or none of them can be executed; the error has the first one.
 pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
     let name = program.to_string_lossy();
-    // A value after the name may be a password.
-    let shown = assigned(&name).map_or(name.to_string(), |variable| format!("{variable}=…"));
     if program.as_bytes().contains(&b'/') {
-        return examine(Path::new(program)).map_err(|errno| match errno {
-            Errno::ENOENT => not_found(format!("{shown}: no such file"), &name),
-            errno => cannot_execute(&shown, errno),
+        let file = Path::new(program);
+        return examine(file).map_err(|errno| match errno {
+            errno if errno == Errno::ENOENT || assigned(&name).is_some() => not_found(&name, None),
+            errno => cannot_execute(file, errno),
         });
     }
     if program.is_empty() {
         return Err(
             Problem::new(Status::NotFound, "the command after `--` is empty")
-                .help("a variable in its place, such as \"$COMMAND\", may be unset"),
+                .help("if you wrote a variable there, such as \"$COMMAND\", set it"),
         );
     }
     let path = path.unwrap_or(OsStr::new(DEFAULT_PATH));
@@ -65,49 +64,81 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
         match examine(&file) {
             Ok(program) => return Ok(program),
             Err(errno @ (Errno::EACCES | Errno::EISDIR)) if refused.is_none() => {
-                refused = Some(cannot_execute(
-                    &format!("{name}: {}", file.display()),
-                    errno,
-                ));
+                refused = Some(cannot_execute(&file, errno));
             }
             Err(_) => {}
         }
     }
     let refused = refused.filter(|_| !BUILTINS.contains(&&*name));
-    Err(refused.unwrap_or_else(|| {
-        let searched = format!("PATH is {}", path.to_string_lossy());
-        not_found(format!("{shown}: command not found in PATH"), &name).note(searched)
-    }))
+    Err(refused.unwrap_or_else(|| not_found(&name, Some(path))))
 }
 
 /// Commands that only a shell has.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-fn cannot_execute(what: &str, why: Errno) -> Problem {
-    let help = "make it executable: chmod +x; in a Dockerfile COPY --chmod=755";
-    let problem = Problem::new(
-        Status::NotExecutable,
-        format!("{what}: cannot be executed: {}", describe(why)),
-    );
-    problem.replace_help((why == Errno::EACCES).then_some(help))
+fn cannot_execute(file: &Path, why: Errno) -> Problem {
+    let file = file.display();
+    let text = match why {
+        Errno::EISDIR => format!("\"{file}\" is a directory, not a program"),
+        why => format!("\"{file}\" can't be executed: {}", describe(why)),
+    };
+    let help = format!("make it executable: chmod +x {file}; in a Dockerfile: COPY --chmod=755");
+    Problem::new(Status::NotExecutable, text).replace_help((why == Errno::EACCES).then_some(help))
 }
 
-/// Adds the remedy for a command that only a shell would understand.
-fn not_found(text: String, command: &str) -> Problem {
-    let is_syntax = command.contains(|c: char| c.is_whitespace() || "$|&;<>`*(".contains(c));
-    let problem = Problem::new(Status::NotFound, text);
-    if let Some(name) = assigned(command) {
-        problem.help(format!(
-            "for a variable of the command write: -- env {name}=… COMMAND"
-        ))
-    } else if BUILTINS.contains(&command) {
-        problem.help(format!(
-            "{command} is a shell's own command: write -- sh -c '{command} …'"
-        ))
-    } else if is_syntax {
-        problem.help(
-            "no shell reads the command; for variables, pipes and the like write: -- sh -c '…'",
+/// Returns the problem of a command that does not exist: a path that leads to no file, or a name that is not in `path`.
+fn not_found(command: &str, path: Option<&OsStr>) -> Problem {
+    let no_program = format!("there is no program named \"{command}\"");
+    let is_syntax = command.contains(|c| "$|&;<>`*('\"".contains(c));
+    let (text, help) = if let Some(name) = assigned(command) {
+        // The value may be a password.
+        (
+            format!("\"{name}=…\" is not a program: only a shell sets variables before a command"),
+            format!("write env before it: -- env {name}=… COMMAND"),
         )
+    } else if BUILTINS.contains(&command) {
+        (
+            format!("\"{command}\" is not a program, but a command of the shell"),
+            format!("write: -- sh -c '{command} …'"),
+        )
+    } else if is_syntax {
+        let script = if command.contains('\'') {
+            "…"
+        } else {
+            command
+        };
+        (
+            format!("{no_program}: secrets-exec doesn't start a shell for the command"),
+            format!("for variables, pipes and the like, write: -- sh -c '{script}'"),
+        )
+    } else if command.contains(char::is_whitespace) {
+        let words = Vec::from_iter(command.split_whitespace()).join("\", \"");
+        (
+            format!("{no_program}: the command and its arguments were given as one word"),
+            format!("leave out the quotes: -- {command}; in a JSON array: \"{words}\""),
+        )
+    } else {
+        return not_there(command, path);
+    };
+    Problem::new(Status::NotFound, text).help(help)
+}
+
+/// Returns the same problem for a command that looks like a program.
+fn not_there(command: &str, path: Option<&OsStr>) -> Problem {
+    let text = match path {
+        Some(_) => format!("the command \"{command}\" was not found in PATH"),
+        None if command == "/bin/sh" => "this image has no /bin/sh".to_owned(),
+        None => format!("the file \"{command}\" does not exist"),
+    };
+    let problem = Problem::new(Status::NotFound, text);
+    let problem = match path {
+        Some(path) => problem.note(format!("PATH is {}", path.to_string_lossy())),
+        None => problem,
+    };
+    if matches!(command, "sh" | "/bin/sh") {
+        problem.help("write CMD as an array, which needs no shell: CMD [\"node\", \"app.js\"]")
+    } else if path.is_some() && Path::new(command).is_file() {
+        problem.help(format!("for the file in this directory, write ./{command}"))
     } else {
         problem
     }
@@ -153,30 +184,46 @@ pub fn exec<'a>(
     signals::restore();
     let errno = execute(program, command, environment);
     signals::hold();
-    let why = match errno {
-        Errno::ENOENT if first_line(program).is_ok_and(|line| line.starts_with(b"#!") && line.ends_with(b"\r\n")) => {
-            "its lines end with CRLF, and no interpreter's name ends with a carriage return; save it with LF line ends"
-                .to_owned()
+    Err(not_executed(program, environment, errno))
+}
+
+/// Returns the problem of an execve that failed, although the file exists.
+fn not_executed(program: &Program, environment: &Environment, why: Errno) -> Problem {
+    let file = program.as_path().display();
+    let first_line = first_line(program).unwrap_or_default();
+    let interpreter = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
+    let (text, help) = match (why, interpreter) {
+        (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => (
+            format!("\"{file}\" can't be executed, because it has Windows line endings (CRLF)"),
+            format!("convert it: sed -i 's/\\r$//' {file}"),
+        ),
+        (Errno::ENOENT, Some(line)) => {
+            let name = line.split_whitespace().next().unwrap_or_default();
+            (
+                format!("\"{file}\" can't be executed: its interpreter {name} does not exist"),
+                "install the interpreter, or correct the first line of the script".to_owned(),
+            )
         }
-        // For a file that exists.
-        Errno::ENOENT => {
-            "the file exists, but its interpreter (`#!` line) or its dynamic loader does not; was it built for \
-                          this image?"
-                .to_owned()
-        }
-        Errno::ENOEXEC => {
-            "neither a program for this machine nor a script; was it built for another architecture?".to_owned()
-        }
-        Errno::E2BIG => {
-            let longest = environment.longest();
-            format!("variables and arguments together are too long; the longest variable is {longest}")
-        }
-        other => format!("cannot be executed: {}", describe(other)),
+        (Errno::ENOENT, None) => (
+            format!("\"{file}\" can't be executed: its dynamic loader does not exist here"),
+            "build it for the C library of this image (glibc or musl), or link it statically"
+                .to_owned(),
+        ),
+        (Errno::ENOEXEC, _) => (
+            format!("\"{file}\" is neither a script nor a program for this machine"),
+            "it may be for another architecture: build it for this one (docker build --platform)"
+                .to_owned(),
+        ),
+        (Errno::E2BIG, _) => (
+            format!(
+                "the variables and arguments of the command are too long together; the longest variable is {}",
+                environment.longest()
+            ),
+            "pass on fewer variables, with --clean-env or --unset".to_owned(),
+        ),
+        (why, _) => return cannot_execute(program.as_path(), why),
     };
-    Err(Problem::new(
-        Status::NotExecutable,
-        format!("{}: {why}", program.as_path().display()),
-    ))
+    Problem::new(Status::NotExecutable, text).help(help)
 }
 
 /// Calls execve, for a script without a `#!` line with /bin/sh, as shells and glibc's execvp do; musl's does not.
@@ -252,7 +299,7 @@ mod tests {
         assert!(
             refused("/etc:/etc/../etc")
                 .text
-                .starts_with("passwd: /etc/passwd: cannot be executed")
+                .starts_with("\"/etc/passwd\" can't be executed")
         );
     }
 }

@@ -34,10 +34,10 @@ pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
     }
     let request = connection.request()?;
     let text = format!(
-        "standard input asks for the credential {request}, which `secrets-exec credential` answers"
+        "a unit asks for its credential {request} on standard input, but only `secrets-exec credential` answers"
     );
     Err(Problem::usage(text)
-        .help("the service needs ExecStart=/usr/bin/secrets-exec credential -f FILE")
+        .help("write in the service: ExecStart=/usr/bin/secrets-exec credential -f /etc/secrets-exec.yaml")
         .into())
 }
 
@@ -47,7 +47,7 @@ pub fn refuse_others(invocation: &Invocation) -> Result<(), Report> {
 /// Every reason why no value was sent.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     if inputs.files.iter().any(|file| file == Path::new("-")) {
-        let text = "-f -: standard input is the connection of systemd, not a declaration";
+        let text = "-f - can't be used here, because standard input is the connection of systemd";
         inputs.errors.push(Problem::usage(text));
     }
     let connection = systemd::taken().ok_or_else(no_connection);
@@ -60,7 +60,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
             }
         };
     let consequence = format!(
-        "{} did not get its credential {}",
+        "\"{}\" did not get the credential \"{}\"",
         request.unit, request.name
     );
     let scope = EntryScope::Credential(&request);

@@ -34,8 +34,10 @@ impl<'a> Launch<'a> {
     /// # Errors
     /// Every value that cannot be read, or that cannot be delivered as far as that is known.
     pub fn resolve(&self, pass: Pass, deadline: &Deadline) -> Result<ReadValues, Report> {
-        let program = self.command.program().to_string_lossy();
-        let consequence = format!("the command \"{program}\" was not started");
+        let consequence = format!(
+            "the command {} was not started",
+            self.command.quoted_program()
+        );
         let (values, mut report) = read_usable(&self.prepared, pass, deadline, &consequence)?;
         if !report.is_empty() {
             let undeliverable = Files::find(values.outcomes.files()).undeliverable();

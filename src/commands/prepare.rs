@@ -76,9 +76,9 @@ fn signalled_for_nothing(options: &Options, plan: &Plan) -> Option<Problem> {
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {
         return None;
     }
-    let text = "--on-rotation signal=: no file with `path` is declared, and a running program never sees another value of a variable \
-                or of a file in memory";
-    let remedy = "declare a file with `path` under `files:`, or write --on-rotation restart";
+    let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
+                variables or of files in memory";
+    let remedy = "write --on-rotation restart, or declare a file with `path` under `files:`";
     Some(Problem::usage(text).help(remedy))
 }
 
@@ -163,10 +163,13 @@ impl Prepared {
         let is_empty =
             inputs.resolve_env.is_empty() && layers.iter().all(|layer| layer.entries.is_empty());
         if report.is_empty() && is_empty {
-            let help = "options come before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
-            let problem = nothing_to_resolve(&files, inputs.find_file)
-                .replace_help(inputs.has_misplaced_option.then_some(help));
-            report.extend([problem]);
+            report.extend([if inputs.has_misplaced_option {
+                let text = "there is nothing to read: the options come after `--`, so they belong to the command";
+                let help = "write them before it: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
+                Problem::usage(text).help(help)
+            } else {
+                nothing_to_resolve(&files, inputs.find_file)
+            }]);
         }
 
         let retained = inherited.retained(&options.retention);

@@ -71,7 +71,7 @@ fn select(layers: &mut [Layer], request: &Credential) -> Result<(), Problem> {
     } else {
         Vec::from_iter(names).join(", ")
     };
-    let why = format!("`credentials:` lists {names} for {unit}");
+    let why = format!("`credentials:` lists only {names} for it");
     Err(refused(request, &why))
 }
 
@@ -92,19 +92,19 @@ fn unit_of(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
     match &patterns[..] {
         [pattern] => Ok((*pattern).to_owned()),
         [] => {
-            let why = "no declaration lists the unit under `credentials:`";
+            let why = "no declaration lists this unit under `credentials:`";
             let nearest = suggest::nearest(&request.unit, units.into_iter()).map(did_you_mean);
             Err(refused(request, why)
-                .help("name the declaration with -f FILE, and the unit in it")
+                .help("list the unit in the declaration that -f names")
                 .replace_help(nearest))
         }
         patterns => {
             let why = format!(
-                "the patterns {} under `credentials:` match the unit",
-                patterns.join(" and ")
+                "several patterns under `credentials:` match it ({})",
+                patterns.join(", ")
             );
             let help = format!(
-                "list {} by its name, or change the patterns so that one matches",
+                "list {} under its own name, or change the patterns so that only one matches",
                 request.unit
             );
             Err(refused(request, &why).help(help))
@@ -113,5 +113,7 @@ fn unit_of(layers: &[Layer], request: &Credential) -> Result<String, Problem> {
 }
 
 fn refused(Credential { unit, name }: &Credential, why: &str) -> Problem {
-    Problem::configuration(format!("{unit} is refused the credential {name}: {why}"))
+    Problem::configuration(format!(
+        "\"{unit}\" does not get the credential \"{name}\", because {why}"
+    ))
 }

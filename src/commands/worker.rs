@@ -85,7 +85,7 @@ pub fn run<T: Send>(
     };
     let result = while_working(|| work(&deadline), reporter.other_end(), react);
 
-    if watch.is_long {
+    if watch.messages > 0 {
         terminal::erase_progress();
         reporter.notify("STATUS=");
     }
@@ -124,7 +124,8 @@ struct Watch {
     deadline: Deadline,
     /// The time of the next message about a long wait.
     next_message: Instant,
-    is_long: bool,
+    /// The number of messages about a long wait so far.
+    messages: usize,
     /// The first look after the deadline, from which [`OVERTIME`] is counted. The process may have been stopped at the deadline itself.
     overdue_since: Option<Instant>,
 }
@@ -134,7 +135,7 @@ impl Watch {
         Self {
             deadline,
             next_message: Instant::now() + LONG,
-            is_long: false,
+            messages: 0,
             overdue_since: None,
         }
     }
@@ -163,13 +164,14 @@ impl Watch {
 
         if self.next_message <= now {
             self.send_messages(reporter);
-            self.is_long = true;
+            self.messages += 1;
             self.next_message = now + TICK;
         }
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Says to the terminal and the service manager what is awaited, and for how long at most.
+    /// Says to the terminal and the service manager what is awaited, and for how long at most. Without a terminal, the second message is also a
+    /// note, so that a log says it once.
     fn send_messages(&self, reporter: &impl Reporter) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
@@ -177,7 +179,11 @@ impl Watch {
         }
         let text = escaped(&report::waiting(&self.deadline.progress().waiting(), left));
         if reporter.shows_progress() && !asks_on_terminal() {
-            terminal::show_progress(&text);
+            if terminal::has_progress_line() {
+                terminal::show_progress(&text);
+            } else if self.messages == 1 {
+                terminal::print_unless_stalled(Record::note(&text).event("waiting"));
+            }
         }
         reporter.notify(&format!(
             "STATUS={text}\nEXTEND_TIMEOUT_USEC={}",
@@ -189,7 +195,8 @@ impl Watch {
 /// Prints that systemd has given up its request for a credential. A launch whose gate is closed prints nothing.
 fn print_lost_client() {
     if let Some(request) = systemd::taken().and_then(|connection| connection.request().ok()) {
-        let text = format!("{request}: the client closed the connection before the value was sent");
+        let text =
+            format!("the client of {request} closed the connection before the value was sent");
         Report::from(Problem::temporary(text)).print();
     }
 }

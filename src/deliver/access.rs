@@ -68,7 +68,7 @@ impl Access {
     fn apply(&self, file: &File) -> Result<(), Problem> {
         let no_owner = |errno: Errno| {
             failed("the owner of the file cannot be set", errno)
-                .help("only root may change the owner of a file")
+                .help("only root can change the owner of a file: start secrets-exec as root, or leave out `owner`")
         };
         if self.group.is_some() {
             fchown(file, None, self.group).map_err(no_owner)?;
@@ -89,7 +89,8 @@ fn user_id(account: &Account) -> Result<Uid, Problem> {
         Account::Name(name) => match User::from_name(name) {
             Ok(Some(user)) => Ok(user.uid),
             Ok(None) | Err(_) => {
-                Err(unknown_account(name, "user", "/etc/passwd").help("give the uid instead"))
+                let help = format!("write the number of the user, which `id -u {name}` prints");
+                Err(unknown_account(name, "user", "/etc/passwd").help(help))
             }
         },
     }
@@ -101,12 +102,14 @@ fn group_id(account: &Account) -> Result<Gid, Problem> {
         Account::Name(name) => match Group::from_name(name) {
             Ok(Some(group)) => Ok(group.gid),
             Ok(None) | Err(_) => {
-                Err(unknown_account(name, "group", "/etc/group").help("give the gid instead"))
+                let help =
+                    format!("write the number of the group, which `getent group {name}` prints");
+                Err(unknown_account(name, "group", "/etc/group").help(help))
             }
         },
     }
 }
 
 fn unknown_account(name: &str, kind: &str, file: &str) -> Problem {
-    Problem::configuration(format!("{kind} {name:?} is not in {file}"))
+    Problem::configuration(format!("there is no {kind} {name:?} in {file}"))
 }

@@ -37,7 +37,7 @@ impl DirectoryEntry {
     /// A symbolic link before the last component is followed only if root or the effective user owns it.
     pub fn find(path: &Path) -> Result<Self, Problem> {
         let (parent, name) = split(path)?;
-        let directory = open_directory(parent)?;
+        let directory = open_directory(parent, "mkdir -p")?;
         let stat =
             fstat(&directory).map_err(|errno| failed("the directory cannot be examined", errno))?;
         let directory_id = (stat.st_dev, stat.st_ino);
@@ -54,7 +54,7 @@ impl DirectoryEntry {
     pub fn power_of_foreign_owner(&self) -> Option<String> {
         let (path, owner) = (self.path.display(), self.directory_owner);
         is_foreign(owner).then(|| {
-            format!("the directory of {path} belongs to user {owner}, who can replace the file and choose who may read it")
+            format!("the directory of \"{path}\" belongs to user {owner}, who could replace the file or let others read it")
         })
     }
 
@@ -64,8 +64,10 @@ impl DirectoryEntry {
     pub fn of_trusted_owner(self, owner: Option<Uid>) -> Result<Self, Problem> {
         match self.power_of_foreign_owner() {
             Some(text) if owner.map(Uid::as_raw) != Some(self.directory_owner) => {
-                Err(Problem::configuration(text)
-                    .help("give the directory to root, or the file to this user by `owner`"))
+                Err(Problem::configuration(text).help(format!(
+                    "make root the owner of the directory, or write owner: {} for the file",
+                    self.directory_owner
+                )))
             }
             Some(_) | None => Ok(self),
         }
@@ -102,18 +104,19 @@ impl DirectoryEntry {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
-        let what = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        let path = self.path.display();
+        let problem = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => return Ok(true),
-            SFlag::S_IFLNK => {
-                "a symbolic link, which is not followed; name the file that it points to"
+            SFlag::S_IFLNK => Problem::configuration(format!(
+                "\"{path}\" is a symbolic link, which secrets-exec doesn't follow"
+            ))
+            .help("write the path of the file that the link points to"),
+            SFlag::S_IFDIR => {
+                Problem::configuration(format!("\"{path}\" is a directory, not a file"))
             }
-            SFlag::S_IFDIR => "a directory",
-            _ => "a device, a pipe or a socket",
+            _ => Problem::configuration(format!("\"{path}\" is a device, a pipe or a socket")),
         };
-        Err(Problem::configuration(format!(
-            "{} is {what}",
-            self.path.display()
-        )))
+        Err(problem)
     }
 
     /// Checks that this process may create a file in the directory.
@@ -179,7 +182,7 @@ impl DirectoryEntry {
 fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
-        return Err(Problem::configuration("the path has a NUL byte"));
+        return Err(Problem::configuration("the path contains a NUL byte"));
     }
     let end_of_parent = bytes
         .iter()
@@ -188,7 +191,7 @@ fn split(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let (parent, name) = bytes.split_at(end_of_parent);
     match name {
         b"" | b"." | b".." => Err(Problem::configuration(
-            "the path is that of a directory; expected that of a file",
+            "the path must end with the name of a file",
         )),
         name => Ok((OsStr::from_bytes(parent), OsStr::from_bytes(name))),
     }

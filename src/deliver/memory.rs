@@ -81,8 +81,9 @@ fn empty(executable: MFdFlags) -> Result<OwnedFd, Problem> {
         Errno::EPERM | Errno::ENOSYS | Errno::EACCES => {
             let why = describe(errno);
             Problem::configuration(format!(
-                "files in memory are not allowed here ({why}, perhaps by a seccomp profile); give the entry a `path` on tmpfs"
+                "files in memory are not allowed here, perhaps by a seccomp profile ({why})"
             ))
+            .help("give the entry a `path` on tmpfs, for example under /run")
         }
         Errno::EMFILE => exhausted(),
         other => failed("the file cannot be created", other),
@@ -103,7 +104,7 @@ fn duplicate(file: impl AsFd) -> Result<OwnedFd, Problem> {
 fn exhausted() -> Problem {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     Problem::configuration(format!(
-        "no file descriptor from 100 is free (limit {limit})"
+        "there is no free file descriptor above 99 (the limit is {limit})"
     ))
-    .help("raise RLIMIT_NOFILE, or give the entry a `path`")
+    .help("raise the limit (ulimit -n, or LimitNOFILE= in systemd), or give the entry a `path`")
 }

@@ -76,7 +76,7 @@ impl<'a> Files<'a> {
             };
             let destination = match destination {
                 Ok(Some(entry)) if !entries.insert(entry.id()) => Err(Problem::configuration(
-                    "another entry writes the same file by another path",
+                    "another entry writes the same file under a different path",
                 )),
                 destination => destination,
             };
@@ -222,9 +222,8 @@ impl StagedFile {
             #[cfg(target_os = "linux")]
             None => MemoryFile::create(&access, file.value).map(Self::Memory),
             #[cfg(not(target_os = "linux"))]
-            None => Err(Problem::configuration(
-                "files in memory need Linux; give the entry a `path`",
-            )),
+            None => Err(Problem::configuration("only Linux has files in memory")
+                .help("give the entry a `path`")),
             Some(entry) => {
                 DiskFile::stage(entry, |opened| access.fill(opened, file.value)).map(Self::Disk)
             }

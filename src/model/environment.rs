@@ -34,6 +34,11 @@ impl CommandLine {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
+    /// The program in quotes, for messages.
+    pub fn quoted_program(&self) -> String {
+        format!("\"{}\"", self.program().display())
+    }
+
     /// All words, the program first: argv.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.0.iter().map(OsString::as_os_str)

@@ -20,12 +20,11 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
         else {
             continue;
         };
-        let version = document
-            .version_id
-            .as_ref()
-            .map(|id| format!(" version {id},"))
-            .unwrap_or_default();
-        let answer = format!("{},{version} {} old", locator.name(), age(since.as_secs()));
+        let version = match &document.version_id {
+            Some(id) => format!("version {id}, "),
+            None => String::new(),
+        };
+        let answer = format!("{} ({version}{} old)", locator.noun(), age(since.as_secs()));
         covering
             .entry(failure.error.text())
             .or_default()
@@ -33,20 +32,25 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
     }
     let mut unusable: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for CacheNotice { locator, what } in notices {
-        unusable.entry(what).or_default().push(locator.name());
+        unusable.entry(what).or_default().push(locator.noun());
     }
     let mut records = Vec::new();
     for (why, answers) in covering {
         records.push(Record::warning(format!(
-            "{why}; answers of the cache are used: {}",
-            answers.join("; ")
+            "{why}; using cached values for {}",
+            answers.join(", ")
         )));
     }
     for (what, entries) in unusable {
+        let answers = if entries.len() == 1 {
+            "answer"
+        } else {
+            "answers"
+        };
         records.push(Record::warning(format!(
-            "--cache {}: {what}: {}",
-            directory.display(),
-            entries.join(", ")
+            "the {answers} for {} in the --cache directory \"{}\" {what}",
+            entries.join(", "),
+            directory.display()
         )));
     }
     records

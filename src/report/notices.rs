@@ -20,10 +20,15 @@ pub fn local_notice(path: &Path) -> Record {
     ))
 }
 
-/// The text for the terminal and the service manager about a long wait, which may last for `left`.
+/// The text for the log, the terminal and the service manager about a long wait, which may last for `left`. The last reason comes first, in
+/// case a terminal cuts the text off.
 pub fn waiting(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    format!("waiting up to {left} for {}", awaited(status))
+    let waiting = format!("waiting up to {left} for {}", names(status));
+    match &status.reason {
+        Some(why) => format!("{why}; {waiting}"),
+        None => waiting,
+    }
 }
 
 /// The line that a signal leaves.
@@ -31,24 +36,22 @@ pub fn interrupted(signal: &'static str, after: Duration, status: &Waiting) -> R
     /// The limit in characters: a write of less than PIPE_BUF (4,096) bytes to a pipe with room does not block.
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
-    let awaited: String = awaited(status).chars().take(LONGEST).collect();
-    Record::error(format!(
-        "{signal} after {seconds:.1}s: ended while waiting for {awaited}; nothing was started"
-    ))
-    .event("signal")
-    .with("signal", signal)
-}
-
-fn awaited(status: &Waiting) -> String {
-    match &status.reason {
-        Some(why) => format!("{}, last error: {why}", names(status)),
-        None => names(status),
-    }
+    let reason = match &status.reason {
+        Some(why) => format!("; the last error was: {why}"),
+        None => String::new(),
+    };
+    let text = format!(
+        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {}{reason}",
+        names(status)
+    );
+    Record::error(text.chars().take(LONGEST).collect::<String>())
+        .event("signal")
+        .with("signal", signal)
 }
 
 fn names(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
-        ([], _) => "files or the evaluation of values".to_owned(),
+        ([], _) => "a file or a template".to_owned(),
         (awaited, 0) => awaited.join(", "),
         (awaited, others) => format!("{} and {others} more", awaited.join(", ")),
     }
@@ -67,11 +70,9 @@ pub fn overdue(status: &Waiting) -> Problem {
         format!(" while waiting for {}", names(status))
     };
     let error = format!(
-        "timed out{awaited}: a file does not answer (declaration, AWS configuration, token, root certificates, --local), or a JSONPath \
-         or template does not end",
+        "timed out{awaited}: a file can't be read, or a template or JSONPath takes too long"
     );
-    let help =
-        "check for a file system that hangs, or a pipe without a writer; nothing was started";
+    let help = "look for a file system that hangs, or a pipe that nobody writes to";
     Problem::temporary(error).help(help)
 }
 
@@ -79,9 +80,12 @@ pub fn overdue(status: &Waiting) -> Problem {
 pub fn disk_notices<'a>(
     files: impl Iterator<Item = (&'a Path, &'a Origin)>,
 ) -> impl Iterator<Item = Record> {
-    let what = "written to a disk; use a path on tmpfs, for example under /run";
-    files.map(move |(path, origin)| {
-        Record::warning(format!("{} ({origin}): {what}", path.display()))
+    files.map(|(path, origin)| {
+        let path = path.display();
+        Record::warning(format!(
+            "\"{path}\" ({origin}) is on a disk, where the value stays"
+        ))
+        .with_help("use a path on tmpfs, for example under /run")
     })
 }
 
@@ -92,16 +96,17 @@ pub fn empty_values(outcomes: &Outcomes) -> Option<Record> {
         .iter()
         .filter(|outcome| outcome.is_read_empty());
     let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
-    (!subjects.is_empty())
-        .then(|| Record::warning(format!("empty values were read: {}", some_of(&subjects))))
+    let text = format!("an empty value was read for {}", some_of(&subjects));
+    (!subjects.is_empty()).then(|| Record::warning(text))
 }
 
 /// The warnings about entries that hold `${NAME}` and keep it.
 pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|subject| {
         Record::warning(format!(
-            "{subject}: ${{NAME}} is not expanded here; in a template write {{{{ env.NAME }}}}"
+            "the value of {subject} contains ${{NAME}}, which secrets-exec doesn't expand"
         ))
+        .with_help("to insert a variable, write { template: \"… {{ env.NAME }} …\" }")
     })
 }
 

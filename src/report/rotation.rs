@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::record::Record;
+use super::record::{Label, Record};
 
 /// A secret with another version, and the variables and files with another value because of it.
 #[derive(Clone, Debug)]
 pub struct Change<'a> {
-    /// For example `secret prod/db`.
+    /// For example `the secret "prod/db"`.
     pub name: &'a str,
     /// As references name it.
     pub id: &'a str,
@@ -31,16 +31,16 @@ pub fn changed(change: &Change<'_>) -> Record {
         names,
     } = change;
     let versions = match (old_version, new_version) {
-        (Some(old), Some(new)) if old == new => format!("has another value in version {new}"),
-        (Some(old), Some(new)) => format!("has version {new} after {old}"),
-        (None, Some(new)) => format!("has version {new}, and was not there before"),
-        (Some(old), None) => format!("is not there any more; its version was {old}"),
+        (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
+        (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
+        (None, Some(new)) => format!("exists now, with version {new}"),
+        (Some(old), None) => format!("no longer exists; its version was {old}"),
         (None, None) => "changed".to_owned(),
     };
     let names_text = if names.is_empty() {
         String::new()
     } else {
-        format!(": {}", some_of(names))
+        format!(", which changes {}", some_of(names))
     };
     Record::note(format!("{name} {versions}{names_text}"))
         .event("changed")
@@ -61,25 +61,19 @@ pub fn lines_dropped(count: usize) -> Record {
     .with("lines", count)
 }
 
-/// Returns the warning of a poll that failed, as all do `since` then: the first of `errors` with its entries, the number of the others, and
-/// all remedies.
+/// Returns the warning of a poll that failed, as all do `since` then: the first of `errors` with everything that belongs to it, and the
+/// number of the others. The name of the command is in quotes.
 pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
     let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
-    let what = since.as_ref().map_or("a poll failed".to_owned(), |since| {
-        format!("polls have failed since {since}")
-    });
-    let mut message = format!("{what}, and {command} keeps its values");
-    if let Some(first) = errors.first() {
-        message += &format!(": {}", first.message);
-        if !first.entries.is_empty() {
-            message += &format!(": {}", some_of(&first.entries));
-        }
-    }
+    let what = match &since {
+        Some(since) => format!("polls have failed since {since}"),
+        None => "a poll failed".to_owned(),
+    };
+    let first = errors.first().cloned().unwrap_or(Record::error(""));
+    let mut message = format!("{what}, so {command} keeps its values: {}", first.message);
     if errors.len() > 1 {
-        message += &format!(
-            " (and {} more; `secrets-exec check` shows all)",
-            errors.len() - 1
-        );
+        let others = errors.len() - 1;
+        message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
     }
     let details = match errors {
         [only] => only.details.clone(),
@@ -88,11 +82,12 @@ pub fn poll_failed(command: &str, since: Option<SystemTime>, errors: &[Record]) 
             errors.iter().map(|error| error.message.as_str()).collect(),
         )],
     };
-    let help = errors.iter().find_map(|error| error.help.clone());
     Record {
+        label: Label::Warning,
+        event: "poll_failed",
+        message,
         details,
-        help,
-        ..Record::warning(message).event("poll_failed")
+        ..first
     }
     .with_some("since", since)
 }
@@ -141,7 +136,7 @@ mod tests {
         assert!(
             warning
                 .message
-                .ends_with(": one (and 2 more; `secrets-exec check` shows all)"),
+                .ends_with(": one (and 2 more; `secrets-exec check` shows them all)"),
             "{warning:?}"
         );
         assert_eq!(

@@ -88,10 +88,11 @@ pub fn print_text(text: &str) {
     }
 }
 
-/// Prints a record on standard error unless its reader is stalled, because nothing must delay the end of this process.
+/// Prints a record on standard error as [`print_notices`] does, unless its reader is stalled: nothing must delay the end of this process, and
+/// a note must not delay a launch.
 pub fn print_unless_stalled(record: Record) {
     if is_writable(io::stderr().as_fd()) {
-        write_error(&lines([record]));
+        write_error(&notice_lines([record]));
     }
 }
 
@@ -119,12 +120,16 @@ pub fn notice_lines(records: impl IntoIterator<Item = Record>) -> String {
     }))
 }
 
-/// Shows the beginning of a text on the terminal until anything else is printed. Shows nothing with `--quiet` or JSON, on a terminal that
-/// can't erase the line, or if the write would block.
+/// True if standard error is a terminal that can show a progress line. It isn't with JSON, and if it can't erase the line.
+pub fn has_progress_line() -> bool {
+    let mode = *locked(&PRINTER.mode);
+    mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
+}
+
+/// Shows the beginning of a text on the terminal until anything else is printed. Shows nothing with `--quiet`, or if the write would block.
 pub fn show_progress(text: &str) {
     let mode = *locked(&PRINTER.mode);
-    let is_shown = mode.format == LogFormat::Text && mode.has_notices && mode.has_progress_line;
-    if is_shown && io::stderr().is_terminal() && may_write(io::stderr()) {
+    if mode.has_notices && may_write(io::stderr()) {
         let mut has_progress = locked(&PRINTER.has_progress);
         write_over(
             &mut has_progress,
@@ -197,7 +202,7 @@ fn write_output(text: &[u8]) -> io::Result<()> {
 
 fn not_written(error: io::Error) -> Problem {
     Problem::configuration(format!(
-        "standard output cannot be written: {}",
+        "writing to standard output failed: {}",
         os_error::text(&error)
     ))
 }

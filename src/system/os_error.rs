@@ -21,9 +21,7 @@ pub fn errno(error: &io::Error) -> Errno {
 pub fn describe(errno: Errno) -> String {
     let text = errno.desc().to_lowercase();
     if errno == Errno::EMFILE {
-        return format!(
-            "{text}; raise the limit RLIMIT_NOFILE (ulimit -n, systemd's LimitNOFILE=)"
-        );
+        return format!("{text}, so raise the limit (ulimit -n, or LimitNOFILE= in systemd)");
     }
     text
 }
@@ -35,16 +33,20 @@ pub fn failed(what: &str, errno: Errno) -> Problem {
 
 /// Returns the message about a thread that could not be started.
 pub fn no_thread(error: &io::Error) -> String {
-    format!("cannot start a thread: {}", text(error))
+    format!("no thread can be started ({})", text(error))
 }
 
 /// Returns the problem of a file that cannot be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     let file = file.to_string();
-    Problem::configuration(format!(
-        "{file}: cannot be read: {}",
-        text_of_file(Path::new(&file), error)
-    ))
+    Problem::configuration(match error.kind() {
+        io::ErrorKind::NotFound => format!("the file \"{file}\" does not exist"),
+        io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
+        _ => {
+            let why = text_of_file(Path::new(&file), error);
+            format!("the file \"{file}\" can't be read: {why}")
+        }
+    })
 }
 
 /// Returns the description of an error with a file; that of a denied access has this process's user and the file's owner and mode.
@@ -53,7 +55,9 @@ pub fn text_of_file(path: &Path, error: &io::Error) -> String {
     match path.metadata() {
         Ok(file) if error.kind() == io::ErrorKind::PermissionDenied => {
             let (uid, owner, mode) = (geteuid(), file.uid(), file.mode() & 0o7777);
-            format!("{text} for the uid {uid}: the file's owner is {owner}, its mode {mode:04o}")
+            format!(
+                "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
+            )
         }
         Ok(_) | Err(_) => text,
     }
@@ -68,10 +72,11 @@ pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Resul
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     if read.map_err(|error| unreadable(&name, &error))? > most {
         return Err(Problem::configuration(format!(
-            "{name}: cannot be read: it has more than {mebibytes} MiB"
+            "{name} is too large: it has more than {mebibytes} MiB"
         )));
     }
-    String::from_utf8(bytes).map_err(|_| Problem::configuration(format!("{name}: is not UTF-8")))
+    String::from_utf8(bytes)
+        .map_err(|_| Problem::configuration(format!("{name} is not UTF-8 text")))
 }
 
 /// Returns the description of an I/O error's errno, or the error's own text if no system call reported it.

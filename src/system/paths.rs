@@ -58,34 +58,39 @@ impl From<Errno> for WalkError {
 }
 
 /// Opens the directory that `path` leads to, a relative one from the working directory. A symbolic link is followed only if root or the
-/// effective user owns it.
+/// effective user owns it. `command` is the one that the error about a directory that does not exist suggests.
 ///
 /// # Errors
 /// When it is not there, or a link of another user is in the way.
-pub fn open_directory(path: &OsStr) -> Result<OwnedFd, Problem> {
-    let shown = Path::new(path).display();
+pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
+    // Without the slash at its end.
+    let shown: PathBuf = Path::new(path).components().collect();
     PathWalk::begin(path)
         .and_then(PathWalk::finish)
         .map_err(|error| match error {
             WalkError::ForeignLink { link, owner } => {
-                let only = "only links of root and of the effective user are followed";
                 let text = format!(
-                    "{} is a symbolic link of user {owner}, and {only}",
+                    "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows only links of root and of its own user",
                     link.display()
                 );
-                Problem::configuration(text).help(
-                    "name the directory that it points to, or give the link to root (chown -h)",
-                )
+                Problem::configuration(text)
+                    .help("write the path of the directory that the link points to")
             }
             WalkError::Failed(Errno::ENOENT) => {
-                Problem::configuration(format!("the directory {shown} does not exist"))
-                    .help("create it first (systemd: RuntimeDirectory=)")
+                let in_unit = match shown.strip_prefix("/run") {
+                    Ok(name) => format!("; in a systemd unit: RuntimeDirectory={}", name.display()),
+                    Err(_) => String::new(),
+                };
+                let shown = shown.display();
+                Problem::configuration(format!("the directory \"{shown}\" does not exist"))
+                    .help(format!("create it first: {command} {shown}{in_unit}"))
             }
             WalkError::Failed(Errno::ENOTDIR) => {
-                Problem::configuration(format!("{shown} is not a directory"))
+                Problem::configuration(format!("\"{}\" is not a directory", shown.display()))
             }
             WalkError::Failed(errno) => {
-                failed(&format!("the directory {shown} cannot be opened"), errno)
+                let what = format!("the directory \"{}\" cannot be opened", shown.display());
+                failed(&what, errno)
             }
         })
 }

@@ -72,7 +72,7 @@ static TAKEN: OnceLock<CredentialConnection> = OnceLock::new();
 const REFUSAL_LENGTH: usize = MAX_LENGTH + 1;
 
 /// The way to a connection of systemd.
-const SETUP: &str = "a socket unit with Accept=yes starts it, and a unit's LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
+const SETUP: &str = "let systemd start it: a socket unit with Accept=yes does, when a unit with LoadCredential=NAME:SOCKET connects (systemd.exec(5))";
 
 static PADDING: [u8; 4_096] = [0; 4_096];
 
@@ -136,13 +136,13 @@ impl CredentialConnection {
             getpeername::<UnixAddr>(self.socket.as_raw_fd()).map_err(|_| no_connection())?;
         if user != 0 && user != geteuid().as_raw() {
             let text = format!(
-                "the client is user {user}; only root and the user of this process get a credential"
+                "user {user} asked for a credential, but only root and the user of this process may get one"
             );
             return Err(Problem::new(Status::Denied, text));
         }
         requested_by(&address).ok_or_else(|| {
             let text =
-                "standard input is a connection whose other end names no unit and credential, as LoadCredential= does";
+                "standard input is a connection, but not one of LoadCredential=: its address does not name a unit and a credential";
             Problem::usage(text).help(SETUP)
         })
     }
@@ -188,11 +188,11 @@ fn requested_by(_: &UnixAddr) -> Option<Credential> {
 /// Returns the reason why standard input is no connection that can be answered.
 pub fn no_connection() -> Problem {
     match getsockopt(&io::stdin(), sockopt::AcceptConn) {
-        _ if cfg!(not(target_os = "linux")) => Problem::usage("credential requires systemd, which only Linux has"),
-        Ok(true) => Problem::usage("standard input is a socket that accepts connections, not a connection")
-            .help("the socket unit needs Accept=yes, and its service the name of a template: secrets-exec@.service"),
+        _ if cfg!(not(target_os = "linux")) => Problem::usage("the subcommand `credential` needs systemd, which only Linux has"),
+        Ok(true) => Problem::usage("standard input is a listening socket, not a connection")
+            .help("write Accept=yes in the socket unit, and name its service as a template: secrets-exec@.service"),
         Ok(false) | Err(_) => {
-            Problem::usage("standard input is no connection of systemd's LoadCredential=").help(SETUP)
+            Problem::usage("standard input is not a connection of systemd's LoadCredential=").help(SETUP)
         }
     }
 }

@@ -39,7 +39,7 @@ fn the_image_of_dockerfile_example_says_127_for_a_missing_shell_and_77_for_missi
             .words(["sh", "-c", "echo"])
             .run()
             .refused(127)
-            .says(["sh"]);
+            .says(["the command \"sh\" was not found in PATH"]);
         let run = Container::of("localhost/example")
             .env("AWS_REGION", "us-east-1")
             .run();

@@ -84,7 +84,7 @@ fn a_unit_that_forbids_memfd_create_is_78_and_the_journal_names_the_file() {
     let journal = unit.journal();
     let messages = [
         "secrets-exec: error: files in memory are not allowed here",
-        "secrets-exec: error:   F (--as-file, x:k)",
+        "secrets-exec:   for F (--as-file, x:k)",
     ];
     assert!(
         messages.iter().all(|line| journal.contains(line)),

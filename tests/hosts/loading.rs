@@ -150,7 +150,7 @@ fn a_credential_that_cannot_be_had_fails_the_unit_at_once_and_the_journal_names_
             "unlisted",
             LOCAL,
             &["tok", "other"][..],
-            "unlisted.service is refused the credential other",
+            "\"unlisted.service\" does not get the credential \"other\"",
         ),
         (
             "denied",
@@ -229,7 +229,7 @@ fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logg
     is_refused(systemd, &unit, "bare-unit");
     let messages = journal(systemd);
     assert!(
-        messages.contains("bare-unit.service did not get its credential nope"),
+        messages.contains("\"bare-unit.service\" did not get the credential \"nope\""),
         "{messages}"
     );
 }

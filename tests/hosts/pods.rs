@@ -191,7 +191,7 @@ fn a_pod_without_a_value_does_not_start_and_its_log_says_why() {
         "has no key \"password\"",
         "prod/api-token",
         "prod/keystore",
-        "cat was not started",
+        "the command \"cat\" was not started",
     ]);
 }
 

@@ -1,6 +1,5 @@
 //! The directory of the cache: private, in memory, and checked by the descriptor through which all of it is reached.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,7 +28,7 @@ const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
 const NOT_OURS: &str =
-    "passed over what is no regular file, of another user, or with another mode than 0600";
+    "could not be used, because its file does not belong to this user or does not have mode 0600";
 
 /// More than the parameters of a path ever are.
 const MAX_SIZE: i64 = 256 * 1024 * 1024;
@@ -40,17 +39,17 @@ impl CacheDirectory {
     /// # Errors
     /// Each reason why it cannot hold values.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        let descriptor = open_directory(path.as_os_str()).map_err(|problem| {
-            vec![Problem {
-                text: format!("--cache: {}", problem.text),
-                ..problem
-            }]
-        })?;
+        let descriptor =
+            open_directory(path.as_os_str(), "install -d -m 700").map_err(|problem| {
+                vec![Problem {
+                    text: format!("--cache: {}", problem.text),
+                    ..problem
+                }]
+            })?;
+        let shown = path.display();
         let problems = problems(path, &descriptor).map_err(|errno| {
-            vec![failed(
-                &format!("--cache {}: cannot be examined", path.display()),
-                errno,
-            )]
+            let what = format!("the --cache directory \"{shown}\" cannot be examined");
+            vec![failed(&what, errno)]
         })?;
         if problems.is_empty() {
             Ok(Self { descriptor })
@@ -64,7 +63,7 @@ impl CacheDirectory {
     /// # Errors
     /// The message about a file that cannot be read, or is not a regular file of this user alone.
     pub fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
-        let unreadable = |why| format!("an entry cannot be read ({})", describe(why));
+        let unreadable = |why| format!("could not be read ({})", describe(why));
         // Opening a pipe without O_NONBLOCK waits for a writer.
         let flags = OFlag::O_RDONLY
             | OFlag::O_NOFOLLOW
@@ -85,7 +84,7 @@ impl CacheDirectory {
             return Err(NOT_OURS.to_owned());
         }
         if stat.st_size > MAX_SIZE {
-            return Err("passed over a file that is too large".to_owned());
+            return Err("could not be used, because it is too large".to_owned());
         }
         let mut bytes = Zeroizing::new(Vec::new());
         file.read_to_end(&mut bytes)
@@ -129,12 +128,12 @@ impl CacheDirectory {
     }
 }
 
-fn problem(path: &Path, what: impl Display, help: impl Into<String>) -> Problem {
-    Problem::configuration(format!("--cache {}: {what}", path.display())).help(help)
-}
-
 /// Every reason why an open directory cannot hold values.
 fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
+    let path = path.display();
+    let problem = |what: String, help: String| {
+        Problem::configuration(format!("the --cache directory \"{path}\" {what}")).help(help)
+    };
     let stat = fstat(directory)?;
     let (uid, wanted) = (stat.st_uid, geteuid().as_raw());
     let mode = Mode::from_bits_truncate(stat.st_mode);
@@ -144,28 +143,26 @@ fn problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     // The sticky bit marks a directory that several users share, such as /dev/shm: nobody else could use it after a chown or chmod.
     let is_shared = has_others && mode.contains(Mode::S_ISVTX);
     if uid != wanted && !is_shared {
-        let what = format!("belongs to user {uid}, not to the effective user, {wanted}");
         problems.push(problem(
-            path,
-            what,
-            format!("give it to user {wanted}: chown {wanted} DIR"),
+            format!("belongs to user {uid}, but secrets-exec runs as user {wanted}"),
+            format!("give it to user {wanted}: chown {wanted} {path}"),
         ));
     }
     if has_others {
-        let what = format!("gives other users access (mode {:04o})", mode.bits());
         let help = if is_shared {
             format!(
-                "create a directory of your own below it, and name that one: mkdir -m 700 {}/secrets-exec",
-                path.display()
+                "make a directory in it, and use that one: install -d -m 700 {path}/secrets-exec"
             )
         } else {
-            "allow only its owner: chmod 700 DIR".to_owned()
+            format!("close it to others: chmod 700 {path}")
         };
-        problems.push(problem(path, what, help));
+        let what = format!("is open to other users (mode {:04o})", mode.bits());
+        problems.push(problem(what, help));
     }
     if !is_in_memory(directory.as_fd())? {
-        let help = "name a directory on tmpfs, for example under /run or /dev/shm";
-        problems.push(problem(path, "is not in memory, but on a disk", help));
+        let what = "is on a disk, but cached values must stay in memory".to_owned();
+        let help = "use a directory on tmpfs, for example under /run or /dev/shm".to_owned();
+        problems.push(problem(what, help));
     }
     Ok(problems)
 }

@@ -33,7 +33,8 @@ const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the checksum and its line feed.
 const CHECKSUM: usize = 65;
 
-const DAMAGED: &str = "passed over a damaged entry, or one of another version of secrets-exec";
+const DAMAGED: &str =
+    "could not be used, because it is damaged or comes from another version of secrets-exec";
 
 /// An answer of AWS, and the time at which it came.
 #[derive(Debug)]
@@ -119,8 +120,7 @@ impl Cached {
                 }
                 (Err(mut failure), None) if may_be_covered(&failure) => {
                     failure.notes.push(
-                        "--cache has no answer to it, or none younger than --cache-stale"
-                            .to_owned(),
+                        "the cache has no answer that is younger than --cache-stale".to_owned(),
                     );
                     Err(failure)
                 }
@@ -201,11 +201,11 @@ impl Cached {
                         .remove(&name)
                         .and_then(|()| directory.replace(&name, &bytes))
                 };
-                (replaced.or_else(again), "the answer cannot be kept")
+                (replaced.or_else(again), "could not be stored")
             }
             Err(failure) if withholds_entry(failure, entry) => (
                 directory.remove(&name),
-                "the entry of a value that AWS no longer gives cannot be removed",
+                "should go, because AWS no longer gives the value, but could not be removed",
             ),
             Err(_) => return,
         };
@@ -232,7 +232,9 @@ fn read_entry(directory: &CacheDirectory, name: &str) -> Result<Option<CacheEntr
     let entry = decode(name, &bytes)?;
     // Memory dies with the boot, but a time namespace has its own boot time.
     if entry.fetched > boot_time() {
-        return Err("passed over an entry of another boot or time namespace".to_owned());
+        return Err(
+            "could not be used, because it comes from another boot or time namespace".to_owned(),
+        );
     }
     Ok(Some(entry))
 }

@@ -211,7 +211,7 @@ impl Reporter for GatedLaunch<'_> {
             return failures.print();
         }
         let warning = rotation::poll_failed(
-            &self.launch.command.program().to_string_lossy(),
+            &self.launch.command.quoted_program(),
             self.baseline.failing_since,
             &failures.errors(),
         );

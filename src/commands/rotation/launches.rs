@@ -96,7 +96,7 @@ impl<'a> Launches<'a> {
                     ExitStatus::Exited(status) => Ok(Some(status)),
                     ExitStatus::Killed(signal) => {
                         let why =
-                            format!("the process that resolves the values was ended by {signal}");
+                            format!("the process that reads the values was killed by {signal}");
                         Err(Problem::nothing_resolved(&why).into())
                     }
                 };
@@ -138,7 +138,7 @@ impl<'a> Launches<'a> {
         };
         let limit = options.timeout + wait + TIME_TO_END;
         let process = fork(limit, |gate| child::run(launch, gate, baseline, rotation))
-            .map_err(|error| format!("cannot start a process: {}", os_error::text(&error)))?;
+            .map_err(|error| format!("no process can be started ({})", os_error::text(&error)))?;
         self.current = Some(ForkedLaunch {
             process,
             phase: LaunchPhase::Resolving,
@@ -249,8 +249,8 @@ impl<'a> Launches<'a> {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {
                 None
             }
-            ExitStatus::Killed(SignalNumber::ALRM) => Some("it was not over in time".to_owned()),
-            ExitStatus::Killed(signal) => Some(format!("its process was ended by {signal}")),
+            ExitStatus::Killed(SignalNumber::ALRM) => Some("it took too long".to_owned()),
+            ExitStatus::Killed(signal) => Some(format!("its process was killed by {signal}")),
         };
         self.baseline.next = None;
         if let Some(why) = why {

@@ -26,7 +26,7 @@ pub struct FailingPolls {
 pub struct Notices<'a> {
     pub rotation: &'a RotationOptions,
     pub options: Options,
-    /// The command's program as written.
+    /// The command's program as written, in quotes.
     pub command: String,
     /// The process id of the last start.
     pub pid: Pid,
@@ -47,7 +47,7 @@ impl Notices<'_> {
         if self.options.notify_ready {
             self.service_manager.send("READY=1");
         }
-        let text = format!("{} started with the process id {}", self.command, self.pid);
+        let text = format!("{} was started, with process id {}", self.command, self.pid);
         self.write([Record::note(text)
             .event("started")
             .with("pid", self.pid.as_raw())
@@ -55,14 +55,17 @@ impl Notices<'_> {
     }
 
     pub fn restarted(&mut self) {
-        let record = self.consequence("restarted", "was started again");
+        let record = self.consequence("restarted", "was restarted", "");
         self.write([record.with("pid", self.pid.as_raw())]);
     }
 
     /// Follows the errors of a start that failed after the command was stopped.
     pub fn not_restarted(&mut self) {
-        let text = "was stopped for new values, and cannot be started again";
-        let record = self.consequence("not_restarted", text);
+        let record = self.consequence(
+            "not_restarted",
+            "was stopped",
+            ", but can't be started again",
+        );
         self.write([Record {
             label: Label::Warning,
             ..record
@@ -70,16 +73,15 @@ impl Notices<'_> {
     }
 
     pub fn signalled(&mut self, signal: SignalNumber) {
-        let record = self.consequence("signalled", &format!("was sent {signal}"));
+        let record = self.consequence("signalled", &format!("got {signal}"), "");
         self.write([record.with("signal", signal.to_string())]);
     }
 
     /// A service manager starts the unit again.
     pub fn exiting(&mut self) {
         let status = Status::Temporary as u8;
-        let text =
-            format!("was stopped for new values, and secrets-exec exits with status {status}");
-        let record = self.consequence("exiting", &text);
+        let then = format!("; secrets-exec exits with status {status}");
+        let record = self.consequence("exiting", "was stopped", &then);
         self.write([record.with("status", status)]);
     }
 
@@ -121,22 +123,22 @@ impl Notices<'_> {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.ended(status),
             Notice::Cancelled => {
-                let text = format!("SIGTERM came meanwhile, so {command} is not started again");
+                let text = format!("SIGTERM arrived, so {command} is not restarted");
                 Record::note(text)
                     .event("cancelled")
                     .with("signal", SignalNumber::TERM.to_string())
                     .detail()
             }
             Notice::SecondTerm => {
-                let text = format!("a second SIGTERM came, so {group} is killed");
+                let text = format!("a second SIGTERM arrived, so {group} is killed");
                 killed(Record::warning(text))
             }
             Notice::GraceOver if self.rotation.grace.is_zero() => {
-                let text = format!("{group} is killed (--grace 0s)");
+                let text = format!("{group} is killed at once (--grace 0s)");
                 killed(Record::note(text)).detail()
             }
             Notice::GraceOver => {
-                let text = format!("{group} did not end and is killed (--grace {grace})");
+                let text = format!("{group} did not end within {grace} (--grace), so it is killed");
                 killed(Record::warning(text))
             }
         };
@@ -146,9 +148,9 @@ impl Notices<'_> {
     /// Prints that the consequence of a change is delayed.
     pub fn delayed(&mut self, length: Duration) {
         let consequence = match self.rotation.on_rotation {
-            OnRotation::Restart => "is restarted".to_owned(),
-            OnRotation::Exit => "is stopped".to_owned(),
-            OnRotation::Signal(signal) => format!("gets {signal}"),
+            OnRotation::Restart => "will be restarted".to_owned(),
+            OnRotation::Exit => "will be stopped".to_owned(),
+            OnRotation::Signal(signal) => format!("will get {signal}"),
         };
         let seconds = length.as_secs();
         let delay = humantime::format_duration(Duration::from_secs(seconds));
@@ -163,10 +165,10 @@ impl Notices<'_> {
     fn ended(&self, status: ExitStatus) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
-            ExitStatus::Exited(status) => (format!("with status {status}"), None),
-            ExitStatus::Killed(signal) => (format!("by {signal}"), Some(signal)),
+            ExitStatus::Exited(status) => (format!("exited with status {status}"), None),
+            ExitStatus::Killed(signal) => (format!("was ended by {signal}"), Some(signal)),
         };
-        let record = Record::note(format!("{command} ended {how}"))
+        let record = Record::note(format!("{command} {how}"))
             .event("ended")
             .with("pid", self.pid.as_raw())
             .with("status", status.code())
@@ -183,19 +185,21 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note of what has happened to the command because of the values that changed.
-    fn consequence(&self, event: &'static str, what: &str) -> Record {
+    /// Returns the note of what has happened to the command because of the values that changed, and of what follows then.
+    fn consequence(&self, event: &'static str, what: &str, then: &str) -> Record {
         let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
             .map(|names| Vec::from_iter(names.clone()));
         let mut text = format!("{} {what}", self.command);
         if !labels.is_empty() {
             text += &format!(
-                ": {} changed ({})",
+                ", because {} changed ({})",
                 rotation::some_of(&labels),
                 rotation::some_of(&secrets)
             );
         }
-        Record::note(text).event(event).with("variables", labels)
+        Record::note(text + then)
+            .event(event)
+            .with("variables", labels)
     }
 
     /// Prints files that could not be removed.

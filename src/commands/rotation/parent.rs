@@ -48,7 +48,7 @@ pub fn supervise(
     let options = launch.prepared.options.clone();
     let notices = Notices {
         rotation,
-        command: launch.command.program().to_string_lossy().into_owned(),
+        command: launch.command.quoted_program(),
         pid: Pid::from_raw(0),
         changed: ChangedValues::default(),
         service_manager: Notifier::new(inherited),

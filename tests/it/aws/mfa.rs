@@ -63,9 +63,9 @@ fn one_mfa_code_is_asked_for_on_the_terminal_and_sent_for_all_attempts_and_roles
     let (code, good) = ("123456\\n", "QUESTION[v-4c7a1e][status 0]\n");
     let again = "QUESTIONsecrets-exec: an MFA code has six digits; MFA code for SERIAL: [v-4c7a1e][status 0]\n";
     let on_signal = |signal: Signal| {
-        let line = "waiting for the MFA code for SERIAL; nothing was started";
+        let line = "while it was waiting for the MFA code for SERIAL";
         format!(
-            "QUESTIONsecrets-exec: error: {signal} after …{line}\n[signal {}]\n",
+            "QUESTIONsecrets-exec: error: {signal} ended secrets-exec after …{line}\n[signal {}]\n",
             signal as i32
         )
     };

@@ -220,7 +220,7 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
         run.launched();
         // The terminal echoes "^C" after it has sent the signal: the launch may have written its line and restored the modes before.
         let text = run.stdout().replacen("^C", "", 1);
-        let begin = format!("{shown}secrets-exec: error: SIGINT after ");
+        let begin = format!("{shown}secrets-exec: error: SIGINT ended secrets-exec after ");
         assert!(
             text.starts_with(&begin) && text.ends_with("\n[signal 2]\n"),
             "{run}"

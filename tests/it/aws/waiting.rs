@@ -145,7 +145,8 @@ fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
             .timeout("10s"),
     )
     .run();
-    run.launched().says(["waiting up to 2", "s for "]);
+    run.launched()
+        .says(["secrets-exec: note: container: ", "404; waiting"]);
     assert!(left(&run).is_empty(), "{run}");
     on_a_terminal(sandbox(&served()).args(["--wait", "25s"]))
         .run()

@@ -14,7 +14,7 @@ fn is_refused(path: impl AsRef<std::ffi::OsStr>, facts: &[&str]) -> Outcome {
     let aws = served();
     let run = sandbox(&aws).arg("--cache").arg(path).run();
     run.refused(78)
-        .says(["error: --cache"])
+        .says(["--cache"])
         .says(facts.iter().copied());
     assert!(aws.calls().is_empty());
     run
@@ -40,7 +40,7 @@ fn a_cache_directory_on_a_disk_is_78() {
             .args(["--cache", "cache"])
             .run()
             .refused(78)
-            .says(["--cache cache: is not in memory"]);
+            .says(["the --cache directory \"cache\" is on a disk"]);
     }
 }
 
@@ -71,7 +71,7 @@ fn a_cache_directory_of_another_user_or_open_to_others_is_78_with_every_reason()
 fn a_shared_cache_directory_is_78_without_advice_to_chmod_or_chown() {
     let cache = CacheDirectory::new();
     cache.mode(0o1777);
-    let own = format!("mkdir -m 700 {}/secrets-exec", cache.path().display());
+    let own = format!("install -d -m 700 {}/secrets-exec", cache.path().display());
     let run = is_refused(cache.path(), &["mode 1777", &own]);
     run.says_nothing_of("chmod");
     if is_root() {
@@ -104,7 +104,10 @@ fn a_symbolic_link_to_the_cache_directory_is_followed_but_one_of_another_user_is
     deeper.entry();
     if is_root() {
         lchown(&through, Some(NOBODY), None).unwrap();
-        is_refused(through.join(name), &["symbolic link of user 65534"]);
+        is_refused(
+            through.join(name),
+            &["symbolic link that belongs to user 65534"],
+        );
     }
 }
 
@@ -139,13 +142,13 @@ fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() 
             "tmpfs -o size=4k",
             "head -c 4096 /dev/zero >/mnt/full",
             "1\n",
-            "the answer cannot be kept (no space left",
+            "could not be stored (no space left",
         ),
         (
             "tmpfs -o nr_inodes=2",
             "touch /mnt/full",
             "1\n",
-            "cannot be kept",
+            "could not be stored",
         ),
     ] {
         let Some(sandbox) = mounted(sandbox(&aws), kind, between) else {
@@ -158,7 +161,10 @@ fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() 
         run.launched().printed(left);
         match said {
             "" => run.launched_silently(),
-            said => run.says(["warning: --cache /mnt: ", said, "secret x"]),
+            said => run.says([
+                "warning: the answer for the secret \"x\" in the --cache directory \"/mnt\" ",
+                said,
+            ]),
         };
     }
 }
@@ -182,15 +188,15 @@ fn entries_of_a_read_only_cache_directory_are_used_and_none_is_kept_or_removed()
         .run()
         .launched()
         .has("A", "v-4c7a1e")
-        .says(["cannot be kept (read-only"]);
+        .says(["could not be stored (read-only"]);
     let aws = aws.fails("GetSecretValue", fault::unavailable());
     sandbox
         .run()
         .launched()
         .has("A", "v-4c7a1e")
-        .says(["ServiceUnavailable", "secret x"]);
+        .says(["ServiceUnavailable", "the secret \"x\""]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
-    let said = "the entry of a value that AWS no longer gives cannot be removed (read-only";
+    let said = "because AWS no longer gives the value, but could not be removed (read-only";
     sandbox.run().refused(77).says([said]);
     let calls = aws.calls().len();
     sandbox

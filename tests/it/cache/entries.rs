@@ -1,4 +1,4 @@
-//! Entries of the cache that are damaged, of another format, or not ours: passed over with a warning, and replaced.
+//! Entries of the cache that are damaged, of another format, or not ours: not used, with a warning, and replaced.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
@@ -15,15 +15,19 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
     launch.run().launched_silently();
     change(&cache.entry());
     let run = launch.run();
-    run.launched()
-        .has("A", "v-4c7a1e")
-        .says(["warning: --cache ", said, "secret x"]);
+    run.launched().has("A", "v-4c7a1e").says([
+        "warning: the answer for the secret \"x\" in the --cache directory \"",
+        said,
+    ]);
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
     launch.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
     change(&cache.entry());
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
-    launch.run().refused(75).says(["warning: --cache ", said]);
+    launch
+        .run()
+        .refused(75)
+        .says(["warning: the answer for the secret \"x\"", said]);
 }
 
 fn rewrite(entry: &Path, change: impl Fn(&mut Vec<u8>)) {
@@ -61,33 +65,37 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
         (
             "something after its end",
             &|entry| rewrite(entry, |content| content.push(b' ')),
-            "damaged entry",
+            "it is damaged",
         ),
         (
             "other content",
             &|entry| fs::write(entry, format!("{CANARY}\n").repeat(100_000)).unwrap(),
-            "damaged entry",
+            "it is damaged",
         ),
         (
             "a newer format",
             &|entry| rewrite(entry, newer),
-            "of another version of secrets-exec",
+            "comes from another version of secrets-exec",
         ),
-        ("a link, which is not followed", &link, "no regular file"),
+        (
+            "a link, which is not followed",
+            &link,
+            "does not belong to this user or does not have mode 0600",
+        ),
         (
             "a pipe without a writer",
             &|entry| replaced(entry, named_pipe),
-            "no regular file",
+            "does not belong to this user or does not have mode 0600",
         ),
         (
             "a socket",
             &|entry| replaced(entry, socket),
-            "no regular file",
+            "does not belong to this user or does not have mode 0600",
         ),
         (
             "others may read it",
             &|entry| fs::set_permissions(entry, fs::Permissions::from_mode(0o644)).unwrap(),
-            "with another mode",
+            "does not have mode 0600",
         ),
         ("of any size", &sparse, "too large"),
     ];
@@ -102,7 +110,7 @@ fn a_cache_entry_that_is_damaged_or_not_a_private_file_of_ours_is_asked_for_agai
         is_passed_over(
             "of another user",
             |entry| chown(entry, Some(65534), None).unwrap(),
-            "of another user",
+            "does not belong to this user",
         );
     }
 }
@@ -119,11 +127,11 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_is_no_value_but_75_in_an
         launch
             .run()
             .refused(75)
-            .says(["passed over a damaged entry"]);
+            .says(["could not be used, because it is damaged"]);
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(cache.entry(), &flipped).unwrap();
-        launch.run().refused(75).says(["passed over"]);
+        launch.run().refused(75).says(["could not be used"]);
     }
 }
 
@@ -145,7 +153,7 @@ fn a_cache_entry_copied_from_another_secret_is_asked_for_again_with_a_warning() 
     y.run()
         .launched()
         .has("A", "other-4c7a1e")
-        .says(["damaged entry", "secret y"]);
+        .says(["the answer for the secret \"y\"", "it is damaged"]);
 }
 
 #[test]
@@ -154,11 +162,10 @@ fn a_directory_in_the_place_of_a_cache_entry_is_a_warning_and_other_files_are_ke
     let launch = cache.with(sandbox(&aws), &TTL);
     launch.run().launched_silently();
     replaced(&cache.entry(), |entry| fs::create_dir(entry).unwrap());
-    launch
-        .run()
-        .launched()
-        .has("A", "v-4c7a1e")
-        .says(["no regular file", "cannot be kept (is a directory"]);
+    launch.run().launched().has("A", "v-4c7a1e").says([
+        "does not belong to this user or does not have mode 0600",
+        "could not be stored (is a directory",
+    ]);
     fs::write(cache.path().join("note"), "mine").unwrap();
     launch.run().launched();
     assert_eq!(
@@ -182,6 +189,6 @@ fn a_cache_entry_whose_time_is_in_the_future_is_asked_for_again_with_a_warning()
         .run()
         .launched()
         .has("A", "v-4c7a1e")
-        .says(["of another boot or time namespace"]);
+        .says(["comes from another boot or time namespace"]);
     launch.run().launched_silently();
 }

@@ -88,7 +88,7 @@ fn a_cache_entry_that_cannot_be_written_is_a_warning_and_the_old_entry_is_remove
             return;
         };
         let run = cache.with(sandbox(&aws), &[]).through(failing).run();
-        run.launched().says(["cannot be kept (i/o error)"]);
+        run.launched().says(["could not be stored (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());
     }
 }

@@ -25,9 +25,9 @@ fn is_covered(sandbox: &Sandbox) {
     run.launched().has("A", "v-4c7a1e");
     run.says([
         "warning: ",
-        "answers of the cache are used: secret x, version c0c0c0c0-",
+        "using cached values for the secret \"x\" (version c0c0c0c0-",
     ]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    assert_eq!(run.stderr().matches("warning: ").count(), 1, "{run}");
 }
 
 #[test]
@@ -111,8 +111,8 @@ fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached
     run.launched()
         .has("A", "v-4c7a1e")
         .has("B", "z-4c7a1e")
-        .says(["answers of the cache are used: secret x"]);
-    run.says_nothing_of("secret y");
+        .says(["using cached values for the secret \"x\" ("])
+        .says_nothing_of("for the secret \"y\" (");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn install_into_another_users_directory_warns_and_names_the_user() {
     chown(sandbox.path("there"), Some(65_534), None).unwrap();
     let run = sandbox.run();
     run.launched().complained(
-        "secrets-exec: warning: the directory of there/secrets-exec belongs to user 65534, who can replace the file and choose who may read it\n",
+        "secrets-exec: warning: the directory of \"there/secrets-exec\" belongs to user 65534, who could replace the file or let others read it\n",
     );
     assert_eq!(sandbox.names_in("there"), ["other", "secrets-exec"]);
 }

@@ -136,7 +136,7 @@ fn help_to_a_full_output_is_78_and_to_a_closed_pipe_no_error() {
             .prepared_by("exec \"$@\" >/dev/full")
             .run();
         run.refused(78)
-            .says(["error: standard output cannot be written: no space left on device"]);
+            .says(["error: writing to standard output failed: no space left on device"]);
         Sandbox::new()
             .arg(option)
             .bare()

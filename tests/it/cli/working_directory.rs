@@ -174,5 +174,6 @@ fn a_working_directory_without_access_is_an_error_only_if_no_entry_is_given() {
         .args(["--resolve-env", "A"]);
     sandbox.spawn_copy().wait().launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
-    run.refused(64).says(["secrets-exec.yaml", "--help"]);
+    run.refused(64)
+        .says(["there is no secrets-exec.yaml in ", "-f FILE"]);
 }

@@ -5,11 +5,11 @@ use crate::support::console::{outputs, pages_in};
 
 /// Messages that no page of mistakes can have: of a rotation, of TLS, of a network that drops packets, and of a system without files in memory.
 const OTHERS: [&str; 5] = [
-    "… was stopped for new values, and secrets-exec exits with status …",
+    "… was stopped, because … changed (…); secrets-exec exits with status …",
     "the certificate of … is not trusted, …",
     "… does not answer, although its name resolves …",
     "… did not answer the first message of TLS …",
-    "files in memory are not allowed here (…, perhaps by a seccomp profile); give the entry a …",
+    "files in memory are not allowed here, perhaps by a seccomp profile (…)",
 ];
 
 /// The sections of the page, and their statuses.

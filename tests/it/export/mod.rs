@@ -116,7 +116,7 @@ fn export_to_a_reader_that_ends_early_is_status_78() {
         .run();
     run.ended(Status::Exit(78))
         .printed("export A")
-        .says(["standard output cannot be written: broken pipe"]);
+        .says(["writing to standard output failed: broken pipe"]);
 }
 
 #[test]

@@ -26,8 +26,11 @@ fn a_directory_of_another_user_gets_a_file_only_if_the_entry_declares_that_owner
         if is_written {
             run.launched_silently();
         } else {
-            run.refused(78)
-                .says(["app.yaml:2", "out/file belongs to user 1234", "`owner`"]);
+            run.refused(78).says([
+                "app.yaml:2",
+                "out/file\" belongs to user 1234",
+                "owner: 1234",
+            ]);
         }
         assert_eq!(
             sandbox.names_in("out").len(),
@@ -71,8 +74,12 @@ fn the_path_of_a_file_may_go_through_links_of_root_and_of_the_effective_user_alo
             );
         } else {
             let link = sandbox.path("out").display().to_string();
-            run.refused(78)
-                .says(["app.yaml:2", &link, "link of user 1234", "chown -h"]);
+            run.refused(78).says([
+                "app.yaml:2",
+                &link,
+                "link that belongs to user 1234",
+                "the directory that the link points to",
+            ]);
             assert!(sandbox.names_in("out").is_empty(), "{run}");
         }
     }

@@ -107,8 +107,8 @@ fn a_warning_says_when_a_file_is_not_in_memory() {
     if is_in_memory(&sandbox().path("")) {
         return skip::skipped("a warning of files on disk: the temporary directory is on tmpfs");
     }
-    sandbox()
-        .run()
-        .launched()
-        .says(["file (secrets-exec.yaml:2)", "tmpfs"]);
+    sandbox().run().launched().says([
+        "warning: \"file\" (secrets-exec.yaml:2) is on a disk",
+        "tmpfs",
+    ]);
 }

@@ -15,16 +15,18 @@ use crate::support::*;
 fn one_line(run: &Outcome, signal: &str, awaited: &str) {
     let stderr = run.stderr();
     let line = stderr
-        .strip_prefix(&format!("secrets-exec: error: {signal} after "))
+        .strip_prefix(&format!(
+            "secrets-exec: error: {signal} ended secrets-exec after "
+        ))
         .unwrap_or_else(|| panic!("{run}"));
-    let (time, said) = line.split_once("s: ").unwrap_or_else(|| panic!("{run}"));
+    let (time, said) = line.split_once("s, ").unwrap_or_else(|| panic!("{run}"));
     assert!(
         time.parse::<f64>().is_ok_and(|seconds| seconds < 60.0),
         "{run}"
     );
     assert_eq!(
         said,
-        format!("ended while waiting for {awaited}; nothing was started\n"),
+        format!("while it was waiting for {awaited}\n"),
         "{run}"
     );
 }
@@ -164,10 +166,8 @@ fn the_line_of_a_signal_names_the_last_error_with_a_server_s_control_characters_
     let running = sandbox(&aws).args(["--role-arn", ROLE]).spawn();
     aws.await_calls(2);
     let run = running.ends_by(Signal::SIGTERM);
-    run.says([
-        &format!("waiting for the role {ROLE}, last error: "),
-        "; nothing was started",
-    ]);
+    let said = format!("waiting for the role {ROLE}; the last error was: ");
+    run.says([&*said]);
     assert!(
         run.stderr().lines().count() == 1 && !run.stderr().contains('\u{1b}'),
         "{run}"

@@ -8,7 +8,7 @@ fn too_few_file_descriptors_for_requests_are_status_75_and_the_message_names_the
         .prepared_by("ulimit -n 5; exec \"$@\"")
         .run();
     run.refused(75)
-        .says(["no value can be resolved", "raise the limit RLIMIT_NOFILE"]);
+        .says(["no value can be resolved", "raise the limit (ulimit -n"]);
 }
 
 #[test]
@@ -24,5 +24,6 @@ fn a_limit_of_processes_that_allows_no_thread_is_status_75() {
         .through([&nobody[..], &limit].concat())
         .spawn_copy()
         .wait();
-    run.refused(75).says(["cannot start a thread: "]);
+    run.refused(75)
+        .says(["secrets-exec can't start a thread ("]);
 }

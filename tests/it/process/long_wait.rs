@@ -35,7 +35,7 @@ fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox) -> (Outcome, String) {
 fn seconds_of_extension(message: &str) -> f64 {
     let (status, extension) = message.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
     assert!(
-        status.starts_with("STATUS=waiting up to ") && !status.contains('\n'),
+        status.contains("waiting up to ") && !status.contains('\n'),
         "{message}"
     );
     extension.parse::<f64>().unwrap() / 1e6
@@ -65,7 +65,9 @@ fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let launch = Sandbox::new().aws(&aws).resolve("A=x:k");
 
-    let run = on_a_terminal(launch.args(["--timeout", "3500ms"])).run();
+    // Only the first line of an error has the prefix on a terminal.
+    let launch = on_a_terminal(launch.args(["--timeout", "3500ms"])).target_writes_stderr();
+    let run = launch.run();
 
     run.refused(75);
     let is_progress = |line: &String| line.contains("waiting up to");
@@ -99,9 +101,41 @@ fn the_progress_line_on_a_terminal_is_erased_before_a_signal_is_reported() {
     let left = left(&run);
     let first = left.first().map_or("", String::as_str);
     assert!(
-        first.starts_with("secrets-exec: error: SIGTERM after "),
+        first.starts_with("secrets-exec: error: SIGTERM ended secrets-exec after "),
         "{run}"
     );
+}
+
+#[test]
+fn without_a_terminal_one_note_after_three_seconds_says_what_is_awaited() {
+    let run = launch_with_an_answer_after_four_seconds(&[]);
+    run.launched().says([
+        "secrets-exec: note: waiting up to 2",
+        "s for ",
+        " in us-east-1\n",
+    ]);
+    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+
+    let run = launch_with_an_answer_after_four_seconds(&["--log-format", "json"]);
+    let events = run.launched().events();
+    assert_eq!(events.len(), 1, "{run}");
+    assert_eq!(events[0]["event"], "waiting");
+    assert_eq!(events[0]["level"], "info");
+
+    launch_with_an_answer_after_four_seconds(&["-q"]).launched_silently();
+}
+
+/// Launches with AWS's answer after the third message to the service manager, without a terminal.
+fn launch_with_an_answer_after_four_seconds(options: &[&str]) -> Outcome {
+    let aws = aws_that_holds_its_answer_for_x();
+    let launch = Sandbox::new().aws(&aws).resolve("A=x:k").args(options);
+    let (manager, launch) = Manager::of(launch);
+    let running = launch.spawn();
+    for _ in 0..3 {
+        manager.next();
+    }
+    aws.release();
+    running.wait()
 }
 
 #[test]

@@ -112,5 +112,5 @@ fn on_rotation_works_with_the_system_calls_of_linux_3_17() {
         trace.contains("ENOSYS") && trace.contains("(INJECTED)"),
         "{trace}"
     );
-    run.end().says(["was started again"]);
+    run.end().says(["was restarted"]);
 }

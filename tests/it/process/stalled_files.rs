@@ -43,10 +43,8 @@ fn a_configuration_file_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
             pipe
         };
         let run = ends_within(TIMEOUT, with_pipe(sandbox.env(name, value).case(awaited)));
-        run.refused(75).says([
-            &format!("timed out while waiting for {awaited}: a file"),
-            "does not answer",
-        ]);
+        let said = format!("timed out while waiting for {awaited}: a file can't be read");
+        run.refused(75).says([&*said]);
     }
     let local = with_pipe(Sandbox::new().resolve("A=x:k").args(["--local", "pipe"]));
     ends_within(TIMEOUT, local)
@@ -64,7 +62,7 @@ fn a_declaration_that_is_a_silent_pipe_is_75_at_the_timeout_and_named() {
     ] {
         ends_within(TIMEOUT, with_pipe(sandbox))
             .refused(75)
-            .says(["timed out while waiting for the declarations: a file does not answer"]);
+            .says(["timed out while waiting for the declarations: a file can't be read"]);
     }
 
     let json = ends_within(TIMEOUT, with_pipe(plain().args(["--log-format", "json"])));

@@ -52,9 +52,9 @@ fn two_secrets_that_change_together_cause_one_restart() {
     assert_eq!(run.values(3), ["one-4c7a1e", "two-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
     outcome.says([
-        "secret x has version v2 after v1: A",
-        "secret y has version w2 after w1: B",
-        "A and B changed (secret x and secret y)",
+        "the secret \"x\" changed from version v1 to version v2, which changes A",
+        "the secret \"y\" changed from version w1 to version w2, which changes B",
+        "because A and B changed (the secret \"x\" and the secret \"y\")",
     ]);
 }
 
@@ -74,11 +74,11 @@ fn a_splay_keeps_no_launch_waiting_and_a_poll_request_ends_the_splay_with_the_ne
     assert_eq!(run.values(2), ["one-4c7a1e", "four-4c7a1e"]);
     let outcome = run.end();
     outcome.says([
-        "secret x has version v2 after v1: A",
-        "secret x has version v4 after v3: A",
+        "the secret \"x\" changed from version v1 to version v2, which changes A",
+        "the secret \"x\" changed from version v3 to version v4, which changes A",
     ]);
     assert_eq!(
-        outcome.stderr().matches(" is restarted in ").count(),
+        outcome.stderr().matches(" will be restarted in ").count(),
         2,
         "{outcome}"
     );
@@ -116,7 +116,8 @@ fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_com
     run.poll(&aws);
     assert_eq!(run.awaits(3)[2][3], format!("[{CANARY}/new]"));
     // Without a value, as the sandbox asserts.
-    run.end().says(["parameter /one has version 2 after 1: A"]);
+    run.end()
+        .says(["the parameter \"/one\" changed from version 1 to version 2, which changes A"]);
 }
 
 #[test]
@@ -132,7 +133,8 @@ fn a_changed_value_in_the_local_file_restarts_the_command() {
     run.request();
     assert_eq!(run.values(2)[1], format!("{CANARY}/two"));
     // Its versions have no ids.
-    run.end().says(["secret x changed: A"]);
+    run.end()
+        .says(["the secret \"x\" changed, which changes A"]);
 }
 
 #[test]
@@ -152,8 +154,8 @@ fn a_changed_value_whose_key_is_not_printed_restarts_the_command_and_the_key_is_
     run.request();
     assert_eq!(run.awaits(3)[2][3], "four-4c7a1e");
     run.end().says([
-        "secret app changed: key 1, not printed",
-        "secret app changed: key 2, not printed",
+        "the secret \"app\" changed, which changes key 1, not printed",
+        "the secret \"app\" changed, which changes key 2, not printed",
     ]);
 }
 

@@ -117,8 +117,8 @@ fn a_command_that_cannot_be_restarted_ends_the_run_with_126_and_leaves_no_file()
     };
     run.rotate(&aws, "v2", "two-4c7a1e");
     let says = [
-        "./app was stopped for new values, and cannot be started again: file changed (secret x)",
-        "error: ./app",
+        "\"./app\" was stopped, because file changed (the secret \"x\"), but can't be started again",
+        "error: \"./app\"",
     ];
     leaves_none(run, 126).says(says);
 }
@@ -135,7 +135,7 @@ fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
     fs::remove_file(run.sandbox.path("app")).unwrap();
     run.rotate(&aws, "v2", "two-4c7a1e");
     run.end()
-        .says(["a poll failed, and ./app keeps its values: ./app"]);
+        .says(["a poll failed, so \"./app\" keeps its values: the file \"./app\" does not exist"]);
 }
 
 #[test]
@@ -162,8 +162,10 @@ fn a_delivered_file_that_cannot_be_replaced_delays_restart_or_signal_until_a_pol
         fs::remove_dir(&file).unwrap();
         run.poll(&aws);
         assert_eq!(run.awaits(2)[1][..2], [word, "two-4c7a1e"]);
-        run.end()
-            .says(["a poll failed, and /bin/sh keeps its values", "directory"]);
+        run.end().says([
+            "a poll failed, so \"/bin/sh\" keeps its values",
+            "directory",
+        ]);
     }
 }
 
@@ -193,7 +195,7 @@ fn with_signal_the_file_has_the_new_value_before_the_signal_and_the_command_stay
     let outcome = run.end();
     outcome
         .ended(Status::Exit(143))
-        .says(["note: /bin/sh was sent SIGHUP: file changed (secret x)"]);
+        .says(["note: \"/bin/sh\" got SIGHUP, because file changed (the secret \"x\")"]);
 }
 
 #[test]
@@ -207,8 +209,8 @@ fn a_command_that_the_rotation_signal_ends_is_warned_of_with_a_remedy() {
     let outcome = run.running.wait();
     outcome.ended(Status::Exit(129));
     outcome.says([
-        "warning: /bin/sh ended by SIGHUP",
-        "use a signal that /bin/sh handles",
+        "warning: \"/bin/sh\" was ended by SIGHUP",
+        "use a signal that \"/bin/sh\" handles",
     ]);
 }
 

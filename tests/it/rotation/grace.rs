@@ -85,7 +85,7 @@ fn processes_of_the_old_command_that_outlast_the_grace_period_are_killed_before_
         run.request();
         let outcome = run.running.wait();
         outcome.ended(Status::Exit(1)).says([
-            "warning: the process group of /bin/sh did not end and is killed (--grace 100ms)",
+            "warning: the process group of \"/bin/sh\" did not end within 100ms (--grace), so it is killed",
         ]);
     }
 }
@@ -121,7 +121,7 @@ fn a_second_term_in_the_grace_period_kills_the_command_and_the_status_is_137() {
         running
             .wait()
             .ended(Status::Exit(137))
-            .says(["a second SIGTERM came"]);
+            .says(["a second SIGTERM arrived"]);
         assert_eq!(record::lines(&sandbox)[1..], ["15"]);
     }
 }
@@ -135,7 +135,7 @@ fn a_command_that_got_term_before_a_change_is_not_restarted() {
         run.awaits(2);
         run.rotate(&aws, "v2", "two-4c7a1e");
         run.recorded(&["ready", "15", "64"])
-            .says(["secret x has version v2 after v1"]);
+            .says(["the secret \"x\" changed from version v1 to version v2"]);
     }
 }
 

@@ -66,12 +66,8 @@ fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_
     ] {
         let run = rotated(&JSON, mode);
         let mut events = run.events();
-        let is_of_empty_values = |event: &Value| {
-            event["message"]
-                .as_str()
-                .unwrap()
-                .starts_with("empty values")
-        };
+        let is_of_empty_values =
+            |event: &Value| event["message"].as_str().unwrap().ends_with(" is empty");
         assert_eq!(
             events
                 .iter()
@@ -119,10 +115,10 @@ fn each_step_of_a_rotation_is_a_json_object_with_its_event_versions_and_process_
 fn with_v_a_rotation_tells_versions_and_process_ids_and_with_q_nothing() {
     let run = rotated(&["-v"], "restart");
     run.says([
-        "secret x has version v2 after v1: ",
-        "python3 ended with status 3",
+        "the secret \"x\" changed from version v1 to version v2, which changes ",
+        "\"python3\" exited with status 3",
     ]);
-    run.says(["python3 started with the process id "]);
+    run.says(["\"python3\" was started, with process id "]);
     assert_eq!(rotated(&["-q"], "restart").stderr(), "");
     assert_eq!(
         rotated(&["-q", "--log-format", "json"], "restart").stderr(),
@@ -154,10 +150,9 @@ fn polls_that_fail_in_a_row_are_one_warning_and_their_recovery_one_note() {
     assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!("x")));
     assert_eq!(failed["help"].as_array().unwrap().len(), 1, "{failed}");
     assert!(
-        failed["message"]
-            .as_str()
-            .unwrap()
-            .contains("AccessDeniedException"),
+        failed["notes"]
+            .to_string()
+            .contains("AWS says: AccessDeniedException"),
         "{failed}"
     );
 }

@@ -66,7 +66,8 @@ fn a_command_for_which_no_process_can_be_made_is_75() {
         .script("touch started")
         .through(wrapper)
         .run();
-    run.ended(Status::Exit(75)).says(["cannot start a "]);
+    run.ended(Status::Exit(75))
+        .says(["secrets-exec can't start a "]);
 }
 
 #[test]

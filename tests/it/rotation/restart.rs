@@ -23,7 +23,7 @@ fn a_restarted_command_starts_after_the_old_one_has_ended_and_gives_the_exit_sta
     outcome.ended(Status::Exit(7));
     assert_eq!(
         outcome.stderr(),
-        "secrets-exec: note: /bin/sh was started again: A changed (secret x)\n"
+        "secrets-exec: note: \"/bin/sh\" was restarted, because A changed (the secret \"x\")\n"
     );
 }
 
@@ -43,7 +43,7 @@ fn with_exit_a_change_stops_the_command_and_its_processes_and_the_status_is_75()
     let outcome = run.running.wait();
     outcome
         .ended(Status::Exit(75))
-        .says(["/bin/sh was stopped for new values, and secrets-exec exits with status 75: A changed (secret x)"]);
+        .says(["\"/bin/sh\" was stopped, because A changed (the secret \"x\"); secrets-exec exits with status 75"]);
     assert!(!Path::new("/proc").join(child).exists());
 }
 
@@ -67,7 +67,7 @@ fn new_values_with_a_nul_or_too_long_for_exec_leave_the_old_command_running() {
     assert_eq!(run.values(2), ["one-4c7a1e", "last-4c7a1e"]);
     let outcome = run.end();
     outcome.says([
-        "a poll failed, and /bin/sh keeps its values",
+        "a poll failed, so \"/bin/sh\" keeps its values",
         "NUL",
         "A (--env, x:k)",
     ]);

@@ -121,6 +121,16 @@ impl Outcome {
         self.ended(Status::Exit(0))
     }
 
+    /// Asserts that the command ran, that it ended with status 0, and that standard error has at most the note about a long wait.
+    #[track_caller]
+    pub fn launched_without_warning(&self) -> &Self {
+        let is_note = |line: &str| {
+            line.starts_with("secrets-exec: note: ") && line.contains("waiting up to ")
+        };
+        assert!(self.stderr().lines().all(is_note), "a warning: {self}");
+        self.launched()
+    }
+
     /// Asserts that the command ran, that it ended with status 0, and that standard error is empty.
     #[track_caller]
     pub fn launched_silently(&self) -> &Self {

@@ -216,7 +216,7 @@ fn a_credential_client_whose_address_names_no_unit_is_refused_with_64_without_a_
     ];
     for address in wrong.map(Some).into_iter().chain([None]) {
         let (client, connection) = connect_from(address);
-        refused_on(asking(&aws), client, connection, 64).says(["names no unit"]);
+        refused_on(asking(&aws), client, connection, 64).says(["does not name a unit"]);
     }
     assert_eq!(aws.calls().len(), 0);
 }
@@ -224,5 +224,5 @@ fn a_credential_client_whose_address_names_no_unit_is_refused_with_64_without_a_
 #[test]
 fn credential_on_a_listening_socket_is_64_with_the_advice_of_accept_yes() {
     let run = asking(&served()).connected(Connection::listening()).run();
-    run.refused(64).says(["accepts connections", "Accept=yes"]);
+    run.refused(64).says(["a listening socket", "Accept=yes"]);
 }
