@@ -151,7 +151,7 @@ fn read_region(answer: Result<SensitiveString, ImdsError>) -> Result<Region, Fet
         Ok(text) => {
             let region = Region::parse(text.as_ref().trim());
             return region
-                .ok_or_else(|| Outage::malformed("a response that is not a region").into());
+                .ok_or_else(|| Outage::malformed("an answer that is not a region").into());
         }
         Err(error) => error,
     };

@@ -92,7 +92,7 @@ pub async fn sso_credentials(
             "SSO",
         ))
     });
-    found.ok_or_else(|| failed(Outage::malformed("a response without credentials").into()))
+    found.ok_or_else(|| failed(Outage::malformed("an answer without credentials").into()))
 }
 
 /// Returns the error of a token that has expired and was not refreshed, for the failure of the refresh, which is tried again.

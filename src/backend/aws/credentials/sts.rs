@@ -109,7 +109,7 @@ fn read_credentials(
     found: Option<aws_sdk_sts::types::Credentials>,
 ) -> Result<Credentials, FetchError> {
     let Some(found) = found else {
-        return Err(Outage::malformed("a response without credentials").into());
+        return Err(Outage::malformed("an answer without credentials").into());
     };
     let expires = SystemTime::try_from(found.expiration).ok();
     let (id, secret, token) = (
@@ -119,7 +119,7 @@ fn read_credentials(
     );
     let credentials = Credentials::new(id, secret, Some(token), expires, "AssumeRole");
     with_origin(credentials, CredentialsOrigin::Role)
-        .map_err(|_| Outage::malformed("a response with invalid credentials").into())
+        .map_err(|_| Outage::malformed("an answer with invalid credentials").into())
 }
 
 /// Returns the headline for a role that could not be assumed.
