@@ -205,7 +205,7 @@ impl Cached {
             }
             Err(failure) if withholds_entry(failure, entry) => (
                 directory.remove(&name),
-                "should go, because AWS no longer gives the value, but could not be removed",
+                "that AWS no longer gives could not be removed",
             ),
             Err(_) => return,
         };

@@ -143,7 +143,8 @@ fn a_secret_is_asked_for_again_after_a_fault_that_may_pass_and_after_no_other() 
             sandbox(&aws)
                 .case(said)
                 .run()
-                .launched_without_warning()
+                .warned_of_nothing()
+                .launched()
                 .has("A", "v-4c7a1e");
             assert_eq!(aws.reads().len(), 3, "{said}");
         }
@@ -199,11 +200,13 @@ fn a_cached_answer_covers_each_fault_that_is_an_outage_and_is_removed_by_a_refus
         let aws = aws.fails(READ, fault);
         let run = launch.run();
         if meaning.status() == 75 {
-            let used = "using cached values for the secret \"x\" (version c0c0c0c0-";
+            let used = "so the cache is used\n";
             run.launched()
                 .has("A", "v-4c7a1e")
                 .says(["warning: ", used]);
-            assert_eq!(run.stderr().lines().count(), 1, "{run}");
+            let value = "note: the cached value of the secret \"x\" is ";
+            run.says([value, " old (version c0c0c0c0-"]);
+            assert_eq!(run.stderr().matches("warning: ").count(), 1, "{run}");
         } else {
             run.refused(meaning.status()).says([said]);
         }

@@ -124,7 +124,7 @@ fn a_launch_succeeds_when_the_outage_ends_well_before_the_timeout() {
     let sandboxes: Vec<Sandbox> = (0..6).map(|_| sandbox(&aws).timeout("6s")).collect();
     let running: Vec<Running> = sandboxes.iter().map(Sandbox::spawn).collect();
     for run in running.into_iter().map(Running::wait) {
-        run.launched_without_warning().has("A", "v-4c7a1e");
+        run.warned_of_nothing().launched().has("A", "v-4c7a1e");
     }
 }
 

@@ -146,7 +146,7 @@ fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
     )
     .run();
     run.launched()
-        .says(["secrets-exec: note: container: ", "404; waiting"]);
+        .says(["secrets-exec: note: container: ", "HTTP status 404"]);
     assert!(left(&run).is_empty(), "{run}");
     on_a_terminal(sandbox(&served()).args(["--wait", "25s"]))
         .run()

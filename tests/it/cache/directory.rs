@@ -162,7 +162,8 @@ fn a_full_cache_directory_keeps_nothing_and_the_command_starts_with_a_warning() 
         match said {
             "" => run.launched_silently(),
             said => run.says([
-                "warning: the answer for the secret \"x\" in the --cache directory \"/mnt\" ",
+                "warning: a cached value in \"/mnt\" ",
+                "for the secret \"x\"",
                 said,
             ]),
         };
@@ -196,7 +197,7 @@ fn entries_of_a_read_only_cache_directory_are_used_and_none_is_kept_or_removed()
         .has("A", "v-4c7a1e")
         .says(["ServiceUnavailable", "the secret \"x\""]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
-    let said = "because AWS no longer gives the value, but could not be removed (read-only";
+    let said = "that AWS no longer gives could not be removed (read-only";
     sandbox.run().refused(77).says([said]);
     let calls = aws.calls().len();
     sandbox

@@ -16,10 +16,11 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
     change(&cache.entry());
     let run = launch.run();
     run.launched().has("A", "v-4c7a1e").says([
-        "warning: the answer for the secret \"x\" in the --cache directory \"",
+        "warning: a cached value in \"",
         said,
+        "for the secret \"x\"",
     ]);
-    assert_eq!(run.stderr().lines().count(), 1, "{run}");
+    assert_eq!(run.stderr().lines().count(), 2, "{run}");
     launch.run().launched_silently().has("A", "v-4c7a1e");
     assert_eq!(aws.calls().len(), 2, "not replaced: {case}");
     change(&cache.entry());
@@ -27,7 +28,7 @@ fn is_passed_over(case: &str, change: impl Fn(&Path), said: &str) {
     launch
         .run()
         .refused(75)
-        .says(["warning: the answer for the secret \"x\"", said]);
+        .says(["warning: a cached value in \"", said]);
 }
 
 fn rewrite(entry: &Path, change: impl Fn(&mut Vec<u8>)) {
@@ -153,7 +154,7 @@ fn a_cache_entry_copied_from_another_secret_is_asked_for_again_with_a_warning() 
     y.run()
         .launched()
         .has("A", "other-4c7a1e")
-        .says(["the answer for the secret \"y\"", "it is damaged"]);
+        .says(["for the secret \"y\"", "it is damaged"]);
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn parameters_paths_bytes_and_empty_values_are_the_same_from_the_cache_as_from_a
         let run = cache.with(sandbox, &TTL).run();
         assert_eq!(
             run.stderr(),
-            "secrets-exec: warning: the value of E (secrets-exec.yaml:1, empty) is empty\n"
+            "secrets-exec: warning: an empty value was read for E (secrets-exec.yaml:1, empty)\n"
         );
         run.launched()
             .has("A", "AP8KDQ==")

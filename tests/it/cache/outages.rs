@@ -25,7 +25,9 @@ fn is_covered(sandbox: &Sandbox) {
     run.launched().has("A", "v-4c7a1e");
     run.says([
         "warning: ",
-        "using cached values for the secret \"x\" (version c0c0c0c0-",
+        "so the cache is used\n",
+        "note: the cached value of the secret \"x\" is ",
+        " old (version c0c0c0c0-",
     ]);
     assert_eq!(run.stderr().matches("warning: ").count(), 1, "{run}");
 }
@@ -111,8 +113,8 @@ fn a_secret_without_a_cache_entry_is_asked_for_until_the_timeout_beside_a_cached
     run.launched()
         .has("A", "v-4c7a1e")
         .has("B", "z-4c7a1e")
-        .says(["using cached values for the secret \"x\" ("])
-        .says_nothing_of("for the secret \"y\" (");
+        .says(["note: the cached value of the secret \"x\" is "])
+        .says_nothing_of("the cached value of the secret \"y\"");
 }
 
 #[test]

@@ -24,6 +24,5 @@ fn a_limit_of_processes_that_allows_no_thread_is_status_75() {
         .through([&nobody[..], &limit].concat())
         .spawn_copy()
         .wait();
-    run.refused(75)
-        .says(["secrets-exec can't start a thread ("]);
+    run.refused(75).says(["no thread can be started ("]);
 }

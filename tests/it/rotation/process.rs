@@ -66,8 +66,7 @@ fn a_command_for_which_no_process_can_be_made_is_75() {
         .script("touch started")
         .through(wrapper)
         .run();
-    run.ended(Status::Exit(75))
-        .says(["secrets-exec can't start a "]);
+    run.ended(Status::Exit(75)).says([" can be started ("]);
 }
 
 #[test]

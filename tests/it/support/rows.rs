@@ -238,7 +238,7 @@ pub fn test_row(row: &Row) {
     }
 
     if expected_status(&launch).is_none() && launch.column("says").is_none() {
-        run.complained("");
+        run.warned_of_nothing();
     }
     run.says(launch.parts("says"));
     for text in launch.parts("never") {
@@ -247,6 +247,10 @@ pub fn test_row(row: &Row) {
     if let Some(count) = launch.column("lines") {
         let lines = run.stderr().lines().count();
         assert_eq!(lines.to_string(), count, "lines: {run}");
+    }
+    if let Some(count) = launch.column("warnings") {
+        let warnings = run.stderr().matches("warning: ").count();
+        assert_eq!(warnings.to_string(), count, "warnings: {run}");
     }
     if let Some(count) = launch.column("entries") {
         let names = launch.cache.as_ref().expect("a cache").names();

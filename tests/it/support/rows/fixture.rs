@@ -143,7 +143,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
                 | "says" | "never" | "requests" | "aliases",
                 _,
             ) => sandbox,
-            ("earlier" | "lines" | "entries", "") => sandbox,
+            ("earlier" | "lines" | "warnings" | "entries", "") => sandbox,
             _ => panic!("{name:?} is not a column"),
         };
     }
