@@ -44,8 +44,8 @@ pub fn cache_warnings(directory: &Path, notices: &[CacheNotice], fetched: &Fetch
     let mut records = Vec::new();
     for (problem, before, names, notes) in covering.into_values() {
         let reason = match before {
-            "" => problem.text,
-            before => format!("{before}{} {}", some_of(&names), problem.text),
+            None => problem.text,
+            Some(before) => format!("{before}{} {}", some_of(&names), problem.text),
         };
         let detail = problem.detail;
         records.push(Record {
