@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::read::read_values;
 use super::scope::EntryScope;
-use crate::deliver::{Delivery, Files};
+use crate::deliver::{AppendedFile, Delivery, Files};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::entry::{FilePlace, FileTarget, Mode, Origin, Subject};
@@ -14,6 +14,7 @@ use crate::model::plan::EntryId;
 use crate::model::problem::Problem;
 use crate::model::secret_value::SecretValue;
 use crate::report::export::{export as export_variables, shell_warning, variables};
+use crate::report::github::masks;
 use crate::report::{Record, Report, terminal};
 
 /// Refuses to print values on a terminal without `--reveal`.
@@ -30,6 +31,14 @@ pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     .help(remedy))
 }
 
+/// The place that exported variables go to.
+enum Destination {
+    Output,
+    File(PathBuf),
+    /// Standard output for the masks and, unless only masks are wanted, the file to which the variables are appended.
+    Github(Option<PathBuf>),
+}
+
 /// Prints the variables, or writes them to a file.
 ///
 /// # Errors
@@ -39,29 +48,70 @@ pub fn export(
     arguments: &ExportArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let output = arguments
-        .output
-        .as_ref()
-        .filter(|path| path.as_os_str() != "-");
-    let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
-    inputs
-        .errors
-        .extend(refuse_terminal(arguments.reveal || output.is_some(), remedy).err());
+    let destination = destination(arguments, inherited);
+    if !matches!(destination, Ok(Destination::File(_))) {
+        let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
+        let refused = refuse_terminal(arguments.reveal, remedy);
+        inputs.errors.extend(refused.err());
+    }
+    let destination = destination
+        .map_err(|problem| inputs.errors.push(problem))
+        .ok();
+
     let consequence = "nothing was exported";
     let (outcomes, mut report) = read_values(inputs, EntryScope::Launch, inherited, consequence)?;
     let variables = variables(&outcomes, exec::limits());
     let exported = report.value_of(export_variables(&variables, arguments.format));
-    let Some(text) = exported.filter(|_| report.is_empty()) else {
+    let (Some(text), Some(destination), true) = (exported, destination, report.is_empty()) else {
         return Err(report);
     };
+
     if arguments.format == ExportFormat::Shell {
         let warnings = variables.iter().copied().filter_map(shell_warning);
         terminal::print_notices(warnings.map(Record::warning));
     }
     terminal::print_notices(outcomes.files().map(unwritten));
-    match output {
-        Some(path) => write(path.clone(), text),
-        None => Ok(terminal::output_whole(text.expose())?),
+    match destination {
+        Destination::Output => Ok(terminal::output_whole(text.expose())?),
+        Destination::File(path) => write(path, text),
+        Destination::Github(file) => {
+            let (masks, warning) = masks(&outcomes);
+            terminal::print_notices(warning);
+            let file = file.map(|path| AppendedFile::open(&path)).transpose()?;
+            terminal::output_whole(masks.expose())?;
+            Ok(file.map_or(Ok(()), |file| file.append(&text))?)
+        }
+    }
+}
+
+/// Returns the place that the variables go to.
+///
+/// # Errors
+/// When a format is for GitHub's runner, and this process isn't a step of a job, or no file is known.
+fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
+    let output = arguments
+        .output
+        .clone()
+        .filter(|path| path.as_os_str() != "-");
+    let is_step = inherited
+        .get("GITHUB_ACTIONS")
+        .is_some_and(|value| value == "true");
+    match (arguments.format, output) {
+        (ExportFormat::Github | ExportFormat::GithubMasks, _) if !is_step => Err(Problem::usage(
+            "this is not a step of a GitHub job (GITHUB_ACTIONS is not \"true\"), so nothing would hide the values that are printed",
+        )
+        .help("use another format, such as --format dotenv --output FILE")),
+        (ExportFormat::GithubMasks, _) => Ok(Destination::Github(None)),
+        (ExportFormat::Github, Some(path)) => Ok(Destination::Github(Some(path))),
+        (ExportFormat::Github, None) => match inherited.filled("GITHUB_ENV") {
+            Some(path) => Ok(Destination::Github(Some(path.into()))),
+            None => Err(Problem::usage(
+                "GITHUB_ENV is not set, so there is no file for the variables",
+            )
+            .help("name the file with --output FILE, or print only the masks with --format github-masks")),
+        },
+        (_, Some(path)) => Ok(Destination::File(path)),
+        (_, None) => Ok(Destination::Output),
     }
 }
 

@@ -55,6 +55,9 @@ pub fn export(
         ExportFormat::Kubernetes => {
             write_each(variables, |variable| write_kubernetes(variable, &mut text))
         }
+        ExportFormat::Github => write_each(variables, |variable| write_github(variable, &mut text)),
+        // Masks are made of all values, not of variables.
+        ExportFormat::GithubMasks => Vec::new(),
         ExportFormat::Json => {
             let mut members = Vec::with_capacity(variables.len());
             let errors = write_each(variables, |variable| {
@@ -146,6 +149,30 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     Err(Problem::configuration(why).help(help))
 }
 
+/// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the delimiter on a line of its own. The runner reads it
+/// with `SetEnvFileCommand` in `FileCommandManager`.
+///
+/// # Errors
+/// When the runner refuses the name, or the value isn't UTF-8.
+fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
+    let name = variable.name.as_str();
+    let upper = name.to_ascii_uppercase();
+    if upper == "NODE_OPTIONS" || upper.starts_with("GITHUB_") || upper.starts_with("RUNNER_") {
+        let why = format!("GitHub's runner doesn't let a step set the variable {name}");
+        return Err(Problem::configuration(why).help("rename the variable, or leave it out"));
+    }
+    let value = utf8(variable, "the file of GITHUB_ENV")?;
+    // A value that contained the delimiter could set other variables.
+    let mut delimiter = String::new();
+    while delimiter.is_empty() || value.contains(&delimiter) {
+        delimiter = format!("secrets-exec-{:032x}", fastrand::u128(..));
+    }
+    for part in [name, "<<", &delimiter, "\n", value, "\n", &delimiter, "\n"] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
+}
+
 /// Returns a value as text, for a format whose files must be UTF-8.
 ///
 /// # Errors
@@ -165,7 +192,7 @@ fn unfit(why: &str) -> Problem {
 }
 
 /// Adds a value, in which an escape stands for each such byte.
-fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
+pub fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         text.extend_from_slice(if *byte == escaped {
             escape

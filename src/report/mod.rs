@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod check;
 pub mod export;
+pub mod github;
 pub mod layout;
 mod notices;
 mod provenance;

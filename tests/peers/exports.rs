@@ -536,3 +536,82 @@ fn a_format_refuses_no_more_than_it_must() {
         assert_eq!(refused(all(), format), [], "{format}");
     }
 }
+
+/// The variables of a file of GITHUB_ENV, by the rules of the runner's `SetEnvFileCommand` on Linux: lines end with a line feed, and a value ends
+/// before the line that is its delimiter.
+fn github_variables(file: &[u8]) -> Variables {
+    let mut variables = Variables::new();
+    let mut lines = file
+        .strip_suffix(b"\n")
+        .unwrap()
+        .split(|byte| *byte == b'\n');
+    while let Some(first) = lines.next() {
+        let first = String::from_utf8(first.to_vec()).unwrap();
+        assert!(
+            !first.contains('='),
+            "the runner would read NAME=VALUE: {first}"
+        );
+        let (name, delimiter) = first.split_once("<<").unwrap();
+        let value: Vec<&[u8]> = lines
+            .by_ref()
+            .take_while(|line| *line != delimiter.as_bytes())
+            .collect();
+        let value = value.join(&b'\n');
+        assert!(
+            variables.insert(name.to_owned(), value).is_none(),
+            "{name} is set twice"
+        );
+    }
+    variables
+}
+
+/// The texts that the runner hides after this output: `ActionCommandManager` reads a line that starts with `::add-mask::`, and decodes it.
+fn masked_texts(output: &[u8]) -> BTreeSet<String> {
+    let lines = output
+        .strip_suffix(b"\n")
+        .unwrap()
+        .split(|byte| *byte == b'\n');
+    let decoded = |line: &[u8]| {
+        let line = String::from_utf8(line.to_vec()).unwrap();
+        let text = line.strip_prefix("::add-mask::").expect("only commands");
+        text.replace("%0D", "\r")
+            .replace("%0A", "\n")
+            .replace("%25", "%")
+    };
+    lines.map(decoded).collect()
+}
+
+#[test]
+fn github_s_runner_reads_every_exported_value_and_hides_each_of_its_lines() {
+    let mut variables = texts();
+    variables.extend(combinations());
+    variables.insert("T_PERCENT".to_owned(), b"100%25 %0A\n50% off%".to_vec());
+    variables.insert(
+        "T_HEREDOC".to_owned(),
+        b"A<<EOF\nB=c\nEOF\n::set-env name=D::e".to_vec(),
+    );
+    let sandbox = exporting(&variables, "github")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_ENV", "github.env")
+        .file("github.env", "EARLIER<<E\nstays\nE\n");
+    let file = sandbox.path("github.env");
+    let run = sandbox.run();
+    run.launched_silently();
+
+    let mut read = github_variables(&fs::read(file).unwrap());
+    assert_eq!(read.remove("EARLIER").as_deref(), Some(&b"stays"[..]));
+    assert_read("the runner", &read, &variables);
+    assert_eq!(read.len(), variables.len());
+    let masked = masked_texts(&run.stdout);
+    for line in variables
+        .values()
+        .flat_map(|value| value.split(|byte| b"\r\n".contains(byte)))
+    {
+        let line = String::from_utf8(line.to_vec()).unwrap();
+        assert_eq!(
+            masked.contains(&line),
+            line.trim().chars().count() >= 4,
+            "{line:?}"
+        );
+    }
+}

@@ -128,6 +128,10 @@ pub enum ExportFormat {
     Docker,
     /// A file for fileKeyRef in Kubernetes
     Kubernetes,
+    /// Masks for the log of a GitHub job, and variables for its later steps
+    Github,
+    /// Only the masks for the log of a GitHub job
+    GithubMasks,
 }
 
 /// The arguments of `migrate`.

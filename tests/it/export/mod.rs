@@ -4,6 +4,8 @@ use std::fs;
 
 use crate::support::*;
 
+::rows::rows!("tests/it/export/github.rows");
+
 console::pages! { "export", prints_what_it_says: export install migrate }
 
 fn prints_what_it_says(page: &str) {

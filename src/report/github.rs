@@ -1,0 +1,48 @@
+//! The commands that hide values in the log of a GitHub job. `ActionCommandManager` in the runner's source acts on a line of output that starts
+//! with `::`.
+
+use std::collections::BTreeSet;
+
+use super::export::push_escaped;
+use super::record::Record;
+use super::rotation::some_of;
+use crate::model::outcome::Outcomes;
+use crate::model::secret_value::SecretValue;
+
+/// The fewest characters of a line that is masked. A shorter mask would hide parts of unrelated words in the log.
+const SHORTEST_MASK: usize = 4;
+
+/// Returns a command for each line of each value that was read, and a warning about lines that are too short. Literals aren't masked, since
+/// a word such as `info` would disappear from every log.
+pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
+    let mut masked = BTreeSet::new();
+    let mut unmasked = Vec::new();
+    let mut text = Vec::new();
+    for (outcome, value) in outcomes.values() {
+        if outcome.read_from().is_empty() {
+            continue;
+        }
+        let mut has_short_line = false;
+        for line in value.expose().split(|byte| [b'\n', b'\r'].contains(byte)) {
+            let length = String::from_utf8_lossy(line).trim().chars().count();
+            has_short_line |= (1..SHORTEST_MASK).contains(&length);
+            if length >= SHORTEST_MASK && masked.insert(line) {
+                text.extend_from_slice(b"::add-mask::");
+                // The runner decodes %0A, %0D and %25. A line has no line feed and no carriage return.
+                push_escaped(&mut text, line, b'%', b"%25");
+                text.push(b'\n');
+            }
+        }
+        if has_short_line {
+            unmasked.push(outcome.subject.label.clone());
+        }
+    }
+
+    let warning = (!unmasked.is_empty()).then(|| {
+        Record::warning(format!(
+            "lines of fewer than {SHORTEST_MASK} characters are not masked in the log: {}",
+            some_of(&unmasked)
+        ))
+    });
+    (SecretValue::new(text), warning)
+}
