@@ -48,7 +48,7 @@ impl Backend {
     }
 
     /// Returns one answer for each of `wanted`, all of which the backend supports. Each backend does its own batching, concurrency, retries
-    /// and failover. `suffices` tells whether these answers give every target its value.
+    /// and failover. `suffices` tells whether these answers give every target its value. The cache answers none of `refused`.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid. The failure of one secret is no error here, but an answer.
@@ -56,10 +56,11 @@ impl Backend {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
+        refused: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.fetch(wanted, None).await,
-            Self::Cached(cached) => cached.fetch(wanted, suffices).await,
+            Self::Cached(cached) => cached.fetch(wanted, suffices, refused).await,
             Self::Agent(agent, None) => agent.fetch(wanted).await,
             Self::Agent(agent, Some(aws)) => {
                 let answers = agent.fetch(wanted).await?;

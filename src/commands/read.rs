@@ -178,12 +178,12 @@ async fn fetch_and_resolve(
     let begun = Instant::now();
     // What this try asks for: of all that is wanted, what earlier tries did not read from AWS.
     let mut asked = wanted.clone();
+    // The answers of the cache that gave a value which doesn't match its pattern.
+    let mut refused = BTreeSet::new();
     loop {
         // On the heap: the future is large, and every future around would contain it.
-        let mut answers = Box::pin(backend.fetch(&asked, &|cached| {
-            resolve(plan, cached).lacking(cached).is_empty()
-        }))
-        .await?;
+        let suffices = |cached: &Fetched| resolve(plan, cached).lacking(cached).is_empty();
+        let mut answers = Box::pin(backend.fetch(&asked, &suffices, &refused)).await?;
         // Only a failure looks for the file.
         let remedy = LazyCell::new(|| {
             plan.references()
@@ -202,6 +202,14 @@ async fn fetch_and_resolve(
         );
         suggest_aliases(&mut fetched, plan);
         let outcomes = resolve(plan, &fetched);
+        // AWS may have a value that matches by now.
+        let mismatched = outcomes.mismatched_in_cache(&fetched);
+        if !mismatched.is_empty() {
+            asked.clone_from(&wanted);
+            asked.retain(|locator| mismatched.contains(*locator));
+            refused.extend(mismatched);
+            continue;
+        }
         let lacking = outcomes.lacking(&fetched);
         let failures: Vec<&FetchFailure> = lacking
             .iter()

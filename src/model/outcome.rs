@@ -9,7 +9,7 @@ use super::claims::Holder;
 use super::entry::{FileTarget, Subject, Target};
 use super::env_name::EnvName;
 use super::plan::{EntryId, Plan, Planned, PlannedSource};
-use super::problem::Problem;
+use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 use super::secret_value::SecretValue;
 
@@ -238,5 +238,29 @@ impl Outcomes {
             }
         }
         lacking
+    }
+
+    /// Returns the locators whose documents are from the cache and gave a value that doesn't match its pattern.
+    pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
+        let mut mismatched = BTreeSet::new();
+        for outcome in &self.list {
+            let Fate::Failed(problems) = &outcome.fate else {
+                continue;
+            };
+            if !problems
+                .iter()
+                .any(|problem| problem.impact == Impact::Mismatched)
+            {
+                continue;
+            }
+            for SecretRef { locator, .. } in &outcome.reads {
+                if let Some(Ok(document)) = fetched.get(locator)
+                    && document.cached.is_some()
+                {
+                    mismatched.insert(locator.clone());
+                }
+            }
+        }
+        mismatched
     }
 }

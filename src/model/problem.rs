@@ -90,6 +90,8 @@ pub enum Impact {
     None,
     /// It could not be read.
     Unread,
+    /// It was read and doesn't match its `pattern`.
+    Mismatched,
     /// It is known and cannot be delivered.
     Undelivered,
 }

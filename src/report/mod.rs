@@ -146,6 +146,7 @@ impl Report {
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let unread = self.count_entries(Impact::Unread);
+        let mismatched = self.count_entries(Impact::Mismatched);
         let undelivered = self.count_entries(Impact::Undelivered);
         let values = |count, one, several| match count {
             0 => None,
@@ -154,6 +155,11 @@ impl Report {
         };
         let reasons = [
             values(unread, "is missing", "are missing"),
+            values(
+                mismatched,
+                "doesn't match its pattern",
+                "don't match their patterns",
+            ),
             values(undelivered, "can't be delivered", "can't be delivered"),
         ];
         let reasons = Vec::from_iter(reasons.into_iter().flatten()).join(" and ");

@@ -1,11 +1,10 @@
-//! Applies the `decode:` and `encode:` of an entry to its value.
+//! The codings of a value: those of `decode:` and `encode:`, and of the filters of templates.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
-use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 
 /// The standard alphabet of RFC 4648, with or without padding, as tools differ.
@@ -14,22 +13,12 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Decodes, then encodes, each if the entry asks for it. Returns `None` if the value is to be decoded and is not base64.
-pub fn apply(transform: Transform, value: SecretValue) -> Option<SecretValue> {
-    let value = if transform.decode {
-        decode(&value)?
-    } else {
-        value
-    };
-    Some(if transform.encode {
-        SecretValue::new(STANDARD.encode(value.expose()))
-    } else {
-        value
-    })
+pub fn encode(value: &SecretValue) -> SecretValue {
+    SecretValue::new(STANDARD.encode(value.expose()))
 }
 
-/// Decodes base64 without its white space: base64(1) breaks lines after 76 characters.
-fn decode(value: &SecretValue) -> Option<SecretValue> {
+/// Decodes base64 without its white space: base64(1) breaks lines after 76 characters. Returns `None` if the value is not base64.
+pub fn decode(value: &SecretValue) -> Option<SecretValue> {
     let text: Zeroizing<Vec<u8>> = Zeroizing::new(
         value
             .expose()

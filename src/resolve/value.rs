@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use regex_lite::Regex;
 use zeroize::Zeroizing;
 
 use super::encoding;
@@ -50,7 +51,27 @@ impl<'a> ParsedAnswers<'a> {
                 self.template(template, inputs, subject)?
             }
         };
-        encoding::apply(entry.transform, value).ok_or_else(|| {
+        let value = match entry.transform.decode {
+            false => value,
+            true => self.decoded(source, &value, subject)?,
+        };
+        if let Some(pattern) = &entry.pattern {
+            check_pattern(pattern, source, &value, subject)?;
+        }
+        Ok(match entry.transform.encode {
+            false => value,
+            true => encoding::encode(&value),
+        })
+    }
+
+    /// Decodes the value of a source.
+    fn decoded(
+        &self,
+        source: &ValueSource,
+        value: &SecretValue,
+        subject: &Subject,
+    ) -> Result<SecretValue, Vec<Problem>> {
+        encoding::decode(value).ok_or_else(|| {
             let read = if let ValueSource::Secret(reference) = source {
                 let document = self.document(reference, subject).ok();
                 document.map(|document| (reference, document))
@@ -199,6 +220,46 @@ fn values_or_errors<T>(results: Vec<Result<T, Vec<Problem>>>) -> Result<Vec<T>, 
         .filter_map(Result::err)
         .flatten()
         .collect())
+}
+
+/// Checks a value, decoded and not yet encoded, against the pattern of its entry.
+///
+/// # Errors
+/// When the value doesn't match, or isn't text. The error has the pattern, and not the value.
+fn check_pattern(
+    pattern: &Regex,
+    source: &ValueSource,
+    value: &SecretValue,
+    subject: &Subject,
+) -> Result<(), Vec<Problem>> {
+    let help = match str::from_utf8(value.expose()) {
+        Ok(text) if pattern.is_match(text) => return Ok(()),
+        Ok(text) if pattern.is_match(text.trim_end()) => {
+            "remove the newline or the spaces at the end of the value"
+        }
+        Ok(_) => "store the right value, or correct the pattern",
+        Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
+    };
+    let about = match source {
+        ValueSource::Secret(reference) => Some(About {
+            before: Some(match reference.selector {
+                Selector::Whole => "the value of ",
+                Selector::Key(_) | Selector::Path(_) => "a value in ",
+            }),
+            ..About::new(reference)
+        }),
+        ValueSource::Literal(_) | ValueSource::Composed(_) | ValueSource::Template { .. } => None,
+    };
+    // The headline begins with the secret, if there is one.
+    let subject_of_text = if about.is_some() { "" } else { "the value " };
+    let text = format!("{subject_of_text}does not match the pattern \"{pattern}\"");
+    let problem = Problem {
+        about,
+        ..Problem::configuration(text)
+            .code("does-not-match")
+            .help(help)
+    };
+    Err(vec![problem.of(subject.clone(), Impact::Mismatched)])
 }
 
 /// Names the entry, and the secret whose document was read. The text of the problem is then a predicate about the secret.

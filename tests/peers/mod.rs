@@ -25,6 +25,7 @@ mod endpoints;
 mod exports;
 mod metadata;
 mod migrated;
+mod pattern;
 mod policies;
 mod profiles;
 mod rotation;

@@ -78,6 +78,7 @@ impl Cached {
 
     /// Returns one answer for each of `wanted`: of an entry younger than `--cache-ttl`, else of AWS, and after an outage of an entry
     /// younger than `--cache-stale`. If the entries alone give every target its value, which `suffices` tells, AWS has [`RETRIED_FOR`].
+    /// The entries of `refused` are kept, and not used.
     ///
     /// # Errors
     /// When AWS's configuration files or the profile are invalid.
@@ -85,12 +86,16 @@ impl Cached {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         suffices: &impl Fn(&Fetched) -> bool,
+        refused: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         let begun = boot_time();
+        let is_usable = |locator: &Locator, entry: &CacheEntry, limit| {
+            entry.age(begun) < limit && !refused.contains(locator)
+        };
         let entries = self.read_all(wanted.iter().copied());
         let (fresh, mut entries): (BTreeMap<_, _>, BTreeMap<_, _>) = entries
             .into_iter()
-            .partition(|(_, entry)| entry.age(begun) < self.ttl);
+            .partition(|(locator, entry)| is_usable(locator, entry, self.ttl));
         let asked: BTreeSet<_> = wanted
             .iter()
             .copied()
@@ -98,7 +103,7 @@ impl Cached {
             .collect();
         let stale = entries
             .iter()
-            .filter(|(_, entry)| !asked.is_empty() && entry.age(begun) < self.stale);
+            .filter(|(locator, entry)| !asked.is_empty() && is_usable(locator, entry, self.stale));
         let mut usable: Fetched = stale
             .map(|(locator, entry)| ((*locator).clone(), Ok(entry.document.copy())))
             .collect();
@@ -114,14 +119,18 @@ impl Cached {
         for (locator, answer) in self.aws.fetch(&asked, limit).await? {
             let entry = entries.remove(&locator);
             self.keep(&locator, &answer, entry.as_ref(), begun);
-            let answer = match (answer, entry.filter(|entry| entry.age(begun) < self.stale)) {
+            let entry = entry.filter(|entry| is_usable(&locator, entry, self.stale));
+            let answer = match (answer, entry) {
                 (Err(failure), Some(entry)) if may_be_covered(&failure) => {
                     Ok(entry.answer(Some(failure)))
                 }
                 (Err(mut failure), None) if may_be_covered(&failure) => {
-                    failure.notes.push(
-                        "the cache has no answer that is younger than --cache-stale".to_owned(),
-                    );
+                    let note = if refused.contains(&locator) {
+                        "the cached value does not match its pattern"
+                    } else {
+                        "the cache doesn't have an answer that is younger than --cache-stale"
+                    };
+                    failure.notes.push(note.to_owned());
                     Err(failure)
                 }
                 (answer, _) => answer,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use regex_lite::Regex;
+
 use super::reader::{Fields, Item, MappingEntry, TEXT};
 use crate::input::yaml::Kind;
 use crate::model::credential::{Credential, is_credential_name, parse_unit};
@@ -15,15 +17,15 @@ use crate::model::quoting::quoted_value;
 use crate::model::reference::Reference;
 
 const VARIABLE: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional",
+    "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
 ];
 
 const FILE: &[&str] = &[
-    "from", "value", "template", "encode", "decode", "default", "optional", "path", "env", "mode",
-    "owner",
+    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
+    "env", "mode", "owner",
 ];
 
-const CREDENTIAL: &[&str] = &["from", "template", "decode", "default"];
+const CREDENTIAL: &[&str] = &["from", "template", "decode", "default", "pattern"];
 
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which command runs";
@@ -39,6 +41,7 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
         // The command is looked up in PATH before secrets are fetched.
         let is_plain = matches!(entry.source, EntrySource::Literal(_))
             && entry.transform == Transform::default()
+            && entry.pattern.is_none()
             && entry.on_missing == OnMissing::Fail;
         if name == "PATH" && !is_plain {
             key.named(name).refuse(PATH_FROM_SECRET);
@@ -254,9 +257,18 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
         decode: is_base64("decode"),
         encode: is_base64("encode"),
     };
-    let default = fields
-        .take("default")
-        .and_then(|default| default.text(TEXT).map(str::to_owned));
+    let pattern = fields
+        .take("pattern")
+        .and_then(|pattern| regular_expression(&pattern));
+    let default = fields.take("default").and_then(|default| {
+        let text = default.text(TEXT)?;
+        if let Some(pattern) = &pattern
+            && !pattern.is_match(text)
+        {
+            default.refuse(format!("does not match the pattern \"{pattern}\""));
+        }
+        Some(text.to_owned())
+    });
     let on_missing = match (default, fields.take("optional")) {
         (Some(_), Some(optional)) => {
             let text = "\"default\" and \"optional\" cannot be used together";
@@ -270,6 +282,7 @@ fn mapping(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Op
     let on_missing = on_missing.unwrap_or(OnMissing::Fail);
     Some(Entry {
         transform,
+        pattern,
         on_missing,
         ..Entry::new(target?, source?, origin)
     })
@@ -313,6 +326,13 @@ pub fn parsed(item: &Item<'_>, text: &str) -> Option<Reference> {
             None
         }
     }
+}
+
+fn regular_expression(item: &Item<'_>) -> Option<Regex> {
+    let text = item.text("a regular expression")?;
+    Regex::new(text)
+        .map_err(|why| item.refuse(format!("is not a valid regular expression: {why}")))
+        .ok()
 }
 
 fn template(item: &Item<'_>) -> Option<Template> {

@@ -14,6 +14,8 @@ pub use env_from::{Case, Naming, NamingError};
 pub use origin::{Origin, Subject, SubjectKind, Written};
 pub use target::{Account, Claim, FilePlace, FileTarget, Mode, Owner, Target};
 
+use regex_lite::Regex;
+
 use crate::model::reference::{Reference, SecretRef};
 use template::Template;
 
@@ -23,6 +25,8 @@ pub struct Entry {
     pub target: Target,
     pub source: EntrySource,
     pub transform: Transform,
+    /// `pattern`: matches the value between decoding and encoding, and the text of `default`.
+    pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     /// The name of the entry in messages.
     pub subject: Subject,
@@ -61,6 +65,7 @@ impl Entry {
             target,
             source,
             transform: Transform::default(),
+            pattern: None,
             on_missing: OnMissing::Fail,
             subject,
         }

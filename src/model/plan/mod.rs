@@ -6,6 +6,8 @@ pub use lookup::{ObjectSource, PlannedSource, ValueSource};
 
 use std::collections::BTreeSet;
 
+use regex_lite::Regex;
+
 use crate::model::claims::{Claims, Holder};
 use crate::model::entry::{
     Entry, EntrySource, FilePlace, FileTarget, OnMissing, Subject, Target, Transform,
@@ -51,6 +53,7 @@ pub struct Planned {
     pub subject: Subject,
     pub source: PlannedSource,
     pub transform: Transform,
+    pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
 }
 
@@ -223,6 +226,7 @@ fn planned(
                 subject: entry.subject,
                 source,
                 transform: entry.transform,
+                pattern: entry.pattern,
                 on_missing: entry.on_missing,
             });
         }

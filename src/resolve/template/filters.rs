@@ -7,7 +7,6 @@ use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::values::{self, LastMiss, SecretObject, own_error};
-use crate::model::entry::Transform;
 use crate::model::secret_value::SecretValue;
 use crate::resolve::encoding;
 use crate::resolve::extract::Json;
@@ -32,21 +31,12 @@ fn add_filters(environment: &mut Environment<'_>, misses: &Arc<LastMiss>) {
         Ok(utf8_percent_encode(&values::text(value)?, RESERVED).to_string())
     });
     environment.add_filter("b64encode", |value: &Value| {
-        transform(
-            value,
-            Transform {
-                decode: false,
-                encode: true,
-            },
-        )
+        printed(&encoding::encode(&secret(value)?))
     });
     environment.add_filter("b64decode", |value: &Value| {
-        transform(
-            value,
-            Transform {
-                decode: true,
-                encode: false,
-            },
+        let decoded = encoding::decode(&secret(value)?);
+        printed(
+            &decoded.ok_or_else(|| own_error("the value for \"b64decode\" is not base64", None))?,
         )
     });
     environment.add_filter("tojson", values::json);
@@ -110,10 +100,14 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     }
 }
 
-fn transform(value: &Value, transform: Transform) -> Result<Value, Error> {
-    let bytes = encoding::apply(transform, SecretValue::new(values::text(value)?.as_bytes()))
-        .ok_or_else(|| own_error("the value for \"b64decode\" is not base64", None))?;
-    let text = std::str::from_utf8(bytes.expose())
+/// Returns the text of a value as bytes.
+fn secret(value: &Value) -> Result<SecretValue, Error> {
+    Ok(SecretValue::new(values::text(value)?.as_bytes()))
+}
+
+/// Returns coded bytes as text.
+fn printed(coded: &SecretValue) -> Result<Value, Error> {
+    let text = std::str::from_utf8(coded.expose())
         .map_err(|_| own_error("the result of \"b64decode\" is not UTF-8", None))?;
     Ok(Value::from(text))
 }

@@ -97,9 +97,11 @@ the possible keys are from, value | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" cannot be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
+must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
+    | files: [{from: x, env: K, pattern: ^[x]}]
 must be base64, not | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
     | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
-PATH can only be set with "value", because it decides which command runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64}
+PATH can only be set with "value", because it decides which command runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
 must be a list of texts, not text | env-from: [{from: x, …}] | only: ^k | except: ^password
@@ -142,6 +144,11 @@ the template has a syntax error: unexpected end of string | env: {A: {template: 
 the template has a syntax error: unexpected | env: {A: {template: ^"{% for %}"}}
 the template has a syntax error: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
     | env: {A: {template: ^"{% … %}"}} | from 'x' import y | extends 'x' | block x
+is not a valid regular expression: found open group without closing ')' | env: {A: {from: "x:k", pattern: ^"("}}
+    | files: [{from: "x:k", env: K, pattern: ^"("}] | credentials: {a.service: {k: {from: "x:k", pattern: ^"("}}}
+is not a valid regular expression: look-around is not supported | env: {A: {from: "x:k", pattern: ^"…"}} | (?!x) | (?<=x)
+is not a valid regular expression: compiled regex exceeded size limit | env: {A: {from: "x:k", pattern: ^"a{999}{999}{999}"}}
+does not match the pattern "a" | env: {A: {from: "x:k", pattern: a, default: ^b}}
 must be the path of a file | files: [{from: "x:k", path: ^…}] | /run/app/ | /run/app/.. | .
 starts with "~", which only a shell expands | files: [{from: "x:k", path: ^~/k}]
 "##;

@@ -50,6 +50,8 @@ env: {A: "x:k::12345678901234567890123456789012"}
 env: {A: {from: "x:k"}, B: {value: ""}, C: {value: 5}, D: {value: 1.10}, E: {value: true}, F: {template: text}, PATH: {value: /bin}}
 env: {A: {from: "x:k", default: d}, B: {from: "x:k", default: 5}, C: {from: "x:k", optional: true}, D: {from: "x:k", optional: false}}
 env: {A: {from: "x:k", encode: base64}, B: {value: "dGV4dA==", decode: base64, encode: base64, default: d}}
+env: {A: {from: "x:k", pattern: "^sk_live_"}, B: {value: 5, pattern: 5}, C: {template: t, pattern: "(?i)^T$", default: t}}
+{"files": [{"from": "x", "env": "A", "pattern": "."}], "credentials": {"a.service": {"k": {"from": "x", "pattern": ".", "default": "d"}}}}
 {"secrets": {"s": "x"}, "env": {"A": {"template": "{{ s.k }}:{{ s.p | urlencode }}", "default": "d", "encode": "base64"}}, "env-from": ["s"]}
 env-from: [x, {from: x}, "ssm:/prod/", {from: "ssm:/prod/", prefix: P_, only: [parameter]}]
 env-from: [{from: x, prefix: x_, only: [k], rename: {k: "1"}, case: upper}, {from: x, prefix: "", except: [password], case: keep}]

@@ -7,6 +7,7 @@ mod files;
 mod grace;
 mod log;
 mod memory;
+mod pattern;
 mod polls;
 mod process;
 mod restart;

@@ -11,6 +11,9 @@ mod json;
 mod layers;
 mod local;
 mod misplaced;
+mod pattern {
+    rows::rows!("tests/it/values/pattern.rows");
+}
 mod references;
 mod resolve_env {
     rows::rows!("tests/it/values/resolve_env.rows");

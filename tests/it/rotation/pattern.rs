@@ -1,0 +1,44 @@
+//! `pattern` in a rotation: a new value that doesn't match is a failed poll.
+
+use super::*;
+
+/// A run of [`SLEEPER`] whose variable `A` must begin with a letter.
+fn rotating_with_pattern(aws: &Aws, mode: &str) -> Sandbox {
+    let sandbox = Sandbox::new()
+        .aws(aws)
+        .declaration("env: { A: { from: \"x:k\", pattern: \"^[a-z]\" } }\n");
+    polled_on_request(sandbox, mode).script(SLEEPER)
+}
+
+#[test]
+fn a_new_value_that_does_not_match_its_pattern_leaves_the_command_running_until_one_matches() {
+    for mode in ["restart", "exit"] {
+        let aws = first_version();
+        let run = Rotating::start(rotating_with_pattern(&aws, mode));
+        let first = run.command(0);
+        run.rotate(&aws, "v2", "2-4c7a1e");
+        assert_eq!(run.children(), [first], "{mode}");
+        assert_eq!(run.values(1), ["one-4c7a1e"], "{mode}");
+        run.rotate(&aws, "v3", "three-4c7a1e");
+        let outcome = if mode == "restart" {
+            assert_eq!(run.values(2), ["one-4c7a1e", "three-4c7a1e"]);
+            run.end()
+        } else {
+            run.running.wait()
+        };
+        // Without a value, as the sandbox asserts.
+        outcome.says([
+            "a poll failed",
+            "a value in the secret \"x\" does not match the pattern \"^[a-z]\"",
+            "polls succeed again",
+        ]);
+    }
+}
+
+#[test]
+fn the_command_is_not_started_under_rotation_with_a_value_that_does_not_match_its_pattern() {
+    let aws = Aws::start().secret("x", secret("v1", "1-4c7a1e"));
+    let run = rotating_with_pattern(&aws, "restart").script("true").run();
+    run.refused(78)
+        .says(["a value in the secret \"x\" does not match the pattern \"^[a-z]\""]);
+}
