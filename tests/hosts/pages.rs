@@ -60,7 +60,8 @@ impl Drop for Image {
 fn of_the_page() -> Image {
     let page = page();
     let dockerfile = page.blocks("dockerfile")[0];
-    let copied = "COPY --from=secrets-exec /secrets-exec /usr/bin/secrets-exec\n";
+    let copied =
+        "COPY --from=registry.example.com/secrets-exec:0.1.0 /secrets-exec /usr/bin/secrets-exec\n";
     assert!(
         dockerfile.starts_with("FROM node:22-slim\n") && dockerfile.contains(copied),
         "{dockerfile}"

@@ -114,7 +114,6 @@ impl Pod {
     fn aws(mut self, aws: &Aws) -> Self {
         self.network = "host";
         self.env("AWS_ENDPOINT_URL", &aws.endpoint())
-            .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 
     /// The exit status of the container, and its log.

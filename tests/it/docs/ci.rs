@@ -15,7 +15,7 @@ fn repository() -> Sandbox {
 }
 
 /// The commands of the workflows, of GitHub and of GitLab, that have this text.
-fn workflows(text: &str) -> Vec<String> {
+pub fn workflows(text: &str) -> Vec<String> {
     let page = Page::read("docs/ci.md");
     let is_workflow =
         |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";

@@ -1,4 +1,4 @@
-//! The pages of `docs/`: their commands run, and print what the pages say. No test reads the blocks of Terraform and CDK, and
+//! The pages of `docs/`: their commands run, and print what the pages say. No test reads the HCL and the TypeScript of docs/terraform.md, and
 //! `tests/peers/tutorial.rs` follows the tutorial with the AWS CLI and moto.
 
 use std::fs;
@@ -22,6 +22,7 @@ mod migrating;
 mod outages;
 mod recipes;
 mod systemd;
+mod terraform;
 mod troubleshooting;
 
 /// The names of the pages with commands, and README.
