@@ -7,9 +7,7 @@ use crate::support::*;
 fn the_json_lines_of_docs_logs_md_are_those_of_a_launch() {
     let page = Page::read("docs/logs.md");
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
-    let sandbox = Sandbox::new()
-        .aws(&aws)
-        .declaration("env:\n  DB_PASSWORD: prod/db:pasword\n");
+    let sandbox = Sandbox::new().aws(&aws).declaration(page.blocks("yaml")[0]);
     let sandbox = sandbox
         .executable("app", "#!/bin/sh\n")
         .command(["./app"])
