@@ -1,6 +1,7 @@
 """The page docs/benchmarks.md, README's paragraph, and what `make bench` prints."""
 
 import re
+import textwrap
 
 from measure import FAR, NEAR, REGIONAL, REST
 from rivals import COUNTS
@@ -16,23 +17,36 @@ def number(value):
 
 def markdown(results):
     about, rows, tools = (results[key] for key in ("about", "rows", "tools"))
+    one, many = launch_times(rows)
     paragraphs = [
         "# Benchmarks",
-        f"Measured on {about['date']} with {about['machine']}, {about['built']}; load average before it {about['load']}. "
-        "`make bench` writes this page, and prints the rest: quartiles, other distances, CPU time, page faults, fleets.",
-        "Each launch is a whole process: it starts, reads one key of each secret over TLS with keys in variables, and runs `/bin/true`. *The "
-        "floor* ([benches/floor](../benches/floor)) is a hand-written client that does nothing else. secrets-exec and the floor trust one root; "
-        f"the other tools, and *with a bundle*, read {about['roots']}.",
+        f"secrets-exec starts a program with one secret in {number(one)} ms, and with 20 secrets in {number(many)} ms. That is within "
+        f"{overhead(rows)}% of a minimal hand-written client. The network is simulated: a round trip takes {REGIONAL.round_trip} ms, and the "
+        f"server answers after {REGIONAL.answer} ms. Nothing was measured against AWS.",
         *unmeasured(results["skipped"]),
-        "## In the same region",
-        f"Median wall time in ms by the number of secrets (–: not measured). Round trips of {REGIONAL.round_trip} ms, and {REGIONAL.answer} ms "
-        "until an answer, are assumptions: no AWS was reached. Each time includes the server's part of a handshake.",
+        "## Launch time in the same region",
+        "The table shows how many milliseconds a launch takes (the median), by the number of secrets. A dash means that this wasn't measured.",
         table(tools, rows, REGIONAL, lambda row: number(row["median"])),
-        "## Memory, size, cold start",
-        "Peak resident memory; the stripped binaries, or all installed files without the interpreter; one launch near by after the page cache "
-        "was dropped, and what it reads from the disk.",
+        "\n".join(
+            [
+                "- Each launch is a whole process. It starts, connects with TLS, reads one key of each secret, and runs `/bin/true`. The credentials "
+                "are in environment variables.",
+                "- *The floor* ([benches/floor](../benches/floor)) is a hand-written client that does nothing else. The last row "
+                "shows how many times as long as the floor secrets-exec takes.",
+                "- secrets-exec and the floor load one root certificate. The other tools, and the row *with a bundle*, load "
+                f"{about['roots']}.",
+                "- The times include the server's share of the TLS handshake, because client and server run on the same machine.",
+            ]
+        ),
+        "## Memory, size and cold start",
+        "The size is that of the stripped binaries. For Python, it is that of all installed packages, without the interpreter. "
+        "A cold start is one launch with one secret, without network delays, right after the kernel's page cache was dropped.",
         costs(tools, rows),
-        f"With `--on-rotation`, the process that stays has {number(results['rest']['resident, KiB'] * 1024 / 1e6)} MB.",
+        f"With `--on-rotation`, the supervising process uses {number(results['rest']['resident, KiB'] * 1024 / 1e6)} MB of memory.",
+        "## How this was measured",
+        f"These figures are from {about['date']}, with {about['machine']}, {about['built']}. The load average before the run was "
+        f"{about['load']}. `make bench` measures again and writes this page. It also prints what isn't shown here: quartiles, other distances, "
+        "CPU time, page faults, and fleets.",
     ]
     return "\n\n".join(paragraphs) + "\n"
 
@@ -61,7 +75,7 @@ def details(results):
 
 
 def unmeasured(skipped):
-    return ["Not measured in this run: " + "; ".join(skipped) + "."] if skipped else []
+    return ["These tools could not be measured: " + "; ".join(skipped) + "."] if skipped else []
 
 
 def heading(columns):
@@ -87,7 +101,7 @@ def ratio(rows, count, place):
 
 
 def costs(tools, rows):
-    lines = heading(["memory, MB", "size, MB", "cold, ms", "cold, MB read"])
+    lines = heading(["peak memory, MB", "size, MB", "cold start, ms", "read from disk, MB"])
     for tool in tools:
         row = rows.get((tool.key, 1, NEAR), {})
         cold = row.get("cold") or (None, None)
@@ -104,14 +118,28 @@ def effort(tools, rows):
     return "\n".join(lines)
 
 
+def launch_times(rows):
+    """The median times of a launch in the same region, in ms, with one secret and with 20."""
+    return [rows[US, count, REGIONAL]["median"] for count in (1, 20)]
+
+
+def overhead(rows):
+    """How much longer than the floor's those times are at most, in percent."""
+    return max(round((float(ratio(rows, count, REGIONAL)) - 1) * 100) for count in (1, 20))
+
+
 def line(results):
     """README's paragraph."""
     rows = results["rows"]
-    one, many = (number(rows[US, count, REGIONAL]["median"]) for count in (1, 20))
-    return f"""{MARK}
-A launch with one secret takes {one} ms and one with 20 takes {many} ms in the same region (assumed: 1 ms for a round trip, 10 ms for an
-answer): {ratio(rows, 1, REGIONAL)} and {ratio(rows, 20, REGIONAL)} times what a hand-written client takes that does nothing else ([benchmarks](docs/benchmarks.md)).
-"""
+    one, many = launch_times(rows)
+    scripts = rows.get(("awscli", 1, REGIONAL))
+    others = f" A script with the AWS CLI and `jq` takes {number(scripts['median'])} ms for one secret." if scripts else ""
+    text = (
+        f"A launch takes about {one:.0f} ms for one secret and {many:.0f} ms for twenty. That is within {overhead(rows)}% of a minimal hand-written "
+        f"client.{others} The network in these [benchmarks](docs/benchmarks.md) is simulated: a round trip takes {REGIONAL.round_trip} ms, and the "
+        f"server answers after {REGIONAL.answer} ms."
+    )
+    return f"{MARK}\n{textwrap.fill(text, 150, break_long_words=False, break_on_hyphens=False)}\n"
 
 
 MARK, END = "<!-- `make bench` writes this -->", "<!-- -->"

@@ -16,6 +16,7 @@ mod shared;
 mod tinyproxy;
 
 mod account;
+mod adopting;
 mod agent;
 mod check;
 mod checked;

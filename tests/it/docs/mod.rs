@@ -9,6 +9,7 @@ use crate::support::*;
 
 pub mod page;
 
+pub mod adopting;
 mod ci;
 mod commands;
 mod containers;

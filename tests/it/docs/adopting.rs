@@ -1,0 +1,71 @@
+//! docs/adopting.md: its metric filters match what a launch logs. `tests/peers/adopting.rs` creates them in moto.
+
+use serde_json::Value;
+
+use super::page::Page;
+use crate::support::*;
+
+/// The name of each metric of the page, and the pattern of the lines that it is made from.
+pub fn metric_filters(page: &Page) -> Vec<(String, String)> {
+    let consoles = page.consoles();
+    let commands = consoles.iter().flat_map(|console| &console.commands);
+    let filters = commands.filter(|(command, _)| command.contains(" put-metric-filter "));
+    filters
+        .map(|(command, _)| {
+            let (_, after) = command.split_once("--filter-pattern '").unwrap();
+            let (pattern, after) = after.split_once('\'').unwrap();
+            let (_, after) = after.split_once("metricName=").unwrap();
+            let (metric, _) = after.split_once(',').unwrap();
+            (metric.to_owned(), pattern.to_owned())
+        })
+        .collect()
+}
+
+/// True if a line of JSON matches a pattern of CloudWatch, such as `{ ($.event = "error") && ($.status != 75) }`.
+fn matches(pattern: &str, line: &Value) -> bool {
+    let conditions = pattern.trim_matches(['{', '}', ' ']).split(" && ");
+    conditions
+        .map(|condition| condition.trim_matches(['(', ')']))
+        .all(|condition| {
+            let words: Vec<&str> = condition.split(' ').collect();
+            let [field, operator, wanted] = words[..] else {
+                panic!("{condition}");
+            };
+            let wanted: Value = serde_json::from_str(wanted).unwrap();
+            match (line.get(field.strip_prefix("$.").unwrap()), operator) {
+                (found, "=") => found == Some(&wanted),
+                (found, "!=") => found.is_some_and(|found| *found != wanted),
+                _ => panic!("{condition}"),
+            }
+        })
+}
+
+/// The metrics to which the lines of a launch add something.
+fn metrics_of(lines: &str) -> Vec<String> {
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    metric_filters(&Page::read("docs/adopting.md"))
+        .into_iter()
+        .filter(|(_, pattern)| lines.iter().any(|line| matches(pattern, line)))
+        .map(|(metric, _)| metric)
+        .collect()
+}
+
+#[test]
+fn the_metric_filters_of_docs_adopting_md_tell_outages_from_what_a_person_must_fix() {
+    let launch = |aws: &Aws, status: i32| {
+        let sandbox = Sandbox::new()
+            .aws(aws)
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .env("SECRETS_EXEC_LOG_FORMAT", "json")
+            .resolve("A=prod/db:password");
+        metrics_of(&sandbox.run().refused(status).stderr())
+    };
+    assert_eq!(launch(&Aws::start(), 78), ["Failed"]);
+    let outage = Aws::start().fails("GetSecretValue", fault::unavailable());
+    assert_eq!(launch(&outage, 75), ["Temporary"]);
+    let poll_failed = r#"{"logger":"secrets-exec","level":"warning","event":"poll_failed"}"#;
+    assert_eq!(metrics_of(poll_failed), ["PollFailed"]);
+}

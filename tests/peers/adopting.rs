@@ -1,0 +1,57 @@
+//! The metric filters and alarms of docs/adopting.md, which moto accepts.
+
+use serde_json::Value;
+
+use super::moto::{Moto, shell};
+use crate::docs::adopting::metric_filters;
+use crate::docs::page::Page;
+use crate::support::directory::Directory;
+
+#[test]
+fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
+    let Some(moto) = Moto::start() else { return };
+    let page = Page::read("docs/adopting.md");
+    let directory = Directory::new();
+    let Some(shell) = shell(&moto, directory.path(), "docs/adopting.md") else {
+        return;
+    };
+    shell("aws logs create-log-group --log-group-name /ecs/app");
+    let consoles = page.consoles();
+    let commands = consoles.iter().flat_map(|console| &console.commands);
+    for (command, _) in commands {
+        if command.starts_with("aws logs ") || command.starts_with("aws cloudwatch ") {
+            shell(command);
+        }
+    }
+
+    let answer = |command: &str| -> Value { serde_json::from_str(&shell(command)).unwrap() };
+    let created = answer("aws logs describe-metric-filters --log-group-name /ecs/app");
+    let mut metrics: Vec<&str> = created["metricFilters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|filter| {
+            filter["metricTransformations"][0]["metricName"]
+                .as_str()
+                .unwrap()
+        })
+        .collect();
+    metrics.sort_unstable();
+    let mut shown: Vec<String> = metric_filters(&page)
+        .into_iter()
+        .map(|(metric, _)| metric)
+        .collect();
+    shown.sort_unstable();
+    assert_eq!(metrics, shown);
+
+    let alarms = answer("aws cloudwatch describe-alarms");
+    let alarms = alarms["MetricAlarms"].as_array().unwrap();
+    assert_eq!(alarms.len(), metrics.len(), "{alarms:?}");
+    for alarm in alarms {
+        assert_eq!(alarm["Namespace"], "secrets-exec", "{alarm}");
+        assert!(
+            metrics.contains(&alarm["MetricName"].as_str().unwrap()),
+            "{alarm}"
+        );
+    }
+}
