@@ -62,6 +62,10 @@ pub fn check(
             let files = Files::find(checked.outcomes.files());
             let problems = checked.problems(&files);
             checked.print_notices(&files);
+            if let Some(command) = command {
+                let warnings = report::unexpanded_arguments(&checked.outcomes, command);
+                terminal::print_notices(warnings);
+            }
             let findings = checked.findings(&problems);
 
             let name = command.map_or("the command".to_owned(), |command| {

@@ -64,6 +64,7 @@ impl<'a> Launch<'a> {
         }
         let files = Files::find(outcomes.files());
         if pass == Pass::First {
+            terminal::print_notices(report::unexpanded_arguments(&outcomes, self.command));
             terminal::print_notices(report::empty_values(&outcomes));
             terminal::print_notices(report::disk_notices(files.persistent_files()));
         }

@@ -8,7 +8,7 @@ use crate::backend::agent::AgentSettings;
 use crate::backend::aws::{Settings, read_settings, remove_empty_variables};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
-use crate::input::declaration::{Declaration, in_parent, working_directory};
+use crate::input::declaration::{Declaration, in_parent, replaced_by, working_directory};
 use crate::input::{declaration, env_references};
 use crate::model::environment::CommandLine;
 use crate::model::inherited::Inherited;
@@ -68,6 +68,13 @@ fn print_warnings(turned_off: Vec<String>, warnings: Vec<String>, options: &Opti
         terminal::print(turned_off.into_iter().map(Record::note));
     }
     terminal::print_notices(warnings.into_iter().map(Record::warning));
+}
+
+/// Returns the note about the declaration in the working directory, which `-f` replaces.
+fn unread_declaration(name: String) -> Record {
+    Record::note(format!(
+        "./{name} is not read, because -f is given; to read both, add -f {name}"
+    ))
 }
 
 /// Returns the error of a signal on rotation that would never tell the command of a new value.
@@ -152,6 +159,9 @@ impl Prepared {
         }
         report.extend(conflicts);
         apply(&options, deadline);
+        if inputs.replaces_file {
+            terminal::print_notices(replaced_by(&inputs.files).map(unread_declaration));
+        }
         print_warnings(turned_off, warnings, &options);
 
         let narrowed = scope.narrow(&mut layers);
@@ -184,6 +194,7 @@ impl Prepared {
         match (backend, plan) {
             (Some(backend), Some(plan)) if report.is_empty() => {
                 terminal::print_notices(report::unexpanded(&plan));
+                terminal::print_notices(report::plain_templates(&plan));
                 Ok(Self {
                     options,
                     retained,

@@ -1,6 +1,6 @@
 //! .env files: the object of JSON has every variable that is moved, and no message quotes a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::support::{CANARY, assert_hold_no_value};
 use crate::input::cli::MigrateArguments;
@@ -21,6 +21,7 @@ pub fn env_file(data: &[u8]) {
         only: Vec::new(),
         except: Vec::new(),
         literal: Vec::new(),
+        declarations: Vec::new(),
         values: false,
         for_local: false,
         reveal: false,
@@ -30,6 +31,7 @@ pub fn env_file(data: &[u8]) {
         "a.env",
         &text.replace('=', &format!("={CANARY}")),
         &arguments,
+        &BTreeSet::new(),
     ) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
@@ -37,6 +39,11 @@ pub fn env_file(data: &[u8]) {
                 file.notices.iter().all(|notice| !notice.contains(CANARY)),
                 "{:?}",
                 file.notices
+            );
+            let templates = file.templates.values();
+            assert!(
+                templates.clone().all(|template| !template.contains(CANARY)),
+                "{templates:?}"
             );
             let object: Result<BTreeMap<String, String>, _> =
                 serde_json::from_slice(file.object.expose());

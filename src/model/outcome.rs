@@ -157,13 +157,20 @@ impl EntryOutcome {
         match value.expose() {
             [] => Some(EMPTY),
             // As `aws secretsmanager put-secret-value --secret-string file://…` leaves one.
-            [.., b'\n'] => Some("ends with a newline"),
+            text @ [.., b'\n'] if !is_pem(text) => Some("ends with a newline"),
             [..] => None,
         }
     }
 }
 
 const EMPTY: &str = "empty";
+
+/// True if the last line is the end of PEM (RFC 7468), after which a newline is usual.
+fn is_pem(text: &[u8]) -> bool {
+    let text = text.trim_ascii_end();
+    let last_line = text.rsplit(|byte| *byte == b'\n').next();
+    last_line.is_some_and(|line| line.starts_with(b"-----END ") && line.ends_with(b"-----"))
+}
 
 impl Outcomes {
     /// Returns the outcomes of a plan before anything was read.

@@ -15,7 +15,8 @@ pub mod rotation;
 pub mod terminal;
 
 pub use notices::{
-    bug, disk_notices, empty_values, interrupted, local_notice, overdue, trace, unexpanded, waiting,
+    bug, disk_notices, empty_values, interrupted, local_notice, overdue, plain_templates, trace,
+    unexpanded, unexpanded_arguments, waiting,
 };
 pub use provenance::{provenance, secret_notes, total_note};
 pub use record::{Label, Record};

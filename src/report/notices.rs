@@ -1,14 +1,17 @@
 //! Lines other than failures (warnings, waits), and the lines of a process that ends at once.
 
+use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
 use super::record::Record;
 use super::rotation::some_of;
-use crate::model::entry::Origin;
-use crate::model::outcome::Outcomes;
-use crate::model::plan::Plan;
+use crate::model::entry::{Origin, Subject};
+use crate::model::env_name::EnvName;
+use crate::model::environment::CommandLine;
+use crate::model::outcome::{Fate, Outcomes};
+use crate::model::plan::{Plan, ValueSource};
 use crate::model::problem::Problem;
 use crate::time::Waiting;
 
@@ -108,6 +111,67 @@ pub fn unexpanded(plan: &Plan) -> impl Iterator<Item = Record> {
         ))
         .with_help("to insert a variable, write { template: \"… {{ env.NAME }} …\" }")
     })
+}
+
+/// The warnings about templates in which nothing is Jinja. Those with `${NAME}` have a warning already.
+pub fn plain_templates(plan: &Plan) -> impl Iterator<Item = Record> {
+    let unexpanded: Vec<&Subject> = plan.unexpanded().collect();
+    plan.values().filter_map(move |(entry, source)| {
+        let ValueSource::Template { template, .. } = source else {
+            return None;
+        };
+        let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
+        if !is_plain || unexpanded.contains(&&entry.subject) {
+            return None;
+        }
+        let text = format!(
+            "the value of {} is the text of the template, which has neither {{{{ nor {{%",
+            entry.subject
+        );
+        let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, write `value` instead of `template`";
+        Some(Record::warning(text).with_help(help))
+    })
+}
+
+/// The programs that expand variables in their arguments: shells, and gettext's envsubst, whose argument lists what to replace.
+const EXPANDING_PROGRAMS: [&str; 12] = [
+    "ash", "bash", "busybox", "csh", "dash", "envsubst", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
+];
+
+/// The warnings about arguments of the command that are only a variable of this launch, unless the command expands variables itself.
+pub fn unexpanded_arguments(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
+    let program = Path::new(command.program()).file_name();
+    if EXPANDING_PROGRAMS
+        .iter()
+        .any(|name| program == Some(OsStr::new(name)))
+    {
+        return Vec::new();
+    }
+
+    let is_set = |name: &str| {
+        outcomes.list.iter().any(|outcome| {
+            let variable = outcome.target.variable().map(EnvName::as_str);
+            variable == Some(name) && !matches!(outcome.fate, Fate::Absent | Fate::Overridden(_))
+        })
+    };
+    let mut warnings = Vec::new();
+    for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
+        if variable_in(argument).is_some_and(is_set) {
+            warnings.push(Record::warning(format!(
+                "the argument \"{argument}\" is passed on literally, because no shell expands it: use sh -c '…'"
+            )));
+        }
+    }
+    warnings
+}
+
+/// Returns the name in an argument that is `$NAME`, `${NAME}` or Kubernetes' `$(NAME)`.
+fn variable_in(argument: &str) -> Option<&str> {
+    let name = argument.strip_prefix('$')?;
+    let in_brackets = [('{', '}'), ('(', ')')]
+        .iter()
+        .find_map(|(open, close)| name.strip_prefix(*open)?.strip_suffix(*close));
+    Some(in_brackets.unwrap_or(name))
 }
 
 /// The line for a panic: its position, without its message, which may contain a value.

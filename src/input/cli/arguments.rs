@@ -143,15 +143,20 @@ pub struct MigrateArguments {
     /// The name or the ARN of the secret
     #[arg(long, value_name = "ID", value_parser = parse_secret)]
     pub secret: SecretId,
-    /// Move only the variables with a matching name (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
+    /// Move only the variables with a matching name (repeatable, or with commas)
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub only: Vec<Pattern>,
-    /// Don't move variables with a matching name (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
+    /// Don't move variables with a matching name (repeatable, or with commas)
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub except: Vec<Pattern>,
-    /// Keep these variables, which aren't secret, in the declaration instead of the secret (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = parse_pattern)]
+    /// Keep these variables, which aren't secret, in the declaration instead of the secret (repeatable, or with commas)
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
+    #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
+    #[arg(
+        help = "With --values or --for-local: leave out what this declaration has as a literal [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
+    )]
+    pub declarations: Vec<PathBuf>,
     /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
     pub values: bool,
@@ -211,6 +216,11 @@ fn is_key_arn(arn: &Arn) -> bool {
         && arn.region().is_some()
         && arn.account().is_some()
         && is_id
+}
+
+/// Parses a part of a list with commas, around which blanks mean nothing.
+fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
+    parse_pattern(text.trim())
 }
 
 /// Parses a secret's name or ARN, to which `:KEY` can be appended in a reference.

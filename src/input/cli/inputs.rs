@@ -48,6 +48,9 @@ pub struct Inputs {
     pub files: Vec<PathBuf>,
     /// True if the declaration in the working directory is to be read.
     pub find_file: bool,
+    /// True if the declaration in the working directory is not read because of `-f`. False with `--no-file`, and with `SECRETS_EXEC_FILE`,
+    /// which an image sets on purpose.
+    pub replaces_file: bool,
     /// The names of inherited variables in whose values references are resolved.
     pub resolve_env: Vec<Pattern>,
     /// True if an argument of the command is an option that names what to resolve.
@@ -93,14 +96,10 @@ impl Inputs {
             )));
         }
         let options = flags.over(variables);
-        let mut files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
-        if files.is_empty() {
-            let names = inherited
-                .filled(FILE)
-                .into_iter()
-                .flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
-            files.extend(names.map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii()))));
-        }
+        let files: Vec<PathBuf> = matches.remove_many("file").into_iter().flatten().collect();
+        let ignores_file = matches.get_flag("no-file");
+        let replaces_file = !files.is_empty() && !ignores_file;
+        let files = named_declarations(files, inherited);
         if files.iter().filter(|file| *file == Path::new("-")).count() > 1 {
             errors.push(Problem::usage(
                 "-f - is given twice, but standard input can be read only once",
@@ -109,7 +108,8 @@ impl Inputs {
         Self {
             options,
             has_quiet_flag,
-            find_file: files.is_empty() && !matches.get_flag("no-file"),
+            find_file: files.is_empty() && !ignores_file,
+            replaces_file,
             files,
             errors,
             warnings,
@@ -151,6 +151,17 @@ impl Inputs {
         }
         Some(command)
     }
+}
+
+/// Returns the declarations of `-f`, or those of `SECRETS_EXEC_FILE` without any.
+pub fn named_declarations(of_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
+    let Some(names) = inherited.filled(FILE).filter(|_| of_flag.is_empty()) else {
+        return of_flag;
+    };
+    let names = names.as_bytes().split(|byte| *byte == b',');
+    names
+        .map(|name| PathBuf::from(OsStr::from_bytes(name.trim_ascii())))
+        .collect()
 }
 
 /// Reads the options of the table from the command line, and adds an error for each value that its option does not take.

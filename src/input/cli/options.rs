@@ -49,7 +49,10 @@ pub fn with_declarations(command: Command) -> Command {
         .args_override_self(true)
         .arg(
             file.help("Read a declaration (YAML or JSON; - for stdin)")
-                .long_help("Read a declaration in YAML or JSON; - is standard input\n[env: SECRETS_EXEC_FILE]")
+                .long_help(
+                    "Read a declaration in YAML or JSON instead of secrets-exec.yaml, .yml or .json in the working directory; - is \
+                     standard input\n[env: SECRETS_EXEC_FILE]",
+                )
                 .help_heading(ENTRIES),
         )
         .arg(

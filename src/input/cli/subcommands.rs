@@ -6,7 +6,7 @@ use super::arguments::{
     CheckArguments, CompletionsArguments, ExportArguments, GetArguments, InstallArguments,
     Invocation, MigrateArguments, PolicyArguments,
 };
-use super::inputs::Inputs;
+use super::inputs::{Inputs, named_declarations};
 use super::options::{help, program, with_declarations, with_inputs, with_short_help};
 use crate::model::inherited::Inherited;
 
@@ -145,19 +145,21 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         about: "Print the declaration or secret that replaces a .env file",
         usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
         details: "`migrate` reads FILE as python-dotenv does without interpolation. It writes nothing and makes no request: the AWS CLI creates \
-             the secret from the output of --values.",
+             the secret from the output of --values. Write the declaration first: what it has as a literal is left out of the secret. \
+             For a value with ${NAME}, `migrate` suggests a template.",
         examples: "Examples:\n  \
-             secrets-exec migrate .env --secret prod/app --values |\n    \
-             aws secretsmanager create-secret --name prod/app --secret-string \\\n    file:///dev/stdin\n      Create the secret\n  \
-             secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' >secrets-exec.yaml\n      Write the \
+             secrets-exec migrate .env --secret prod/app --literal 'PORT,LOG_*' >secrets-exec.yaml\n      Write the \
              declaration, which keeps the variables that aren't secret\n  \
-             secrets-exec migrate .env --secret prod/app --literal PORT --literal 'LOG_*' --for-local >secrets.local.yaml\n      Write \
+             secrets-exec migrate .env --secret prod/app --values |\n    \
+             aws secretsmanager create-secret --name prod/app --secret-string \\\n    file:///dev/stdin\n      Create the secret \
+             from the variables that aren't literals in secrets-exec.yaml\n  \
+             secrets-exec migrate .env --secret prod/app --for-local >secrets.local.yaml\n      Write \
              a file for development without AWS: --local secrets.local.yaml",
         arguments: MigrateArguments::augment_args,
-        invocation: |matches, _| {
-            Ok(Invocation::Migrate(Box::new(
-                MigrateArguments::from_arg_matches(matches)?,
-            )))
+        invocation: |matches, inherited| {
+            let mut arguments = MigrateArguments::from_arg_matches(matches)?;
+            arguments.declarations = named_declarations(arguments.declarations, inherited);
+            Ok(Invocation::Migrate(Box::new(arguments)))
         },
     },
     Subcommand {

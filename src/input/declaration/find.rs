@@ -50,6 +50,17 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     open(name).map(|file| Some((Path::new(name), file)))
 }
 
+/// Returns the name of the declaration in the working directory that would be read without `files`. Returns `None` if one of them is that
+/// declaration, or if it could not be read.
+pub fn replaced_by(files: &[PathBuf]) -> Option<String> {
+    let (name, found) = find().ok()??;
+    let found = found.metadata().ok()?;
+    let is_found = |file: &PathBuf| {
+        fs::metadata(file).is_ok_and(|file| (file.dev(), file.ino()) == (found.dev(), found.ino()))
+    };
+    (!files.iter().any(is_found)).then(|| name.display().to_string())
+}
+
 /// Returns the working directory, or an empty path if it can't be found out.
 pub fn working_directory() -> PathBuf {
     Path::new(".").canonicalize().unwrap_or_default()

@@ -7,7 +7,7 @@ mod find;
 mod reader;
 mod source;
 
-pub use find::{in_parent, working_directory};
+pub use find::{in_parent, replaced_by, working_directory};
 
 use std::cell::RefCell;
 use std::fs::File;

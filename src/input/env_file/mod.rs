@@ -2,6 +2,7 @@
 
 mod python_dotenv;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
@@ -27,6 +28,8 @@ pub struct EnvFile {
     pub settings: Vec<Setting>,
     /// The JSON object of those that become a secret.
     pub object: SecretValue,
+    /// For a new declaration: the templates that can replace values with `${NAME}`. They have only names from these values.
+    pub templates: BTreeMap<EnvName, String>,
     /// Warnings, which quote no value.
     pub notices: Vec<String>,
 }
@@ -44,7 +47,7 @@ pub struct Setting {
 
 impl Setting {
     /// `NAME (FILE:LINE)`
-    fn name_and_place(&self) -> String {
+    pub fn name_and_place(&self) -> String {
         format!("{} ({})", self.name, self.place)
     }
 
@@ -72,11 +75,14 @@ pub fn is_env_file(text: &str) -> bool {
     assigned.is_some_and(|(name, _)| is_name(name.trim_start_matches("export ").trim()))
 }
 
-/// Reads the variables of the file that `arguments` choose.
+/// Reads the variables of the file that `arguments` choose. Those in `declared` are literals, as if `--literal` named them.
 ///
 /// # Errors
 /// An error for the file, or for each line that cannot be read.
-pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
+pub fn read_env_file(
+    arguments: &MigrateArguments,
+    declared: &BTreeSet<EnvName>,
+) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let mut bytes = Zeroizing::new(Vec::new());
     let read =
@@ -87,7 +93,7 @@ pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Proble
         return Err(vec![too_large(&file)]);
     }
     match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(&file, text, arguments),
+        Ok(text) => parse(&file, text, arguments, declared),
         Err(utf8) => {
             let line = 1 + bytes[..utf8.valid_up_to()]
                 .iter()
@@ -110,6 +116,7 @@ pub fn parse(
     file: &str,
     text: &str,
     arguments: &MigrateArguments,
+    declared: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
     // A .env file, which does not begin so, is not parsed as YAML: the tree would leave copies of values in memory.
     if text.trim_start().starts_with('{')
@@ -123,7 +130,13 @@ pub fn parse(
     }
     // Python's universal newlines.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
-    let (settings, mut notices, mut errors) = select(file, statements(&lines), arguments);
+    let statements = statements(&lines);
+    let names: BTreeSet<String> = statements
+        .iter()
+        .filter_map(|statement| Some(statement.binding.as_ref()?.0.clone()))
+        .filter(|name| is_name(name))
+        .collect();
+    let (settings, mut notices, mut errors) = select(file, statements, arguments, declared);
     let object = object(&settings);
     if settings.is_empty() && errors.is_empty() {
         let help =
@@ -142,9 +155,16 @@ pub fn parse(
         &Vec::from_iter(differing.map(Setting::name_and_place)),
         " otherwise: they know no escape but `\\n`, take backticks for quotes, and end a value without quotes at `#`",
     ));
-    let expanded = settings
-        .iter()
-        .filter(|setting| setting.value.expose().contains(&b'$'));
+    let mut templates = BTreeMap::new();
+    if !arguments.values && !arguments.for_local {
+        let found = settings.iter().filter_map(|setting| {
+            Some((setting.name.clone(), template(setting, &names, &settings)?))
+        });
+        templates.extend(found);
+    }
+    let expanded = settings.iter().filter(|setting| {
+        setting.value.expose().contains(&b'$') && !templates.contains_key(&setting.name)
+    });
     notices.extend(notice_about(
         "other readers of .env files expand the `$` in the value of",
         &Vec::from_iter(expanded.map(Setting::name_and_place)),
@@ -153,6 +173,7 @@ pub fn parse(
     Ok(EnvFile {
         settings,
         object,
+        templates,
         notices,
     })
 }
@@ -167,6 +188,7 @@ fn select(
     file: &str,
     statements: Vec<Statement>,
     arguments: &MigrateArguments,
+    declared: &BTreeSet<EnvName>,
 ) -> (Vec<Setting>, Vec<String>, Vec<Problem>) {
     let MigrateArguments {
         only,
@@ -217,7 +239,8 @@ fn select(
                 Some(name) if is_left_out(&name) => left_out.push(format!("{name} ({place})")),
                 Some(name) => {
                     settings.retain(|setting| setting.name != name);
-                    let is_literal = matches_any(literal, name.as_str());
+                    let is_literal =
+                        matches_any(literal, name.as_str()) || declared.contains(&name);
                     settings.push(Setting {
                         name,
                         value,
@@ -235,6 +258,46 @@ fn select(
         "; a launch reads the secret with the AWS_* variables that it inherits, and takes PATH and SECRETS_EXEC_* from no secret",
     ));
     (settings, notices, errors)
+}
+
+/// Returns the template that replaces a value with `${NAME}`; `None` if the value has no such name.
+///
+/// Any other text of the value may be secret, so `…` stands for it: the template has only `names`, those of the file. A variable that moves to
+/// the secret is a key of the alias `app`, and one that isn't moved is inherited. A template can't read a literal of the declaration, so
+/// `…` stands for that, too.
+fn template(setting: &Setting, names: &BTreeSet<String>, settings: &[Setting]) -> Option<String> {
+    let value = String::from_utf8_lossy(setting.value.expose());
+    let (start, parts) = value.split_once("${")?;
+    let mut template = String::new();
+    add_text(&mut template, start);
+    for part in parts.split("${") {
+        let Some((name, rest)) = part
+            .split_once('}')
+            .filter(|(name, _)| names.contains(*name))
+        else {
+            add_text(&mut template, part);
+            continue;
+        };
+        let moved = settings
+            .iter()
+            .find(|other| other.name.as_str() == name && other.name != setting.name);
+        match moved {
+            Some(Setting {
+                is_literal: true, ..
+            }) => add_text(&mut template, name),
+            Some(_) => template += &format!("{{{{ app.{name} }}}}"),
+            None => template += &format!("{{{{ env.{name} }}}}"),
+        }
+        add_text(&mut template, rest);
+    }
+    template.contains("{{").then_some(template)
+}
+
+/// Adds `…`, which stands for a text of the value.
+fn add_text(template: &mut String, text: &str) {
+    if !text.is_empty() && !template.ends_with('…') {
+        template.push('…');
+    }
 }
 
 /// True for the variables with which a launch reads the secret, for its options, and for PATH, in which it looks up the command before

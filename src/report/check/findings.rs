@@ -129,7 +129,7 @@ pub struct Row {
     pub status: &'static str,
     pub error: Option<&'static str>,
     /// A remark on a value that was read.
-    pub note: Option<&'static str>,
+    pub note: Option<String>,
     pub messages: Vec<String>,
     pub sources: Vec<SourceRow>,
     /// The line in its file, by which the rows of a layer are sorted.

@@ -1,9 +1,10 @@
 //! The rows of the table: a variable, a file or a credential, where its value comes from, and its state.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime};
 
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::findings::{CacheState, Row, RowKind, SourceRow};
@@ -141,7 +142,8 @@ impl CheckedValues<'_> {
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
-        row.note = outcome.remark().or(self.unchecked(outcome));
+        row.note = whole_object(outcome)
+            .or_else(|| Some(outcome.remark().or(self.unchecked(outcome))?.to_owned()));
         match target {
             Target::Env(_) | Target::Variables(_) | Target::Output => {}
             Target::File(FileTarget {
@@ -279,6 +281,23 @@ impl CheckedValues<'_> {
             error: failure.map(|failure| failure.error.code()),
         }
     }
+}
+
+/// Returns the remark on a variable that gets a whole object, which is often a reference without its KEY. Returns `None` for a key of
+/// `env-from`, and for a template, which may be written as JSON.
+fn whole_object(outcome: &EntryOutcome) -> Option<String> {
+    let Target::Env(_) = outcome.target else {
+        return None;
+    };
+    let is_whole = matches!(outcome.read_from(), [read] if read.selector == Selector::Whole);
+    let is_template = matches!(outcome.subject.written, Some(Written::Template));
+    if !is_whole || is_template || outcome.id.key.is_some() {
+        return None;
+    }
+    let object: HashMap<String, IgnoredAny> =
+        serde_json::from_slice(outcome.value()?.expose()).ok()?;
+    let keys = if object.len() == 1 { "key" } else { "keys" };
+    Some(format!("a JSON object with {} {keys}", object.len()))
 }
 
 /// Returns the row of a variable that `--keep-existing` keeps, or that a later `env-from` source sets.

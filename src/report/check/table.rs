@@ -189,6 +189,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<Vec<String>> {
         reference,
         only,
         &row.note
+            .as_ref()
             .map_or(state.to_owned(), |note| format!("{state}, {note}")),
     );
     let parts = row.sources.iter().filter(|_| only.is_none());

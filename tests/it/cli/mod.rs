@@ -1,5 +1,8 @@
 //! The command line, the launch and its environment, the other commands, and the reports of what is wrong.
 
+mod arguments {
+    rows::rows!("tests/it/cli/arguments.rows");
+}
 mod command;
 mod environment;
 mod generated;

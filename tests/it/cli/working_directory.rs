@@ -54,6 +54,11 @@ fn a_default_declaration_that_others_may_write_is_78_unless_named_by_the_option_
         let sandbox = declaring().mode(what, mode);
         chown(sandbox.path(what), user, group).unwrap();
         sandbox.run().refused(78).says([NAME, reason, "-f"]);
+        // Nobody is advised to read it with -f next to another declaration.
+        let other = declaring().file("other.yaml", DECLARATION).mode(what, mode);
+        chown(other.path(what), user, group).unwrap();
+        let other = other.args(["-f", "other.yaml"]);
+        other.run().launched_silently().has("A", "v");
         sandbox
             .args(["-f", NAME])
             .run()
