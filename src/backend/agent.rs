@@ -146,6 +146,7 @@ impl Agent {
                 connect: Some(CONNECT_TIMEOUT),
                 read: None,
             },
+            aws_settings.app_id.as_deref(),
         );
         Self {
             settings,
@@ -342,6 +343,13 @@ fn read_response(status: u16, body: &[u8], request: &Locator) -> Result<Document
             "HTTP status 403",
             Denial::PolicyOrMissing,
         ));
+    }
+    if code == Some("MaxRolesExceeded") {
+        let text = "the Secrets Manager Agent can't assume another role, because it has reached its maximum number of roles";
+        let help = "raise max_roles in the agent's configuration, or restart the agent, which keeps each role until then";
+        return Err(CredentialsError::refused("role-denied", text)
+            .help(help)
+            .into());
     }
     match error_response(status, |_| None, body) {
         // The agent's own words: every error of AssumeRole is a 403.

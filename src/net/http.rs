@@ -35,6 +35,8 @@ pub struct HttpTimeouts {
 pub struct HttpClient {
     pool: Pool,
     timeouts: HttpTimeouts,
+    /// The part of the User-Agent header that identifies this program, which CloudTrail records.
+    user_agent: HeaderValue,
 }
 
 /// The answer to a request of the SDK's.
@@ -45,14 +47,27 @@ type Inspect = dyn Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync;
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, of which JSON's escapes can make six times as much.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The part of the User-Agent header that identifies this program in CloudTrail.
-const APP: &str = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
+/// The name and version of this program in the User-Agent header.
+const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
+
+/// The User-Agent header of a program that has no application id.
+const USER_AGENT_WITHOUT_ID: &str = concat!(
+    "secrets-exec/",
+    env!("CARGO_PKG_VERSION"),
+    " app/secrets-exec-",
+    env!("CARGO_PKG_VERSION")
+);
 
 impl HttpClient {
-    pub fn new(connector: Connector, timeouts: HttpTimeouts) -> Self {
+    /// `app_id` is the application id in the User-Agent header, if the user has set one.
+    pub fn new(connector: Connector, timeouts: HttpTimeouts, app_id: Option<&str>) -> Self {
+        let user_agent = app_id.and_then(|id| {
+            HeaderValue::try_from(format!("{PRODUCT} app/{}", sanitized_app_id(id))).ok()
+        });
         Self {
             pool: Pool::new(connector),
             timeouts,
+            user_agent: user_agent.unwrap_or(HeaderValue::from_static(USER_AGENT_WITHOUT_ID)),
         }
     }
 
@@ -61,15 +76,15 @@ impl HttpClient {
         &self,
         inspect: impl Fn(&str, SdkAnswer) -> SdkAnswer + Send + Sync + 'static,
     ) -> SharedHttpClient {
-        let (pool, inspect): (_, Arc<Inspect>) = (self.pool.clone(), Arc::new(inspect));
+        let (own, inspect): (_, Arc<Inspect>) = (self.clone(), Arc::new(inspect));
         http_client_fn(move |settings, _| {
             let timeouts = HttpTimeouts {
                 connect: settings.connect_timeout(),
                 read: settings.read_timeout(),
             };
             let client = HttpClient {
-                pool: pool.clone(),
                 timeouts,
+                ..own.clone()
             };
             SharedHttpConnector::new(SdkConnector {
                 client,
@@ -119,7 +134,7 @@ impl HttpClient {
                 .unwrap_or_else(|| PathAndQuery::from_static("/"));
             *request.uri_mut() = path.into();
         }
-        add_headers(request.headers_mut(), &uri);
+        add_headers(request.headers_mut(), &uri, &self.user_agent);
         let host = self.pool.host(&uri);
         let sending = host.send(
             &self.pool.connector,
@@ -203,9 +218,17 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Adds the Host header, and [`APP`] to the User-Agent header. The SDK's credential providers have no setting for the latter; no signature
-/// covers it.
-fn add_headers(headers: &mut HeaderMap, to: &Uri) {
+/// Replaces each character that can't be part of a word in the User-Agent header by a hyphen, as the AWS CLI does.
+fn sanitized_app_id(id: &str) -> String {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    id.chars()
+        .map(|c| if is_allowed(c) { c } else { '-' })
+        .collect()
+}
+
+/// Adds the Host header, and `user_agent` to the User-Agent header. The SDK's credential providers have no setting for the latter; no
+/// signature covers it.
+fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let default_port = if to.scheme() == Some(&Scheme::HTTPS) {
         443
     } else {
@@ -223,14 +246,13 @@ fn add_headers(headers: &mut HeaderMap, to: &Uri) {
     if let Ok(host) = HeaderValue::try_from(host) {
         headers.entry(HOST).or_insert(host);
     }
-    let agent = headers
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok())
-        .unwrap_or_default();
-    if !agent.contains(APP)
-        && let Ok(agent) = HeaderValue::try_from(format!("{agent} {APP}").trim_start())
-    {
-        headers.insert(USER_AGENT, agent);
+    let of_sdk = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    let user_agent = match of_sdk {
+        Some(of_sdk) => HeaderValue::from_bytes(&[of_sdk, user_agent.as_bytes()].join(&b' ')).ok(),
+        None => Some(user_agent.clone()),
+    };
+    if let Some(user_agent) = user_agent {
+        headers.insert(USER_AGENT, user_agent);
     }
 }
 

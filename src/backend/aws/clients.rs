@@ -45,11 +45,12 @@ impl Clients {
             connect: Some(CONNECT_TIMEOUT),
             read: Some(READ_TIMEOUT),
         };
+        let app_id = settings.app_id.as_deref();
         Self {
-            settings,
-            http: HttpClient::new(connector, timeouts),
+            http: HttpClient::new(connector, timeouts, app_id),
             metadata: OnceCell::new(),
-            direct: HttpClient::new(direct, timeouts),
+            direct: HttpClient::new(direct, timeouts, app_id),
+            settings,
         }
     }
 

@@ -43,14 +43,40 @@ fn requests_to_aws_name_secrets_exec_and_its_version_in_the_user_agent() {
     let aws = served();
     sandbox(&aws).run().launched();
     let read = aws.only_read();
-    let wanted = concat!("app/secrets-exec-", env!("CARGO_PKG_VERSION"));
-    let agents = ["user-agent", "x-amz-user-agent"].map(|name| read.header(name));
+    let version = env!("CARGO_PKG_VERSION");
+    let wanted = format!("secrets-exec/{version} app/secrets-exec-{version}");
+    assert_eq!(read.header("user-agent"), Some(&*wanted));
+}
+
+#[test]
+fn the_user_agent_has_the_application_id_of_aws_sdk_ua_app_id_or_else_of_the_profile() {
+    let aws = served();
+    let profile = "[default]\nsdk_ua_app_id = of-profile\n";
+    let of_profile = sandbox(&aws).home_file(".aws/config", profile);
+    of_profile.run().launched_silently();
+    let both = sandbox(&aws).home_file(".aws/config", profile);
+    let both = both.env("AWS_SDK_UA_APP_ID", "my shop/2");
+    both.run().launched_silently();
+
+    let version = env!("CARGO_PKG_VERSION");
+    let wanted = ["of-profile", "my-shop-2"].map(|id| format!("secrets-exec/{version} app/{id}"));
+    let reads = aws.reads();
+    let agents: Vec<_> = reads.iter().map(|read| read.header("user-agent")).collect();
+    assert_eq!(agents, wanted.each_ref().map(|wanted| Some(&**wanted)));
+}
+
+#[test]
+fn requests_for_instance_metadata_have_the_application_id_after_the_user_agent_of_the_sdk() {
+    let aws = served();
+    let sandbox = Sandbox::new().endpoint(&aws.endpoint()).on_instance(&aws);
+    let sandbox = sandbox.region("us-east-1").resolve("A=x:k");
+    sandbox.env("AWS_SDK_UA_APP_ID", "shop").run().launched();
+    let wanted = concat!(" secrets-exec/", env!("CARGO_PKG_VERSION"), " app/shop");
+    let calls = aws.calls();
+    let agent = calls[0].header("user-agent").unwrap();
     assert!(
-        agents
-            .iter()
-            .flatten()
-            .any(|agent| agent.split(' ').any(|word| word == wanted)),
-        "{agents:?}"
+        agent.starts_with("aws-sdk-rust/") && agent.ends_with(wanted),
+        "{agent:?}"
     );
 }
 

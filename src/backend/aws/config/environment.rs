@@ -5,6 +5,7 @@
 //! is only checked, AWS_DEFAULTS_MODE and AWS_STS_REGIONAL_ENDPOINTS.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ impl Settings {
             endpoints: endpoints(&mut reader, options),
             trust: trust(&mut reader, options),
             max_attempts: reader.parse("AWS_MAX_ATTEMPTS", &COUNT),
+            app_id: reader.text("AWS_SDK_UA_APP_ID"),
             proxy: proxy(&mut reader),
             metadata: metadata(&mut reader),
             web_identity_file: reader.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -116,7 +118,7 @@ fn variable_keys(reader: &mut VariableReader<'_>) -> VariableKeys {
     }
 }
 
-/// Returns how a task of ECS or a pod of Kubernetes gets a role; `None` elsewhere.
+/// Returns how a task of ECS, a pod of Kubernetes or a function of Lambda gets its credentials; `None` elsewhere.
 fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     let is_set = |name| inherited.filled(name).is_some();
     if is_set("ECS_CONTAINER_METADATA_URI_V4") {
@@ -126,6 +128,10 @@ fn role_remedy(inherited: &Inherited) -> Option<&'static str> {
     } else if is_set("KUBERNETES_SERVICE_HOST") {
         Some(
             "give the pod's service account a role, by an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+        )
+    } else if is_lambda(inherited) {
+        Some(
+            "keep AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
         )
     } else {
         None
@@ -175,7 +181,21 @@ fn metadata(reader: &mut VariableReader<'_>) -> MetadataSettings {
             .parse("AWS_METADATA_SERVICE_NUM_ATTEMPTS", &COUNT)
             .unwrap_or(1),
         is_disabled: reader.parse("AWS_EC2_METADATA_DISABLED", &BOOLEAN) == Some(true),
+        is_missing: is_fargate(reader.inherited) || is_lambda(reader.inherited),
     }
+}
+
+fn is_fargate(inherited: &Inherited) -> bool {
+    let execution_env = inherited.filled("AWS_EXECUTION_ENV");
+    execution_env.is_some_and(|name| name == "AWS_ECS_FARGATE")
+}
+
+/// Lambda does not set AWS_EXECUTION_ENV for the runtimes `provided.al2` and `provided.al2023` (Lambda Developer Guide, "Using Lambda environment
+/// variables").
+fn is_lambda(inherited: &Inherited) -> bool {
+    let execution_env = inherited.filled("AWS_EXECUTION_ENV");
+    let is_runtime = |name: &OsStr| name.to_string_lossy().starts_with("AWS_Lambda_");
+    execution_env.is_some_and(is_runtime) || inherited.filled("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
 /// Reads the proxies. As in the AWS CLI, which is Python, a name in lower case takes precedence, even if it is empty, and ALL_PROXY is not

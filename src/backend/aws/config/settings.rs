@@ -33,6 +33,8 @@ pub struct Settings {
     pub endpoints: Endpoints,
     pub trust: TrustSettings,
     pub max_attempts: Option<u32>,
+    /// AWS_SDK_UA_APP_ID, or the profile's `sdk_ua_app_id`, which names the user's application to AWS.
+    pub app_id: Option<String>,
     pub proxy: ProxySettings,
     pub metadata: MetadataSettings,
     /// AWS_WEB_IDENTITY_TOKEN_FILE
@@ -84,6 +86,8 @@ pub struct MetadataSettings {
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
+    /// True on Fargate and in Lambda, where there is no such service. Elsewhere it may only be late, since the network comes up at boot.
+    pub is_missing: bool,
 }
 
 impl Settings {
@@ -234,6 +238,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     apply_endpoints(profile, &profiles, &mut settings.endpoints)?;
     apply_metadata(profile, &mut settings.metadata)?;
     settings.max_attempts = settings.max_attempts.or(max_attempts);
+    let app_id = profile.get("sdk_ua_app_id").filter(|id| !id.is_empty());
+    settings.app_id = settings.app_id.take().or(app_id.map(ToOwned::to_owned));
     let region = region.map(|region| (region, ("the AWS profile", Status::Configuration)));
     settings.region = settings.region.take().or(region);
     settings.trust.bundle = settings

@@ -115,7 +115,12 @@ pub async fn find_credentials(
         status = status.min(error.problem.status);
         help = help.or(error.problem.help);
     }
-    Err(no_source(notes, status, help).into())
+    let mut error = no_source(notes, status, help);
+    if context.settings.metadata.is_missing {
+        // The role of a task or a function is there from its start.
+        error.again = Again::Never;
+    }
+    Err(error.into())
 }
 
 /// Returns the error if no provider has credentials, each with its reason in `notes`. `help` is the remedy of a provider.

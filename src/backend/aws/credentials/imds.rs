@@ -33,7 +33,7 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
     let roles = client
         .get("/latest/meta-data/iam/security-credentials/")
         .await
-        .map_err(|error| no_role(&error))?;
+        .map_err(|error| no_role(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
     if role.is_empty()
         || !role
@@ -51,8 +51,8 @@ pub async fn instance(context: &SearchContext<'_>) -> Result<Credentials, FetchE
 }
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection means that this is not an instance. Silence
-/// or a missing route can also mean that its network is not up yet.
-fn no_role(error: &ImdsError) -> FetchError {
+/// or a missing route can also mean that its network is not up yet, except on Fargate and in Lambda.
+fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), status(error));
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => with_help(
@@ -65,7 +65,7 @@ fn no_role(error: &ImdsError) -> FetchError {
                 Some(NetFailure::Timeout(_) | NetFailure::Silent(_) | NetFailure::Handshake(_))
             );
             let why = format!("the instance metadata did not answer: {why}");
-            if is_silent || is_unreachable(error) {
+            if (is_silent || is_unreachable(error)) && !settings.is_missing {
                 unanswered(why)
             } else {
                 not_configured(why)
