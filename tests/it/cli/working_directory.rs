@@ -180,5 +180,5 @@ fn a_working_directory_without_access_is_an_error_only_if_no_entry_is_given() {
     sandbox.spawn_copy().wait().launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
     run.refused(64)
-        .says(["there is no secrets-exec.yaml in ", "-f FILE"]);
+        .says(["has no secrets-exec.yaml (.yml, .json)", "-f FILE"]);
 }

@@ -147,7 +147,7 @@ fn two_missing_keys_of_a_secret_in_templates_are_one_error_with_the_keys_that_ex
     let secrets = Secrets::none().with("db", r#"{"user":"app-4c7a1e","port":5432}"#);
     let message = "the secret \"prod/db\" does not have the keys \"prt\", \"usr\"";
     secrets.assert_absent(&[("{{ db.usr }}", message), ("{{ db.prt }}", message)]);
-    let help = "it has the keys user, port";
+    let help = "its keys are \"user\", \"port\"";
     secrets.assert_absent(&[("{{ db.usr }}", help), ("{{ db.prt }}", help)]);
 }
 
