@@ -102,7 +102,7 @@ fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
         );
     }
 
-    let example = "name a secret: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND (--help shows all options)";
+    let example = "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE (--help shows all options)";
     let nothing = "there is nothing to read from AWS: no --env was given, and";
     if !find_file {
         return Problem::usage(format!("{nothing} --no-file ignores secrets-exec.yaml"))
