@@ -37,7 +37,7 @@ fn a_configuration_file_without_read_permission_is_64_and_one_in_a_closed_direct
             .mode("secret", 0)
             .through(user);
         let file = sandbox.path("secret");
-        let refused = "/secret: permission denied (the file belongs to user 0 and has mode 0000, and secrets-exec runs as user 65534)";
+        let refused = "/secret can't be read: permission denied (the file belongs to user 0 and has mode 0000, and secrets-exec runs as user 65534)";
         sandbox
             .env(name, file)
             .spawn_copy()
