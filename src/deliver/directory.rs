@@ -270,7 +270,7 @@ mod tests {
         ] {
             let refusal = refusal(&directory.path(path));
             assert!(
-                refusal.contains("/foreign is a symbolic link of user 65534"),
+                refusal.contains("/foreign\" is a symbolic link that belongs to user 65534"),
                 "{path}: {refusal}"
             );
         }
