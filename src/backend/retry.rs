@@ -31,14 +31,8 @@ pub struct RetryBudget {
     max_attempts: Option<u32>,
     /// The end of a share of the time.
     share: Option<Instant>,
-    request: Option<Arc<RequestName>>,
-}
-
-/// A request, as `-vv` and the error at a deadline name it.
-#[derive(Debug)]
-struct RequestName {
-    host: String,
-    what: String,
+    /// The host and the name of a request, for `-vv` and the error at a deadline.
+    request: Option<Arc<(String, String)>>,
 }
 
 impl RetryBudget {
@@ -64,16 +58,17 @@ impl RetryBudget {
     }
 
     /// Returns the same budget for a request to a host.
-    pub fn for_request(&self, host: String, what: String) -> Self {
+    pub fn for_request(&self, host: String, name: String) -> Self {
         Self {
-            request: Some(Arc::new(RequestName { host, what })),
+            request: Some(Arc::new((host, name))),
             ..self.clone()
         }
     }
 
     /// Returns the outage of a request that is still in progress at the end of the budget.
     fn unanswered(&self) -> Outage {
-        Outage::unanswered(self.request.as_ref().map(|request| request.host.as_str()))
+        let host = self.request.as_ref().map_or("AWS", |request| &request.0);
+        Outage::unanswered(host)
     }
 
     /// Traces an attempt. `result` is `None` if the budget ended first.
@@ -90,9 +85,9 @@ impl RetryBudget {
                 None => why(&self.unanswered().into()),
             };
             let milliseconds = begun.elapsed().as_millis();
-            let RequestName { host, what } = &**request;
+            let (host, name) = &**request;
             self.deadline.progress().trace(|| {
-                format!("{what} at {host}, attempt {number}, {milliseconds} ms{failure}")
+                format!("{name} at {host}, attempt {number}, {milliseconds} ms{failure}")
             });
         }
     }

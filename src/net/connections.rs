@@ -248,8 +248,8 @@ impl Connector {
         match self.proxy(to) {
             None => self.unanswered(to, &host_and_port(to)),
             Some(proxy) => {
-                let failure = self.unanswered(proxy.uri(), &proxy.to_string());
-                proxy.broken(to, failure.to_string())
+                let failure = self.unanswered(proxy.intercept.uri(), &proxy.to_string());
+                proxy.unreachable(to, failure.to_string())
             }
         }
     }
@@ -274,7 +274,7 @@ impl Connector {
         let host = host_and_port(to);
         match self.proxy(to) {
             None => host,
-            Some(proxy) => format!("{host} (through {proxy})"),
+            Some(proxy) => format!("{host} through {proxy}"),
         }
     }
 
@@ -323,12 +323,14 @@ impl Connector {
         proxy: &Proxy,
         to: &Uri,
     ) -> Result<Box<dyn ByteStream>, NetFailure> {
-        let opened = self.open_tcp(proxy.uri(), &proxy.to_string()).await;
-        let stream = opened.map_err(|failure| proxy.broken(to, failure.to_string()))?;
-        if proxy.uri().scheme() != Some(&Scheme::HTTPS) {
+        let opened = self
+            .open_tcp(proxy.intercept.uri(), &proxy.to_string())
+            .await;
+        let stream = opened.map_err(|failure| proxy.unreachable(to, failure.to_string()))?;
+        if proxy.intercept.uri().scheme() != Some(&Scheme::HTTPS) {
             return Ok(stream);
         }
-        let secured = handshake(self.tls.config()?, proxy.uri(), stream).await;
+        let secured = handshake(self.tls.config()?, proxy.intercept.uri(), stream).await;
         let failed = |error| NetFailure::of_handshake(&error, &proxy.to_string());
         Ok(Box::new(secured.map_err(failed)?))
     }

@@ -20,7 +20,6 @@ pub use hyper::body::Bytes;
 
 use super::connections::{Connector, Pool};
 use super::errors::{BoxError, NetFailure, host_and_port, within};
-use super::proxy::Proxy;
 
 /// The time limits of a request.
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,7 +120,10 @@ impl HttpClient {
         let proxy = (uri.scheme() != Some(&Scheme::HTTPS))
             .then(|| self.pool.connector.proxy(&uri))
             .flatten();
-        if let Some(authorization) = proxy.as_ref().and_then(Proxy::basic_auth) {
+        if let Some(authorization) = proxy
+            .as_ref()
+            .and_then(|proxy| proxy.intercept.basic_auth())
+        {
             request
                 .headers_mut()
                 .insert(PROXY_AUTHORIZATION, authorization.clone());

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::Uri;
 use http::uri::Scheme;
-use http::{HeaderValue, Uri};
 use hyper::rt::{Read, Write};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
@@ -27,50 +27,42 @@ pub struct ProxySettings {
 /// The proxy for a request.
 #[derive(Clone)]
 pub struct Proxy {
-    intercept: Intercept,
+    pub intercept: Intercept,
     /// The variable that names it.
     variable: &'static str,
 }
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = host_and_port(self.uri());
+        let host = host_and_port(self.intercept.uri());
         write!(f, "the proxy {host} ({})", self.variable)
     }
 }
 
 impl Proxy {
-    pub fn uri(&self) -> &Uri {
-        self.intercept.uri()
+    /// Returns the failure of the proxy for a request to `to`. The remedy is `remedy`, or to go around the proxy.
+    pub fn broken(&self, to: &Uri, why: impl Into<String>, remedy: &str) -> NetFailure {
+        let host = to.host().unwrap_or_default();
+        let of_aws = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
+        NetFailure::BrokenProxy {
+            why: why.into(),
+            help: format!("{remedy}, or add {} to NO_PROXY", of_aws.unwrap_or(&host)),
+        }
     }
 
-    /// The header with the name and password, if the URL has them.
-    pub fn basic_auth(&self) -> Option<&HeaderValue> {
-        self.intercept.basic_auth()
-    }
-
-    /// Returns the failure of the proxy for a request to `to`, for this reason.
-    pub fn broken(&self, to: &Uri, why: impl Into<String>) -> NetFailure {
-        let help = format!("correct {}, or {}", self.variable, way_around(to));
-        let why = why.into();
-        NetFailure::BrokenProxy { why, help }
+    /// Returns the failure of a connection to the proxy, for a request to `to`.
+    pub fn unreachable(&self, to: &Uri, why: impl Into<String>) -> NetFailure {
+        self.broken(to, why, &format!("correct {}", self.variable))
     }
 
     /// Returns the failure for HTTP status 407.
     pub fn authentication_required(&self) -> NetFailure {
         NetFailure::Proxy {
-            proxy: host_and_port(self.uri()),
+            proxy: host_and_port(self.intercept.uri()),
             variable: self.variable,
-            has_password: self.basic_auth().is_some(),
+            has_password: self.intercept.basic_auth().is_some(),
         }
     }
-}
-
-/// Returns the advice to reach a host without the proxy.
-fn way_around(to: &Uri) -> String {
-    let host = to.host().unwrap_or_default();
-    let of_aws = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
-    format!("add {} to NO_PROXY", of_aws.unwrap_or(&host))
 }
 
 impl ProxySettings {
@@ -139,7 +131,7 @@ impl ProxyLogin {
         proxy: &Proxy,
         action: impl Future<Output = Result<T, NetFailure>>,
     ) -> Result<T, NetFailure> {
-        if proxy.basic_auth().is_none() {
+        if proxy.intercept.basic_auth().is_none() {
             return action.await;
         }
         let mut answer = self.0.lock().await;
@@ -176,13 +168,13 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
         to.port_u16().unwrap_or(443)
     );
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
-    if let Some(authorization) = proxy.basic_auth() {
+    if let Some(authorization) = proxy.intercept.basic_auth() {
         request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
     }
     request.extend(b"\r\n");
     let broken = |error: std::io::Error| {
         let why = error_text(&error);
-        proxy.broken(to, format!("the connection to {proxy} broke: {why}"))
+        proxy.unreachable(to, format!("the connection to {proxy} broke: {why}"))
     };
     let mut stream = TokioIo::new(stream);
     stream.write_all(&request).await.map_err(broken)?;
@@ -198,18 +190,19 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
             Some(b"200" | b"") | None => {
                 let why =
                     format!("the answer of {proxy} is incomplete, or not that of an HTTP proxy");
-                return Err(proxy.broken(to, why));
-            }
-            Some(b"403") => {
-                return Err(NetFailure::BrokenProxy {
-                    why: format!("{proxy} does not allow connections to {host} (HTTP status 403)"),
-                    help: format!("have the proxy allow {host}, or {}", way_around(to)),
-                });
+                return Err(proxy.unreachable(to, why));
             }
             Some(status) => {
+                let (does, remedy) = match status {
+                    b"403" => (
+                        "does not allow connections to",
+                        format!("have the proxy allow {host}"),
+                    ),
+                    _ => ("does not connect to", "check the proxy".to_owned()),
+                };
                 let status = status.escape_ascii();
-                let why = format!("{proxy} does not connect to {host} (HTTP status {status})");
-                return Err(proxy.broken(to, why));
+                let why = format!("{proxy} {does} {host} (HTTP status {status})");
+                return Err(proxy.broken(to, why, &remedy));
             }
         }
     }

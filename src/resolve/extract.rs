@@ -110,7 +110,7 @@ pub fn find<'j>(
     match selector {
         Selector::Whole => Ok(json),
         Selector::Key(key) => find_key(json, key, rewrite),
-        Selector::Path(path) => find_node(json, path, rewrite),
+        Selector::Path(path) => find_node(json, path),
     }
 }
 
@@ -141,21 +141,16 @@ fn whole_value(rewrite: Rewrite<'_>) -> Option<String> {
 fn find_key<'j>(json: &'j Value, key: &str, rewrite: Rewrite<'_>) -> Result<&'j Value, Problem> {
     let Value::Object(map) = json else {
         let text = format!("is {}, not an object, so it has no key {key:?}", kind(json));
-        let item = match json {
-            Value::Array(_) => rewrite("$[0]"),
-            _ => None,
-        };
-        let help = item.map(|write| format!("for the first item write {write}"));
         return Err(Problem::configuration(text)
             .code("not-an-object")
-            .replace_help(help.or_else(|| whole_value(rewrite))));
+            .replace_help(whole_value(rewrite)));
     };
     map.get(key).ok_or_else(|| {
         // jq writes a key with a dot before it.
         let plain = key.trim_start_matches('.');
         let path = format!("$.{plain}");
         let is_path = plain.contains(['.', '['])
-            && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path, rewrite).is_ok());
+            && JsonPath::parse(&path).is_some_and(|path| find_node(json, &path).is_ok());
         let help = match rewrite(&path).filter(|_| is_path) {
             Some(write) => format!("for the nested value write {write}"),
             None => keys_hint(map, plain, rewrite),
@@ -208,11 +203,7 @@ fn path_bytes(json: &Value, path: usize, level: usize, descents: u32) -> usize {
     below.saturating_add(path.saturating_mul(level.saturating_pow(descents - 1)))
 }
 
-fn find_node<'j>(
-    json: &'j Value,
-    path: &JsonPath,
-    rewrite: Rewrite<'_>,
-) -> Result<&'j Value, Problem> {
+fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Result<&'j Value, Problem> {
     let descents = path
         .query
         .segments
@@ -233,7 +224,7 @@ fn find_node<'j>(
     match found.as_slice() {
         [] => {
             let absent = Problem::absence("key-not-found", format!("has nothing at {}", path.text));
-            Err(absent.replace_help(miss_hint(json, path, rewrite)))
+            Err(absent.replace_help(miss_hint(json, path)))
         }
         [one] => Ok(one.val),
         several => {
@@ -262,7 +253,7 @@ fn find_node<'j>(
 
 /// Follows the leading names of a path to the first that does not exist, and returns the hint about the object that lacks it, or about the
 /// text of JSON in its place.
-fn miss_hint(mut json: &Value, path: &JsonPath, rewrite: Rewrite<'_>) -> Option<String> {
+fn miss_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     let mut names = Vec::new();
     for segment in &path.query.segments {
         let Segment::Selector(Selected::Name(name)) = segment else {
@@ -271,14 +262,7 @@ fn miss_hint(mut json: &Value, path: &JsonPath, rewrite: Rewrite<'_>) -> Option<
         json = match json {
             Value::Object(map) => match map.get(name) {
                 Some(found) => found,
-                None => {
-                    let is_last = names.len() + 1 == path.query.segments.len();
-                    let rewrite = |key: &str| {
-                        let path = format!("$.{}", [names.as_slice(), &[key]].concat().join("."));
-                        rewrite(&path).filter(|_| is_last && names.iter().all(|name| is_name(name)))
-                    };
-                    return Some(keys_hint(map, name, &rewrite));
-                }
+                None => return Some(keys_hint(map, name, &|_| None)),
             },
             Value::String(text)
                 if text.trim_start().starts_with('{') && has_template(&names, name) =>

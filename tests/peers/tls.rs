@@ -73,25 +73,25 @@ fn ssl_cert_dir_may_list_folders_and_one_without_roots_is_78_and_named() {
 #[test]
 fn a_certificate_that_is_not_valid_is_reported_with_host_and_reason_and_not_retried() {
     let Some(site) = Site::shared() else { return };
-    let unsigned = "its chain ends at the issuer \"";
+    let unsigned = "is not trusted, because its chain ends at the issuer \"";
     for (certificate, status, reason) in [
         (
             "elsewhere",
             78,
-            "it is valid for elsewhere.example, not for 127.0.0.1",
+            "is valid for elsewhere.example, not for 127.0.0.1",
         ),
         (
             "expired",
             78,
-            "it expired at 2021-01-01T00:00:00Z; this machine's clock is at 20",
+            "expired at 2021-01-01T00:00:00Z (the clock of this machine is at 20",
         ),
         // A clock that is not set, as at boot.
         (
             "early",
             75,
-            "it is not valid before 2048-01-01T00:00:00Z; this machine's clock is at 20",
+            "is not valid before 2048-01-01T00:00:00Z (the clock of this machine is at 20",
         ),
-        ("alone", 78, "it is signed by itself \""),
+        ("alone", 78, "is self-signed (issuer \""),
         // Of another authority, and without the middle of its chain.
         ("foreign", 78, unsigned),
         ("below", 78, unsigned),
@@ -99,7 +99,10 @@ fn a_certificate_that_is_not_valid_is_reported_with_host_and_reason_and_not_retr
         if status == 75 {
             let (_relay, url) = before(&site.url(certificate, "TLSv1.3"));
             let waiting = trusting(site, Site::sandbox(&url), WAYS[0]).args(["--wait", "1s"]);
-            waiting.run().refused(75).says([reason, "after waiting 1s"]);
+            waiting
+                .run()
+                .refused(75)
+                .says([reason, "secrets-exec tried for 1s"]);
         }
         for way in WAYS {
             let (relay, url) = before(&site.url(certificate, "TLSv1.3"));

@@ -61,7 +61,7 @@ fn a_certificate_for_another_host_behind_a_proxys_tunnel_is_78() {
         .endpoint(&site.url("elsewhere", "TLSv1.3"))
         .run();
     run.refused(78)
-        .says(["it is valid for elsewhere.example, not for localhost"]);
+        .says(["is valid for elsewhere.example, not for localhost"]);
     assert_eq!(proxy.asked().len(), 1, "{run}");
 }
 

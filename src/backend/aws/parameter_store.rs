@@ -130,7 +130,11 @@ pub async fn get_below(
             found.insert(name, document);
         }
         if read.0 > MOST.0 || read.1 > MOST.1 {
-            return Err(Refusal::TooLarge.into());
+            let path = path(&request.id);
+            let why = format!(
+                "the path {path:?} has more than 10,000 parameters, or more than 64 MiB in them: use a longer path"
+            );
+            return Err(Refusal::NotSent(why.into()).into());
         }
         if next_token.is_none() {
             break;

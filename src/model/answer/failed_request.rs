@@ -30,9 +30,9 @@ impl FailedRequest<'_> {
     pub fn about(&self) -> Option<About> {
         let scope = match &self.failure.error {
             FetchError::NotFound { .. }
-            | FetchError::Refused(
-                Refusal::MarkedForDeletion | Refusal::NoValue | Refusal::TooLarge,
-            ) => ReasonScope::OneSecret,
+            | FetchError::Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => {
+                ReasonScope::OneSecret
+            }
             FetchError::Refused(
                 Refusal::TrustStore(_) | Refusal::Proxy { .. } | Refusal::NotSent(_),
             )
@@ -93,19 +93,18 @@ impl FailedRequest<'_> {
 
     /// Returns the version that the secret or parameter doesn't have; `None` for the current one.
     fn version(&self) -> Option<String> {
-        let Locator { store, version, .. } = self.locator();
-        Some(match (version, store) {
-            (Version::Current, _) => return None,
-            (Version::Stage(stage), Store::SecretsManager) => {
-                format!("no version with the stage {stage:?}")
+        let label = match self.locator().store {
+            Store::SecretsManager => "stage",
+            Store::ParameterStore => "label",
+        };
+        match &self.locator().version {
+            Version::Current => None,
+            Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
+            Version::Id(id) => Some(format!("no version {id}")),
+            Version::Both { stage, id } => {
+                Some(format!("no version {id} with the stage {stage:?}"))
             }
-            (Version::Stage(label), Store::ParameterStore) => format!("no label {label:?}"),
-            (Version::Id(id), Store::SecretsManager) => format!("no version with the id {id:?}"),
-            (Version::Id(number), Store::ParameterStore) => format!("no version {number}"),
-            (Version::Both { stage, id }, _) => {
-                format!("no version with the id {id:?} and the stage {stage:?}")
-            }
-        })
+        }
     }
 
     /// Returns the first hint that applies, of a list that begins with the most specific one. `general` is the hint that the error has for

@@ -188,7 +188,7 @@ impl FetchError {
                 Refusal::Certificate { .. } | Refusal::TrustStore(_) => "certificate",
                 Refusal::Proxy { .. } => "proxy",
                 Refusal::Agent(_) => "agent",
-                Refusal::TooLarge | Refusal::NotSent(_) | Refusal::Request(_) => "refused",
+                Refusal::NotSent(_) | Refusal::Request(_) => "refused",
             },
             Self::NoCredentials(error) => error.problem.code,
             Self::NoRegion { .. } => "no-region",
@@ -276,9 +276,7 @@ pub enum Refusal {
     },
     /// A request that the Secrets Manager Agent does not support, and why.
     Agent(&'static str),
-    /// More parameters below a path than are read.
-    TooLarge,
-    /// A request that cannot be made, and why.
+    /// A request that cannot be made, or whose answer is too large, and why.
     NotSent(Reason),
     /// Any other error response of AWS, as one line.
     Request(Reason),

@@ -102,37 +102,19 @@ impl FetchError {
     /// the headline doesn't name the secret, because the reason lies elsewhere.
     pub fn before_secret(&self) -> Option<&'static str> {
         match self {
-            Self::Denied {
-                cause: Denial::Key, ..
-            } => Some(""),
-            Self::Denied { .. } => Some("access to "),
-            Self::Unavailable(outage) => match outage.kind {
-                OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse => {
-                    Some("the request for ")
-                }
-                OutageKind::Timeout
-                | OutageKind::Lookup
-                | OutageKind::Silent
-                | OutageKind::Connection
-                | OutageKind::Handshake
-                | OutageKind::AgentConnection
-                | OutageKind::ClockSkew
-                | OutageKind::EarlyCertificate => None,
-            },
-            Self::Refused(Refusal::Request(_)) => Some("the request for "),
-            Self::NotFound { .. }
-            | Self::Refused(
-                Refusal::MarkedForDeletion
-                | Refusal::NoValue
-                | Refusal::TooLarge
-                | Refusal::Agent(_),
-            ) => Some(""),
-            Self::Refused(
-                Refusal::TrustStore(_)
-                | Refusal::Certificate { .. }
-                | Refusal::Proxy { .. }
-                | Refusal::NotSent(_),
-            )
+            Self::Denied { cause, .. } if *cause != Denial::Key => Some("access to "),
+            Self::Unavailable(Outage {
+                kind: OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse,
+                ..
+            })
+            | Self::Refused(Refusal::Request(_)) => Some("the request for "),
+            Self::Denied { .. }
+            | Self::NotFound { .. }
+            | Self::Refused(Refusal::MarkedForDeletion | Refusal::NoValue | Refusal::Agent(_)) => {
+                Some("")
+            }
+            Self::Unavailable(_)
+            | Self::Refused(_)
             | Self::NoCredentials(_)
             | Self::NoRegion { .. } => None,
         }
@@ -220,48 +202,52 @@ fn policy_remedy(message: &str) -> Option<String> {
 
 fn unavailable(outage: &Outage) -> Problem {
     let reason = &outage.reason;
-    let problem = match outage.kind {
-        OutageKind::Throttled => with_message_of_aws("was throttled by AWS", reason),
-        OutageKind::Service => with_message_of_aws("failed because of an error at AWS", reason),
-        OutageKind::ClockSkew => with_message_of_aws(WRONG_CLOCK, reason),
-        OutageKind::MalformedResponse => with_detail(format!("got {}", reason.text), reason),
-        OutageKind::Timeout
-        | OutageKind::Lookup
-        | OutageKind::Silent
-        | OutageKind::Connection
-        | OutageKind::Handshake
-        | OutageKind::EarlyCertificate => with_detail(reason.text.clone(), reason),
-        OutageKind::AgentConnection => with_detail(
-            format!(
-                "the Secrets Manager Agent can't be reached: {}",
-                reason.text
-            ),
-            reason,
+    let itself = || with_detail(reason.text.clone(), reason);
+    let later = "try again later, or allow more time for retries with --timeout";
+    let set_clock = "set the clock of this machine";
+    let (problem, help) = match outage.kind {
+        OutageKind::Throttled => (with_message_of_aws("was throttled by AWS", reason), later),
+        OutageKind::Service => (
+            with_message_of_aws("failed because of an error at AWS", reason),
+            later,
         ),
-    };
-    let help = match outage.kind {
-        OutageKind::Throttled | OutageKind::Service => {
-            "try again later, or allow more time for retries with --timeout"
-        }
-        OutageKind::Timeout => {
-            "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout"
-        }
-        OutageKind::Lookup => "check the region, and the DNS server of this machine",
-        OutageKind::Silent => {
+        OutageKind::Timeout => (
+            itself(),
+            "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout",
+        ),
+        OutageKind::Lookup => (
+            itself(),
+            "check the region, and the DNS server of this machine",
+        ),
+        OutageKind::Silent => (
+            itself(),
             "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
-             elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy"
-        }
-        OutageKind::Connection => {
-            "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy"
-        }
-        OutageKind::Handshake => {
-            "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)"
-        }
-        OutageKind::AgentConnection => "start the agent on this host, or leave out --agent",
-        OutageKind::MalformedResponse => {
-            "check for a proxy or captive portal between this machine and AWS"
-        }
-        OutageKind::ClockSkew | OutageKind::EarlyCertificate => "set the clock of this machine",
+             elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy",
+        ),
+        OutageKind::Connection => (
+            itself(),
+            "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy",
+        ),
+        OutageKind::Handshake => (
+            itself(),
+            "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
+        ),
+        OutageKind::AgentConnection => (
+            with_detail(
+                format!(
+                    "the Secrets Manager Agent can't be reached: {}",
+                    reason.text
+                ),
+                reason,
+            ),
+            "start the agent on this host, or leave out --agent",
+        ),
+        OutageKind::MalformedResponse => (
+            with_detail(format!("got {}", reason.text), reason),
+            "check for a proxy or captive portal between this machine and AWS",
+        ),
+        OutageKind::ClockSkew => (with_message_of_aws(WRONG_CLOCK, reason), set_clock),
+        OutageKind::EarlyCertificate => (itself(), set_clock),
     };
     problem.help(outage.help.as_deref().unwrap_or(help))
 }
@@ -305,10 +291,6 @@ fn refused(refusal: &Refusal) -> Problem {
             "can't be read with --agent, because the Secrets Manager Agent {why}"
         ))
         .help("run without --agent, or remove this setting"),
-        Refusal::TooLarge => {
-            Problem::configuration("has more than 10,000 parameters, or more than 64 MiB in them")
-                .help("use a longer path")
-        }
         Refusal::NotSent(why) => Problem::configuration(&why.text),
         Refusal::Request(why) => {
             let is_of_another_account = why.text.contains("different AWS account");

@@ -135,8 +135,7 @@ impl Outage {
     }
 
     /// Returns the outage of a request to a host that was still in progress at the deadline.
-    pub fn unanswered(host: Option<&str>) -> Self {
-        let host = host.unwrap_or("AWS");
+    pub fn unanswered(host: &str) -> Self {
         Self::new(
             OutageKind::Timeout,
             format!("{host} did not answer in time"),
