@@ -104,7 +104,9 @@ pub async fn find_credentials(
             }
             Err(FetchError::NoCredentials(error)) => error,
             Err(FetchError::Unavailable(outage)) => {
-                CredentialsError::new(outage.reason.to_string(), Again::Later).temporary()
+                let mut error = CredentialsError::new(outage.reason.to_string(), Again::Later);
+                error.problem.help = outage.help;
+                error.temporary()
             }
             Err(error) => return Err(error),
         };

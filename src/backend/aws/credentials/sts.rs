@@ -102,7 +102,9 @@ pub async fn assume(
         mfa_serial: None,
     };
     let assumed = retry(&budget, async || assume_once(client, &request, None).await);
-    assumed.await.map_err(|error| role_error(error, role))
+    assumed
+        .await
+        .map_err(|error| role_error(client.with_remedy(error), role))
 }
 
 fn read_credentials(

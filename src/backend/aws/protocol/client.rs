@@ -134,9 +134,14 @@ impl Client {
         }
     }
 
-    /// Returns the error for a failure to reach the endpoint. The remedy for one of the user's own is to correct its setting.
+    /// Returns the error for a failure to reach the endpoint.
     fn error(&self, failure: NetFailure) -> FetchError {
-        match (failure.into(), self.endpoint_setting) {
+        self.with_remedy(failure.into())
+    }
+
+    /// Adds the remedy to an error, if the endpoint is one of the user's own and was not reached: to correct its setting.
+    pub fn with_remedy(&self, error: FetchError) -> FetchError {
+        match (error, self.endpoint_setting) {
             (FetchError::Unavailable(mut outage), Some(setting))
                 if matches!(
                     outage.kind,

@@ -35,11 +35,11 @@ pub async fn call<T>(
     let operation = target.rsplit('.').next().unwrap_or(target);
     let host = host_and_port(&client.endpoint);
     let budget = budget.for_request(host, format!("{operation} of {subject}"));
-    retry(&budget, async || {
+    let called = retry(&budget, async || {
         let request = request(target, input).map_err(|error| not_sent(&*error))?;
         read(&read_body(client.send(request).await?)?)
-    })
-    .await
+    });
+    called.await.map_err(|error| client.with_remedy(error))
 }
 
 fn request(target: &'static str, input: &Value) -> Result<Request<Bytes>, BoxError> {
