@@ -23,8 +23,12 @@ fn an_address_that_drops_all_packets_is_75_at_the_timeout_and_named() {
     alone(|| {
         let aws = served();
         let run = ends_within(TIMEOUT, at_host(SILENT, &aws));
-        run.refused(75)
-            .says(["A (", "x:k", "did not answer in time", "correct AWS_ENDPOINT_URL"]);
+        run.refused(75).says([
+            "A (",
+            "x:k",
+            "did not answer in time",
+            "correct AWS_ENDPOINT_URL",
+        ]);
         // Longer than the connect timeout.
         let run = at_host(SILENT, &aws).attempts(1).timeout("20s").run();
         run.refused(75).says([
