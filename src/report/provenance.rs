@@ -151,7 +151,7 @@ fn source(locator: &Locator, parameter_name: Option<&str>, answer: &Document) ->
     });
     for passed in &answer.passed_over {
         facts.push(format!(
-            "after {} failed: {}",
+            "instead of {} ({})",
             passed.region,
             passed.outage.text()
         ));

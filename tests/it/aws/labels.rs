@@ -21,7 +21,7 @@ fn with_v_a_secret_whose_version_has_no_stage_is_named_by_version_id_alone() {
         .arg("-v")
         .run();
     run.launched().says([&*format!(
-        "secret x, version {PREVIOUS_ID}, region us-east-1"
+        "the secret \"x\" (version {PREVIOUS_ID}, us-east-1) gives A"
     )]);
 }
 

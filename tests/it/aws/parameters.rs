@@ -27,7 +27,7 @@ fn a_parameter_is_read_by_label_or_version_of_its_name_or_arn() {
         .has("C", "old-4c7a1e")
         .has("D", "new-4c7a1e");
     run.has("E", "5432")
-        .says(["parameter /app/db, version 1, label blue, region us-east-1"]);
+        .says(["the parameter \"/app/db\" (version 1, label blue, us-east-1) gives "]);
     assert!(
         aws.calls()[0]
             .header("user-agent")

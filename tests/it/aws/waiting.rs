@@ -146,7 +146,7 @@ fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
     )
     .run();
     run.launched()
-        .says(["secrets-exec: note: container: ", "HTTP status 404"]);
+        .says(["secrets-exec: note: the container's credentials can't be read: "]);
     assert!(left(&run).is_empty(), "{run}");
     on_a_terminal(sandbox(&served()).args(["--wait", "25s"]))
         .run()
