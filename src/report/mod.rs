@@ -80,6 +80,10 @@ impl Report {
         self.consequence = other.consequence.or(self.consequence.take());
     }
 
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
     }
