@@ -144,6 +144,9 @@ impl TypedOptions {
             pass: self.pass.unwrap_or_default(),
             unset: self.unset.unwrap_or_default(),
         };
+        // The lines of --verbose are notes, which --quiet hides.
+        let quiet = self.quiet == Some(true);
+        let verbosity = self.verbose.filter(|_| !quiet).unwrap_or_default();
         let options = Options {
             source,
             aws,
@@ -152,9 +155,9 @@ impl TypedOptions {
             wait: self.wait,
             retention,
             keep_existing: self.keep_existing == Some(true),
-            verbose: self.verbose.is_some_and(|level| level > 0),
-            trace: self.verbose.is_some_and(|level| level > 1),
-            quiet: self.quiet == Some(true),
+            verbose: verbosity > 0,
+            trace: verbosity > 1,
+            quiet,
             notify_ready: self.notify_ready == Some(true),
             rotation,
             log_format: self.log_format.unwrap_or_default(),
@@ -224,6 +227,9 @@ impl TypedOptions {
                     self.turn_off(off, &format!("--{on} is set, and {why}"));
                 }
             }
+        }
+        if higher.verbose.is_some_and(|level| level > 0) {
+            self.unset(OptionId::Quiet);
         }
         // A lower place must not pass on more variables, and its external id may belong to another role.
         for (companion, option) in [
