@@ -76,19 +76,15 @@ impl AgentSettings {
         let (source, found) = match (&self.token, file) {
             (Some(_), Some(file)) => (format!("{file} (AWS_TOKEN)"), read_token(file)),
             (Some(token), None) => ("AWS_TOKEN".to_owned(), Ok(token.clone())),
-            (None, _) => (AGENT_TOKEN_FILE.to_owned(), read_token(AGENT_TOKEN_FILE)),
+            (None, _) => (
+                format!("AWS_TOKEN is not set, and {AGENT_TOKEN_FILE}"),
+                read_token(AGENT_TOKEN_FILE),
+            ),
         };
         found.and_then(header).map_err(|why| {
-            let text = "there is no token for the Secrets Manager Agent";
+            let text = format!("there is no token for the Secrets Manager Agent: {source} {why}");
             let mut error = CredentialsError::new(text, Again::Later).help(TOKEN_REMEDY);
             error.problem.code = "no-token";
-            if self.token.is_none() {
-                let notes = &mut error.problem.notes;
-                notes.push("AWS_TOKEN is not set".to_owned());
-                notes.push(format!("{source} {why}"));
-            } else {
-                error.problem.text = format!("{text}: {source} {why}");
-            }
             error
         })
     }
@@ -273,9 +269,8 @@ impl Agent {
     async fn send(&self, request: &Locator, token: &HeaderValue) -> Result<Document, FetchError> {
         let http_request = Request::get(self.url(request))
             .header(TOKEN_HEADER, token)
-            .body(Bytes::new());
-        let http_request =
-            http_request.map_err(|error| Refusal::Request(error.to_string().into()))?;
+            .body(Bytes::new())
+            .map_err(|error| Refusal::Request(error.to_string().into()))?;
         let (head, body) = self.http.send(http_request).await?;
         let status = head.status.as_u16();
         match body {
@@ -298,14 +293,10 @@ impl Agent {
                 .map(|value| format!("&{name}={}", escaped(value)))
                 .unwrap_or_default()
         };
-        let (stage, version_id) = (
-            parameter("versionStage", version.stage()),
-            parameter("versionId", version.id()),
-        );
-        let role = parameter(
-            "roleArn",
-            role.as_ref().map(|role| role.arn.to_string()).as_deref(),
-        );
+        let role = role.as_ref().map(|role| role.arn.to_string());
+        let stage = parameter("versionStage", version.stage());
+        let version_id = parameter("versionId", version.id());
+        let role = parameter("roleArn", role.as_deref());
         format!("{url}/secretsmanager/get?secretId={id}{stage}{version_id}{role}")
     }
 }
@@ -314,13 +305,17 @@ impl Agent {
 fn of_agent(error: FetchError) -> FetchError {
     match error {
         FetchError::Unavailable(outage) => {
-            let kind = match outage.kind {
-                OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent => {
-                    OutageKind::AgentConnection
-                }
-                kind => kind,
+            let (kind, failed) = match outage.kind {
+                OutageKind::Connection | OutageKind::Lookup | OutageKind::Silent => (
+                    OutageKind::AgentConnection,
+                    "the Secrets Manager Agent can't be reached",
+                ),
+                kind => (
+                    kind,
+                    "the Secrets Manager Agent did not answer with the secret",
+                ),
             };
-            Outage { kind, ..outage }.into()
+            Outage { kind, ..outage }.of(failed).into()
         }
         error => error,
     }

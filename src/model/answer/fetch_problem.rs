@@ -105,6 +105,7 @@ impl FetchError {
             Self::Denied { cause, .. } if *cause != Denial::Key => Some("access to "),
             Self::Unavailable(Outage {
                 kind: OutageKind::Throttled | OutageKind::Service | OutageKind::MalformedResponse,
+                failed: None,
                 ..
             })
             | Self::Refused(Refusal::Request(_)) => Some("the request for "),
@@ -202,7 +203,7 @@ fn policy_remedy(message: &str) -> Option<String> {
 
 fn unavailable(outage: &Outage) -> Problem {
     let reason = &outage.reason;
-    let itself = || with_detail(reason.text.clone(), reason);
+    let itself = || with_detail(outage.text(), reason);
     let later = "try again later, or allow more time for retries with --timeout";
     let set_clock = "set the clock of this machine";
     let (problem, help) = match outage.kind {
@@ -233,13 +234,7 @@ fn unavailable(outage: &Outage) -> Problem {
             "if a firewall or proxy in between does not accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)",
         ),
         OutageKind::AgentConnection => (
-            with_detail(
-                format!(
-                    "the Secrets Manager Agent can't be reached: {}",
-                    reason.text
-                ),
-                reason,
-            ),
+            itself(),
             "start the agent on this host, or leave out --agent",
         ),
         OutageKind::MalformedResponse => (
@@ -248,6 +243,12 @@ fn unavailable(outage: &Outage) -> Problem {
         ),
         OutageKind::ClockSkew => (with_message_of_aws(WRONG_CLOCK, reason), set_clock),
         OutageKind::EarlyCertificate => (itself(), set_clock),
+    };
+    // A request that was not for the secret has a headline of its own.
+    let problem = if outage.failed.is_some() {
+        itself()
+    } else {
+        problem
     };
     problem.help(outage.help.as_deref().unwrap_or(help))
 }

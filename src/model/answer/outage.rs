@@ -10,6 +10,8 @@ pub const WRONG_CLOCK: &str = "the clock of this machine differs too much from A
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     pub kind: OutageKind,
+    /// What failed if it was not a request for the secret, as a sentence: `the role "…" could not be assumed`.
+    pub failed: Option<String>,
     /// The failure of the last attempt.
     pub reason: Reason,
     pub again: Again,
@@ -96,6 +98,7 @@ impl Outage {
         };
         Self {
             kind,
+            failed: None,
             reason: reason.into(),
             again,
             help: None,
@@ -107,11 +110,11 @@ impl Outage {
         Self::new(OutageKind::MalformedResponse, why)
     }
 
-    /// Puts the request that failed before the reason.
+    /// Says what failed, as a sentence.
     #[must_use]
-    pub fn of(self, request: impl fmt::Display) -> Self {
+    pub fn of(self, failed: impl Into<String>) -> Self {
         Self {
-            reason: self.reason.with_prefix(request),
+            failed: Some(failed.into()),
             ..self
         }
     }
@@ -119,7 +122,7 @@ impl Outage {
     /// Returns the reason as a sentence of its own, without the id of the request.
     pub fn text(&self) -> String {
         let reason = &self.reason.text;
-        match self.kind {
+        let text = match self.kind {
             OutageKind::Throttled => format!("AWS throttled the request with {reason}"),
             OutageKind::Service => format!("AWS failed with {reason}"),
             OutageKind::MalformedResponse => format!("the request got {reason}"),
@@ -131,6 +134,10 @@ impl Outage {
             | OutageKind::Handshake
             | OutageKind::AgentConnection
             | OutageKind::EarlyCertificate => reason.clone(),
+        };
+        match &self.failed {
+            Some(failed) => format!("{failed}: {text}"),
+            None => text,
         }
     }
 
@@ -149,17 +156,6 @@ pub struct Reason {
     pub text: String,
     /// The end that differs from answer to answer, with a blank before it: the id of the request, or the attempts and their time.
     pub detail: String,
-}
-
-impl Reason {
-    /// Puts `prefix` and a colon before the text.
-    #[must_use]
-    pub fn with_prefix(self, prefix: impl fmt::Display) -> Self {
-        Self {
-            text: format!("{prefix}: {}", self.text),
-            ..self
-        }
-    }
 }
 
 impl<T: Into<String>> From<T> for Reason {

@@ -104,7 +104,8 @@ pub async fn find_credentials(
             }
             Err(FetchError::NoCredentials(error)) => error,
             Err(FetchError::Unavailable(outage)) => {
-                let mut error = CredentialsError::new(outage.reason.to_string(), Again::Later);
+                let mut error =
+                    CredentialsError::new(outage.text() + &outage.reason.detail, Again::Later);
                 error.problem.help = outage.help;
                 error.temporary()
             }

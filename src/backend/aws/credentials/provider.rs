@@ -59,9 +59,9 @@ fn without_credentials(why: impl Into<String>, again: Again) -> FetchError {
     CredentialsError::new(why, again).into()
 }
 
-/// Returns the failure of a service or of this machine, after which the provider is asked again.
+/// Returns the failure of a service or of this machine, as a sentence, after which the provider is asked again.
 pub fn failed(why: impl Into<Reason>) -> FetchError {
-    Outage::new(OutageKind::Service, why).into()
+    Outage::new(OutageKind::Connection, why).into()
 }
 
 /// Returns the failure of a provider whose file cannot be read. `name` says what is in the file.

@@ -14,7 +14,7 @@ use super::provider::{self, SearchContext, of_request, unusable, with_help};
 use crate::backend::aws::clients::HiddenFailure;
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::protocol::Api;
-use crate::model::answer::{Again, CredentialsError, Denial, FetchError, Outage, OutageKind};
+use crate::model::answer::{Again, CredentialsError, Denial, FetchError, Outage};
 use crate::net::errors::error_text;
 
 /// Returns the credentials of a role, for the cached token, which is refreshed if it has nearly expired.
@@ -97,7 +97,7 @@ pub async fn sso_credentials(
 
 /// Returns the error of a token that has expired and was not refreshed, for the failure of the refresh, which is tried again.
 fn refresh_error(profile: &str, failure: Option<FetchError>) -> FetchError {
-    let no_token = || Outage::new(OutageKind::Service, "no answer with a valid token").into();
+    let no_token = || provider::failed("AWS sent no valid token");
     let failure = failure.unwrap_or_else(no_token);
     let headline = format!("the SSO session of the profile {profile:?} could not be renewed");
     match of_request(&headline, failure) {
