@@ -51,11 +51,11 @@ fn each_message_of_docs_troubleshooting_md_is_printed_with_the_status_of_its_sec
             .filter(|output| has_status(output))
             .flat_map(|output| output.lines())
             .collect();
-        let cells = page
+        let headings = page
             .section(section)
             .lines()
-            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-        let messages: Vec<&str> = cells
+            .filter_map(|line| line.strip_prefix("### `")?.split_once('`'));
+        let messages: Vec<&str> = headings
             .map(|(message, _)| message)
             .filter(|message| !OTHERS.contains(message))
             .collect();
