@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::export::refuse_terminal;
+use crate::input;
 use crate::input::cli::MigrateArguments;
-use crate::input::declaration;
 use crate::input::env_file::{EnvFile, Setting, read_env_file};
 use crate::model::entry::{EntrySource, Target};
 use crate::model::env_name::EnvName;
@@ -54,7 +54,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         MigrateArguments {
             for_local: true, ..
         } => local_file(&arguments.secret, &settings),
-        MigrateArguments { .. } => new_declaration(&arguments.secret, &settings),
+        MigrateArguments { .. } => declaration(&arguments.secret, &settings),
     };
     Ok(terminal::output_whole(printed.expose())?)
 }
@@ -65,7 +65,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 /// # Errors
 /// Every mistake in the declarations.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
-    let (declarations, errors) = declaration::load(files, files.is_empty(), true);
+    let (declarations, errors) = input::declaration::load(files, files.is_empty(), true);
     if !errors.is_empty() {
         return Err(Report::from_iter(errors));
     }
@@ -87,18 +87,18 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
 /// Returns the warning about a value with `${NAME}`, with the template that replaces it.
 fn template_warning(setting: &Setting, template: &str, secret: &SecretId) -> Record {
     let text = format!(
-        "the value of {} refers to other variables with ${{NAME}}, which a launch doesn't expand",
+        "the value of {} refers to other variables with ${{NAME}}, which secrets-exec doesn't expand",
         setting.name_and_place()
     );
-    let mut help = format!("{}: {{ template: \"{template}\" }}", setting.name);
+    let mut help = format!("write {}: {{ template: \"{template}\" }}", setting.name);
     if template.contains("{{ app.") {
-        help += &format!(", with secrets: {{ app: {} }}", scalar(&secret.to_string()));
+        help += &format!(" and secrets: {{ app: {} }}", scalar(&secret.to_string()));
     }
     Record::warning(text).with_help(help)
 }
 
 /// Returns a declaration with an entry for each variable.
-fn new_declaration(secret: &SecretId, settings: &[Setting]) -> SecretValue {
+fn declaration(secret: &SecretId, settings: &[Setting]) -> SecretValue {
     let entry = |setting: &Setting| match setting.is_literal {
         true => SecretValue::new([b"{ value: ", setting.json().expose(), b" }"].concat()),
         false => SecretValue::new(scalar(&format!("{secret}:{}", setting.name))),

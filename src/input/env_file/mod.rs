@@ -271,20 +271,14 @@ fn template(setting: &Setting, names: &BTreeSet<String>, settings: &[Setting]) -
     let mut template = String::new();
     add_text(&mut template, start);
     for part in parts.split("${") {
-        let Some((name, rest)) = part
-            .split_once('}')
-            .filter(|(name, _)| names.contains(*name))
-        else {
+        let reference = part.split_once('}');
+        let Some((name, rest)) = reference.filter(|(name, _)| names.contains(*name)) else {
             add_text(&mut template, part);
             continue;
         };
-        let moved = settings
-            .iter()
-            .find(|other| other.name.as_str() == name && other.name != setting.name);
-        match moved {
-            Some(Setting {
-                is_literal: true, ..
-            }) => add_text(&mut template, name),
+        let is_moved = |other: &&Setting| other.name.as_str() == name && other.name != setting.name;
+        match settings.iter().find(is_moved) {
+            Some(moved) if moved.is_literal => add_text(&mut template, name),
             Some(_) => template += &format!("{{{{ app.{name} }}}}"),
             None => template += &format!("{{{{ env.{name} }}}}"),
         }
