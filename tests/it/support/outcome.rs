@@ -131,11 +131,11 @@ impl Outcome {
         self
     }
 
-    /// Asserts that the command ran, that it ended with status 0, and that standard error is empty.
+    /// Asserts that the command ran, that it ended with status 0, and that nothing is on standard error, except that a busy machine may bring
+    /// the note about a long wait.
     #[track_caller]
     pub fn launched_silently(&self) -> &Self {
-        assert!(self.stderr.is_empty(), "not silent: {self}");
-        self.launched()
+        self.warned_of_nothing().launched()
     }
 
     /// Asserts this exit status, a reason on standard error, and that the command was not started.

@@ -279,7 +279,7 @@ fn a_body_that_stops_leaves_enough_of_the_timeout_for_another_attempt() {
 
     let run = launch_with(&server).resolve("A=x:k").timeout("9s").run();
 
-    run.launched_silently().has("A", "v-4c7a1e");
+    run.launched().warned_of_nothing().has("A", "v-4c7a1e");
     assert_eq!(server.connections(), 2);
 }
 
