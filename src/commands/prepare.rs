@@ -114,7 +114,7 @@ fn nothing_to_resolve(read: &[String], find_file: bool) -> Problem {
         directory.display()
     );
     let help = match in_parent() {
-        Some(file) => format!("to use the declaration of a parent directory, write -f {file}"),
+        Some(file) => format!("to use the declaration in a parent directory, write -f {file}"),
         None if directory == Path::new("/") => {
             "name the declaration with -f FILE, or set WorkingDirectory= in the systemd unit (--help shows all options)".to_owned()
         }

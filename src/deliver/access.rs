@@ -89,7 +89,7 @@ fn user_id(account: &Account) -> Result<Uid, Problem> {
         Account::Name(name) => match User::from_name(name) {
             Ok(Some(user)) => Ok(user.uid),
             Ok(None) | Err(_) => {
-                let help = format!("write the number of the user, which `id -u {name}` prints");
+                let help = format!("write the ID of the user, which `id -u {name}` prints");
                 Err(unknown_account(name, "user", "/etc/passwd").help(help))
             }
         },
@@ -103,7 +103,7 @@ fn group_id(account: &Account) -> Result<Gid, Problem> {
             Ok(Some(group)) => Ok(group.gid),
             Ok(None) | Err(_) => {
                 let help =
-                    format!("write the number of the group, which `getent group {name}` prints");
+                    format!("write the ID of the group, which `getent group {name}` prints");
                 Err(unknown_account(name, "group", "/etc/group").help(help))
             }
         },

@@ -56,5 +56,5 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let is_foreign = text.is_empty() || text.contains(|c| " ,:|^$(){}<>\\".contains(c));
     let pattern = Pattern::new(text).ok().filter(|_| !is_foreign);
-    pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] have a meaning)")
+    pattern.ok_or("a pattern for names, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
 }

@@ -18,7 +18,7 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
     let (text, help) = match why {
         CertificateError::ExpiredContext { time, not_after } => {
             let (end, now) = (moment(not_after), moment(time));
-            let text = format!("expired at {end} (the clock of this machine is at {now})");
+            let text = format!("expired at {end} (this machine's clock is at {now})");
             (
                 text,
                 "renew the certificate, or set the clock if it is wrong",
@@ -26,9 +26,8 @@ pub fn reason_and_remedy(why: &CertificateError) -> (String, Option<&'static str
         }
         CertificateError::NotValidYetContext { time, not_before } => {
             let (begin, now) = (moment(not_before), moment(time));
-            let text =
-                format!("is not valid before {begin} (the clock of this machine is at {now})");
-            (text, "set the clock of this machine")
+            let text = format!("is not valid before {begin} (this machine's clock is at {now})");
+            (text, "correct this machine's clock, for example with NTP")
         }
         CertificateError::NotValidForNameContext {
             expected,

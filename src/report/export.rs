@@ -126,7 +126,7 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a carriage return at the end of a line and
 /// fails for the whole file at a line that is too long. It treats an empty value as a missing key.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
-    let value = utf8(variable, "the file of `fileKeyRef`")?;
+    let value = utf8(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
     for part in [variable.name.as_str(), "='", value, "'\n"] {
         text.extend_from_slice(part.as_bytes());

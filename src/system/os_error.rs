@@ -72,7 +72,7 @@ pub fn read_text(name: impl Display, file: impl Read, mebibytes: usize) -> Resul
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     if read.map_err(|error| unreadable(&name, &error))? > most {
         return Err(Problem::configuration(format!(
-            "{name} is too large: it has more than {mebibytes} MiB"
+            "{name} is larger than {mebibytes} MiB"
         )));
     }
     String::from_utf8(bytes)

@@ -146,7 +146,7 @@ fn make_test_aws_against_moto_sees_every_case_as_expected_and_leaves_no_object()
         .resolve("A=x")
         .run()
         .refused(78)
-        .says(["secret x", "is marked for deletion"]);
+        .says(["the secret \"x\"", "is marked for deletion"]);
 }
 
 #[test]

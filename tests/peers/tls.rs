@@ -83,13 +83,13 @@ fn a_certificate_that_is_not_valid_is_reported_with_host_and_reason_and_not_retr
         (
             "expired",
             78,
-            "expired at 2021-01-01T00:00:00Z (the clock of this machine is at 20",
+            "expired at 2021-01-01T00:00:00Z (this machine's clock is at 20",
         ),
         // A clock that is not set, as at boot.
         (
             "early",
             75,
-            "is not valid before 2048-01-01T00:00:00Z (the clock of this machine is at 20",
+            "is not valid before 2048-01-01T00:00:00Z (this machine's clock is at 20",
         ),
         ("alone", 78, "is self-signed (issuer \""),
         // Of another authority, and without the middle of its chain.

@@ -61,7 +61,7 @@ impl Session {
         if purpose.is_unattended && roles.iter().any(|role| role.mfa_serial.is_some()) {
             let name = settings.profile().1;
             let text = format!(
-                "the AWS profile {name:?} needs an MFA code (mfa_serial), which can't be asked for again with --on-rotation"
+                "the AWS profile {name:?} needs an MFA code (mfa_serial), but with --on-rotation secrets-exec can't ask for a new code later"
             );
             return Err(
                 Problem::configuration(text).help("use a profile or a role that needs no MFA code")
@@ -267,9 +267,14 @@ impl Session {
             .or(roles.last());
         let account = match role.and_then(|arn| arn.account()) {
             Some(account) => format!(" ({account})"),
-            None if settings.has_static_keys() => " (the one of AWS_ACCESS_KEY_ID)".to_owned(),
+            None if settings.has_static_keys() => {
+                " (the one that AWS_ACCESS_KEY_ID belongs to)".to_owned()
+            }
             None if self.chain.is_some() => {
-                format!(" (the one of the profile {:?})", settings.profile().1)
+                format!(
+                    " (the one that the profile belongs to: {:?})",
+                    settings.profile().1
+                )
             }
             None => String::new(),
         };

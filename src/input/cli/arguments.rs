@@ -128,9 +128,9 @@ pub enum ExportFormat {
     Docker,
     /// A file for fileKeyRef in Kubernetes
     Kubernetes,
-    /// Masks for the log of a GitHub job, and variables for its later steps
+    /// Commands that mask values in the log of a GitHub job, and variables for its later steps
     Github,
-    /// Only the masks for the log of a GitHub job
+    /// Only the commands that mask values in the log of a GitHub job
     GithubMasks,
 }
 
@@ -143,18 +143,18 @@ pub struct MigrateArguments {
     /// The name or the ARN of the secret
     #[arg(long, value_name = "ID", value_parser = parse_secret)]
     pub secret: SecretId,
-    /// Move only the variables with a matching name (repeatable, or with commas)
+    /// Move only the variables with a matching name (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub only: Vec<Pattern>,
-    /// Don't move variables with a matching name (repeatable, or with commas)
+    /// Don't move variables with a matching name (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub except: Vec<Pattern>,
-    /// Keep these variables, which aren't secret, in the declaration instead of the secret (repeatable, or with commas)
+    /// Put variables with a matching name, which aren't secret, into the declaration as literals (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
     #[arg(
-        help = "With --values or --for-local: leave out what this declaration has as a literal [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
+        help = "With --values or --for-local: leave out the variables that are literals in this declaration [default: secrets-exec.yaml, .yml or .json in the working directory] [env: SECRETS_EXEC_FILE]"
     )]
     pub declarations: Vec<PathBuf>,
     /// Print the secret's JSON, with its values, instead of the declaration

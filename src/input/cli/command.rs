@@ -37,18 +37,18 @@ Examples:
   secrets-exec --env DB_PASSWORD=prod/db:password -- node app.js
       Run a program with one key of a secret as a variable
   secrets-exec -f /etc/app/secrets.yaml -- /usr/bin/app
-      Run a program with the values of a declaration
+      Run a program with the values that a declaration lists
   secrets-exec --local secrets.local.yaml -- ./app
       Develop with secrets from a file, without AWS
   secrets-exec --env DB_PASSWORD=prod/db:password -- sh -c 'PGPASSWORD=$DB_PASSWORD psql'
       Use a variable in a shell command: in double quotes, your own shell would replace $DB_PASSWORD too early
 
 Exit status: the command's own. If the command doesn't start:
-  64   the command line, a reference on it, or a variable is invalid
+  64   the command line, a reference in it, or an environment variable is invalid
   70   a bug in secrets-exec
   75   temporary: throttled, unreachable, timed out
   77   access denied, or no credentials
-  78   a declaration, secret, key or value is invalid or absent
+  78   a declaration, secret, key or value is invalid or missing
   126  the command cannot be executed
   127  the command was not found
 

@@ -123,7 +123,7 @@ fn entries() -> [Arg; 4] {
             .long_help("Set a variable for each top-level key of a JSON object, or for each parameter below ssm:/path/"),
         entry("as-file", "NAME=REF")
             .help("Set NAME to the path of a file with the value")
-            .long_help("Deliver the value of REF as a file in memory, and set NAME to the path of the file"),
+            .long_help("Write the value of REF to a file in memory, and set NAME to the path of the file"),
         entry("resolve-env", "GLOB")
             .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in inherited variables with a matching name"),

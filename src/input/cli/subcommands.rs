@@ -60,7 +60,7 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: "check",
         about: "Resolve everything and print a table without values",
         usage: "secrets-exec check [OPTIONS] [-- COMMAND]",
-        details: "`check` makes the requests of a launch, with the same permissions, and prints a line for each variable and file. It \
+        details: "`check` makes the same requests as a launch, with the same permissions, and prints a line for each variable and file. It \
              reports all errors together. Its exit status is the one that the launch would have, or 0 if the launch would start its command.",
         examples: "Examples:\n  \
              secrets-exec check\n      Check the declaration in the working directory against AWS\n  \
@@ -144,8 +144,8 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
         name: "migrate",
         about: "Print the declaration or secret that replaces a .env file",
         usage: "secrets-exec migrate FILE --secret ID [OPTIONS]",
-        details: "`migrate` reads FILE as python-dotenv does without interpolation. It writes nothing and makes no request: the AWS CLI creates \
-             the secret from the output of --values. Write the declaration first: what it has as a literal is left out of the secret. \
+        details: "`migrate` reads FILE like python-dotenv with interpolation turned off. It writes nothing and makes no request: the AWS CLI creates \
+             the secret from the output of --values. Write the declaration first: variables that are literals in it are left out of the secret. \
              For a value with ${NAME}, `migrate` suggests a template.",
         examples: "Examples:\n  \
              secrets-exec migrate .env --secret prod/app --literal 'PORT,LOG_*' >secrets-exec.yaml\n      Write the \
@@ -201,10 +201,10 @@ pub static SUBCOMMANDS: [Subcommand; 10] = [
     },
     Subcommand {
         name: CREDENTIAL,
-        about: "Answer systemd's LoadCredential=",
+        about: "Provide credentials for systemd's LoadCredential=",
         usage: "secrets-exec credential [OPTIONS]",
         details: "`credential` is for a systemd socket unit with Accept=yes. It sends the credential that a declaration lists for the unit \
-             under `credentials:`, or makes the start of the unit fail. Standard input is the connection.",
+             under `credentials:`, or makes the unit fail to start. systemd passes its connection on standard input.",
         examples: "Examples:\n  \
              secrets-exec credential -f /etc/secrets-exec.yaml\n      Answer one connection (in ExecStart= of secrets-exec@.service, with \
              StandardInput=socket)",

@@ -240,7 +240,9 @@ fn other_tool(option: &str) -> Option<&'static str> {
         "--watch" | "--poll" => {
             "to restart the command when a secret changes, write --on-rotation restart"
         }
-        "--interval" => "to set the time between two reads of --on-rotation, write --poll-interval",
+        "--interval" => {
+            "to set how often --on-rotation reads the secrets again, write --poll-interval"
+        }
         "--config" => "to read a declaration, write -f",
         "--env-file" => {
             "to turn a .env file into a secret and a declaration, run secrets-exec migrate"

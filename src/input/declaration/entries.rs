@@ -105,7 +105,7 @@ fn place(path: &Item<'_>) -> Option<FilePlace> {
     if path.text("a path")?.starts_with("~/") {
         path.refuse_with(
             "starts with \"~\", which only a shell expands",
-            Some("write the whole path".to_owned()),
+            Some("write the absolute path".to_owned()),
         );
         return None;
     }

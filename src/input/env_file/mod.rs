@@ -166,9 +166,9 @@ pub fn parse(
         setting.value.expose().contains(&b'$') && !templates.contains_key(&setting.name)
     });
     notices.extend(notice_about(
-        "other readers of .env files expand the `$` in the value of",
+        "other programs that read .env files expand the `$` in",
         &Vec::from_iter(expanded.map(Setting::name_and_place)),
-        "; it is kept as it is",
+        "; secrets-exec doesn't expand it",
     ));
     Ok(EnvFile {
         settings,

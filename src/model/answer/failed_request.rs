@@ -57,7 +57,7 @@ impl FailedRequest<'_> {
         if self.hides_name {
             let mut aliases = self.aliases.iter();
             about.name = match aliases.find(|(_, alias)| alias.id == about.id) {
-                Some((alias, _)) => format!("the secret of the alias \"{alias}\""),
+                Some((alias, _)) => format!("the secret that the alias \"{alias}\" refers to"),
                 None if self.subject.origin == Origin::Argument("get") => {
                     "the secret that the argument refers to".to_owned()
                 }

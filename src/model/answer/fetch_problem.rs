@@ -205,7 +205,7 @@ fn unavailable(outage: &Outage) -> Problem {
     let reason = &outage.reason;
     let itself = || with_detail(outage.text(), reason);
     let later = "try again later, or allow more time for retries with --timeout";
-    let set_clock = "set the clock of this machine";
+    let set_clock = "correct this machine's clock, for example with NTP";
     let (problem, help) = match outage.kind {
         OutageKind::Throttled => (with_message_of_aws("was throttled by AWS", reason), later),
         OutageKind::Service => (

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// The headline for a wrong clock.
-pub const WRONG_CLOCK: &str = "the clock of this machine differs too much from AWS's clock";
+pub const WRONG_CLOCK: &str = "this machine's clock differs too much from AWS's clock";
 
 /// A failure that may be temporary.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -141,7 +141,7 @@ options! {
         fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", Takes::Texts("REGION"), region,
             "A region to read from if a secret's own region is unavailable (repeatable)");
         profile: String = set_value(Profile "profile", Takes::Text("NAME"), text,
-            "The profile of the AWS configuration files to use");
+            "The profile to use from the AWS configuration files");
         role_arn: Role = set_value(RoleArn "role-arn", Takes::Text("ARN"), role,
             "The IAM role to assume before reading secrets");
         external_id: String = set_value(ExternalId "external-id", Takes::Text("ID"), text,
@@ -149,9 +149,9 @@ options! {
         endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Takes::Text("URL"), url,
             "The URL of Secrets Manager, to use instead of AWS's own endpoint");
         ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Takes::Text("FILE"), path,
-            "A file with the only root certificates (PEM) to trust");
+            "A PEM file of root certificates to trust instead of the default ones");
         key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Takes::Text("MODE"), key_exchange,
-            "The key exchange of TLS: hybrid (post-quantum), or classical for firewalls that drop a long first message [default: hybrid]");
+            "The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a long ClientHello [default: hybrid]");
         timeout: Duration = set_value(Timeout "timeout", Takes::Text("DURATION"), duration,
             "Give up after this time [default: 30s; Lambda: 8s]");
         wait: Duration = set_value(Wait "wait", Takes::Text("DURATION"), duration,
@@ -163,17 +163,17 @@ options! {
         local: PathBuf = set_value(Local "local", Takes::Text("FILE"), path,
             "Read secrets from a YAML or JSON file instead of AWS");
         cache: PathBuf = set_value(Cache "cache", Takes::Text("DIR"), path,
-            "Keep AWS's answers for later launches in this directory, which must be in memory");
+            "Keep AWS's answers for later launches in this directory on an in-memory file system (tmpfs)");
         cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Takes::Text("DURATION"), duration_or_zero,
             "With --cache: use an answer younger than this without asking AWS [default: 0s]");
         cache_stale: Duration = set_value(CacheStale "cache-stale", Takes::Text("DURATION"), duration_or_zero,
             "With --cache: use an answer younger than this if AWS is unavailable [default: 24h]");
         notify_ready: bool = set_value(NotifyReady "notify-ready", Takes::Nothing, flag,
-            "Tell systemd that the service is ready when the command starts (Type=notify)");
+            "When the command starts, tell systemd that the service is ready (Type=notify)");
     }
     "What the command gets" {
         keep_existing: bool = set_value(KeepExisting "keep-existing", Takes::Nothing, flag,
-            "Keep variables that are already set and not empty");
+            "Don't overwrite variables that are already set and not empty");
         clean_env: bool = set_value(CleanEnv "clean-env", Takes::Nothing, flag,
             "Pass on only PATH, HOME, the locale and a few others");
         pass: Vec<Pattern> = add_value(Pass "pass", Takes::Texts("GLOB"), pattern,

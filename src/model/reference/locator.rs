@@ -110,7 +110,7 @@ impl SecretRef {
         if !self.locator.is_path() {
             return Ok(self);
         }
-        let defect = "ends with a slash, so it means all parameters below that path";
+        let defect = "ends with a slash, so it stands for all parameters below that path";
         let help = "remove the slash to read one parameter, or use `env-from` to read them all";
         Err(ReferenceError::of_reference(defect).help(help))
     }

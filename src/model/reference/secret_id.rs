@@ -258,7 +258,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), ReferenceError> {
         ),
         (
             arn.region().is_some_and(|region| region.area().is_some()),
-            "has a fourth field that is not a region code such as us-east-1",
+            "is an ARN whose fourth field is not a region code such as us-east-1",
         ),
         (
             arn.account().is_some(),

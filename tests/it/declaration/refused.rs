@@ -68,7 +68,7 @@ has wildcards, which only IAM policies allow | env: {A: ^"arn:aws:secretsmanager
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"} | env: {A: ^"arn:aws:iam::123456789012:role/app"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
     | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | 123456789012:parameter:x | secret:x-AbCdEf:k
-has a fourth field that is not a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
+is an ARN whose fourth field is not a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
     | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a#b | a@b | a b | us-east-1?
 has a fifth field that is not an account id of 12 digits | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 has a second field that is not an AWS partition | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}

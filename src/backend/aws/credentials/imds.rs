@@ -64,7 +64,7 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
                 find_source(error),
                 Some(NetFailure::Timeout(_) | NetFailure::Silent(_) | NetFailure::Handshake(_))
             );
-            let why = format!("the instance metadata did not answer: {why}");
+            let why = format!("the instance metadata service did not answer: {why}");
             if (is_silent || is_unreachable(error)) && !settings.is_missing {
                 unanswered(why)
             } else {

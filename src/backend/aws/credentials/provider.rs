@@ -218,11 +218,11 @@ pub fn with_origin(
             origin => format!("{} from {origin}", variable.to_lowercase()),
         };
         let why = format!(
-            "{name} is empty, or contains a quote, a line break or another character that it can't have"
+            "{name} is empty, or contains a quote, a line break or another character that isn't allowed"
         );
         return Err(with_help(
             unusable(why),
-            "copy it again, without quotes and line breaks",
+            "copy it again, without quotes or line breaks",
         ));
     }
     credentials.set_property(origin);

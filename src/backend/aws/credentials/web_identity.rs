@@ -73,7 +73,7 @@ fn not_exchanged(identity: &WebIdentity, claims: Option<&str>, error: FetchError
         ),
         FetchError::Denied { .. } => (
             format!(
-                "the role \"{}\" does not trust the token in {file}",
+                "the role \"{}\" does not trust the token in the file {file}",
                 one_line(role)
             ),
             format!("check the role's trust policy: this token has {claims}"),
