@@ -102,8 +102,7 @@ fn group_id(account: &Account) -> Result<Gid, Problem> {
         Account::Name(name) => match Group::from_name(name) {
             Ok(Some(group)) => Ok(group.gid),
             Ok(None) | Err(_) => {
-                let help =
-                    format!("write the ID of the group, which `getent group {name}` prints");
+                let help = format!("write the ID of the group, which `getent group {name}` prints");
                 Err(unknown_account(name, "group", "/etc/group").help(help))
             }
         },
