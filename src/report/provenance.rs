@@ -1,11 +1,12 @@
 //! The notes of `--verbose`: each secret with its version, its region and the variables that it gives, the values that come from no secret, and
 //! what the resolution took.
 
+use std::collections::HashMap;
+
 use super::record::{Record, age};
-use super::rotation::some_of;
 use crate::model::answer::{Document, Fetched};
 use crate::model::outcome::{EntryOutcome, Fate, Outcomes};
-use crate::model::reference::{Locator, Store};
+use crate::model::reference::{Locator, SecretRef, Store};
 
 /// Returns the notes about all values of a launch.
 pub fn provenance(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
@@ -35,43 +36,47 @@ pub fn provenance(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
 
 /// Returns a note for each secret or parameter that gives a value, in the order of the entries.
 pub fn secret_notes(outcomes: &Outcomes, fetched: &Fetched) -> Vec<Record> {
-    let mut secrets: Vec<(&Locator, Option<&str>, Vec<String>)> = Vec::new();
+    let mut secrets: Vec<(&Locator, Option<&str>, Vec<&EntryOutcome>)> = Vec::new();
+    let mut positions = HashMap::new();
     for (outcome, _) in outcomes.values() {
         let parameter_name = outcome.parameter_name.as_deref();
-        let remark = outcome.remark().map(|remark| format!(" ({remark})"));
-        let label = format!("{}{}", outcome.subject.label, remark.unwrap_or_default());
-        for reference in outcome.read_from() {
-            let locator = &reference.locator;
-            let known = secrets
-                .iter_mut()
-                .find(|(other, name, _)| *other == locator && *name == parameter_name);
-            match known {
-                Some((.., labels)) if labels.contains(&label) => {}
-                Some((.., labels)) => labels.push(label.clone()),
-                None => secrets.push((locator, parameter_name, vec![label.clone()])),
+        for SecretRef { locator, .. } in outcome.read_from() {
+            let position = *positions
+                .entry((locator, parameter_name))
+                .or_insert(secrets.len());
+            if position == secrets.len() {
+                secrets.push((locator, parameter_name, Vec::new()));
+            }
+            let given = &mut secrets[position].2;
+            // A template may read several keys of the secret.
+            if given.last().is_none_or(|last| last.id != outcome.id) {
+                given.push(outcome);
             }
         }
     }
 
     let mut records = Vec::new();
-    for (locator, parameter_name, labels) in secrets {
+    for (locator, parameter_name, given) in secrets {
         let Some(Ok(answer)) = fetched.get(locator) else {
             continue;
         };
-        let read = answer.part(parameter_name).unwrap_or(answer);
-        let text = format!(
-            "{} gives {}",
-            source(locator, parameter_name, answer),
-            some_of(&labels)
-        );
-        let secret = locator.written_id() + parameter_name.unwrap_or_default();
-        let record = Record::note(text)
-            .event("resolved")
-            .with("variables", labels);
+        let labels = given.iter().map(|outcome| outcome.subject.label.as_str());
+        let with_remark = |outcome: &&EntryOutcome| match outcome.remark() {
+            Some(remark) => format!("{} ({remark})", outcome.subject.label),
+            None => outcome.subject.label.clone(),
+        };
+        let shown: Vec<String> = given.iter().map(with_remark).collect();
+        let source = source(locator, parameter_name, answer);
+        let version = &answer.part(parameter_name).unwrap_or(answer).version_id;
         records.push(
-            record
-                .with("secret", secret)
-                .with_some("version", read.version_id.clone()),
+            Record::note(format!("{source} gives {}", shown.join(", ")))
+                .event("resolved")
+                .with("variables", labels.collect::<Vec<_>>())
+                .with(
+                    "secret",
+                    locator.written_id() + parameter_name.unwrap_or_default(),
+                )
+                .with_some("version", version.clone()),
         );
     }
     records

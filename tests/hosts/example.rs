@@ -43,6 +43,7 @@ fn the_image_of_dockerfile_example_says_127_for_a_missing_shell_and_77_for_missi
         let run = Container::of("localhost/example")
             .env("AWS_REGION", "us-east-1")
             .run();
-        run.refused(77).says(["credentials", "was not started"]);
+        run.refused(77)
+            .says(["no AWS credentials were found", "for DATABASE_URL ("]);
     }
 }

@@ -219,9 +219,8 @@ fn with_systemds_default_streams_a_credential_is_the_value_and_messages_are_logg
     assert_eq!(unit.printed(), "tok=v-4c7a1e\n");
     let messages = journal(systemd);
     assert!(
-        messages.contains(
-            "secrets-exec: note: bare-unit.service/tok (/etc/bare.yaml:2, x:k): secret x"
-        ),
+        messages.contains("secrets-exec: note: the secret \"x\" (")
+            && messages.contains(") gives bare-unit.service/tok\n"),
         "{messages}"
     );
     let unit = loading(systemd, "bare-unit", "bare", &["nope"]);
