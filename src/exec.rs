@@ -13,7 +13,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
-use crate::model::env_name::is_name;
+use crate::model::env_name::assigned_name;
 use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::problem::{Problem, Status};
 use crate::system::os_error::{describe, errno};
@@ -41,7 +41,9 @@ pub fn find(program: &OsStr, path: Option<&OsStr>) -> Result<Program, Problem> {
     if program.as_bytes().contains(&b'/') {
         let file = Path::new(program);
         return examine(file).map_err(|errno| match errno {
-            errno if errno == Errno::ENOENT || assigned(&name).is_some() => not_found(&name, None),
+            errno if errno == Errno::ENOENT || assigned_name(&name).is_some() => {
+                not_found(&name, None)
+            }
             errno => cannot_execute(file, errno),
         });
     }
@@ -90,7 +92,7 @@ fn cannot_execute(file: &Path, why: Errno) -> Problem {
 fn not_found(command: &str, path: Option<&OsStr>) -> Problem {
     let no_program = format!("there is no program named \"{command}\"");
     let is_syntax = command.contains(|c| "$|&;<>`*('\"".contains(c));
-    let (text, help) = if let Some(name) = assigned(command) {
+    let (text, help) = if let Some(name) = assigned_name(command) {
         // The value may be a password.
         (
             format!("\"{name}=…\" is not a program: only a shell sets variables before a command"),
@@ -142,14 +144,6 @@ fn not_there(command: &str, path: Option<&OsStr>) -> Problem {
     } else {
         problem
     }
-}
-
-/// The name in `NAME=value`, which a shell sets for a command.
-fn assigned(command: &str) -> Option<&str> {
-    command
-        .split_once('=')
-        .map(|(name, _)| name)
-        .filter(|name| is_name(name))
 }
 
 fn examine(file: &Path) -> Result<Program, Errno> {

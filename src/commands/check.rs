@@ -69,7 +69,7 @@ pub fn check(
             let findings = checked.findings(&problems);
 
             let name = command.map_or("the command".to_owned(), |command| {
-                format!("the command \"{}\"", command.program().to_string_lossy())
+                format!("the command {}", command.quoted_program())
             });
             let consequence = format!("{name} would not be started");
             report.append(Report::of_values(problems, consequence));

@@ -34,6 +34,12 @@ pub fn is_name(text: &str) -> bool {
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
+/// Returns the name in `NAME=value`, with which a shell sets a variable for a command. The value may be a password.
+pub fn assigned_name(word: &str) -> Option<&str> {
+    let (name, _) = word.split_once('=')?;
+    is_name(name).then_some(name)
+}
+
 /// The prefix of the variables that set options. The command does not inherit them.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::credential::MAX_LENGTH;
 use super::entry::Target;
-use super::env_name::EnvName;
+use super::env_name::{EnvName, assigned_name};
 use super::inherited::Inherited;
 use super::outcome::{Outcomes, Variable};
 use super::plan::EntryId;
@@ -34,9 +34,18 @@ impl CommandLine {
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
+    /// The program as messages and tables show it: `NAME=…` instead of a value that may be a password.
+    pub fn shown_program(&self) -> String {
+        let program = self.program().to_string_lossy();
+        match assigned_name(&program) {
+            Some(name) => format!("{name}=…"),
+            None => program.into_owned(),
+        }
+    }
+
     /// The program in quotes, for messages.
     pub fn quoted_program(&self) -> String {
-        format!("\"{}\"", self.program().display())
+        format!("\"{}\"", self.shown_program())
     }
 
     /// All words, the program first: argv.

@@ -10,7 +10,7 @@ use crate::model::quoting::escaped;
 
 const PREFIX: &str = "secrets-exec: ";
 
-/// What shows the lines of records.
+/// The medium that shows the lines of records.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Screen {
     /// A file, a pipe or a collector of logs: every line has the prefix, so that lines can be filtered.

@@ -14,7 +14,7 @@ pub enum Label {
     Note = 34,
     /// A remedy.
     Help = 36,
-    /// The last line of a report about several errors, which has no label.
+    /// The last line of a report about several errors. It doesn't have a label.
     Summary = 0,
 }
 

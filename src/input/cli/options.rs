@@ -63,7 +63,7 @@ pub fn with_declarations(command: Command) -> Command {
         .args(table)
 }
 
-/// Leaves out of a subcommand's help the options that have no effect there, and most others that a launch has as well out of `-h`.
+/// Hides options in the help of a subcommand: those without an effect there and, in `-h`, most of the others that a launch also has.
 pub fn with_short_help(command: Command) -> Command {
     let name = command.get_name().to_owned();
     command

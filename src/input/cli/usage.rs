@@ -152,7 +152,7 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem of an argument of a launch that is in the place of an option. `hidden` is the problem if there is a `--`.
+    /// Returns the problem of an argument that stands where a launch expects an option. `hidden` is the problem if there is a `--`.
     fn before_command(&self, word: &str, hidden: Option<Problem>) -> Problem {
         let mut subcommands = self.launch.get_subcommands().map(Command::get_name);
         if subcommands.any(|name| name == word) {

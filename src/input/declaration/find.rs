@@ -50,8 +50,8 @@ pub fn find() -> Result<Option<(&'static Path, File)>, Problem> {
     open(name).map(|file| Some((Path::new(name), file)))
 }
 
-/// Returns the name of the declaration in the working directory that would be read without `files`. Returns `None` if one of them is that
-/// declaration, or if it could not be read.
+/// Returns the name of the declaration in the working directory that would be read without `files`. Returns `None` if `files` names that
+/// declaration, or if the declaration could not be read.
 pub fn replaced_by(files: &[PathBuf]) -> Option<String> {
     let (name, found) = find().ok()??;
     let found = found.metadata().ok()?;

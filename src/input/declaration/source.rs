@@ -65,7 +65,7 @@ impl SourceFile {
     }
 }
 
-/// Adds a note with the other entries that have the problem, of which it names three.
+/// Adds a note that names up to three other entries with the same problem.
 fn with_others(problem: Problem, others: &[String]) -> Problem {
     let names = match others {
         [] => return problem,

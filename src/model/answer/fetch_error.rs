@@ -21,7 +21,7 @@ pub struct FetchFailure {
     pub waited: Option<Duration>,
     /// Further facts, a line each.
     pub notes: Vec<String>,
-    /// Where the region and the account come from, if the reference names neither: `the region (from AWS_REGION) and the account`.
+    /// The origin of the region and the account if the reference names neither: `the region (from AWS_REGION) and the account`.
     pub place: Option<String>,
     /// The remedies of a missing region or credentials that only a developer's machine has: a profile, or a file for `--local`.
     pub remedies: Vec<String>,
@@ -243,7 +243,7 @@ pub enum Denial {
     Credentials(CredentialsFault),
 }
 
-/// What is wrong with credentials that AWS does not accept.
+/// The reason why AWS does not accept credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialsFault {
     Expired,

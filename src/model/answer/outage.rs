@@ -10,7 +10,7 @@ pub const WRONG_CLOCK: &str = "this machine's clock differs too much from AWS's 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     pub kind: OutageKind,
-    /// What failed if it was not a request for the secret, as a sentence: `the role "…" could not be assumed`.
+    /// The request that failed if it was not one for the secret, as a sentence: `the role "…" could not be assumed`.
     pub failed: Option<String>,
     /// The failure of the last attempt.
     pub reason: Reason,

@@ -105,7 +105,7 @@ impl CheckedCommand {
             Err(_) => (None, "not-executable"),
         };
         Self {
-            name: command.program().to_string_lossy().into_owned(),
+            name: command.shown_program(),
             file,
             status,
         }
@@ -180,7 +180,7 @@ pub struct CacheState {
 }
 
 impl Row {
-    /// True for a literal of which there is nothing to say.
+    /// True for a literal without a remark.
     pub fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
     }

@@ -146,7 +146,7 @@ pub fn with_help(mut error: FetchError, help: impl Into<String>) -> FetchError {
     error
 }
 
-/// Where credentials come from, which is a property of theirs.
+/// The origin of credentials, which the SDK keeps with them as a property.
 #[derive(Clone, Debug)]
 pub enum CredentialsOrigin {
     Variables,
@@ -178,7 +178,7 @@ impl CredentialsOrigin {
     }
 }
 
-/// What credentials come from, in a sentence.
+/// Returns the origin of credentials as a part of a sentence.
 impl fmt::Display for CredentialsOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -21,7 +21,7 @@
 //!
 //! What is expected besides:
 //!
-//! - `says`: parts of standard error. `never`: texts that standard error does not have. `lines`: the number of its lines.
+//! - `says`: parts of standard error. `never`: texts that neither standard error nor the table of `check` has. `lines`: the number of its lines.
 //! - `requests`: all requests in any order, with `and` between them, `nothing`, or `any number`. A request is a reference without its key, an operation, or the path
 //!   of a GET. Then come `@` and the region unless it is us-east-1, `by` and the access key unless it is the environment's, and `with` and the session token. Without this column no request is
 //!   made twice, and none is made if the exit status is 64.
